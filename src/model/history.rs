@@ -1,0 +1,68 @@
+//! Journal entries: who did what, when, and the evidence. History only; nothing decides from it.
+
+use serde::{Deserialize, Serialize};
+
+use super::api::{Event, Kind};
+
+/// Who asked for an operation, as the kernel says (never as the client says).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// User id of the peer.
+    pub uid: u32,
+    /// Its name, or the number where it has none.
+    pub user: String,
+}
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When, RFC 3339 with milliseconds, UTC.
+    pub time: String,
+    /// The environment, for entries of an operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// Number of the operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<u64>,
+    /// What happened.
+    #[serde(flatten)]
+    pub record: Record,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "kebab-case")]
+pub enum Record {
+    /// The daemon started; `torn` are operations that the last process did not finish.
+    Started {
+        /// Version of the daemon.
+        version: String,
+        /// Process id.
+        pid: u32,
+    },
+    /// The daemon stopped as asked.
+    Stopped {
+        /// Process id.
+        pid: u32,
+    },
+    /// An operation was asked for.
+    Asked {
+        /// Swap or rollback.
+        kind: Kind,
+        /// Who.
+        caller: Caller,
+    },
+    /// A step of it (progress events are not recorded).
+    Step {
+        /// The step.
+        #[serde(flatten)]
+        event: Box<Event>,
+    },
+    /// An operation of the last process that has no final step; what is live is what the state file says.
+    Torn {
+        /// Swap or rollback.
+        kind: Kind,
+        /// The slot that is live.
+        live: String,
+    },
+}

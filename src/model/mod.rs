@@ -1,0 +1,5 @@
+//! Decisions, and nothing but decisions: no runtime, no IO, no clock, no randomness. Time and chance are arguments.
+
+pub mod api;
+pub mod history;
+pub mod slot;

@@ -1,0 +1,205 @@
+//! The nouns of a swap: slots, the addresses behind them, and the generations that count their changes.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A place where a version of a service may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Slot {
+    /// The slot that is live at the very first start.
+    Blue,
+    /// The other one.
+    Green,
+    /// The only slot of a service that names just an `upstream`; it cannot be swapped.
+    Upstream,
+}
+
+impl Slot {
+    /// The slot that is idle while this one is live; an `upstream` has no other side.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Blue => Self::Green,
+            Self::Green => Self::Blue,
+            Self::Upstream => Self::Upstream,
+        }
+    }
+
+    /// The word that the configuration file and every message use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Blue => "blue",
+            Self::Green => "green",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where one instance of an app listens. Written `127.0.0.1:3000` or `unix:/run/app.sock`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Address {
+    /// A TCP address; the host is an IP address (IPv6 without brackets) or a name that is resolved at connect.
+    Tcp {
+        /// IP address or host name.
+        host: String,
+        /// TCP port, never 0.
+        port: u16,
+    },
+    /// A Unix stream socket, by absolute path.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl From<Address> for String {
+    fn from(address: Address) -> Self {
+        address.to_string()
+    }
+}
+
+impl TryFrom<String> for Address {
+    type Error = AddressError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+/// Why a text is not an [`Address`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressError(pub String);
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for AddressError {}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    /// Reads `3000` (that is `127.0.0.1:3000`), `host:port`, `[v6]:port` or `unix:/path`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let expected = "expected a port (`3000`), `host:port`, `[ipv6]:port` or `unix:/path`";
+        let error = |what: &str| AddressError(format!("`{text}` {what}; {expected}"));
+        let port = |digits: &str| match digits.parse::<u16>() {
+            Ok(port) if port != 0 && digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok(port),
+            _ => Err(error("has no port between 1 and 65535")),
+        };
+        if let Some(path) = text.strip_prefix("unix:") {
+            return if path.starts_with('/') {
+                Ok(Self::Unix(path.into()))
+            } else {
+                Err(error("is not an absolute path"))
+            };
+        }
+        if text.contains("://") {
+            return Err(error("is a URL, which an app's address cannot be"));
+        }
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(Self::Tcp {
+                host: "127.0.0.1".into(),
+                port: port(text)?,
+            });
+        }
+        let (host, digits) = text.rsplit_once(':').ok_or_else(|| error("is not an address"))?;
+        let port = port(digits)?;
+        let host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            Some(inner) if inner.parse::<std::net::Ipv6Addr>().is_ok() => inner,
+            Some(_) => return Err(error("has no valid IPv6 address in its brackets")),
+            None if host.is_empty()
+                || host
+                    .bytes()
+                    .any(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))) =>
+            {
+                return Err(error("has no valid host"));
+            }
+            None => host,
+        };
+        Ok(Self::Tcp {
+            host: host.to_ascii_lowercase(),
+            port,
+        })
+    }
+}
+
+/// The number of an environment's published state; only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Generation(pub u64);
+
+impl Generation {
+    /// The one after this.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_read_back_as_they_are_written() {
+        for (text, shown) in [
+            ("3000", "127.0.0.1:3000"),
+            ("localhost:3000", "localhost:3000"),
+            ("[::1]:3000", "[::1]:3000"),
+            ("unix:/run/app.sock", "unix:/run/app.sock"),
+        ] {
+            let address: Address = text.parse().unwrap();
+            assert_eq!(address.to_string(), shown);
+            assert_eq!(shown.parse::<Address>().unwrap(), address);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_says_what_was_expected() {
+        for text in [
+            "",
+            "0",
+            "70000",
+            "host",
+            "host:",
+            ":3000",
+            "unix:run",
+            "https://a:1",
+            "[::g]:1",
+            "::1:80",
+            "a b:1",
+            "127.0.0.1:+5",
+        ] {
+            let error = text.parse::<Address>().unwrap_err();
+            assert!(error.to_string().contains("expected a port"), "{text}: {error}");
+        }
+    }
+}
