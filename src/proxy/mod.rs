@@ -8,6 +8,7 @@
 //! No step goes back up, and none takes a lock that another core takes.
 
 pub mod activation;
+pub mod data_plane;
 pub mod gate;
 pub mod routing;
 

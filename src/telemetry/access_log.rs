@@ -41,3 +41,36 @@ pub struct Line<'l> {
     /// `TLSv1.3`, `TLSv1.2`, or empty.
     pub tls: &'static str,
 }
+
+/// The log as the process owns it.
+#[derive(Debug)]
+pub struct AccessLog {
+    _private: (),
+}
+
+/// One core's end of it.
+#[derive(Debug)]
+pub struct Lines {
+    _private: (),
+}
+
+#[allow(missing_docs, reason = "a stub")]
+impl AccessLog {
+    /// The end for one core.
+    #[must_use]
+    pub fn lines(&self) -> Lines {
+        todo!()
+    }
+}
+
+#[allow(missing_docs, reason = "a stub")]
+impl Lines {
+    /// Formats one line into the core's block; hands the block over when it is full.
+    pub fn write(&mut self, _line: &Line<'_>) {
+        todo!()
+    }
+    /// Hands a begun block over; a core calls it every 100 ms.
+    pub fn flush(&mut self) {
+        todo!()
+    }
+}
