@@ -107,7 +107,7 @@ impl Snapshot {
 /// The current snapshot. Only `control::switcher` publishes.
 #[derive(Debug)]
 pub struct Routing {
-    current: ArcSwap<Snapshot>,
+    current: Arc<ArcSwap<Snapshot>>,
 }
 
 impl Routing {
@@ -131,7 +131,7 @@ impl Routing {
     }
 
     /// The swap itself, for a core's cache.
-    pub(super) fn swap(&self) -> &ArcSwap<Snapshot> {
+    pub(super) fn swap(&self) -> &Arc<ArcSwap<Snapshot>> {
         &self.current
     }
 }
