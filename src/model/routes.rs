@@ -150,10 +150,15 @@ impl<T> Rules<T> {
         [Some(path), cut].into_iter().flatten().any(|path| {
             let turned = path.contains(&b'\\').then(|| slashes(path));
             [Some(path), turned.as_deref()].into_iter().flatten().any(|path| {
+                if differs(path) {
+                    return true;
+                }
+                if !collapsible(path) {
+                    return false;
+                }
                 let collapsed = collapse(path);
                 let resolved = resolve_dots(path);
-                differs(path)
-                    || differs(&collapsed)
+                differs(&collapsed)
                     || differs(&resolved)
                     || differs(&resolve_dots(&collapsed))
                     || differs(&collapse(&resolved))
@@ -175,12 +180,12 @@ fn starts_with(path: &[u8], prefix: &str) -> bool {
 
 /// The cheap look that nearly every path passes with "no".
 fn could_be_read_otherwise(path: &[u8]) -> bool {
-    let mut before = 0;
-    path.iter().any(|&byte| {
-        let trick = matches!(byte, b'%' | b'\\' | 0) || (before == b'/' && matches!(byte, b'/' | b'.'));
-        before = byte;
-        trick
-    })
+    collapsible(path) || path.iter().any(|&byte| matches!(byte, b'%' | b'\\' | 0))
+}
+
+/// Whether it holds `//`, or a segment that starts with a dot.
+fn collapsible(path: &[u8]) -> bool {
+    path.windows(2).any(|pair| matches!(pair, b"//" | b"/."))
 }
 
 /// Decodes `%xx`, escaped slashes and backslashes only when asked; `None` when nothing changes.
