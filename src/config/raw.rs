@@ -135,7 +135,9 @@ fn unquoted(text: &str, span: &Range<usize>) -> bool {
     let line = text[start..].lines().next().unwrap_or_default();
     line.split_once('=').is_some_and(|(left, right)| {
         span.start >= start + left.len()
-            && right.trim_start().starts_with(|first: char| first.is_ascii_alphanumeric())
+            && right
+                .trim_start()
+                .starts_with(|first: char| first.is_ascii_alphanumeric())
             && !right.contains(['"', '\''])
     })
 }
