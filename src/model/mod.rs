@@ -2,4 +2,5 @@
 
 pub mod api;
 pub mod history;
+pub mod proxy_protocol;
 pub mod slot;
