@@ -3,4 +3,5 @@
 pub mod api;
 pub mod history;
 pub mod routes;
+pub mod proxy_protocol;
 pub mod slot;
