@@ -4,3 +4,4 @@ pub mod api;
 pub mod history;
 pub mod routes;
 pub mod slot;
+pub mod state;
