@@ -5,3 +5,4 @@ pub mod history;
 pub mod routes;
 pub mod proxy_protocol;
 pub mod slot;
+pub mod state;
