@@ -2,7 +2,7 @@
 
 pub mod api;
 pub mod history;
-pub mod routes;
 pub mod proxy_protocol;
+pub mod routes;
 pub mod slot;
 pub mod state;

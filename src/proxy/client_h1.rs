@@ -52,7 +52,6 @@ pub(super) struct ClientH1 {
     wire: Wire,
     deadline: Deadline,
     ticket: Ticket,
-    first: bool,
 }
 
 /// The client's bytes, and the request body that is being read from them.
@@ -109,7 +108,6 @@ impl ClientH1 {
             wire,
             deadline: Deadline::after(IDLE_TIMEOUT),
             ticket: Ticket::default(),
-            first: true,
         }
     }
 
@@ -173,13 +171,10 @@ impl ClientH1 {
             Next::Head => {}
             Next::End => return After::Close,
             Next::Refused(error) => {
-                let mut record = Record::new(&self.core, &self.peer);
-                record.failed(&error);
-                let answer = Answer::error(&error, false, record.id);
-                return self.answer(answer, record, true, false).await;
+                let record = Record::new(&self.core, &self.peer);
+                return self.refuse(error, record, false, false).await;
             }
         }
-        self.first = false;
         let record = Record::new(&self.core, &self.peer);
         let Some(buffer) = self.wire.inbox.take() else {
             return After::Close;
@@ -187,17 +182,10 @@ impl ClientH1 {
         let bytes = buffer.filled();
         let keep_alive = keeps_alive(&head, bytes);
         let is_head = head.method == Method::Head;
-        let mut json = false;
+        let json = wants_json(head.get(Name::Accept, bytes));
         let (decision, framing) = match request::of_http1(&head, bytes) {
-            Ok(request) => {
-                json = wants_json(request.get(Name::Accept));
-                (decide(&self.core, &self.peer, &request, record), request.framing)
-            }
-            // The framing of such a request is not to be trusted: the connection ends with the answer.
-            Err(error) => {
-                self.wire.inbox = Some(buffer);
-                return self.refuse(error, record, json, is_head).await;
-            }
+            Ok(request) => (decide(&self.core, &self.peer, &request, record), request.framing),
+            Err(error) => return self.refuse(error, record, json, is_head).await,
         };
         self.wire.begin_body(framing, head.version);
         self.wire.put_back(buffer, head.len);
@@ -214,6 +202,7 @@ impl ClientH1 {
         }
     }
 
+    /// The framing of such a request is not to be trusted: the connection ends with the answer.
     async fn refuse(&mut self, error: ProxyError, mut record: Record, json: bool, is_head: bool) -> After {
         record.failed(&error);
         let answer = Answer::error(&error, json, record.id);

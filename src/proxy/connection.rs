@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, DuplexStream};
+use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -130,22 +130,20 @@ async fn handshake(
 }
 
 /// Reads exactly the header: it is looked at first, and only then taken.
-async fn read_proxy_header(mut tcp: &TcpStream) -> io::Result<Option<IpAddr>> {
-    let malformed = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
-    let mut bytes = vec![0; 4096 + 16];
+async fn read_proxy_header(tcp: &TcpStream) -> io::Result<Option<IpAddr>> {
+    let mut bytes = vec![0; proxy_protocol::V2_MAX];
     let mut seen = 0;
     loop {
         let n = tcp.peek(&mut bytes).await?;
         if n == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        match proxy_protocol::parse(&bytes[..n]) {
-            Parsed::Header(header) => {
-                let mut header_bytes = vec![0; header.len];
-                read_exact(&mut tcp, &mut header_bytes).await?;
-                return Ok(header.source.map(|source| source.ip().to_canonical()));
+        let parsed = proxy_protocol::parse(&bytes[..n]);
+        match parsed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))? {
+            Parsed::Header { len, source, .. } => {
+                read_exact(tcp, &mut bytes[..len]).await?;
+                return Ok(source.map(|source| source.ip().to_canonical()));
             }
-            Parsed::Error(error) => return Err(malformed(&error.to_string())),
             // `peek` shows the same bytes again: take a breath when nothing new has come.
             Parsed::Partial if n == seen => tokio::time::sleep(Duration::from_millis(5)).await,
             Parsed::Partial => seen = n,
@@ -153,7 +151,7 @@ async fn read_proxy_header(mut tcp: &TcpStream) -> io::Result<Option<IpAddr>> {
     }
 }
 
-async fn read_exact(tcp: &mut &TcpStream, bytes: &mut [u8]) -> io::Result<()> {
+async fn read_exact(tcp: &TcpStream, bytes: &mut [u8]) -> io::Result<()> {
     let mut filled = 0;
     while filled < bytes.len() {
         tcp.readable().await?;

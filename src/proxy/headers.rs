@@ -36,14 +36,14 @@ pub(super) fn request<'r, F: Fields<'r>>(
     let nominated = nominated(
         request
             .fields
-            .clone()
+            .iter()
             .filter(|(kind, ..)| *kind == Name::Connection)
             .map(|(.., v)| v),
     );
     let (mut forwarded_for, mut real_ip, mut request_id) = (SmallVec::<[&[u8]; 2]>::new(), None, None);
     let (mut proto, mut forwarded_host) = (None, None);
     let mut cookies = SmallVec::<[&[u8]; 4]>::new();
-    for (kind, name, value) in request.fields.clone() {
+    for (kind, name, value) in request.fields.iter() {
         match kind {
             // Ours, below.
             Name::XForwardedFor => forwarded_for.push(value),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::error::ProxyError;
 use crate::http1::framing::Framing;
-use crate::http1::head::{Method, Name, RequestHead, Version, eq_ignore_case, list};
+use crate::http1::head::{Field, Method, Name, RequestHead, Version, eq_ignore_case, list};
 use crate::http1::{framing, head};
 use crate::model::routes::canonical_host;
 
@@ -45,9 +45,38 @@ pub(super) struct Request<'r, F> {
     pub(super) protocol: &'static str,
 }
 
-/// The fields of a request that both protocols know, in the order they came.
-pub(super) trait Fields<'r>: Iterator<Item = (Name, &'r [u8], &'r [u8])> + Clone {}
-impl<'r, I: Iterator<Item = (Name, &'r [u8], &'r [u8])> + Clone> Fields<'r> for I {}
+/// The fields of a request, in the order they came.
+pub(super) trait Fields<'r> {
+    /// Which field, its name, its value.
+    fn iter(&self) -> impl Iterator<Item = (Name, &'r [u8], &'r [u8])>;
+}
+
+/// Fields of a head that our codec has parsed.
+pub(super) struct Http1Fields<'r> {
+    fields: &'r [Field],
+    buffer: &'r [u8],
+}
+
+impl<'r> Fields<'r> for Http1Fields<'r> {
+    fn iter(&self) -> impl Iterator<Item = (Name, &'r [u8], &'r [u8])> {
+        let buffer = self.buffer;
+        self.fields
+            .iter()
+            .map(move |field| (field.kind, field.name.of(buffer), field.value.of(buffer)))
+    }
+}
+
+/// Fields of a head that hyper has parsed.
+pub(super) struct Http2Fields<'r>(&'r http::HeaderMap);
+
+impl<'r> Fields<'r> for Http2Fields<'r> {
+    fn iter(&self) -> impl Iterator<Item = (Name, &'r [u8], &'r [u8])> {
+        self.0.iter().map(|(name, value)| {
+            let name = name.as_str().as_bytes();
+            (Name::of(name), name, value.as_bytes())
+        })
+    }
+}
 
 impl<'r, F: Fields<'r>> Request<'r, F> {
     /// The path without the query.
@@ -57,7 +86,7 @@ impl<'r, F: Fields<'r>> Request<'r, F> {
 
     /// The first value of a field.
     pub(super) fn get(&self, kind: Name) -> Option<&'r [u8]> {
-        self.fields.clone().find(|field| field.0 == kind).map(|field| field.2)
+        self.fields.iter().find(|field| field.0 == kind).map(|field| field.2)
     }
 }
 
@@ -73,7 +102,7 @@ pub(super) fn path_of(target: &[u8]) -> &[u8] {
 pub(super) fn of_http1<'r>(
     head: &'r RequestHead,
     buffer: &'r [u8],
-) -> Result<Request<'r, impl Fields<'r>>, ProxyError> {
+) -> Result<Request<'r, Http1Fields<'r>>, ProxyError> {
     let framing = framing::of_request(head, buffer).map_err(ProxyError::Framing)?;
     check_method(head.method)?;
     let mut host = None;
@@ -110,10 +139,10 @@ pub(super) fn of_http1<'r>(
         target,
         host,
         port,
-        fields: head
-            .fields
-            .iter()
-            .map(|field| (field.kind, field.name.of(buffer), field.value.of(buffer))),
+        fields: Http1Fields {
+            fields: &head.fields,
+            buffer,
+        },
         framing,
         upgrade,
         expects_continue: expects_continue && framing != Framing::None,
@@ -131,7 +160,7 @@ pub(super) fn of_http1<'r>(
 pub(super) fn of_http2<'r>(
     parts: &'r http::request::Parts,
     has_body: bool,
-) -> Result<Request<'r, impl Fields<'r>>, ProxyError> {
+) -> Result<Request<'r, Http2Fields<'r>>, ProxyError> {
     let method_text = parts.method.as_str().as_bytes();
     let method = Method::of(method_text);
     check_method(method)?;
@@ -175,10 +204,7 @@ pub(super) fn of_http2<'r>(
         target,
         host,
         port,
-        fields: parts.headers.iter().map(|(name, value)| {
-            let name = name.as_str().as_bytes();
-            (Name::of(name), name, value.as_bytes())
-        }),
+        fields: Http2Fields(&parts.headers),
         framing,
         upgrade: false,
         expects_continue: false,

@@ -55,7 +55,7 @@ impl Snapshot {
             rules.push((redirect.host.clone(), Arc::from("/"), Destination::Redirect(index)));
         }
         Self {
-            table: Arc::new(RouteTable::new(rules)),
+            table: Arc::new(RouteTable::from_iter(rules)),
             redirects: config.redirects.clone().into(),
             services,
         }
@@ -115,7 +115,7 @@ impl Routing {
     #[must_use]
     pub fn new(snapshot: Snapshot) -> Arc<Self> {
         Arc::new(Self {
-            current: ArcSwap::from_pointee(snapshot),
+            current: Arc::new(ArcSwap::from_pointee(snapshot)),
         })
     }
 

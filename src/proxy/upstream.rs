@@ -32,7 +32,7 @@ impl Upstream {
     /// The socket's own, or `TimedOut`.
     pub(super) async fn connect(address: &Address, timeout: Duration) -> io::Result<Self> {
         let connecting = async {
-            Ok(match address {
+            io::Result::Ok(match address {
                 Address::Tcp { host, port } => {
                     let tcp = match host.parse::<std::net::IpAddr>() {
                         Ok(ip) => TcpStream::connect((ip, *port)).await?,
