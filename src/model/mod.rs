@@ -2,5 +2,6 @@
 
 pub mod api;
 pub mod history;
+pub mod host;
 pub mod routes;
 pub mod slot;
