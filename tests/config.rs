@@ -1,6 +1,12 @@
 //! The configuration as a user meets it: every error with its whole message, every default, `extends`, and the files that
 //! other pages show.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers fail a test by panicking, too"
+)]
+
 #[path = "config/accepted.rs"]
 mod accepted;
 #[path = "config/certificates.rs"]
@@ -15,6 +21,8 @@ mod hosts;
 mod keys;
 #[path = "config/slots.rs"]
 mod slots;
+#[path = "config/typing.rs"]
+mod typing;
 #[path = "config/values.rs"]
 mod values;
 

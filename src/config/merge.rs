@@ -68,7 +68,7 @@ enum State {
     Unseen,
     /// On the way up a chain of `extends`; to come here again is a circle.
     Open,
-    Done(Option<Shape>),
+    Done(Option<Box<Shape>>),
 }
 
 struct Shapes<'a> {
@@ -80,14 +80,14 @@ struct Shapes<'a> {
 impl Shapes<'_> {
     fn shape(&mut self, index: usize) -> Option<Shape> {
         match &self.states[index] {
-            State::Done(shape) => return shape.clone(),
+            State::Done(shape) => return shape.as_deref().cloned(),
             // The circle is reported where it closes.
             State::Open => return None,
             State::Unseen => {}
         }
         self.states[index] = State::Open;
         let shape = self.build(index);
-        self.states[index] = State::Done(shape.clone());
+        self.states[index] = State::Done(shape.clone().map(Box::new));
         shape
     }
 
