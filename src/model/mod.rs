@@ -3,6 +3,7 @@
 pub mod api;
 pub mod history;
 pub mod proxy_protocol;
+pub mod host;
 pub mod routes;
 pub mod slot;
 pub mod state;
