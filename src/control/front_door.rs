@@ -9,10 +9,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::prober;
 use crate::config::{Service, Tls};
 use crate::model::api::Check;
+use crate::model::routes::Lookup;
 use crate::model::slot::Address;
 use crate::model::switch::Seen;
 use crate::proxy::data_plane::{Answer, Ask, DataPlane};
-use crate::proxy::routing::Snapshot;
+use crate::proxy::routing::{Destination, Snapshot};
 
 /// What the switcher needs from the data plane. Tests put an answer of their own in its place.
 pub trait Plane {
@@ -48,18 +49,14 @@ pub fn reach<'s>(service: &'s Service, snapshot: &Snapshot) -> Option<(&'s str, 
         (true, prefix) if prefix != "/" => format!("{prefix}{}", service.health.path),
         _ => service.health.path.clone(),
     };
-    if !below(&service.path, &path) {
+    // Another service may have a longer prefix, or the very host that our wildcard stands for.
+    let bare = path.split_once('?').map_or(path.as_str(), |(bare, _)| bare);
+    let Lookup::Found(Destination::Service(index)) = snapshot.table().find(host, bare.as_bytes()) else {
         return None;
-    }
-    // Whoever answers to the very host and a longer prefix of the path, or to the host itself where we have a wildcard.
-    let taken = snapshot.services().iter().map(|live| &live.service).any(|other| {
-        let own = other.name == service.name && other.environment == service.environment;
-        let named = other.hosts.iter().any(|it| it.as_ref() == host);
-        let wild = exact.is_none() && other.hosts.iter().any(|it| covers(it, host));
-        let longer = other.path.len() > service.path.len();
-        !own && below(&other.path, &path) && (named && (longer || exact.is_none()) || wild && longer)
-    });
-    (!taken).then_some((host, path))
+    };
+    let found = &snapshot.services().get(*index)?.service;
+    let own = found.name == service.name && found.environment == service.environment;
+    own.then_some((host, path))
 }
 
 /// Asks for one service; at its new addresses when no client could.
@@ -123,12 +120,4 @@ fn covers(wildcard: &str, host: &str) -> bool {
         host.strip_suffix(rest)
             .is_some_and(|label| !label.is_empty() && !label.contains(['.', '*']))
     })
-}
-
-/// Whether a path lies under a prefix.
-fn below(prefix: &str, path: &str) -> bool {
-    prefix == "/"
-        || path
-            .strip_prefix(prefix)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
 }

@@ -10,9 +10,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout};
 
-use super::wire::Wire;
+use super::hyper_io::HyperIo;
 use crate::config::{Health, Service, VersionSource};
 use crate::model::api::ProbeReport;
 use crate::model::slot::Address;
@@ -51,7 +53,7 @@ pub async fn probe(service: &Service, address: &Address) -> ProbeReport {
 pub async fn connect(service: &Service, address: &Address) -> ProbeReport {
     let began = Instant::now();
     let connected = within(service.health.timeout, async {
-        Wire::connect(address).await.map_err(|error| in_words(&error))
+        open(address).await.map_err(|error| in_words(&error))
     });
     let reason = connected.await.err();
     ProbeReport {
@@ -107,6 +109,24 @@ pub fn version(health: &Health, headers: &HeaderMap, body: &[u8]) -> Option<Stri
     }
 }
 
+/// A connection to an app, by TCP or by Unix socket.
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl Stream for TcpStream {}
+impl Stream for UnixStream {}
+
+/// Connects to exactly this address.
+async fn open(address: &Address) -> io::Result<Box<dyn Stream>> {
+    Ok(match address {
+        Address::Tcp { host, port } => {
+            let stream = TcpStream::connect((host.as_str(), *port)).await?;
+            stream.set_nodelay(true)?;
+            Box::new(stream)
+        }
+        Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
+    })
+}
+
 #[derive(Debug)]
 struct Reply {
     status: u16,
@@ -117,7 +137,7 @@ struct Reply {
 
 /// A GET on a connection of its own.
 async fn exchange(address: &Address, host: &str, path: &str) -> Result<Reply, String> {
-    let wire = Wire::connect(address).await.map_err(|error| in_words(&error))?;
+    let stream = open(address).await.map_err(|error| in_words(&error))?;
     let request = Request::get(path)
         .header(header::HOST, host)
         .header(header::USER_AGENT, "greengate-health")
@@ -125,7 +145,9 @@ async fn exchange(address: &Address, host: &str, path: &str) -> Result<Reply, St
         .header(header::CONNECTION, "close")
         .body(Empty::<Bytes>::new())
         .map_err(|error| format!("cannot be asked for `{path}`: {error}"))?;
-    let (mut sender, connection) = http1::handshake(wire).await.map_err(|error| broken(&error))?;
+    let (mut sender, connection) = http1::handshake(HyperIo(stream))
+        .await
+        .map_err(|error| broken(&error))?;
     let talk = async {
         let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
         let (head, mut rest) = response.into_parts();

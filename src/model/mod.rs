@@ -5,6 +5,7 @@ pub mod bake;
 pub mod drain;
 pub mod health;
 pub mod history;
+pub mod proxy_protocol;
 pub mod routes;
 pub mod slot;
 pub mod state;

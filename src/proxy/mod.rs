@@ -8,9 +8,29 @@
 //! No step goes back up, and none takes a lock that another core takes.
 
 pub mod activation;
+mod answer;
+mod body;
+mod client_h1;
+mod client_h2;
+mod client_io;
+mod connection;
+mod core;
 pub mod data_plane;
+mod deadline;
+mod error;
+mod forward;
 pub mod gate;
+mod headers;
+mod listener;
+mod pool;
+mod record;
+mod request;
 pub mod routing;
+mod service;
+mod stock;
+mod tunnel;
+mod upstream;
+mod websocket;
 
 /// The atomics of `gate`; its loom test puts loom's in their place.
 mod atomic {

@@ -55,7 +55,7 @@ impl Snapshot {
             rules.push((redirect.host.clone(), Arc::from("/"), Destination::Redirect(index)));
         }
         Self {
-            table: Arc::new(RouteTable::new(rules)),
+            table: Arc::new(RouteTable::from_iter(rules)),
             redirects: config.redirects.clone().into(),
             services,
         }
@@ -107,7 +107,7 @@ impl Snapshot {
 /// The current snapshot. Only `control::switcher` publishes.
 #[derive(Debug)]
 pub struct Routing {
-    current: ArcSwap<Snapshot>,
+    current: Arc<ArcSwap<Snapshot>>,
 }
 
 impl Routing {
@@ -115,7 +115,7 @@ impl Routing {
     #[must_use]
     pub fn new(snapshot: Snapshot) -> Arc<Self> {
         Arc::new(Self {
-            current: ArcSwap::from_pointee(snapshot),
+            current: Arc::new(ArcSwap::from_pointee(snapshot)),
         })
     }
 
@@ -131,7 +131,7 @@ impl Routing {
     }
 
     /// The swap itself, for a core's cache.
-    pub(super) fn swap(&self) -> &ArcSwap<Snapshot> {
+    pub(super) fn swap(&self) -> &Arc<ArcSwap<Snapshot>> {
         &self.current
     }
 }

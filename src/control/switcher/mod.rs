@@ -74,7 +74,7 @@ impl Switcher {
     }
 
     /// Asks for an operation. The last event of the stream is final; whoever drops the receiver only stops watching.
-    pub async fn operate(&self, request: OperationRequest, caller: Caller) -> mpsc::UnboundedReceiver<Event> {
+    pub fn operate(&self, request: OperationRequest, caller: Caller) -> mpsc::UnboundedReceiver<Event> {
         let (stream, events) = mpsc::unbounded_channel();
         let asked = Message::Operate {
             request,
