@@ -1,9 +1,12 @@
 //! The control plane: the daemon's start and stop, and everything that is not a request.
 
 pub mod api;
+mod boot;
+pub mod daemon;
 pub mod fault;
-mod hyper_io;
 pub mod journal;
+pub mod limits;
+mod office;
 pub mod paths;
 pub mod ports;
 pub mod signals;
