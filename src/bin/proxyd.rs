@@ -36,7 +36,8 @@ fn main() -> ExitCode {
     match Daemon::run(&Options { config }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let colors = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            let colors =
+                std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             tell(&failure.render(colors));
             match failure {
                 Failure::Configuration(_) => ExitCode::from(2),
@@ -46,7 +47,10 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "why it does not start is for the person in front of it")]
+#[expect(
+    clippy::print_stderr,
+    reason = "why it does not start is for the person in front of it"
+)]
 fn tell(message: &str) {
     eprint!("{message}");
 }

@@ -5,48 +5,43 @@
 //! and a swap never stalls a request.
 
 use std::fmt;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use serde::Serialize;
 use tokio::time::Instant;
 
+use super::certificates::Certificates;
 use super::fault::Fault;
 use super::journal::{self, JournalFile};
+use super::limits;
+use super::listeners::{Addresses, Listeners};
 use super::office::Office;
 use super::paths::Paths;
 use super::signals::{Signal, Signals};
 use super::socket::{Access, ControlSocket};
-use super::state_dir::{self, StateDir};
+use super::state_dir::StateDir;
 use super::state_file::StateFile;
-use super::switcher::{Parts, Switcher};
-use super::{boot, limits};
+use super::switcher::{Parts, Switcher, initial};
 use crate::config::report::LoadError;
 use crate::config::{AccessLogTarget, Config};
 use crate::model::history::Record;
 use crate::model::state::State;
-use crate::proxy::data_plane::{self, DataPlane, Front, Settings};
+use crate::proxy::data_plane::{DataPlane, Settings};
 use crate::proxy::routing::Routing;
 use crate::tasks::Group;
 use crate::telemetry::access_log::AccessLog;
-use crate::tls::Store;
 
 /// READY waits this long for the first probes, and no longer: apps that come up after the daemon are held for (N31).
 const FIRST_PROBES: Duration = Duration::from_secs(2);
-/// Between two looks at certificate files and ticket keys.
-const REFRESH: Duration = Duration::from_secs(2);
 /// Between two looks at whether the connections from before the signal are gone.
 const LOOK: Duration = Duration::from_millis(10);
 /// Answers to newcomers may still take this long after that.
 const NEWCOMERS: Duration = Duration::from_secs(2);
 /// Operations may take this long to let go, and the access log to be written.
 const LAST_THINGS: Duration = Duration::from_secs(2);
-/// In the state folder; says which addresses are listened on. Scripts and tests learn from it which ports the system chose.
-const LISTENERS: &str = "listeners.json";
 
 /// What `proxyd` was told.
 #[derive(Debug, Clone)]
@@ -133,57 +128,74 @@ impl Daemon {
 
         let paths = Paths::resolve(&config.server)?;
         let folder = StateDir::open(&paths.state_dir)?;
-        // The ports of the last process are nobody's now.
-        let _ = std::fs::remove_file(folder.path().join(LISTENERS));
+        Addresses::forget(folder.path());
         let store = StateFile::new(&folder);
-        let mut state = store.load()?;
+        let remembered = store.load()?;
         let journal = JournalFile::open(folder.path());
-        let mut warnings = journal.close_torn(|environment| live_in(&state, environment));
+        let mut warnings = journal.close_torn(|environment| live_in(&remembered, environment));
 
-        let certificates = Store::open(boot::hosts(&config), folder.path());
-        let (certificates, told) = certificates.map_err(|error| Fault::new(error.to_string()))?;
-        let tls = certificates.server_config().map_err(|error| Fault::new(error.to_string()))?;
+        let (certificates, told) = Certificates::open(&config, folder.path())?;
         warnings.extend(told);
 
         let log = open_log(&config.server.access_log, &mut warnings)?;
-        let bind = |listen| data_plane::bind(listen).map_err(|error| Fault::new(error.to_string()));
-        let (http, https) = (bind(&config.server.http)?, bind(&config.server.https)?);
-        let listeners = Listeners::of(&http, &https)?;
+        let listeners = Listeners::bind(&config.server)?;
+        let addresses = listeners.addresses()?;
         let socket = ControlSocket::bind(&paths.socket, Access::new(config.server.group.as_deref())?)?;
 
-        let settings = settings(&config, open_files, &https);
+        let settings = settings(&config, open_files, addresses.https_port());
         let cores = settings.workers;
-        let routing = Routing::new(boot::first_snapshot(&config, &mut state, &started, cores));
-        let front = front(&certificates, tls);
-        let plane = DataPlane::start(settings, &http, &https, &routing, front, &log);
-        let plane = plane.map_err(|error| Fault::new(format!("the workers cannot be started: {error}")))?;
-        let plane = Arc::new(plane);
-        // The workers have their own handles; ours would keep the ports open when theirs are closed.
-        drop((http, https));
+        let first = initial(&config, &remembered, cores);
+        warnings.extend(first.messages);
+        let routing = Routing::new(first.snapshot);
+        let front = certificates.front()?;
+        let plane = DataPlane::start(settings, &listeners.http, &listeners.https, &routing, front, &log);
+        let plane = Arc::new(plane.map_err(|error| Fault::new(format!("the workers cannot be started: {error}")))?);
+        // The workers have handles of their own; these would keep the ports open when the workers have closed theirs.
+        drop(listeners);
 
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
-        let switcher = Rc::new(Switcher::start(Parts {
+        let trouble = certificates.clone();
+        let (switcher, switching) = Switcher::start(Parts {
             config: config.clone(),
             routing,
             plane: plane.clone(),
-            state,
+            state: first.state,
             store: Box::new(store),
             journal: Box::new(journal.clone()),
             cores,
-        }));
-        let patience = patience(&config);
-        let office = Rc::new(Office { config, switcher, plane, certificates, journal, log, started, warnings });
+            warnings: Box::new(move |environment| trouble.trouble(environment)),
+        });
         let tasks = Group::new("daemon");
+        tasks.spawn_local("switcher", switching);
+        tasks.spawn_local("certificates", certificates.clone().keep_fresh());
+        let patience = patience(&config);
+        let office = Rc::new(Office {
+            config,
+            switcher,
+            plane,
+            certificates,
+            journal,
+            log,
+            started,
+            warnings,
+        });
         let desk = office.clone();
         tasks.spawn_local("control socket", async move { match socket.serve(desk).await {} });
-        tasks.spawn_local("certificates", refresh(office.certificates.clone()));
 
         office.switcher.first_probes(FIRST_PROBES).await;
-        office.journal.note(Record::Started { version: env!("CARGO_PKG_VERSION").into(), pid: std::process::id() });
-        listeners.announce(&folder, &paths);
-        Ok(Self { office, tasks, patience, _folder: folder })
+        office.journal.note(Record::Started {
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+        });
+        announce(&addresses, &folder, &paths);
+        Ok(Self {
+            office,
+            tasks,
+            patience,
+            _folder: folder,
+        })
     }
 
     /// Returns when a signal says stop.
@@ -209,25 +221,31 @@ impl Daemon {
             () = drained(&self.office.plane, self.patience) => {}
             () = self.serve(signals) => tracing::warn!("asked to stop again: what is under way is cut"),
         }
-        if tokio::time::timeout(LAST_THINGS, self.office.switcher.stop()).await.is_err() {
+        if tokio::time::timeout(LAST_THINGS, self.office.switcher.stop())
+            .await
+            .is_err()
+        {
             tracing::warn!("an operation did not let go in time; the next start reports it");
         }
         // With the socket's task go its connections and its file.
         self.tasks.join(Duration::ZERO).await;
-        let Some(Office { plane, log, journal, switcher, .. }) = Rc::into_inner(self.office) else {
-            // The process ends in any case; its threads end with it.
-            tracing::error!("the workers are still in use, and are not joined");
-            return;
+        let Office {
+            plane, log, journal, ..
+        } = match Rc::try_unwrap(self.office) {
+            Ok(office) => office,
+            // Its task was joined, so nobody can; the process ends in any case, and its threads with it.
+            Err(office) => return tracing::error!(holders = Rc::strong_count(&office), "the daemon is still in use"),
         };
-        drop(switcher);
         match Arc::into_inner(plane) {
             Some(plane) => plane.stop(),
-            None => tracing::error!("the workers are still in use, and are not joined"),
+            None => tracing::error!("the workers are still in use, and end with the process"),
         }
         if !log.close(LAST_THINGS) {
             tracing::warn!("the access log could not be written to its end");
         }
-        journal.note(Record::Stopped { pid: std::process::id() });
+        journal.note(Record::Stopped {
+            pid: std::process::id(),
+        });
         tracing::info!("stopped");
     }
 }
@@ -238,7 +256,10 @@ async fn drained(plane: &DataPlane, patience: Duration) {
     let deadline = Instant::now() + patience;
     while plane.connections_before_drain() > 0 {
         if Instant::now() >= deadline {
-            tracing::warn!(connections = plane.connections_before_drain(), "what did not end in time is cut");
+            tracing::warn!(
+                connections = plane.connections_before_drain(),
+                "what did not end in time is cut"
+            );
             return;
         }
         tokio::time::sleep(LOOK).await;
@@ -271,71 +292,30 @@ fn open_log(target: &AccessLogTarget, warnings: &mut Vec<String>) -> Result<Acce
     })
 }
 
-fn settings(config: &Config, open_files: u64, https: &[TcpListener]) -> Settings {
+fn settings(config: &Config, open_files: u64, https_port: Option<u16>) -> Settings {
     let server = &config.server;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let port = https.first().and_then(|listener| listener.local_addr().ok()).map(|address| address.port());
     Settings {
         workers: server.workers.unwrap_or_else(cores).max(1),
         trusted_proxies: server.trusted_proxies.clone(),
         proxy_protocol: server.proxy_protocol,
-        max_connections: server.max_connections.unwrap_or_else(|| limits::max_connections(open_files)),
+        max_connections: server
+            .max_connections
+            .unwrap_or_else(|| limits::max_connections(open_files)),
         max_connections_per_client: server.max_connections_per_client,
-        https_port: port.filter(|&port| port != 443),
+        https_port,
     }
 }
 
-fn front(certificates: &Arc<Store>, tls: Arc<rustls::ServerConfig>) -> Front {
-    let certificates = certificates.clone();
-    Front {
-        tls,
-        covers: Arc::new(move |shown, host| certificates.covers(shown, host)),
-        // Nobody orders certificates yet, so there are no challenges to answer.
-        acme: Arc::new(|_| None),
+/// READY: to whoever waits for the file, to systemd, and to the log.
+fn announce(addresses: &Addresses, folder: &StateDir, paths: &Paths) {
+    if let Err(error) = addresses.write(folder.path()) {
+        tracing::warn!(%error, "the addresses that are listened on cannot be written to the state folder");
     }
-}
-
-async fn refresh(certificates: Arc<Store>) {
-    loop {
-        tokio::time::sleep(REFRESH).await;
-        for message in certificates.refresh() {
-            tracing::info!("{message}");
-        }
-    }
-}
-
-/// Which addresses are listened on.
-#[derive(Debug, Serialize)]
-struct Listeners {
-    http: Vec<String>,
-    https: Vec<String>,
-}
-
-impl Listeners {
-    fn of(http: &[TcpListener], https: &[TcpListener]) -> Result<Self, Fault> {
-        let addresses = |listeners: &[TcpListener]| {
-            let address = |listener: &TcpListener| Ok(listener.local_addr()?.to_string());
-            listeners.iter().map(address).collect::<std::io::Result<Vec<_>>>()
-        };
-        let failed = |error| Fault::new(format!("a listening socket has no address: {error}"));
-        Ok(Self {
-            http: addresses(http).map_err(failed)?,
-            https: addresses(https).map_err(failed)?,
-        })
-    }
-
-    /// READY: to systemd, to the log, and to whoever waits for the file.
-    fn announce(&self, folder: &StateDir, paths: &Paths) {
-        let written = serde_json::to_vec(self).map_err(std::io::Error::from);
-        let written = written.and_then(|text| state_dir::replace(folder.path(), LISTENERS, &text, state_dir::sync_folder));
-        if let Err(error) = written {
-            tracing::warn!(%error, "`{LISTENERS}` cannot be written");
-        }
-        let (http, https) = (self.http.join(", "), self.https.join(", "));
-        let status = format!("ready; http {http}; https {https}");
-        notify(&[NotifyState::Ready, NotifyState::Status(status.as_str().into())]);
-        tracing::info!(http, https, socket = %paths.socket.display(), "ready");
-    }
+    let (http, https) = (&addresses.http, &addresses.https);
+    let status = format!("ready; http {http:?}, https {https:?}");
+    notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
+    tracing::info!(?http, ?https, socket = %paths.socket.display(), "ready");
 }
 
 /// Without systemd there is nobody to tell, which is no error.

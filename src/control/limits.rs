@@ -11,7 +11,10 @@ const FEWEST: u64 = 64;
 #[must_use]
 pub fn raise_open_files() -> u64 {
     let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
     match setrlimit(Resource::Nofile, raised) {
         // `None` is no limit at all.
         Ok(()) => limit.maximum.unwrap_or(u64::MAX),
@@ -56,7 +59,10 @@ mod tests {
 
     #[test]
     fn resident_memory_is_read_in_bytes() {
-        assert_eq!(resident_in("VmPeak:\t  100 kB\nVmRSS:\t   5312 kB\nThreads:\t3\n"), 5312 * 1024);
+        assert_eq!(
+            resident_in("VmPeak:\t  100 kB\nVmRSS:\t   5312 kB\nThreads:\t3\n"),
+            5312 * 1024
+        );
         assert_eq!(resident_in("Threads:\t3\n"), 0);
         assert!(resident_bytes() > 1024 * 1024);
     }

@@ -1,28 +1,27 @@
 //! The daemon as the control socket sees it: who answers which question.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::api::Desk;
+use super::certificates::Certificates;
 use super::journal::JournalFile;
 use super::limits;
 use super::switcher::Switcher;
-use crate::config::{Config, Tls};
-use crate::model::api::{CertificateStatus, Event, OperationRequest, Status};
+use crate::config::Config;
+use crate::model::api::{Event, OperationRequest, Status};
 use crate::model::history::{Caller, Entry};
 use crate::proxy::data_plane::DataPlane;
 use crate::telemetry::access_log::AccessLog;
-use crate::tls::Store;
 
 /// Everyone who knows something.
 #[derive(Debug)]
 pub(super) struct Office {
     pub(super) config: Arc<Config>,
-    pub(super) switcher: Rc<Switcher>,
+    pub(super) switcher: Switcher,
     pub(super) plane: Arc<DataPlane>,
-    pub(super) certificates: Arc<Store>,
+    pub(super) certificates: Certificates,
     pub(super) journal: JournalFile,
     pub(super) log: AccessLog,
     /// RFC 3339.
@@ -32,11 +31,11 @@ pub(super) struct Office {
 }
 
 impl Desk for Office {
-    fn status(&self) -> Status {
-        let mut environments = self.switcher.environments();
+    async fn status(&self) -> Status {
+        let mut environments = self.switcher.environments().await;
         for environment in &mut environments {
             for service in &mut environment.services {
-                service.certificates = self.shown(&environment.name, &service.name);
+                service.certificates = self.certificates.of_service(&environment.name, &service.name);
             }
         }
         Status {
@@ -64,17 +63,5 @@ impl Desk for Office {
 
     fn operate(&self, request: OperationRequest, caller: Caller) -> UnboundedReceiver<Event> {
         self.switcher.operate(request, caller)
-    }
-}
-
-impl Office {
-    /// The certificates that clients of a service are shown.
-    fn shown(&self, environment: &str, service: &str) -> Vec<CertificateStatus> {
-        let services = self.config.environments.iter().flat_map(|environment| &environment.services);
-        let same = |of: &&Arc<crate::config::Service>| &*of.environment == environment && &*of.name == service;
-        match services.filter(|of| of.tls != Tls::Off).find(same) {
-            Some(of) => of.hosts.iter().map(|host| self.certificates.certificates(host)).collect(),
-            None => Vec::new(),
-        }
     }
 }
