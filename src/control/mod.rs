@@ -1,12 +1,16 @@
 //! The control plane: the daemon's start and stop, and everything that is not a request.
 
 pub mod api;
+mod certificates;
+pub mod daemon;
 pub mod drainer;
 pub mod fault;
 mod figures;
 pub mod front_door;
-mod hyper_io;
 pub mod journal;
+pub mod limits;
+mod listeners;
+mod office;
 pub mod paths;
 pub mod ports;
 pub mod prober;

@@ -14,10 +14,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout};
 
-use super::hyper_io::HyperIo;
 use crate::config::{Health, Service, VersionSource};
 use crate::model::api::ProbeReport;
 use crate::model::slot::Address;
+use hyper_util::rt::TokioIo;
 
 /// Bytes of a body that are read.
 const BODY: usize = 64 * 1024;
@@ -145,7 +145,7 @@ async fn exchange(address: &Address, host: &str, path: &str) -> Result<Reply, St
         .header(header::CONNECTION, "close")
         .body(Empty::<Bytes>::new())
         .map_err(|error| format!("cannot be asked for `{path}`: {error}"))?;
-    let (mut sender, connection) = http1::handshake(HyperIo(stream))
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| broken(&error))?;
     let talk = async {
