@@ -2,4 +2,7 @@
 
 pub mod api;
 pub mod history;
+pub mod proxy_protocol;
+pub mod routes;
 pub mod slot;
+pub mod state;
