@@ -5,20 +5,25 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use greengate::cli::{self, CheckOutcome, Host};
+use greengate::config::Config;
+use greengate::config::report::{self, Severity};
 
 fn main() -> ExitCode {
     cli::run(std::env::args_os(), &Host { check, daemon })
 }
 
 /// Reads and checks a configuration file.
-fn check(file: &Path, _color: bool) -> CheckOutcome {
-    match std::fs::read_to_string(file) {
-        Ok(_) => CheckOutcome::default(),
-        Err(error) => CheckOutcome {
-            report: format!("error: cannot read `{}`: {error}", file.display()),
-            errors: 1,
-            warnings: 0,
-        },
+fn check(file: &Path, color: bool) -> CheckOutcome {
+    let (text, diagnostics) = match Config::load(file) {
+        // Read again for the carets; a file that has changed since shows them elsewhere, and is checked again anyway.
+        Ok((_, diagnostics)) => (std::fs::read_to_string(file).unwrap_or_default(), diagnostics),
+        Err(error) => (error.text, error.diagnostics),
+    };
+    let of = |severity: Severity| diagnostics.iter().filter(|one| one.severity == severity).count();
+    CheckOutcome {
+        report: report::render(&file.display().to_string(), &text, &diagnostics, color),
+        errors: of(Severity::Error) + of(Severity::Certificate),
+        warnings: of(Severity::Warning),
     }
 }
 
