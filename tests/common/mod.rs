@@ -3,6 +3,7 @@
 //!
 //! - [`door`]: `proxyd` and `proxyctl` as processes; [`process`]: any child, its log, and its end
 //! - [`app`]: a scriptable HTTP/1.1 app; [`ledger`]: which app saw which request
+//! - [`fixture`]: what most tests begin with
 //! - [`client`], [`h2`]: raw HTTP/1.1 and HTTP/2 clients; [`incoming`]: heads and bodies, read strictly; [`wire`]: TCP, TLS, Unix
 //! - [`load`]: steady traffic of every kind
 //!
@@ -22,6 +23,7 @@ pub mod app;
 mod app_routes;
 pub mod client;
 pub mod door;
+pub mod fixture;
 pub mod h2;
 pub mod incoming;
 pub mod ledger;
