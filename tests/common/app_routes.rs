@@ -114,7 +114,8 @@ async fn run(
                 let mut released = inner.released.subscribe();
                 drop(released.wait_for(|names| names.contains(name)).await);
             }
-            Step::Close => return Ok(Some(End::Close)),
+            Step::CloseIfReused if seen.before == 0 => {}
+            Step::Close | Step::CloseIfReused => return Ok(Some(End::Close)),
             Step::Reset => return Ok(Some(End::Reset)),
             Step::Hang => std::future::pending().await,
         }

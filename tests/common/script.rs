@@ -16,6 +16,8 @@ pub enum Step {
     Until(&'static str),
     /// Close the connection (FIN).
     Close,
+    /// Close the connection when it carried a request before this one.
+    CloseIfReused,
     /// Reset the connection (RST).
     Reset,
     /// Never go on.
