@@ -1,6 +1,12 @@
 //! The HTTP/1.1 codec against the rules of the edge (E1–E6, E24), against itself on every split, against hyper on the same
 //! bytes, and against garbage. A failure of a seeded test names its seed; `SEED=` replays it alone.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests may panic as tests do"
+)]
+
 #[path = "http1_codec/generated.rs"]
 mod generated;
 #[path = "http1_codec/hyper_side.rs"]

@@ -1,6 +1,9 @@
 //! Certificates as clients see them: real rustls handshakes, in memory, against the store's configuration.
 
-#![expect(missing_docs, reason = "the tests are the documentation")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy knows only functions marked as tests, not their helpers"
+)]
 
 use std::fs;
 use std::io::{Read, Write};
@@ -490,10 +493,13 @@ fn the_root_is_made_once_and_its_key_is_for_its_owner_alone() {
     assert_eq!((mode("ca"), mode("ca/root-key.pem")), (0o700, 0o600));
 }
 
+/// What a test does to the CA's folder.
+type Damage<'a> = &'a dyn Fn(&Path);
+
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a test's own files need not survive a crash")]
 fn a_broken_local_ca_is_an_error_with_path_and_hint() {
-    let broken = |damage: &dyn Fn(&Path)| {
+    let broken = |damage: Damage<'_>| {
         let folder = tempfile::tempdir().unwrap();
         open(vec![host("example.com", Tls::Internal)], folder.path());
         damage(&folder.path().join("ca"));
@@ -515,7 +521,7 @@ fn a_broken_local_ca_is_an_error_with_path_and_hint() {
         fs::write(ca.join("root.pem"), params.self_signed(&other_key).unwrap().pem()).unwrap();
         fs::write(ca.join("root-key.pem"), other_key.serialize_pem()).unwrap();
     };
-    let cases: [(&str, &dyn Fn(&Path)); 7] = [
+    let cases: [(&str, Damage<'_>); 7] = [
         ("root.pem`: no certificate in it", &|ca| {
             fs::write(ca.join("root.pem"), "").unwrap()
         }),
@@ -590,7 +596,7 @@ fn sessions_resume_with_tickets_also_after_a_refresh_and_a_reload() {
         let mut client = Arc::unwrap_or_clone(client(std::slice::from_ref(&root), version));
         client.resumption = Resumption::in_memory_sessions(8);
         let client = Arc::new(client);
-        let kind = |server| {
+        let kind = |server: &Arc<ServerConfig>| {
             Pipe::connect(server, &client, "example.com")
                 .unwrap()
                 .client

@@ -1,7 +1,7 @@
 //! Request and response heads: parse, refuse, keep order and case.
 //!
 //! A head is parsed in one pass, and again from its first byte when more came: nothing is remembered between two calls, so that
-//! no call can go on from another message's bytes. A head that trickles in stays cheap all the same, see [`BULK`].
+//! no call can go on from another message's bytes. A head that trickles in stays cheap all the same, see `BULK`.
 //! Whether a target or a Host is acceptable is not judged here.
 
 use std::fmt;

@@ -6,6 +6,7 @@ pub mod drain;
 pub mod health;
 pub mod history;
 pub mod proxy_protocol;
+pub mod host;
 pub mod routes;
 pub mod slot;
 pub mod state;

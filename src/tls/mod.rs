@@ -3,7 +3,8 @@
 //! [`Store`] is the only door. It turns hosts into a rustls `ServerConfig`, keeps the certificates behind it fresh, and
 //! says what clients are shown. It accepts no connection and speaks no HTTP.
 //!
-//! - `store` which host gets which certificate, and what an operator should know about it
+//! - `store` the door
+//! - `hosts` which host is shown which certificate, and why
 //! - `resolver` the table that handshakes read: name → certificate, without a lock
 //! - `certificate` one certificate and what it says about itself
 //! - `files` PEM files, read again when they change
@@ -12,10 +13,12 @@
 
 mod certificate;
 mod files;
+mod hosts;
 mod local_ca;
 mod resolver;
-pub mod store;
+mod store;
 mod tickets;
 
+pub use hosts::Host;
 pub use local_ca::CaError;
-pub use store::{Host, Store, StoreError};
+pub use store::{Store, StoreError};

@@ -1,38 +1,22 @@
-//! Which host gets which certificate, and what an operator should know about it.
+//! The door to this room: hosts in, a configuration for handshakes out, and what an operator should know.
 //!
 //! Handshakes read only the [`Resolver`]'s table. Everything else here belongs to the control thread and may take its time.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::aws_lc_rs;
 use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, server::ResolvesServerCert};
 
-use super::certificate::{Certificate, bare};
-use super::files::{self, Pair};
-use super::local_ca::{self, CaError, LocalCa};
-use super::resolver::{Resolver, Table};
+use super::hosts::{Host, Hosts, Place};
+use super::local_ca::{self, CaError};
+use super::resolver::Resolver;
 use super::tickets::Tickets;
-use crate::config::Tls;
 use crate::model::api::CertificateStatus;
-
-const ACME_NOTE: &str = "the local CA stands in until an ACME certificate is there";
-
-/// A host that is served over TLS.
-#[derive(Debug, Clone)]
-pub struct Host {
-    /// A name, `*.example.com` for exactly one label, or an address.
-    pub name: Arc<str>,
-    /// Where its certificate comes from.
-    pub tls: Tls,
-}
 
 /// Why there can be no TLS at all. What concerns one host alone is a warning (N27).
 #[derive(Debug)]
@@ -72,39 +56,7 @@ pub struct Store {
     resolver: Arc<Resolver>,
     tickets: Arc<Tickets>,
     /// Never locked by a handshake.
-    state: Mutex<State>,
-}
-
-/// What certificates are made with.
-#[derive(Debug)]
-struct Place {
-    ca: PathBuf,
-    provider: Arc<CryptoProvider>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Opened when the first host needs it.
-    ca: Option<Arc<LocalCa>>,
-    /// Files by chain and key: hosts that share them share what was read.
-    pairs: BTreeMap<(PathBuf, PathBuf), Pair>,
-    /// By name: lower case, without a trailing dot.
-    hosts: BTreeMap<Box<str>, Served>,
-}
-
-#[derive(Debug)]
-struct Served {
-    source: Source,
-    /// A leaf of the local CA, where nothing else is there to be shown.
-    local: Option<Arc<Certificate>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Source {
-    Local,
-    Acme,
-    /// Key of [`State::pairs`].
-    Files((PathBuf, PathBuf)),
+    state: Mutex<Hosts>,
 }
 
 impl Store {
@@ -143,7 +95,7 @@ impl Store {
 
     fn replace_hosts_at(&self, hosts: Vec<Host>, now: SystemTime) -> Result<Vec<String>, StoreError> {
         let mut state = self.state();
-        let (next, warnings) = State::build(&state, hosts, &self.place, now)?;
+        let (next, warnings) = Hosts::build(&state, hosts, &self.place, now).map_err(StoreError::LocalCa)?;
         self.resolver.publish(next.table());
         *state = next;
         Ok(warnings)
@@ -188,43 +140,7 @@ impl Store {
     }
 
     fn status_at(&self, host: &str, now: SystemTime) -> CertificateStatus {
-        let state = self.state();
-        let name = normal(host);
-        let served = state.hosts.get(&name).or_else(|| {
-            let (_, parent) = name.split_once('.')?;
-            state.hosts.get(format!("*.{parent}").as_str())
-        });
-        let host = host.to_owned();
-        let none = |note: String| CertificateStatus {
-            host: host.clone(),
-            issuer: "none".to_owned(),
-            not_after: String::new(),
-            note: Some(note),
-        };
-        let Some(served) = served else {
-            return none("not served over TLS".to_owned());
-        };
-        let mut notes = state.note(served);
-        let Some(shown) = state.shown(served) else {
-            return none(notes.join("; "));
-        };
-        if let Some(untimely) = shown.untimely(now) {
-            notes.push(untimely.to_owned());
-        }
-        if !shown.covers(&name) {
-            notes.push("does not cover this host".to_owned());
-        }
-        let issuer = if served.local.is_some() {
-            "local CA"
-        } else {
-            shown.issuer()
-        };
-        CertificateStatus {
-            issuer: issuer.to_owned(),
-            not_after: shown.not_after(),
-            note: (!notes.is_empty()).then(|| notes.join("; ")),
-            host,
-        }
+        self.state().status(host, now)
     }
 
     /// Reads changed files again, renews leaves of the local CA, rotates ticket keys. Keeps the last good certificate on any
@@ -251,211 +167,9 @@ impl Store {
         local_ca::root_path(&self.place.ca)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Hosts> {
         // Whoever panicked with the lock left a state that is whole: it is replaced in one piece, or host by host.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// The state for these hosts, with what the old one has that still fits.
-    fn build(old: &Self, hosts: Vec<Host>, place: &Place, now: SystemTime) -> Result<(Self, Vec<String>), StoreError> {
-        let mut next = Self {
-            ca: old.ca.clone(),
-            ..Self::default()
-        };
-        let mut warnings = Vec::new();
-        for host in hosts {
-            let name = normal(&host.name);
-            let Some(source) = Source::of(&name, host.tls) else {
-                continue;
-            };
-            let vacant = match next.hosts.entry(name) {
-                Entry::Vacant(vacant) => vacant,
-                Entry::Occupied(first) => {
-                    if first.get().source != source {
-                        let name = first.key();
-                        warnings.push(format!(
-                            "`{name}` is given two sources of certificates; the first one is used"
-                        ));
-                    }
-                    continue;
-                }
-            };
-            let name = vacant.key().clone();
-            let mut served = Served { source, local: None };
-            if let Source::Files(paths) = &served.source
-                && !next.pairs.contains_key(paths)
-            {
-                let pair = match old.pairs.get(paths) {
-                    Some(pair) => pair.clone(),
-                    None => {
-                        let (pair, messages) = Pair::open(&paths.0, &paths.1, &place.provider, now);
-                        warnings.extend(messages);
-                        pair
-                    }
-                };
-                next.pairs.insert(paths.clone(), pair);
-            }
-            match served.on_disk(&next.pairs) {
-                Some(shown) if !shown.covers(&name) => {
-                    warnings.push(format!("the certificate for `{name}` does not cover it"));
-                }
-                Some(_) => {}
-                None => {
-                    let kept = old.hosts.get(&name).and_then(|served| served.local.clone());
-                    served.local = match kept {
-                        Some(kept) => Some(kept),
-                        None => local_leaf(&mut next.ca, &name, &served.source, place, now, &mut warnings)?,
-                    };
-                }
-            }
-            vacant.insert(served);
-        }
-        Ok((next, warnings))
-    }
-
-    /// Returns whether anything is shown that was not shown before.
-    fn refresh(&mut self, place: &Place, now: SystemTime, messages: &mut Vec<String>) -> bool {
-        let mut changed = false;
-        for pair in self.pairs.values_mut() {
-            let before = pair.current().map(Arc::as_ptr);
-            messages.extend(pair.refresh(&place.provider, now));
-            changed |= pair.current().map(Arc::as_ptr) != before;
-        }
-        let mut renewed = 0_usize;
-        for (name, served) in &mut self.hosts {
-            if let Some(shown) = served.on_disk(&self.pairs) {
-                if served.local.take().is_some() && !shown.covers(name) {
-                    messages.push(format!("the certificate for `{name}` does not cover it"));
-                }
-                continue;
-            }
-            let (Some(ca), Some(local)) = (&self.ca, &served.local) else {
-                continue;
-            };
-            if !local.is_due(now) {
-                continue;
-            }
-            match ca.leaf(name, now) {
-                Ok(leaf) => {
-                    served.local = Some(Arc::new(leaf));
-                    renewed += 1;
-                    changed = true;
-                }
-                // It was made before, and will be tried again; a clock before 1970 is the one known reason.
-                Err(reason) => messages.push(format!("`{name}`: the local certificate cannot be renewed: {reason}")),
-            }
-        }
-        if renewed > 0 {
-            messages.push(format!("renewed {renewed} of the local CA's certificates"));
-        }
-        changed
-    }
-
-    fn table(&self) -> Table {
-        Table::build(self.hosts.iter().map(|(name, served)| (&**name, self.shown(served))))
-    }
-
-    fn shown<'a>(&'a self, served: &'a Served) -> Option<&'a Arc<Certificate>> {
-        served.on_disk(&self.pairs).or(served.local.as_ref())
-    }
-
-    /// Why something else is shown than was asked for.
-    fn note(&self, served: &Served) -> Vec<String> {
-        let none = if served.local.is_none() {
-            "handshakes are refused"
-        } else {
-            files::STAND_IN
-        };
-        match &served.source {
-            Source::Local if served.local.is_none() => vec![none.to_owned()],
-            Source::Local => Vec::new(),
-            Source::Acme if served.local.is_none() => vec![none.to_owned()],
-            Source::Acme => vec![ACME_NOTE.to_owned()],
-            Source::Files(paths) => match self.pairs.get(paths).and_then(|pair| Some((pair, pair.problem()?))) {
-                Some((pair, problem)) => {
-                    let instead = if pair.current().is_some() {
-                        files::LAST_GOOD
-                    } else {
-                        none
-                    };
-                    vec![format!("{problem}; {instead}")]
-                }
-                None => Vec::new(),
-            },
-        }
-    }
-}
-
-impl Served {
-    fn on_disk<'a>(&self, pairs: &'a BTreeMap<(PathBuf, PathBuf), Pair>) -> Option<&'a Arc<Certificate>> {
-        match &self.source {
-            Source::Files(paths) => pairs.get(paths)?.current(),
-            Source::Local | Source::Acme => None,
-        }
-    }
-}
-
-impl Source {
-    /// `None` for hosts without TLS.
-    fn of(name: &str, tls: Tls) -> Option<Self> {
-        match tls {
-            Tls::Off => None,
-            Tls::Files { cert, key } => Some(Self::Files((cert, key))),
-            Tls::Internal => Some(Self::Local),
-            // No public CA signs names that every machine has for itself (RFC 6761 §6.3).
-            Tls::Acme if name == "localhost" || name.ends_with(".localhost") => Some(Self::Local),
-            Tls::Acme => Some(Self::Acme),
-        }
-    }
-}
-
-/// A leaf for one host. A host that cannot have one is a warning; a CA that cannot be used is an error for hosts that were
-/// meant for it, and a warning for those that it would stand in for.
-fn local_leaf(
-    ca: &mut Option<Arc<LocalCa>>,
-    name: &str,
-    source: &Source,
-    place: &Place,
-    now: SystemTime,
-    warnings: &mut Vec<String>,
-) -> Result<Option<Arc<Certificate>>, StoreError> {
-    let signer = match ca {
-        Some(ca) => Arc::clone(ca),
-        None => match LocalCa::open(&place.ca, &place.provider, now) {
-            Ok((opened, messages)) => {
-                warnings.extend(messages);
-                Arc::clone(ca.insert(Arc::new(opened)))
-            }
-            Err(error) => match source {
-                Source::Local | Source::Acme => return Err(StoreError::LocalCa(error)),
-                Source::Files(_) => {
-                    warnings.push(format!(
-                        "`{name}`: handshakes are refused, nothing can stand in: {error}"
-                    ));
-                    return Ok(None);
-                }
-            },
-        },
-    };
-    match signer.leaf(name, now) {
-        Ok(leaf) => Ok(Some(Arc::new(leaf))),
-        Err(reason) => {
-            warnings.push(format!(
-                "`{name}`: handshakes are refused, no certificate can be made: {reason}"
-            ));
-            Ok(None)
-        }
-    }
-}
-
-/// Lower case, no trailing dot; addresses in the one way that Rust writes them.
-fn normal(host: &str) -> Box<str> {
-    let host = bare(host);
-    match host.parse::<IpAddr>() {
-        Ok(ip) => ip.to_string().into(),
-        Err(_) => host.to_ascii_lowercase().into(),
     }
 }
 
@@ -468,7 +182,10 @@ fn clock() -> SystemTime {
 mod tests {
     use std::time::Duration;
 
+    use super::super::certificate::Certificate;
+    use super::super::hosts::ACME_NOTE;
     use super::*;
+    use crate::config::Tls;
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -477,8 +194,7 @@ mod tests {
     }
 
     fn shown(store: &Store, name: &str) -> Arc<Certificate> {
-        let state = store.state();
-        Arc::clone(state.shown(state.hosts.get(name).unwrap()).unwrap())
+        Arc::clone(store.state().certificate(name).unwrap())
     }
 
     #[test]

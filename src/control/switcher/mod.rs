@@ -234,6 +234,8 @@ impl Owner {
                     None => return,
                     Some(Message::Stop { reply }) => {
                         self.stop().await;
+                        // Whoever waits for this wants what the tasks still hold: the data plane, the store.
+                        self.tasks.join(Duration::ZERO).await;
                         drop(self);
                         let _ = reply.send(());
                         return;
