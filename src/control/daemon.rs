@@ -95,7 +95,7 @@ pub struct Daemon {
     /// How long it may take to stop.
     patience: Duration,
     /// Held to the last.
-    _folder: StateDir,
+    folder: StateDir,
 }
 
 impl Daemon {
@@ -104,10 +104,12 @@ impl Daemon {
     /// # Errors
     /// When it cannot start.
     pub fn run(options: &Options) -> Result<(), Failure> {
-        let (config, diagnostics) = Config::load(&options.config).map_err(Failure::Configuration)?;
+        let (mut config, diagnostics) = Config::load(&options.config).map_err(Failure::Configuration)?;
         for diagnostic in diagnostics {
             tracing::warn!(file = %config.file.display(), "{diagnostic}");
         }
+        // Whoever reads the status may stand in another folder. Without a current folder the path stays as it was given.
+        config.file = std::path::absolute(&config.file).unwrap_or(config.file);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Fault::new(format!("there is no runtime: {error}")))?;
         tokio::task::LocalSet::new().block_on(&runtime, async {
@@ -194,7 +196,7 @@ impl Daemon {
             office,
             tasks,
             patience,
-            _folder: folder,
+            folder,
         })
     }
 
@@ -243,6 +245,7 @@ impl Daemon {
         if !log.close(LAST_THINGS) {
             tracing::warn!("the access log could not be written to its end");
         }
+        Addresses::forget(self.folder.path());
         journal.note(Record::Stopped {
             pid: std::process::id(),
         });
