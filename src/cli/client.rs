@@ -13,6 +13,7 @@ use http::{Method, Request, Response, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
@@ -109,10 +110,23 @@ impl Client {
     pub async fn operate(
         &self,
         request: &OperationRequest,
+        watch: impl FnMut(&EventLine) -> ControlFlow<u8>,
+    ) -> Result<u8, ClientError> {
+        self.ask("/v1/operations", request, watch).await
+    }
+
+    /// The same for what is asked for elsewhere.
+    ///
+    /// # Errors
+    /// All of [`ClientError`] but `Silent`.
+    pub async fn ask(
+        &self,
+        path: &str,
+        request: &impl Serialize,
         mut watch: impl FnMut(&EventLine) -> ControlFlow<u8>,
     ) -> Result<u8, ClientError> {
         let body = serde_json::to_vec(request).map_err(|error| ClientError::Unexpected(error.to_string()))?;
-        let mut answer = self.send(Method::POST, "/v1/operations", body.into()).await?;
+        let mut answer = self.send(Method::POST, path, body.into()).await?;
         let mut lines = Lines::default();
         loop {
             while let Some(line) = lines.next() {

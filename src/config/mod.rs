@@ -8,6 +8,7 @@
 mod addresses;
 mod certificates;
 mod check;
+pub mod diff;
 mod environments;
 mod hosts;
 mod keys;
@@ -51,13 +52,22 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with the file, or why it cannot be read.
     pub fn load(path: &Path) -> Result<(Self, Vec<Diagnostic>), LoadError> {
+        Self::load_with_text(path).map(|(config, diagnostics, _)| (config, diagnostics))
+    }
+
+    /// The same, with what stood in the file.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_with_text(path: &Path) -> Result<(Self, Vec<Diagnostic>, String), LoadError> {
         let unreadable = |why: String| {
             let problem = Diagnostic::error(&(0..0), format!("cannot read `{}`: {why}", path.display()));
             LoadError::new(path, "", vec![problem])
         };
         let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|error| unreadable(error.utf8_error().to_string()))?;
-        Self::parse(path, &text)
+        let (config, diagnostics) = Self::parse(path, &text)?;
+        Ok((config, diagnostics, text))
     }
 
     /// Checks `text` as the content of the file at `path`. Reads nothing but the certificate files that it names.

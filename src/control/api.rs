@@ -13,7 +13,8 @@ use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::model::api::{Event, OperationRequest, Problem, Status, exit};
+use super::switcher::Request as Wish;
+use crate::model::api::{Event, Problem, Status, exit};
 use crate::model::history::{Caller, Entry};
 
 /// Bytes that the body of a request may have.
@@ -32,8 +33,8 @@ pub trait Desk {
     /// The newest entries, newest last.
     async fn history(&self, environment: Option<String>, limit: usize) -> Vec<Entry>;
 
-    /// Begins an operation; whether anyone listens to its events changes nothing for it.
-    fn operate(&self, request: OperationRequest, caller: Caller) -> UnboundedReceiver<Event>;
+    /// Begins what is asked for; whether anyone listens to its events changes nothing for it, unless it is an attached pause.
+    fn ask(&self, wish: Wish, caller: Caller) -> UnboundedReceiver<Event>;
 }
 
 /// The body of an answer.
@@ -69,13 +70,25 @@ enum Place {
     Status,
     History,
     Operations,
+    Reload,
+    Pause,
+    Resume,
+    Maintenance,
 }
 
 impl Place {
+    const ALL: [Self; 7] = [
+        Self::Status,
+        Self::History,
+        Self::Operations,
+        Self::Reload,
+        Self::Pause,
+        Self::Resume,
+        Self::Maintenance,
+    ];
+
     fn at(path: &str) -> Option<Self> {
-        [Self::Status, Self::History, Self::Operations]
-            .into_iter()
-            .find(|place| place.path() == path)
+        Self::ALL.into_iter().find(|place| place.path() == path)
     }
 
     fn path(self) -> &'static str {
@@ -83,13 +96,19 @@ impl Place {
             Self::Status => "/v1/status",
             Self::History => "/v1/history",
             Self::Operations => "/v1/operations",
+            Self::Reload => "/v1/reload",
+            Self::Pause => "/v1/pause",
+            Self::Resume => "/v1/resume",
+            Self::Maintenance => "/v1/maintenance",
         }
     }
 
     fn method(self) -> (Method, HeaderValue) {
         match self {
             Self::Status | Self::History => (Method::GET, HeaderValue::from_static("GET")),
-            Self::Operations => (Method::POST, HeaderValue::from_static("POST")),
+            Self::Operations | Self::Reload | Self::Pause | Self::Resume | Self::Maintenance => {
+                (Method::POST, HeaderValue::from_static("POST"))
+            }
         }
     }
 }
@@ -126,10 +145,12 @@ where
             }
             Err(reason) => problem(StatusCode::BAD_REQUEST, exit::USAGE, reason, None),
         },
-        Place::Operations => match operation(request.into_body()).await {
-            Ok(operation) => respond(StatusCode::OK, LINES, Reply::Events(desk.operate(operation, caller))),
-            Err((status, reason)) => problem(status, exit::USAGE, reason, None),
-        },
+        Place::Operations | Place::Reload | Place::Pause | Place::Resume | Place::Maintenance => {
+            match wish(place, request.into_body()).await {
+                Ok(wish) => respond(StatusCode::OK, LINES, Reply::Events(desk.ask(wish, caller))),
+                Err((status, reason)) => problem(status, exit::USAGE, reason, None),
+            }
+        }
     }
 }
 
@@ -178,7 +199,7 @@ fn line(value: &impl Serialize) -> Bytes {
     text.into()
 }
 
-async fn operation<B>(body: B) -> Result<OperationRequest, (StatusCode, String)>
+async fn wish<B>(place: Place, body: B) -> Result<Wish, (StatusCode, String)>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -195,8 +216,15 @@ where
         Ok(Err(error)) => return Err((StatusCode::BAD_REQUEST, format!("the request broke off: {error}"))),
         Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time".into())),
     };
-    serde_json::from_slice(&bytes)
-        .map_err(|error| (StatusCode::BAD_REQUEST, format!("the request is no operation: {error}")))
+    let read = match place {
+        Place::Reload => serde_json::from_slice(&bytes).map(Wish::Reload),
+        Place::Pause => serde_json::from_slice(&bytes).map(Wish::Pause),
+        Place::Resume => serde_json::from_slice(&bytes).map(Wish::Resume),
+        Place::Maintenance => serde_json::from_slice(&bytes).map(Wish::Maintenance),
+        // The first two are not asked with a body, and never come here.
+        Place::Status | Place::History | Place::Operations => serde_json::from_slice(&bytes).map(Wish::Operate),
+    };
+    read.map_err(|error| (StatusCode::BAD_REQUEST, format!("the request is no operation: {error}")))
 }
 
 /// Reads `env=NAME&limit=N`; both may be missing.
@@ -246,7 +274,7 @@ pub(super) mod tests {
     /// A daemon that does nothing but remember who asked.
     #[derive(Debug, Default)]
     pub(in super::super) struct FakeDesk {
-        pub(in super::super) operations: RefCell<Vec<(OperationRequest, Caller, UnboundedSender<Event>)>>,
+        pub(in super::super) operations: RefCell<Vec<(Wish, Caller, UnboundedSender<Event>)>>,
     }
 
     impl Desk for Rc<FakeDesk> {
@@ -259,6 +287,7 @@ pub(super) mod tests {
                 resident_bytes: 0,
                 connections: 0,
                 dropped_log_lines: 0,
+                configuration: None,
                 environments: Vec::new(),
                 warnings: Vec::new(),
             }
@@ -275,7 +304,7 @@ pub(super) mod tests {
             vec![entry; limit]
         }
 
-        fn operate(&self, request: OperationRequest, caller: Caller) -> UnboundedReceiver<Event> {
+        fn ask(&self, request: Wish, caller: Caller) -> UnboundedReceiver<Event> {
             let (send, receive) = unbounded_channel();
             self.operations.borrow_mut().push((request, caller, send));
             receive
@@ -334,6 +363,9 @@ pub(super) mod tests {
     fn an_operation_is_a_stream_that_ends_with_it() {
         let (desk, response) = ask("POST", "/v1/operations", br#"{"environment":"prod","kind":"swap"}"#);
         let (request, caller, events) = desk.operations.borrow_mut().pop().unwrap();
+        let Wish::Operate(request) = request else {
+            panic!("{request:?}");
+        };
         assert_eq!((request.kind, caller), (Kind::Swap, ann()));
         events
             .send(Event::Warning {

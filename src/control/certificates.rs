@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fault::Fault;
+use super::ports;
+use super::served::Current;
 use crate::config::{Config, Service, Tls};
 use crate::model::api::CertificateStatus;
 use crate::proxy::data_plane::Front;
@@ -17,7 +19,7 @@ const REFRESH: Duration = Duration::from_secs(2);
 /// The certificates of this daemon's services.
 #[derive(Debug, Clone)]
 pub(super) struct Certificates {
-    config: Arc<Config>,
+    current: Current,
     store: Arc<Store>,
 }
 
@@ -26,11 +28,11 @@ impl Certificates {
     ///
     /// # Errors
     /// When there can be no TLS at all; what concerns one host alone is only told (N27).
-    pub(super) fn open(config: &Arc<Config>, state_dir: &std::path::Path) -> Result<(Self, Vec<String>), Fault> {
-        let opened = Store::open(hosts(config), state_dir);
+    pub(super) fn open(current: &Current, state_dir: &std::path::Path) -> Result<(Self, Vec<String>), Fault> {
+        let opened = Store::open(hosts(&current.load().config), state_dir);
         let (store, told) = opened.map_err(|error| Fault::new(error.to_string()))?;
-        let config = config.clone();
-        Ok((Self { config, store }, told))
+        let current = current.clone();
+        Ok((Self { current, store }, told))
     }
 
     /// What the data plane needs.
@@ -63,16 +65,17 @@ impl Certificates {
 
     /// What clients of a service are shown, by host.
     pub(super) fn of_service(&self, environment: &str, service: &str) -> Vec<CertificateStatus> {
-        let mut services = self.services(environment);
+        let mut services = self.services(environment).into_iter();
         services
             .find(|of| &*of.name == service)
-            .map_or_else(Vec::new, |of| self.of(of))
+            .map_or_else(Vec::new, |of| self.of(&of))
     }
 
     /// What an operator should know of an environment's certificates, with the hosts that it is true of.
     pub(super) fn trouble(&self, environment: &str) -> Vec<String> {
         let mut hosts_by_note: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for status in self.services(environment).flat_map(|service| self.of(service)) {
+        let services = self.services(environment);
+        for status in services.iter().flat_map(|service| self.of(service)) {
             if let Some(note) = status.note {
                 hosts_by_note
                     .entry(note)
@@ -84,13 +87,11 @@ impl Certificates {
         hosts_by_note.into_iter().map(line).collect()
     }
 
-    fn services(&self, environment: &str) -> impl Iterator<Item = &Arc<Service>> {
-        let environments = self
-            .config
-            .environments
-            .iter()
-            .filter(move |of| &*of.name == environment);
-        environments.flat_map(|of| &of.services)
+    fn services(&self, environment: &str) -> Vec<Arc<Service>> {
+        let served = self.current.load();
+        let mut environments = served.config.environments.iter();
+        let found = environments.find(|of| &*of.name == environment);
+        found.map_or_else(Vec::new, |of| of.services.clone())
     }
 
     fn of(&self, service: &Service) -> Vec<CertificateStatus> {
@@ -100,6 +101,18 @@ impl Certificates {
                 service.hosts.iter().map(|host| self.store.certificates(host)).collect()
             }
         }
+    }
+}
+
+impl ports::Hosts for Certificates {
+    fn serve(&self, configurations: &[&Config]) -> Result<Vec<String>, String> {
+        let mut all: Vec<Host> = Vec::new();
+        for host in configurations.iter().flat_map(|config| hosts(config)) {
+            if !all.iter().any(|known| known.name == host.name) {
+                all.push(host);
+            }
+        }
+        self.store.replace_hosts(all).map_err(|error| error.to_string())
     }
 }
 
@@ -116,15 +129,18 @@ fn hosts(config: &Config) -> Vec<Host> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "what a test writes need not survive a crash")]
 mod tests {
-    use std::path::Path;
-
+    use super::super::served::Loaded;
     use super::*;
 
     fn certificates(text: &str) -> (tempfile::TempDir, Certificates) {
         let folder = tempfile::tempdir().unwrap();
-        let (config, _) = Config::parse(Path::new("/etc/greengate/proxy.toml"), text).unwrap();
-        let (certificates, _) = Certificates::open(&Arc::new(config), folder.path()).unwrap();
+        let file = folder.path().join("proxy.toml");
+        std::fs::write(&file, text).unwrap();
+        let served = Loaded::read(&file).unwrap().serve(Vec::new());
+        let current = Arc::new(arc_swap::ArcSwap::from_pointee(served));
+        let (certificates, _) = Certificates::open(&current, folder.path()).unwrap();
         (folder, certificates)
     }
 

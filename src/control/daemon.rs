@@ -10,9 +10,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use sd_notify::NotifyState;
 use tokio::time::Instant;
 
+use super::api::Desk as _;
 use super::certificates::Certificates;
 use super::fault::Fault;
 use super::journal::{self, JournalFile};
@@ -21,13 +23,15 @@ use super::listeners::{Addresses, Listeners};
 use super::office::Office;
 use super::paths::Paths;
 use super::signals::{Signal, Signals};
+use super::served::{Current, Loaded};
 use super::socket::{Access, ControlSocket};
 use super::state_dir::StateDir;
 use super::state_file::StateFile;
-use super::switcher::{Parts, Switcher, initial};
+use super::switcher::{Parts, Request, Switcher, initial};
 use crate::config::report::LoadError;
 use crate::config::{AccessLogTarget, Config};
-use crate::model::history::Record;
+use crate::model::api::{Event, ReloadRequest};
+use crate::model::history::{Caller, Record};
 use crate::model::state::State;
 use crate::proxy::data_plane::{DataPlane, Settings};
 use crate::proxy::routing::Routing;
@@ -92,8 +96,6 @@ impl From<Fault> for Failure {
 pub struct Daemon {
     office: Rc<Office>,
     tasks: Group,
-    /// How long it may take to stop.
-    patience: Duration,
     /// Held to the last.
     folder: StateDir,
 }
@@ -104,27 +106,28 @@ impl Daemon {
     /// # Errors
     /// When it cannot start.
     pub fn run(options: &Options) -> Result<(), Failure> {
-        let (mut config, diagnostics) = Config::load(&options.config).map_err(Failure::Configuration)?;
-        for diagnostic in diagnostics {
-            tracing::warn!(file = %config.file.display(), "{diagnostic}");
-        }
         // Whoever reads the status may stand in another folder. Without a current folder the path stays as it was given.
-        config.file = std::path::absolute(&config.file).unwrap_or(config.file);
+        let file = std::path::absolute(&options.config).unwrap_or_else(|_| options.config.clone());
+        let loaded = Loaded::read(&file).map_err(Failure::Configuration)?;
+        for diagnostic in &loaded.diagnostics {
+            tracing::warn!(file = %file.display(), "{diagnostic}");
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Fault::new(format!("there is no runtime: {error}")))?;
         tokio::task::LocalSet::new().block_on(&runtime, async {
             let signals = Signals::install();
             // From here on a signal waits until somebody asks for it: one that comes while we start stops us when we have.
             let mut signals = signals.map_err(|error| Fault::new(format!("signals cannot be received: {error}")))?;
-            let daemon = Self::start(config).await?;
+            let daemon = Self::start(loaded).await?;
             daemon.serve(&mut signals).await;
             daemon.stop(&mut signals).await;
             Ok(())
         })
     }
 
-    async fn start(config: Config) -> Result<Self, Fault> {
-        let config = Arc::new(config);
+    async fn start(loaded: Loaded) -> Result<Self, Fault> {
+        let current: Current = Arc::new(ArcSwap::from_pointee(loaded.serve(Vec::new())));
+        let config = current.load().config.clone();
         let started = journal::now();
         let open_files = limits::raise_open_files();
 
@@ -136,7 +139,7 @@ impl Daemon {
         let journal = JournalFile::open(folder.path());
         let mut warnings = journal.close_torn(|environment| live_in(&remembered, environment));
 
-        let (certificates, told) = Certificates::open(&config, folder.path())?;
+        let (certificates, told) = Certificates::open(&current, folder.path())?;
         warnings.extend(told);
 
         let log = open_log(&config.server.access_log, &mut warnings)?;
@@ -160,21 +163,21 @@ impl Daemon {
         }
         let trouble = certificates.clone();
         let (switcher, switching) = Switcher::start(Parts {
-            config: config.clone(),
+            current: current.clone(),
             routing,
             plane: plane.clone(),
             state: first.state,
             store: Box::new(store),
             journal: Box::new(journal.clone()),
+            hosts: Box::new(certificates.clone()),
             cores,
             warnings: Box::new(move |environment| trouble.trouble(environment)),
         });
         let tasks = Group::new("daemon");
         tasks.spawn_local("switcher", switching);
         tasks.spawn_local("certificates", certificates.clone().keep_fresh());
-        let patience = patience(&config);
         let office = Rc::new(Office {
-            config,
+            current,
             switcher,
             plane,
             certificates,
@@ -195,7 +198,6 @@ impl Daemon {
         Ok(Self {
             office,
             tasks,
-            patience,
             folder,
         })
     }
@@ -206,21 +208,33 @@ impl Daemon {
             match signals.next().await {
                 Signal::Stop => return,
                 Signal::ReopenLogs => self.office.log.reopen(),
-                Signal::Reload => {
-                    // A stray SIGHUP, as from a script that was written for another server, must not end anything.
-                    tracing::warn!("SIGHUP does nothing yet; hint: restart `proxyd` to read the configuration again");
-                }
+                Signal::Reload => self.reload(),
             }
         }
     }
 
+    /// Serves the file as it is now, and says in the log what became of that.
+    fn reload(&self) {
+        let caller = Caller {
+            uid: rustix::process::geteuid().as_raw(),
+            user: "SIGHUP".into(),
+        };
+        let mut events = self.office.ask(Request::Reload(ReloadRequest { dry_run: false }), caller);
+        self.tasks.spawn_local("reload's log", async move {
+            while let Some(event) = events.recv().await {
+                log_reload(&event);
+            }
+        });
+    }
+
     /// Ends what was begun before the signal, then everything (N26). A second signal skips the waiting.
     async fn stop(self, signals: &mut Signals) {
-        tracing::info!(patience = ?self.patience, "stopping");
+        let patience = patience(&self.office.current.load().config);
+        tracing::info!(?patience, "stopping");
         notify(&[NotifyState::Stopping]);
         self.office.plane.drain();
         tokio::select! {
-            () = drained(&self.office.plane, self.patience) => {}
+            () = drained(&self.office.plane, patience) => {}
             () = self.serve(signals) => tracing::warn!("asked to stop again: what is under way is cut"),
         }
         if tokio::time::timeout(LAST_THINGS, self.office.switcher.stop())
@@ -270,6 +284,45 @@ async fn drained(plane: &DataPlane, patience: Duration) {
     let deadline = deadline.min(Instant::now() + NEWCOMERS);
     while plane.connections() > 0 && Instant::now() < deadline {
         tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// One line for each thing that a person who sent SIGHUP wants to know.
+fn log_reload(event: &Event) {
+    match event {
+        Event::Reloading { changes, restart, .. } => {
+            for change in changes {
+                tracing::info!("reload: {change}");
+            }
+            if !restart.is_empty() {
+                tracing::warn!("reload: takes effect at the next restart: {}", restart.join(", "));
+            }
+        }
+        Event::Invalid { report, errors } => {
+            tracing::error!(errors, "reload: the file is no configuration, and nothing changed\n{report}");
+        }
+        Event::Refused { reason, .. } => tracing::error!("reload: refused, and nothing changed: {reason}"),
+        Event::Failed { reason, .. } => tracing::error!("reload: failed: {reason}"),
+        Event::Warning { message } => tracing::warn!("reload: {message}"),
+        Event::Reloaded { changes, .. } => tracing::info!(changes, "reload: done"),
+        Event::Plan { .. }
+        | Event::Planned
+        | Event::Gating { .. }
+        | Event::Gated { .. }
+        | Event::Warmed { .. }
+        | Event::Switched { .. }
+        | Event::Verified { .. }
+        | Event::Baking { .. }
+        | Event::Baked { .. }
+        | Event::Draining { .. }
+        | Event::Drained { .. }
+        | Event::Done { .. }
+        | Event::RolledBack { .. }
+        | Event::Pausing { .. }
+        | Event::Paused { .. }
+        | Event::Resumed { .. }
+        | Event::Lapsed { .. }
+        | Event::Maintained { .. } => {}
     }
 }
 

@@ -102,6 +102,13 @@ impl Publication {
         }
     }
 
+    /// This serves the environment too, from now on.
+    pub(super) fn also(&mut self, activation: &Arc<Activation>) {
+        if !self.serving.iter().any(|(known, _)| Arc::ptr_eq(known, activation)) {
+            self.serving.push((activation.clone(), activation.counters()));
+        }
+    }
+
     /// What each service's two sides did.
     pub(super) fn figures(&self) -> Vec<switch::Figures> {
         let pairs = self.new.iter().zip(&self.before);

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::ports::Journal;
-use crate::model::api::Kind;
+use crate::model::api::Action;
 use crate::model::history::{Entry, Record};
 
 /// Bytes at which a file is rotated.
@@ -41,6 +41,7 @@ impl JournalFile {
             folder,
             size,
             file: None,
+            trouble: None,
         };
         Self {
             book: Arc::new(Mutex::new(book)),
@@ -102,9 +103,24 @@ impl JournalFile {
             line.push(b'\n');
             self.book().append(&line)
         });
-        if let Err(error) = written {
-            tracing::error!(%error, ?entry, "the journal cannot be written");
+        let mut book = self.book();
+        match written {
+            Ok(()) => book.trouble = None,
+            Err(error) => {
+                tracing::error!(%error, ?entry, "the journal cannot be written");
+                book.trouble = Some(format!(
+                    "the journal `{}` cannot be written: {error} (at {}); the history has a gap",
+                    book.path(0).display(),
+                    entry.time
+                ));
+            }
         }
+    }
+
+    /// What an operator should know: the last entry could not be written.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.book().trouble.clone()
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -124,6 +140,8 @@ struct Book {
     size: u64,
     /// `None` before the first entry and after a failure, when its last line may be torn.
     file: Option<File>,
+    /// Why the last entry could not be written.
+    trouble: Option<String>,
 }
 
 impl Book {
@@ -203,7 +221,7 @@ fn entry(line: &[u8]) -> Option<Entry> {
 }
 
 /// Operations that were asked for and have no end.
-fn unfinished(files: &[File]) -> BTreeMap<u64, (String, Kind)> {
+fn unfinished(files: &[File]) -> BTreeMap<u64, (String, Action)> {
     let mut open = BTreeMap::new();
     for text in files.iter().map(read) {
         for entry in text.split(|&byte| byte == b'\n').filter_map(entry) {
@@ -251,7 +269,7 @@ mod tests {
             environment,
             operation,
             Record::Asked {
-                kind: Kind::Swap,
+                kind: Action::Swap,
                 caller,
             },
         )
@@ -366,7 +384,7 @@ mod tests {
             (
                 Some(3),
                 Record::Torn {
-                    kind: Kind::Swap,
+                    kind: Action::Swap,
                     live: "green of dev".into()
                 }
             )
@@ -393,8 +411,10 @@ mod tests {
         fs::create_dir(folder.path().join("journal.jsonl")).unwrap();
         let mut journal = JournalFile::open(folder.path());
         journal.record(asked("prod", 1));
+        assert!(journal.trouble().unwrap().contains("cannot be written"));
         fs::remove_dir(folder.path().join("journal.jsonl")).unwrap();
         journal.record(asked("prod", 2));
         assert_eq!(operations(&journal), [2]);
+        assert_eq!(journal.trouble(), None);
     }
 }

@@ -8,9 +8,9 @@ use super::api::Desk;
 use super::certificates::Certificates;
 use super::journal::JournalFile;
 use super::limits;
-use super::switcher::Switcher;
-use crate::config::Config;
-use crate::model::api::{Event, OperationRequest, Status};
+use super::served::Current;
+use super::switcher::{Report, Request, Switcher};
+use crate::model::api::{Event, Status};
 use crate::model::history::{Caller, Entry};
 use crate::proxy::data_plane::DataPlane;
 use crate::telemetry::access_log::AccessLog;
@@ -18,7 +18,7 @@ use crate::telemetry::access_log::AccessLog;
 /// Everyone who knows something.
 #[derive(Debug)]
 pub(super) struct Office {
-    pub(super) config: Arc<Config>,
+    pub(super) current: Current,
     pub(super) switcher: Switcher,
     pub(super) plane: Arc<DataPlane>,
     pub(super) certificates: Certificates,
@@ -32,22 +32,29 @@ pub(super) struct Office {
 
 impl Desk for Office {
     async fn status(&self) -> Status {
-        let mut environments = self.switcher.environments().await;
+        let Report {
+            mut environments,
+            warnings,
+        } = self.switcher.report().await;
         for environment in &mut environments {
             for service in &mut environment.services {
                 service.certificates = self.certificates.of_service(&environment.name, &service.name);
             }
         }
+        let served = self.current.load();
+        let told = self.warnings.iter().cloned();
+        let now = [self.journal.trouble(), self.log.trouble()].into_iter().flatten();
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             started: self.started.clone(),
-            config: self.config.file.display().to_string(),
+            config: served.config.file.display().to_string(),
+            configuration: Some(served.status()),
             resident_bytes: limits::resident_bytes(),
             connections: self.plane.connections() as u64,
             dropped_log_lines: self.log.dropped(),
             environments,
-            warnings: self.warnings.clone(),
+            warnings: told.chain(warnings).chain(now).collect(),
         }
     }
 
@@ -61,7 +68,7 @@ impl Desk for Office {
         })
     }
 
-    fn operate(&self, request: OperationRequest, caller: Caller) -> UnboundedReceiver<Event> {
-        self.switcher.operate(request, caller)
+    fn ask(&self, request: Request, caller: Caller) -> UnboundedReceiver<Event> {
+        self.switcher.ask(request, caller)
     }
 }

@@ -1,5 +1,7 @@
-//! What the switcher needs from the disk: a place for the truth, and a book for history. Tests put memory in their place.
+//! What the switcher needs from elsewhere: a place for the truth, a book for history, certificates. Tests put memory in their
+//! place.
 
+use crate::config::Config;
 use crate::model::history::Entry;
 pub use crate::model::state::Durability;
 use crate::model::state::State;
@@ -17,4 +19,14 @@ pub trait StateStore: Send {
 pub trait Journal: Send {
     /// Appends one entry.
     fn record(&mut self, entry: Entry);
+}
+
+/// Keeps certificates for the hosts that are served.
+pub trait Hosts {
+    /// From now on those of these configurations; where two differ over a host, the first one is right. Hosts that stay keep
+    /// what they have. Returns what an operator should be told.
+    ///
+    /// # Errors
+    /// In words, when nothing has changed.
+    fn serve(&self, configurations: &[&Config]) -> Result<Vec<String>, String>;
 }

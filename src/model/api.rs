@@ -5,8 +5,13 @@
 //! | `GET /v1/status` | [`Status`] |
 //! | `GET /v1/history?env=NAME&limit=N` | [`Entry`](super::history::Entry) lines, newest last |
 //! | `POST /v1/operations` with an [`OperationRequest`] | a stream of [`Event`] lines; the last one is final |
+//! | `POST /v1/reload` with a [`ReloadRequest`] | the same |
+//! | `POST /v1/pause` with a [`PauseRequest`] | the same; hanging up on an attached one resumes |
+//! | `POST /v1/resume` with a [`ResumeRequest`] | the same |
+//! | `POST /v1/maintenance` with a [`MaintenanceRequest`] | the same |
 //!
-//! An operation belongs to the daemon: a client that hangs up stops watching, not the operation.
+//! An operation belongs to the daemon: a client that hangs up stops watching, not the operation. The exception is the pause
+//! around a command, which is over when whoever runs the command is gone (N13).
 //! Errors outside of operations are [`Problem`]s with status 400, 403, 404 or 500.
 
 use std::collections::BTreeMap;
@@ -51,6 +56,183 @@ impl std::fmt::Display for Kind {
             Self::Swap => "swap",
             Self::Rollback => "rollback",
         })
+    }
+}
+
+/// What holds an environment, and what the journal says was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// To the other side.
+    Swap,
+    /// To the previous side.
+    Rollback,
+    /// A new configuration.
+    Reload,
+    /// New requests are held while something happens to the app.
+    Pause,
+    /// They are let go again.
+    Resume,
+    /// Requests are answered with 503, or no longer.
+    Maintenance,
+}
+
+impl From<Kind> for Action {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Swap => Self::Swap,
+            Kind::Rollback => Self::Rollback,
+        }
+    }
+}
+
+impl std::fmt::Display for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Swap => "swap",
+            Self::Rollback => "rollback",
+            Self::Reload => "reload",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Maintenance => "maintenance",
+        })
+    }
+}
+
+/// `POST /v1/reload`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReloadRequest {
+    /// Show what would change, and stop.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// `POST /v1/pause`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PauseRequest {
+    /// The environment's name.
+    pub environment: String,
+    /// For all of it, in milliseconds.
+    pub timeout_ms: u64,
+    /// Whether it lasts no longer than the connection that asked for it.
+    #[serde(default)]
+    pub attached: bool,
+}
+
+/// `POST /v1/resume`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeRequest {
+    /// The environment's name.
+    pub environment: String,
+    /// Only this pause, by its operation's number; without it whichever holds the environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<u64>,
+    /// Whether the health of the app is not waited for.
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// `POST /v1/maintenance`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaintenanceRequest {
+    /// The environment's name.
+    pub environment: String,
+    /// On, with what is shown; `None` is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<Notice>,
+}
+
+/// What is shown in place of an environment, and to whom it is not.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notice {
+    /// One sentence for the page; plain text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// A whole page, HTML, in place of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    /// Clients that are served as ever: networks or addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
+}
+
+impl Notice {
+    /// Bytes that a page may have: it is kept in the state file, which every switch writes.
+    pub const PAGE: usize = 256 * 1024;
+}
+
+/// One difference between the configuration that is served and the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The environment, or `redirect`.
+    pub section: String,
+    /// The service, or the redirected host; `None` is the whole section.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What happens to it.
+    pub kind: ChangeKind,
+    /// Its values: all of something that comes, those that differ of something that stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<ValueChange>,
+}
+
+/// What happens to a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeKind {
+    /// It comes.
+    Added,
+    /// It drains and goes.
+    Removed,
+    /// It stays, with other values.
+    Changed,
+}
+
+/// One key of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValueChange {
+    /// `health.path`.
+    pub key: String,
+    /// What it was; `None` where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// What it will be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+impl std::fmt::Display for Change {
+    /// One line for a log: `prod/web changed: health.path /health → /up`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.section)?;
+        if let Some(name) = &self.name {
+            write!(f, "/{name}")?;
+        }
+        f.write_str(match self.kind {
+            ChangeKind::Added => " added",
+            ChangeKind::Removed => " removed",
+            ChangeKind::Changed => " changed",
+        })?;
+        for (index, value) in self.values.iter().enumerate() {
+            write!(f, "{}{value}", if index == 0 { ": " } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Display for ValueChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.from, &self.to) {
+            (Some(from), Some(to)) => write!(f, "{} {from} → {to}", self.key),
+            (None, Some(to)) => write!(f, "{} {to}", self.key),
+            (Some(from), None) => write!(f, "{} {from} → none", self.key),
+            (None, None) => f.write_str(&self.key),
+        }
     }
 }
 
@@ -169,7 +351,8 @@ pub struct Traffic {
     pub p95_us: Option<u64>,
 }
 
-/// One line of an operation's stream. The first is `plan` or `refused`; `done`, `planned`, `refused`, `failed` and `rolled-back` are final.
+/// One line of an operation's stream. The first says what is about to happen, or why it is not; `done`, `planned`, `refused`,
+/// `failed`, `rolled-back`, `invalid`, `reloaded`, `resumed`, `lapsed` and `maintained` are final.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
@@ -307,6 +490,73 @@ pub enum Event {
         /// The environment's generation.
         generation: Generation,
     },
+    /// A reload: the file is valid, and this is what differs.
+    Reloading {
+        /// Number of the operation; `None` for a dry run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operation: Option<u64>,
+        /// Every difference.
+        changes: Vec<Change>,
+        /// Keys that take effect at the next restart: `server.http`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        restart: Vec<String>,
+    },
+    /// The file is no configuration; what was served is served on (final, exit 2).
+    Invalid {
+        /// Every finding with its place in the file, ready to print.
+        report: String,
+        /// Findings that make the file unusable.
+        errors: usize,
+    },
+    /// The new configuration is served (final, exit 0).
+    Reloaded {
+        /// How many differences were published.
+        changes: usize,
+        /// Whether the state file was written, but the folder could not be synced.
+        durability_uncertain: bool,
+    },
+    /// From now on new requests of the environment are held.
+    Pausing {
+        /// Number of the operation.
+        operation: u64,
+        /// The environment.
+        environment: String,
+        /// When it ends by itself, in milliseconds from now.
+        limit_ms: u64,
+    },
+    /// The app holds no request any more: it may be restarted.
+    Paused {
+        /// Since the pause began, in milliseconds.
+        elapsed_ms: u64,
+        /// When it ends by itself, in milliseconds from now.
+        left_ms: u64,
+    },
+    /// Held requests were let go, and new ones go to the app (final, exit 0).
+    Resumed {
+        /// The environment.
+        environment: String,
+        /// Since the pause began, in milliseconds.
+        elapsed_ms: u64,
+        /// Why it ended, where nobody asked for it: `whoever asked for it is gone`, `its limit of 30 s was reached`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// The pause took too long and is over (final, exit 1; 124 for `pause ENV -- COMMAND`).
+    Lapsed {
+        /// What took too long, and what became of the held requests.
+        reason: String,
+        /// The app's own words.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        evidence: Vec<GateReport>,
+    },
+    /// Maintenance is on or off, and that is saved (final, exit 0).
+    Maintained {
+        /// The environment.
+        environment: String,
+        /// What is shown; `None` when it is off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on: Option<MaintenanceStatus>,
+    },
     /// It went wrong and needs a person (final, exit 1).
     Failed {
         /// What and why.
@@ -322,11 +572,19 @@ impl Event {
     #[must_use]
     pub fn exit_code(&self) -> Option<u8> {
         match self {
-            Self::Done { .. } | Self::Planned => Some(exit::DONE),
+            Self::Done { .. }
+            | Self::Planned
+            | Self::Reloaded { .. }
+            | Self::Resumed { .. }
+            | Self::Maintained { .. } => Some(exit::DONE),
             Self::Refused { code, .. } => Some(*code),
             Self::RolledBack { .. } => Some(exit::ROLLED_BACK),
-            Self::Failed { .. } => Some(exit::FAILED),
+            Self::Failed { .. } | Self::Lapsed { .. } => Some(exit::FAILED),
+            Self::Invalid { .. } => Some(exit::USAGE),
             Self::Plan { .. }
+            | Self::Reloading { .. }
+            | Self::Pausing { .. }
+            | Self::Paused { .. }
             | Self::Warning { .. }
             | Self::Gating { .. }
             | Self::Gated { .. }
@@ -382,11 +640,45 @@ pub struct Status {
     pub connections: u64,
     /// Access-log lines that were dropped because the writer could not follow.
     pub dropped_log_lines: u64,
+    /// Whether the file still says what is served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<ConfigurationStatus>,
     /// Every environment, in the order of the file.
     pub environments: Vec<EnvironmentStatus>,
     /// What an operator should know: torn operations, uncertain durability, certificates that stand in for others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+/// The configuration that is served, beside its file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationStatus {
+    /// When it was read, RFC 3339.
+    pub loaded: String,
+    /// Why the file is not what is served: it changed since, or cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub differs: Option<String>,
+    /// Keys whose new value takes effect at the next restart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restart: Vec<String>,
+}
+
+/// Maintenance of an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaintenanceStatus {
+    /// Since when, RFC 3339.
+    pub since: String,
+    /// Who switched it on.
+    pub user: String,
+    /// The sentence on the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Whether a page of one's own is shown.
+    #[serde(default)]
+    pub page: bool,
+    /// Clients that are served as ever.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
 }
 
 /// One environment.
@@ -406,6 +698,9 @@ pub struct EnvironmentStatus {
     /// The operation that holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Holder>,
+    /// Maintenance, while it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<MaintenanceStatus>,
     /// Whether `rollback` has a previous side to go to.
     pub can_roll_back: bool,
     /// Old sides that still serve what they had begun.
@@ -420,14 +715,25 @@ pub struct EnvironmentStatus {
 pub struct Holder {
     /// Number of the operation.
     pub operation: u64,
-    /// Swap or rollback.
-    pub kind: Kind,
+    /// What it does.
+    pub kind: Action,
     /// The name of the user who asked for it.
     pub user: String,
     /// Since when, RFC 3339.
     pub since: String,
-    /// Which step it is in: `gate`, `warm-up`, `persist`, `verify`, `bake`.
+    /// Which step it is in: `gate`, `warm-up`, `persist`, `verify`, `bake`; `drain`, `paused` of a pause.
     pub step: String,
+}
+
+impl Holder {
+    /// Why another operation on the same environment is refused (N5).
+    #[must_use]
+    pub fn refusal(&self, environment: &str) -> String {
+        format!(
+            "{} {} by {} holds `{environment}` since {} (step: {})",
+            self.kind, self.operation, self.user, self.since, self.step
+        )
+    }
 }
 
 /// An old side that still serves what it had begun.

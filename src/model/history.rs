@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::api::{Event, Kind};
+use super::api::{Action, Event};
 
 /// Who asked for an operation, as the kernel says (never as the client says).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +47,8 @@ pub enum Record {
     },
     /// An operation was asked for.
     Asked {
-        /// Swap or rollback.
-        kind: Kind,
+        /// What.
+        kind: Action,
         /// Who.
         caller: Caller,
     },
@@ -60,8 +60,8 @@ pub enum Record {
     },
     /// An operation of the last process that has no final step; what is live is what the state file says.
     Torn {
-        /// Swap or rollback.
-        kind: Kind,
+        /// What.
+        kind: Action,
         /// The slot that is live.
         live: String,
     },
@@ -70,7 +70,7 @@ pub enum Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::api::Traffic;
+    use crate::model::api::{Kind, Traffic};
     use crate::model::slot::{Generation, Slot};
 
     #[test]
@@ -90,7 +90,7 @@ mod tests {
             traffic: Traffic::default(),
         };
         let (kind, caller) = (
-            Kind::Rollback,
+            Action::Rollback,
             Caller {
                 uid: 0,
                 user: "root".into(),

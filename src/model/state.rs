@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::api::{MaintenanceStatus, Notice};
 use super::slot::{Address, Generation, Slot};
 
 /// Everything that is remembered across a restart.
@@ -17,6 +18,34 @@ pub struct State {
     /// By name. An environment that was never switched may be missing.
     #[serde(default)]
     pub environments: BTreeMap<String, EnvironmentState>,
+    /// Environments under maintenance, by name. Beside the environments' own state: a switch neither needs nor changes it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub maintenance: BTreeMap<String, Maintenance>,
+}
+
+/// Maintenance that is on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Maintenance {
+    /// Since when, RFC 3339.
+    pub since: String,
+    /// Who switched it on.
+    pub user: String,
+    /// What is shown, and to whom it is not.
+    pub notice: Notice,
+}
+
+impl Maintenance {
+    /// For people; the page itself is too long for that.
+    #[must_use]
+    pub fn status(&self) -> MaintenanceStatus {
+        MaintenanceStatus {
+            since: self.since.clone(),
+            user: self.user.clone(),
+            message: self.notice.message.clone(),
+            page: self.notice.page.is_some(),
+            allow: self.notice.allow.clone(),
+        }
+    }
 }
 
 impl State {
@@ -30,6 +59,7 @@ impl State {
             version: Self::VERSION,
             next_operation: 1,
             environments: BTreeMap::new(),
+            maintenance: BTreeMap::new(),
         }
     }
 }

@@ -17,12 +17,15 @@ use crate::telemetry::metrics::{CoreCounters, Counters};
 pub enum Patience {
     /// Exchanges take the time they need.
     Open = 0,
+    /// What can end without harm ends at once: WebSockets are closed politely, event streams at the next event. Requests and
+    /// other bodies take the time they need (N13).
+    Polite = 1,
     /// Requests that still wait for their response head are given up.
-    NoRequests = 1,
+    NoRequests = 2,
     /// Streams are ended politely, spread over a few seconds (N20).
-    EndStreams = 2,
+    EndStreams = 3,
     /// Whatever is left is cut.
-    Cut = 3,
+    Cut = 4,
 }
 
 /// One live period of one service's slot.
@@ -115,8 +118,9 @@ impl Activation {
     pub fn patience(&self) -> Patience {
         match self.patience.load(Ordering::Acquire) {
             0 => Patience::Open,
-            1 => Patience::NoRequests,
-            2 => Patience::EndStreams,
+            1 => Patience::Polite,
+            2 => Patience::NoRequests,
+            3 => Patience::EndStreams,
             _ => Patience::Cut,
         }
     }

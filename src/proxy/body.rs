@@ -265,6 +265,11 @@ impl Exchange {
         {
             claim.wake_when_impatient(&mut self.ticket, cx.waker());
         }
+        if patience >= Patience::Polite && patience < Patience::EndStreams && self.body.is_event_stream {
+            // From here on it ends at an event's boundary, also where more bytes come first.
+            self.body.leaves_at.get_or_insert_with(Instant::now);
+            return Poll::Ready(Ok(()));
+        }
         if patience < Patience::EndStreams {
             return Poll::Pending;
         }

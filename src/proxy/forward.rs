@@ -280,7 +280,7 @@ impl Exchange {
             self.poll_send(cx, client)?;
         }
         match self.service.activation.patience() {
-            Patience::Open => {
+            Patience::Open | Patience::Polite => {
                 let claim = self.record.claim.as_ref();
                 claim.inspect(|claim| claim.wake_when_impatient(&mut self.ticket, cx.waker()));
                 Poll::Pending

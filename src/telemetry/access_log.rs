@@ -113,6 +113,12 @@ impl AccessLog {
         self.shared.dropped.load(Ordering::Relaxed)
     }
 
+    /// What an operator should know: the last block could not be written.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Writes what was handed over so far and ends the writer. Whether that was done within `patience`; a reader of standard
     /// output that does not read must not keep the process from ending.
     pub fn close(&self, patience: Duration) -> bool {

@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
@@ -69,6 +69,14 @@ pub(super) struct Shared {
     pub(super) reopen: AtomicBool,
     /// Write what is there, then end.
     pub(super) closing: AtomicBool,
+    /// Why the last block could not be written; nobody but the writer and `status` looks at it.
+    pub(super) trouble: Mutex<Option<String>>,
+}
+
+impl Shared {
+    fn set_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
 }
 
 /// Where lines go.
@@ -135,6 +143,8 @@ pub(super) struct Writer {
     reported: u64,
     report_after: Option<Instant>,
     last_error: Option<io::Error>,
+    /// The last block could not be written.
+    failing: bool,
 }
 
 impl Writer {
@@ -148,6 +158,7 @@ impl Writer {
             reported: 0,
             report_after: None,
             last_error: None,
+            failing: false,
         }
     }
 
@@ -194,6 +205,10 @@ impl Writer {
                 Err(error) => return self.lost(block, rest, error),
             }
         }
+        if std::mem::take(&mut self.failing) {
+            self.shared.set_trouble(None);
+            tracing::info!("the access log can be written again");
+        }
     }
 
     fn lost(&mut self, block: &Block, rest: &[u8], error: io::Error) {
@@ -201,6 +216,11 @@ impl Writer {
         self.shared.dropped.fetch_add(lines, Ordering::Relaxed);
         let written = &block.bytes[..block.bytes.len() - rest.len()];
         self.torn = written.last().is_some_and(|&byte| byte != b'\n');
+        if !std::mem::replace(&mut self.failing, true) {
+            self.shared.set_trouble(Some(format!(
+                "the access log cannot be written: {error}; traffic goes on without it"
+            )));
+        }
         self.last_error = Some(error);
     }
 

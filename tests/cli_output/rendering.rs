@@ -262,15 +262,15 @@ fn history_tells_each_operation_once_and_names_the_torn() {
         [
             // The beginning of this one is cut off by the limit.
             entry("09:00:00", 6, step(Event::Planned)),
-            entry("10:00:00", 7, asked(Kind::Swap)),
+            entry("10:00:00", 7, asked(Action::Swap)),
             entry("10:00:00.1", 7, step(swapped[0].clone())),
-            entry("10:00:01", 8, asked(Kind::Rollback)),
+            entry("10:00:01", 8, asked(Action::Rollback)),
             entry("10:00:34", 7, step(swapped[7].clone())),
             entry(
                 "10:05:00",
                 8,
                 Record::Torn {
-                    kind: Kind::Rollback,
+                    kind: Action::Rollback,
                     live: "green".into(),
                 },
             ),

@@ -7,8 +7,8 @@ use crate::cli::args::HistoryArgs;
 use crate::cli::client::Client;
 use crate::cli::exit::Outcome;
 use crate::cli::output;
-use crate::cli::output::text::{Style, addresses, escape, period, short_address};
-use crate::model::api::{Event, Kind, Move, exit};
+use crate::cli::output::text::{Style, addresses, count, escape, period, short_address};
+use crate::model::api::{Action, Event, Move, exit};
 use crate::model::history::{Entry, Record};
 
 /// Journal entries that an operation may have; enough for one with every step and some warnings.
@@ -98,10 +98,13 @@ pub fn render(row: &[Read], zone: &TimeZone, style: Style) -> Vec<String> {
         return Vec::new();
     };
     let time = style.dim(&local(&first.time, zone));
-    let operation = |kind: Kind| {
-        let environment = first.environment.as_deref().unwrap_or("?");
+    let operation = |kind: Action| {
         let number = first.operation.map_or(String::new(), |number| format!(" #{number}"));
-        format!("{} {kind}{number}", style.bold(&escape(environment)))
+        match first.environment.as_deref() {
+            Some(environment) => format!("{} {kind}{number}", style.bold(&escape(environment))),
+            // A reload is of the whole file.
+            None => format!("{kind}{number}"),
+        }
     };
     match &first.record {
         Record::Started { version, pid } => {
@@ -152,8 +155,35 @@ fn ending(read: &Read, asked: &str, style: Style) -> Option<String> {
                 took(),
                 escape(reason)
             )),
-            Event::Failed { reason, .. } => Some(format!("{} failed{}: {}", style.red("✗"), took(), escape(reason))),
+            Event::Failed { reason, .. } | Event::Lapsed { reason, .. } => {
+                Some(format!("{} failed{}: {}", style.red("✗"), took(), escape(reason)))
+            }
+            Event::Invalid { errors, .. } => Some(format!(
+                "{} refused: the file has {}",
+                style.red("✗"),
+                count(*errors as u64, "error", "errors")
+            )),
+            Event::Reloaded { changes, .. } => Some(format!(
+                "{} {} published{}",
+                style.green("✓"),
+                count(*changes as u64, "change", "changes"),
+                took()
+            )),
+            Event::Resumed { reason, .. } => Some(format!(
+                "{} serves again{}{}",
+                style.green("✓"),
+                took(),
+                reason.as_ref().map_or(String::new(), |why| format!(": {}", escape(why)))
+            )),
+            Event::Maintained { on, .. } => Some(format!(
+                "{} {}",
+                style.green("✓"),
+                if on.is_some() { "on" } else { "off" }
+            )),
             Event::Plan { .. }
+            | Event::Reloading { .. }
+            | Event::Pausing { .. }
+            | Event::Paused { .. }
             | Event::Warning { .. }
             | Event::Gating { .. }
             | Event::Gated { .. }

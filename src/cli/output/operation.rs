@@ -11,7 +11,7 @@ use crate::model::slot::{Address, Slot};
 const PLAN_WIDTH: usize = 100;
 
 /// Where a step's text begins: mark, space, name.
-const INDENT: &str = "          ";
+pub(super) const INDENT: &str = "          ";
 
 /// What was said before, as far as later lines need it.
 #[derive(Debug, Clone)]
@@ -133,6 +133,15 @@ pub fn render(event: &Event, state: &mut State) -> Vec<Line> {
             verified(checks, style)
         }
         Event::Baking { .. } | Event::Draining { .. } => Vec::new(),
+        // No swap and no rollback says these: see `upkeep`.
+        Event::Reloading { .. }
+        | Event::Invalid { .. }
+        | Event::Reloaded { .. }
+        | Event::Pausing { .. }
+        | Event::Paused { .. }
+        | Event::Resumed { .. }
+        | Event::Lapsed { .. }
+        | Event::Maintained { .. } => Vec::new(),
         Event::Baked {
             traffic,
             before,
@@ -191,13 +200,13 @@ pub fn render(event: &Event, state: &mut State) -> Vec<Line> {
 
 /// How a step went.
 #[derive(Clone, Copy)]
-enum Mark {
+pub(super) enum Mark {
     Done,
     Look,
     Bad,
 }
 
-fn err(text: String) -> Line {
+pub(super) fn err(text: String) -> Line {
     Line {
         stream: Stream::Err,
         text,
@@ -205,7 +214,7 @@ fn err(text: String) -> Line {
 }
 
 /// `✓ gate    …`
-fn step(style: Style, mark: Mark, name: &str, text: &str) -> Line {
+pub(super) fn step(style: Style, mark: Mark, name: &str, text: &str) -> Line {
     let mark = match mark {
         Mark::Done => style.green("✓"),
         Mark::Look => style.yellow("!"),
@@ -374,6 +383,18 @@ fn done(environment: &str, live: Slot, safe: &[SafeToStop], traffic: &Traffic, s
 
 fn refused(reason: &str, evidence: &[GateReport], hint: Option<&str>, live: Option<Slot>, state: &State) -> Vec<Line> {
     let style = state.err;
+    let mut lines = failures(evidence, state.gating_ms, style);
+    lines.push(step(style, Mark::Bad, "refused", &escape(reason)));
+    if let Some(hint) = hint {
+        lines.push(err(format!("{INDENT}{} {}", style.dim("hint:"), escape(hint))));
+    }
+    let still = live.map_or(String::new(), |live| format!("; {} still serves", style.slot(live)));
+    lines.push(err(format!("Nothing was switched{still}.")));
+    lines
+}
+
+/// Every instance that did not pass, with the app's own words.
+pub(super) fn failures(evidence: &[GateReport], gating_ms: u64, style: Style) -> Vec<Line> {
     let mut lines = Vec::new();
     for report in evidence.iter().filter(|report| report.passes < report.needed) {
         let last = &report.last;
@@ -384,7 +405,7 @@ fn refused(reason: &str, evidence: &[GateReport], hint: Option<&str>, live: Opti
             (None, None) => "no answer".into(),
         };
         let probes = count(u64::from(report.probes), "probe", "probes");
-        let time = match state.gating_ms {
+        let time = match gating_ms {
             0 => String::new(),
             millis => format!(" in {}", period(millis)),
         };
@@ -398,11 +419,5 @@ fn refused(reason: &str, evidence: &[GateReport], hint: Option<&str>, live: Opti
             lines.push(err(format!("{INDENT}{}", escape(&last.body))));
         }
     }
-    lines.push(step(style, Mark::Bad, "refused", &escape(reason)));
-    if let Some(hint) = hint {
-        lines.push(err(format!("{INDENT}{} {}", style.dim("hint:"), escape(hint))));
-    }
-    let still = live.map_or(String::new(), |live| format!("; {} still serves", style.slot(live)));
-    lines.push(err(format!("Nothing was switched{still}.")));
     lines
 }

@@ -39,6 +39,14 @@ pub fn progress(event: &Event) -> Option<String> {
         | Event::Done { .. }
         | Event::Refused { .. }
         | Event::RolledBack { .. }
+        | Event::Reloading { .. }
+        | Event::Invalid { .. }
+        | Event::Reloaded { .. }
+        | Event::Pausing { .. }
+        | Event::Paused { .. }
+        | Event::Resumed { .. }
+        | Event::Lapsed { .. }
+        | Event::Maintained { .. }
         | Event::Failed { .. } => None,
     }
 }

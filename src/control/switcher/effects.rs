@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::reload::limits;
 use super::{Message, Owner, Retired};
 use crate::control::figures::{Publication, activations_of};
 use crate::control::{drainer, front_door, prober};
@@ -41,7 +42,7 @@ impl Owner {
         if is_a_step(&event) {
             let name = self.rooms[room].name.clone();
             let event = Box::new(event.clone());
-            self.record(&name, operation, Record::Step { event });
+            self.record(Some(&name), operation, Record::Step { event });
         }
         let streams = &mut self.rooms[room].streams;
         let last = event.exit_code().is_some();
@@ -163,25 +164,30 @@ impl Owner {
         self.plane.poke();
         self.rooms[room].publications.insert(generation, publication);
         for (service, activation) in old.into_iter().enumerate() {
-            self.retire(room, generation, service, activation);
+            let Some(config) = self.rooms[room].pairs.get(service) else {
+                continue;
+            };
+            let limits = limits(config);
+            self.retire(room, generation, service, activation, limits);
         }
         let live = moves.first().map(|step| step.to.slot.as_str());
         tracing::info!(environment = %environment, %generation, live, since = now.written(), "published");
     }
 
-    fn retire(&mut self, room: usize, left: Generation, service: usize, activation: Arc<Activation>) {
-        let Some(config) = self.rooms[room].pairs.get(service) else {
-            return;
-        };
-        let limits = Limits {
-            requests: config.drain.requests,
-            streams: config.drain.streams,
-        };
+    /// Waits for the last of its claims. `service` is its place in what the switch knows to have left with `left`.
+    pub(super) fn retire(
+        &mut self,
+        room: usize,
+        left: Generation,
+        service: usize,
+        activation: Arc<Activation>,
+        limits: Limits,
+    ) {
         self.rooms[room].retired.push(Retired {
             left,
-            service,
             activation: activation.clone(),
         });
+        let id = activation.id;
         let (plane, mailbox, at_close) = (self.plane.clone(), self.mailbox.clone(), activation.counters());
         self.tasks.spawn_local("drain", async move {
             let progress = |requests, streams| {
@@ -198,17 +204,18 @@ impl Owner {
                 room,
                 left,
                 service,
+                activation: id,
                 ended,
             });
         });
     }
 
-    pub(super) fn drained(&mut self, index: usize, left: Generation, service: usize, ended: Ended) {
+    pub(super) fn drained(&mut self, index: usize, left: Generation, service: usize, activation: u64, ended: Ended) {
+        self.pause_drained(index, activation);
         let Some(room) = self.rooms.get_mut(index) else {
             return;
         };
-        room.retired
-            .retain(|retired| (retired.left, retired.service) != (left, service));
+        room.retired.retain(|retired| retired.activation.id != activation);
         let served = room
             .publications
             .get(&left)
@@ -247,7 +254,7 @@ impl Owner {
 }
 
 /// Progress is told to whoever watches, but not written down.
-fn is_a_step(event: &Event) -> bool {
+pub(super) fn is_a_step(event: &Event) -> bool {
     match event {
         Event::Gating { .. } | Event::Baking { .. } | Event::Draining { .. } => false,
         Event::Plan { .. }
@@ -262,6 +269,14 @@ fn is_a_step(event: &Event) -> bool {
         | Event::Done { .. }
         | Event::Refused { .. }
         | Event::RolledBack { .. }
+        | Event::Reloading { .. }
+        | Event::Invalid { .. }
+        | Event::Reloaded { .. }
+        | Event::Pausing { .. }
+        | Event::Paused { .. }
+        | Event::Resumed { .. }
+        | Event::Lapsed { .. }
+        | Event::Maintained { .. }
         | Event::Failed { .. } => true,
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn complete(config: &Config, state: &State) -> (State, Vec<String>) {
     (state, messages)
 }
 
-fn live(service: &Service, known: Option<&EnvironmentState>) -> (Slot, Vec<crate::model::slot::Address>) {
+pub(super) fn live(service: &Service, known: Option<&EnvironmentState>) -> (Slot, Vec<crate::model::slot::Address>) {
     let slot = match &service.slots {
         Slots::Single(_) => Slot::Upstream,
         Slots::Pair { .. } => known.map_or(Slot::Blue, |known| known.live),

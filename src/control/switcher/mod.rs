@@ -2,11 +2,15 @@
 //! `model::switch`, carries the effects out, and never waits for one: their results come back through the mailbox.
 //!
 //! `initial` is what serves at the start, `effects` carries effects out, `saving` keeps saves in their order, `live` watches
-//! what is live, `status` tells how things are.
+//! what is live, `status` tells how things are. `reload`, `pause` and `maintenance` are what happens beside the switches; whoever
+//! of them needs an environment for itself holds it as a swap does (N5).
 
 mod effects;
 mod initial;
 mod live;
+mod maintenance;
+mod pause;
+mod reload;
 mod saving;
 mod status;
 #[cfg(test)]
@@ -22,12 +26,18 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 pub use self::initial::{Initial, initial};
 use self::live::Vigil;
+use self::pause::Pause;
+use self::reload::{Plan, Reading, Reloading};
 use self::saving::Saving;
 use super::figures::{Past, Publication};
 use super::front_door::Plane;
-use super::ports::{Durability, Journal, StateStore};
-use crate::config::{Config, Service};
-use crate::model::api::{EnvironmentStatus, Event, OperationRequest, ProbeReport, exit};
+use super::ports::{Durability, Hosts, Journal, StateStore};
+use super::served::Current;
+use crate::config::Service;
+use crate::model::api::{
+    Action, EnvironmentStatus, Event, GateReport, Holder, MaintenanceRequest, OperationRequest, PauseRequest, ProbeReport,
+    ReloadRequest, ResumeRequest, exit,
+};
 use crate::model::history::{Caller, Entry, Record};
 use crate::model::slot::{Address, Generation};
 use crate::model::state::State;
@@ -41,8 +51,8 @@ pub type Warnings = Box<dyn Fn(&str) -> Vec<String>>;
 
 /// What the switcher works with.
 pub struct Parts {
-    /// The configuration.
-    pub config: Arc<Config>,
+    /// The configuration that is served; a reload puts another one in.
+    pub current: Current,
     /// Where it publishes; holds the snapshot of [`initial`].
     pub routing: Arc<Routing>,
     /// The data plane.
@@ -53,6 +63,8 @@ pub struct Parts {
     pub store: Box<dyn StateStore>,
     /// Where history is written.
     pub journal: Box<dyn Journal>,
+    /// Keeps certificates for the hosts of a new configuration.
+    pub hosts: Box<dyn Hosts>,
     /// Workers of the data plane.
     pub cores: usize,
     /// Told before an operation begins, by the name of its environment: trouble with certificates.
@@ -73,15 +85,16 @@ impl Switcher {
         (Self { mailbox }, owner.run(mail))
     }
 
-    /// Asks for an operation. The last event of the stream is final; whoever drops the receiver only stops watching.
-    pub fn operate(&self, request: OperationRequest, caller: Caller) -> mpsc::UnboundedReceiver<Event> {
+    /// Asks for something. The last event of the stream is final; whoever drops the receiver only stops watching, unless it is
+    /// a pause that is attached to its stream.
+    pub fn ask(&self, request: Request, caller: Caller) -> mpsc::UnboundedReceiver<Event> {
         let (stream, events) = mpsc::unbounded_channel();
-        let asked = Message::Operate {
+        let asked = Message::Ask {
             request,
             caller,
             stream,
         };
-        if let Err(mpsc::error::SendError(Message::Operate { stream, .. })) = self.mailbox.send(asked) {
+        if let Err(mpsc::error::SendError(Message::Ask { stream, .. })) = self.mailbox.send(asked) {
             let reason = "the proxy is stopping".into();
             // The receiver is still in our hands.
             let _ = stream.send(Event::Failed { reason, live: None });
@@ -89,8 +102,8 @@ impl Switcher {
         events
     }
 
-    /// How every environment is, in the order of the file, without certificates.
-    pub async fn environments(&self) -> Vec<EnvironmentStatus> {
+    /// How every environment is.
+    pub async fn report(&self) -> Report {
         let (reply, status) = oneshot::channel();
         let _ = self.mailbox.send(Message::Status { reply });
         status.await.unwrap_or_default()
@@ -111,10 +124,57 @@ impl Switcher {
     }
 }
 
+/// What can be asked for.
+#[derive(Debug, Clone)]
+pub enum Request {
+    /// A swap or a rollback.
+    Operate(OperationRequest),
+    /// A new configuration.
+    Reload(ReloadRequest),
+    /// To hold new requests.
+    Pause(PauseRequest),
+    /// To let them go again.
+    Resume(ResumeRequest),
+    /// To answer with 503, or no longer.
+    Maintenance(MaintenanceRequest),
+}
+
+impl Request {
+    fn action(&self) -> Action {
+        match self {
+            Self::Operate(request) => request.kind.into(),
+            Self::Reload(_) => Action::Reload,
+            Self::Pause(_) => Action::Pause,
+            Self::Resume(_) => Action::Resume,
+            Self::Maintenance(_) => Action::Maintenance,
+        }
+    }
+
+    /// The environment that is named; a reload is of all of them.
+    fn environment(&self) -> Option<&str> {
+        match self {
+            Self::Operate(OperationRequest { environment, .. })
+            | Self::Pause(PauseRequest { environment, .. })
+            | Self::Resume(ResumeRequest { environment, .. })
+            | Self::Maintenance(MaintenanceRequest { environment, .. }) => Some(environment),
+            Self::Reload(_) => None,
+        }
+    }
+}
+
+/// How things are.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Every environment, in the order of the file, without certificates.
+    pub environments: Vec<EnvironmentStatus>,
+    /// What an operator should know.
+    pub warnings: Vec<String>,
+}
+
 #[derive(Debug)]
 enum Message {
-    Operate {
-        request: OperationRequest,
+    Ask {
+        request: Request,
         caller: Caller,
         stream: mpsc::UnboundedSender<Event>,
     },
@@ -126,7 +186,36 @@ enum Message {
         room: usize,
         left: Generation,
         service: usize,
+        activation: u64,
         ended: Ended,
+    },
+    Loaded {
+        dry: Option<mpsc::UnboundedSender<Event>>,
+        reading: Box<Reading>,
+    },
+    ReloadGating {
+        event: Event,
+    },
+    ReloadGated {
+        plan: Box<Plan>,
+        result: Result<Vec<GateReport>, Vec<GateReport>>,
+        elapsed: Duration,
+    },
+    /// Whoever a pause is attached to is gone.
+    PauseLeft {
+        room: usize,
+        operation: u64,
+    },
+    PauseGating {
+        room: usize,
+        operation: u64,
+        event: Event,
+    },
+    PauseGated {
+        room: usize,
+        operation: u64,
+        result: Result<Vec<GateReport>, Vec<GateReport>>,
+        elapsed: Duration,
     },
     Saved {
         state: Box<State>,
@@ -138,7 +227,7 @@ enum Message {
         report: ProbeReport,
     },
     Status {
-        reply: oneshot::Sender<Vec<EnvironmentStatus>>,
+        reply: oneshot::Sender<Report>,
     },
     FirstProbes {
         reply: oneshot::Sender<()>,
@@ -158,33 +247,60 @@ struct Room {
     streams: HashMap<u64, mpsc::UnboundedSender<Event>>,
     publications: BTreeMap<Generation, Publication>,
     retired: Vec<Retired>,
+    /// Who holds it, when that is not the switch.
+    held: Option<Holder>,
+    pause: Option<Pause>,
+    /// Not in the file any more; what it served may still drain.
+    gone: bool,
+}
+
+impl Room {
+    fn new(name: Arc<str>, switch: Switch, pairs: Vec<Arc<Service>>) -> Self {
+        Self {
+            name,
+            switch,
+            pairs,
+            streams: HashMap::new(),
+            publications: BTreeMap::new(),
+            retired: Vec::new(),
+            held: None,
+            pause: None,
+            gone: false,
+        }
+    }
+
+    /// Who holds the environment (N5).
+    fn holder(&self) -> Option<Holder> {
+        self.held.clone().or_else(|| self.switch.holder())
+    }
 }
 
 /// An old side that still drains.
 struct Retired {
     left: Generation,
-    service: usize,
     activation: Arc<Activation>,
 }
 
 /// An operation that waits for its number to be saved.
 struct Asked {
-    room: usize,
     operation: u64,
-    request: OperationRequest,
+    request: Request,
     caller: Caller,
     stream: mpsc::UnboundedSender<Event>,
 }
 
 struct Owner {
-    config: Arc<Config>,
+    current: Current,
     routing: Arc<Routing>,
     plane: Arc<dyn Plane>,
     journal: Box<dyn Journal>,
     cores: usize,
     warnings: Warnings,
+    hosts: Box<dyn Hosts>,
     epoch: Instant,
+    /// In the order in which they came to be; one that is gone is kept, so that places stay.
     rooms: Vec<Room>,
+    reloading: Option<Reloading>,
     saving: Saving,
     vigil: Vigil,
     past: Past,
@@ -196,21 +312,18 @@ struct Owner {
 
 impl Owner {
     fn new(parts: Parts, mailbox: mpsc::UnboundedSender<Message>) -> Self {
-        let (state, _) = initial::complete(&parts.config, &parts.state);
+        let config = parts.current.load().config.clone();
+        let (state, _) = initial::complete(&config, &parts.state);
         let room = |environment: &crate::config::Environment| {
             let known = state.environments.get(&*environment.name)?;
-            Some(Room {
-                name: environment.name.clone(),
-                switch: Switch::new(initial::rules(environment), known.clone()),
-                pairs: initial::pairs(environment),
-                streams: HashMap::new(),
-                publications: BTreeMap::new(),
-                retired: Vec::new(),
-            })
+            let switch = Switch::new(initial::rules(environment), known.clone());
+            Some(Room::new(environment.name.clone(), switch, initial::pairs(environment)))
         };
         Self {
-            rooms: parts.config.environments.iter().filter_map(room).collect(),
-            config: parts.config,
+            rooms: config.environments.iter().filter_map(room).collect(),
+            reloading: None,
+            hosts: parts.hosts,
+            current: parts.current,
             routing: parts.routing,
             plane: parts.plane,
             journal: parts.journal,
@@ -250,18 +363,30 @@ impl Owner {
 
     fn receive(&mut self, message: Message) {
         match message {
-            Message::Operate {
+            Message::Ask {
                 request,
                 caller,
                 stream,
-            } => self.operate(request, caller, &stream),
+            } => self.ask(request, caller, &stream),
             Message::Input { room, input } => self.inputs.push_back((room, input)),
             Message::Drained {
                 room,
                 left,
                 service,
+                activation,
                 ended,
-            } => self.drained(room, left, service, ended),
+            } => self.drained(room, left, service, activation, ended),
+            Message::Loaded { dry, reading } => self.loaded(dry.as_ref(), *reading),
+            Message::ReloadGating { event } => self.tell_reload(None, event),
+            Message::ReloadGated { plan, result, elapsed } => self.reload_gated(*plan, result, elapsed),
+            Message::PauseLeft { room, operation } => self.pause_left(room, operation),
+            Message::PauseGating { room, operation, event } => self.pause_gating(room, operation, event),
+            Message::PauseGated {
+                room,
+                operation,
+                result,
+                elapsed,
+            } => self.pause_gated(room, operation, result, elapsed),
             Message::Saved { state, result } => self.saved(*state, result),
             Message::Probed {
                 activation,
@@ -269,7 +394,10 @@ impl Owner {
                 report,
             } => self.vigil.seen(activation, address, report),
             Message::Status { reply } => {
-                let _ = reply.send(self.status());
+                let _ = reply.send(Report {
+                    environments: self.status(),
+                    warnings: self.warnings(),
+                });
             }
             Message::FirstProbes { reply } => self.vigil.tell_when_all_seen(reply),
             // `run` takes it out before.
@@ -280,7 +408,8 @@ impl Owner {
     /// When time alone brings something about.
     fn wake(&self) -> Instant {
         let switches = self.rooms.iter().filter_map(|room| room.switch.wake());
-        let next = switches.map(|at| self.epoch + at).min();
+        let pauses = self.rooms.iter().filter_map(|room| room.pause.as_ref()?.wake());
+        let next = switches.map(|at| self.epoch + at).chain(pauses).min();
         let vigil = self.vigil.wake(self.epoch);
         next.map_or(vigil, |next| next.min(vigil))
     }
@@ -292,6 +421,7 @@ impl Owner {
                 self.inputs.push_back((index, Input::Tick));
             }
         }
+        self.tick_pauses(Instant::now());
     }
 
     /// Handles inputs until there are none, then looks after what is live.
@@ -309,23 +439,24 @@ impl Owner {
     }
 
     /// Takes a number for it; the operation begins when that is saved, so that no number is given twice.
-    fn operate(&mut self, request: OperationRequest, caller: Caller, stream: &mpsc::UnboundedSender<Event>) {
-        let Some(room) = self.rooms.iter().position(|room| *room.name == *request.environment) else {
-            let names: Vec<_> = self.rooms.iter().map(|room| format!("`{}`", room.name)).collect();
-            let refused = Event::Refused {
-                code: exit::USAGE,
-                reason: format!("there is no environment `{}`", request.environment),
-                evidence: Vec::new(),
-                hint: Some(format!("the environments are {}", names.join(", "))),
-                live: None,
-            };
+    fn ask(&mut self, request: Request, caller: Caller, stream: &mpsc::UnboundedSender<Event>) {
+        if let Some(name) = request.environment()
+            && self.room(name).is_none()
+        {
             // Whoever asked may have left.
-            let _ = stream.send(refused);
+            let _ = stream.send(self.unknown(name));
             return;
-        };
+        }
+        match request {
+            Request::Reload(ReloadRequest { dry_run: true }) => return self.read_file(Some(stream.clone())),
+            Request::Resume(request) => return self.resume(&request, &caller, stream),
+            Request::Operate(_) | Request::Reload(_) | Request::Pause(_) | Request::Maintenance(_) => {}
+        }
         let operation = self.saving.number();
+        if matches!(request, Request::Reload(_)) && !self.lock_reload(operation, &caller, stream) {
+            return;
+        }
         let asked = Asked {
-            room,
             operation,
             request,
             caller,
@@ -336,29 +467,77 @@ impl Owner {
     }
 
     fn begin(&mut self, asked: Asked) {
-        let Some(room) = self.rooms.get_mut(asked.room) else {
-            return;
-        };
-        room.streams.insert(asked.operation, asked.stream);
-        let name = room.name.clone();
+        let Asked {
+            operation,
+            request,
+            caller,
+            stream,
+        } = asked;
         let record = Record::Asked {
-            kind: asked.request.kind,
-            caller: asked.caller.clone(),
+            kind: request.action(),
+            caller: caller.clone(),
         };
-        self.record(&name, asked.operation, record);
-        let input = Input::Ask {
-            operation: asked.operation,
-            request: asked.request,
-            user: asked.caller.user,
-            warnings: (self.warnings)(&name),
+        let environment = request.environment().map(str::to_owned);
+        self.record(environment.as_deref(), operation, record);
+        let Some(name) = environment else {
+            return self.read_file(None);
         };
-        self.inputs.push_back((asked.room, input));
+        // A reload may have taken it away meanwhile.
+        let Some(index) = self.room(&name) else {
+            let event = self.unknown(&name);
+            return self.answer(&name, operation, &stream, event);
+        };
+        let held = self.rooms[index].held.clone();
+        match (request, held) {
+            // Maintenance needs nobody's leave: it may be what is wanted in the middle of a deploy that goes wrong.
+            (Request::Maintenance(request), _) => self.toggle(operation, request, &caller, stream),
+            (Request::Operate(_) | Request::Pause(_), Some(holder)) => {
+                let event = busy(&holder, &name);
+                self.answer(&name, operation, &stream, event);
+            }
+            (Request::Operate(request), None) => {
+                self.rooms[index].streams.insert(operation, stream);
+                let input = Input::Ask {
+                    operation,
+                    request,
+                    user: caller.user,
+                    warnings: (self.warnings)(&name),
+                };
+                self.inputs.push_back((index, input));
+            }
+            (Request::Pause(request), None) => self.pause(index, operation, &request, caller, stream),
+            // Neither comes here: the one has no environment, the other needs no number.
+            (Request::Reload(_) | Request::Resume(_), _) => {}
+        }
     }
 
-    fn record(&mut self, environment: &str, operation: u64, record: Record) {
+    /// Answers what has not begun.
+    fn answer(&mut self, environment: &str, operation: u64, stream: &mpsc::UnboundedSender<Event>, event: Event) {
+        let _ = stream.send(event.clone());
+        let event = Box::new(event);
+        self.record(Some(environment), operation, Record::Step { event });
+    }
+
+    fn unknown(&self, name: &str) -> Event {
+        let known = self.rooms.iter().filter(|room| !room.gone);
+        let names: Vec<_> = known.map(|room| format!("`{}`", room.name)).collect();
+        Event::Refused {
+            code: exit::USAGE,
+            reason: format!("there is no environment `{name}`"),
+            evidence: Vec::new(),
+            hint: Some(format!("the environments are {}", names.join(", "))),
+            live: None,
+        }
+    }
+
+    fn room(&self, name: &str) -> Option<usize> {
+        self.rooms.iter().position(|room| *room.name == *name && !room.gone)
+    }
+
+    fn record(&mut self, environment: Option<&str>, operation: u64, record: Record) {
         let entry = Entry {
             time: self.moment().written(),
-            environment: Some(environment.into()),
+            environment: environment.map(str::to_owned),
             operation: Some(operation),
             record,
         };
@@ -373,6 +552,9 @@ impl Owner {
             self.begin(asked);
         }
         self.work();
+        self.stop_pauses();
+        let reason = "the proxy stopped; nothing was reloaded".into();
+        self.tell_reload(None, Event::Failed { reason, live: None });
     }
 
     fn moment(&self) -> Moment {
@@ -380,5 +562,20 @@ impl Owner {
             at: self.epoch.elapsed(),
             wall: jiff::Timestamp::now(),
         }
+    }
+}
+
+fn busy(holder: &Holder, environment: &str) -> Event {
+    Event::Refused {
+        code: exit::BUSY,
+        reason: holder.refusal(environment),
+        evidence: Vec::new(),
+        hint: Some(match holder.kind {
+            Action::Pause => format!("`proxyctl resume {environment}` ends it"),
+            Action::Swap | Action::Rollback | Action::Reload | Action::Resume | Action::Maintenance => {
+                format!("`proxyctl status {environment}` shows how far it is")
+            }
+        }),
+        live: None,
     }
 }

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinHandle;
 
+use super::maintenance::Toggle;
+use super::reload::Plan;
 use super::{Asked, Message, Owner};
 use crate::control::ports::{Durability, StateStore};
 use crate::model::state::{EnvironmentState, State};
@@ -20,6 +22,8 @@ pub(super) struct Saving {
     next_operation: u64,
     queue: VecDeque<Save>,
     current: Option<(Save, JoinHandle<()>)>,
+    /// Why the last save failed.
+    trouble: Option<String>,
 }
 
 pub(super) enum Save {
@@ -32,6 +36,10 @@ pub(super) enum Save {
         ticket: Ticket,
         state: EnvironmentState,
     },
+    /// What a reload is about to publish.
+    Reload(Box<Plan>),
+    /// Maintenance, on or off.
+    Maintenance(Box<Toggle>),
 }
 
 impl Saving {
@@ -42,7 +50,28 @@ impl Saving {
             state,
             queue: VecDeque::new(),
             current: None,
+            trouble: None,
         }
+    }
+
+    /// As it is on disk.
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What an operator should know: switches will fail until it is repaired.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// The reload hears how it went.
+    pub(super) fn reload(&mut self, plan: Box<Plan>) {
+        self.queue.push_back(Save::Reload(plan));
+    }
+
+    /// Maintenance is on, or off, when it is saved.
+    pub(super) fn maintenance(&mut self, toggle: Box<Toggle>) {
+        self.queue.push_back(Save::Maintenance(toggle));
     }
 
     /// A number that was never given before.
@@ -79,7 +108,7 @@ impl Saving {
         waiting.append(&mut self.queue);
         let asked = waiting.into_iter().filter_map(|save| match save {
             Save::Number(asked) => Some(asked),
-            Save::Environment { .. } => None,
+            Save::Environment { .. } | Save::Reload(_) | Save::Maintenance(_) => None,
         });
         asked.collect()
     }
@@ -100,6 +129,8 @@ impl Owner {
             Save::Environment { name, state: new, .. } => {
                 state.environments.insert(name.clone(), new.clone());
             }
+            Save::Reload(plan) => state.environments.extend(plan.states().clone()),
+            Save::Maintenance(toggle) => toggle.apply(&mut state),
         }
         let (store, mailbox) = (self.saving.store.clone(), self.mailbox.clone());
         let task = tokio::task::spawn_blocking(move || {
@@ -113,8 +144,17 @@ impl Owner {
 
     /// A save is over.
     pub(super) fn saved(&mut self, state: State, result: Result<Durability, String>) {
-        if result.is_ok() {
-            self.saving.state = state;
+        match &result {
+            Ok(_) => {
+                self.saving.state = state;
+                self.saving.trouble = None;
+            }
+            Err(error) => {
+                let now = self.moment().written();
+                self.saving.trouble = Some(format!(
+                    "{error} (at {now}); what is served goes on, but nothing can be switched until that is repaired"
+                ));
+            }
         }
         match self.saving.current.take().map(|(save, _)| save) {
             None => {}
@@ -128,6 +168,8 @@ impl Owner {
             Some(Save::Environment { room, ticket, .. }) => {
                 self.inputs.push_back((room, Input::Persisted { ticket, result }));
             }
+            Some(Save::Reload(plan)) => self.reload_saved(*plan, result),
+            Some(Save::Maintenance(toggle)) => self.maintenance_saved(*toggle, result),
         }
         self.save_next();
     }

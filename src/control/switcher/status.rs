@@ -1,15 +1,40 @@
 //! Tells how every environment is.
 
 use super::{Owner, Room};
-use crate::config::{Service, Tls};
+use crate::config::{Environment, Service, Tls};
 use crate::model::api::{DrainingStatus, EnvironmentStatus, ServiceStatus, Side};
 use crate::proxy::routing::{Live, Snapshot};
 
 impl Owner {
+    /// What an operator should know of all this.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut warnings: Vec<String> = self.saving.trouble().map(str::to_owned).into_iter().collect();
+        for room in self.rooms.iter().filter(|room| room.gone) {
+            for DrainingStatus {
+                service,
+                requests,
+                streams,
+                ..
+            } in draining(room)
+            {
+                warnings.push(format!(
+                    "`{service}` of `{}` is not in the file any more; {requests} requests and {streams} streams of it go on",
+                    room.name
+                ));
+            }
+        }
+        warnings
+    }
+
     /// Every environment, in the order of the file. The certificates are another's to tell.
     pub(super) fn status(&self) -> Vec<EnvironmentStatus> {
         let snapshot = self.routing.load();
-        let pairs = self.config.environments.iter().zip(&self.rooms);
+        let served = self.current.load();
+        let of_room = |environment| {
+            let room = self.rooms.iter().find(|room| is_of(room, environment));
+            room.map(|room| (environment, room))
+        };
+        let pairs = served.config.environments.iter().filter_map(of_room);
         pairs
             .map(|(environment, room)| EnvironmentStatus {
                 name: environment.name.to_string(),
@@ -17,7 +42,8 @@ impl Owner {
                 generation: room.switch.state().generation,
                 since: room.switch.state().since.clone(),
                 protected: environment.protected,
-                operation: room.switch.holder(),
+                operation: room.holder(),
+                maintenance: self.maintenance_status(&room.name),
                 can_roll_back: !room.pairs.is_empty() && room.switch.state().previous.is_some(),
                 draining: draining(room),
                 services: self.services(room, &snapshot),
@@ -59,6 +85,10 @@ impl Owner {
             certificates: Vec::new(),
         }
     }
+}
+
+fn is_of(room: &Room, environment: &Environment) -> bool {
+    room.name == environment.name && !room.gone
 }
 
 fn routes(service: &Service) -> Vec<String> {

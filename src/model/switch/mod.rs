@@ -181,7 +181,7 @@ impl Switch {
     pub fn holder(&self) -> Option<Holder> {
         self.current.as_ref().map(|current| Holder {
             operation: current.operation,
-            kind: current.plan.kind,
+            kind: current.plan.kind.into(),
             user: current.user.clone(),
             since: current.since.clone(),
             step: current.phase.step().into(),
@@ -198,6 +198,13 @@ impl Switch {
     #[must_use]
     pub fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// From now on other rules hold, and this is what is published: a reload. Not while an operation holds the environment.
+    pub fn reconfigure(&mut self, rules: Rules, state: EnvironmentState) {
+        debug_assert!(self.current.is_none(), "an operation holds the environment");
+        self.rules = rules;
+        self.state = state;
     }
 
     /// Whether nobody waits for anything any more.
@@ -279,10 +286,7 @@ impl Switch {
         }
         holder.map(|holder| Refusal {
             code: exit::BUSY,
-            reason: format!(
-                "{} {} by {} holds `{}` since {} (step: {})",
-                holder.kind, holder.operation, holder.user, self.rules.name, holder.since, holder.step
-            ),
+            reason: holder.refusal(&self.rules.name),
             hint: Some(format!("`proxyctl status {}` shows how far it is", self.rules.name)),
         })
     }

@@ -46,8 +46,8 @@ impl Watch {
 }
 
 impl Switch {
-    /// These sides were replaced by this generation.
-    pub(super) fn leave<'s>(&mut self, left: Generation, sides: impl Iterator<Item = &'s Side>) {
+    /// These sides were replaced by this generation, in this order.
+    pub fn leave<'s>(&mut self, left: Generation, sides: impl Iterator<Item = &'s Side>) {
         self.leaving.extend(sides.enumerate().map(|(service, side)| Leaving {
             left,
             service,

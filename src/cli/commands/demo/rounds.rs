@@ -113,6 +113,14 @@ async fn round(
                 | Event::Draining { .. }
                 | Event::Refused { .. }
                 | Event::RolledBack { .. }
+                | Event::Reloading { .. }
+                | Event::Invalid { .. }
+                | Event::Reloaded { .. }
+                | Event::Pausing { .. }
+                | Event::Paused { .. }
+                | Event::Resumed { .. }
+                | Event::Lapsed { .. }
+                | Event::Maintained { .. }
                 | Event::Failed { .. } => {}
             }
             ControlFlow::Continue(())

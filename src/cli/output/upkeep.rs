@@ -1,0 +1,155 @@
+//! The events of a reload, a pause and of maintenance as lines. Pure: an event in, lines out.
+
+use super::operation::{INDENT, Mark, err, failures, gate_reports, step};
+use super::text::{Style, count, escape, period};
+use super::{Line, Stream};
+use crate::model::api::{Change, ChangeKind, Event, ValueChange};
+
+/// How the reader's streams want it, and what a refusal leaves as it was.
+#[derive(Debug, Clone, Copy)]
+pub struct Words {
+    /// Stdout.
+    pub out: Style,
+    /// Stderr.
+    pub err: Style,
+    /// `Nothing was reloaded.`
+    pub nothing: &'static str,
+}
+
+/// What an event adds to the screen for good.
+#[must_use]
+pub fn render(event: &Event, words: Words) -> Vec<Line> {
+    let style = words.err;
+    match event {
+        Event::Reloading { changes, restart, .. } => {
+            let mut lines: Vec<Line> = changes.iter().flat_map(|change| diff(change, words.out)).collect();
+            if !restart.is_empty() {
+                let text = format!("takes effect at the next restart: {}", restart.join(", "));
+                lines.push(step(style, Mark::Look, "restart", &text));
+            }
+            lines
+        }
+        Event::Planned => vec![err("Nothing was published: this was a dry run.".into())],
+        Event::Invalid { report, errors } => {
+            let mut lines: Vec<Line> = report.lines().map(|line| err(escape(line).into_owned())).collect();
+            let text = format!("the file has {}", count(*errors as u64, "error", "errors"));
+            lines.push(step(style, Mark::Bad, "refused", &text));
+            lines.push(err("Nothing changed; the configuration that was served is served on.".into()));
+            lines
+        }
+        Event::Reloaded {
+            changes,
+            durability_uncertain: _,
+        } => {
+            let text = match changes {
+                0 => "the file says what is served already".into(),
+                changes => format!("{} published", count(*changes as u64, "change", "changes")),
+            };
+            vec![step(style, Mark::Done, "reload", &text)]
+        }
+        Event::Warning { message } => vec![step(style, Mark::Look, "warning", &escape(message))],
+        Event::Gated {
+            instances, elapsed_ms, ..
+        } => {
+            let text = format!("{} after {}", gate_reports(instances, false), period(*elapsed_ms));
+            vec![step(style, Mark::Done, "gate", &text)]
+        }
+        Event::Pausing {
+            environment, limit_ms, ..
+        } => {
+            let text = format!(
+                "new requests to {} are held, for at most {}",
+                escape(environment),
+                period(*limit_ms)
+            );
+            vec![step(style, Mark::Done, "hold", &text)]
+        }
+        Event::Paused { elapsed_ms, .. } => {
+            let text = format!("the app holds no request any more, after {}", period(*elapsed_ms));
+            vec![step(style, Mark::Done, "drain", &text)]
+        }
+        Event::Resumed {
+            environment,
+            elapsed_ms,
+            reason,
+        } => {
+            let why = reason.as_ref().map_or(String::new(), |why| format!(" ({})", escape(why)));
+            let text = format!(
+                "{} serves again; requests were held for {}{why}",
+                escape(environment),
+                period(*elapsed_ms)
+            );
+            vec![step(style, Mark::Done, "resume", &text)]
+        }
+        Event::Lapsed { reason, evidence } => {
+            let mut lines = failures(evidence, 0, style);
+            lines.push(step(style, Mark::Bad, "failed", &escape(reason)));
+            lines
+        }
+        Event::Maintained { environment, on } => {
+            let text = match on {
+                None => format!("{} serves its visitors again", escape(environment)),
+                Some(on) if on.allow.is_empty() => format!("{} answers 503 to everybody", escape(environment)),
+                Some(on) => format!(
+                    "{} answers 503 to everybody but {}",
+                    escape(environment),
+                    escape(&on.allow.join(", "))
+                ),
+            };
+            vec![step(style, Mark::Done, "done", &text)]
+        }
+        Event::Refused {
+            reason, evidence, hint, ..
+        } => {
+            let mut lines = failures(evidence, 0, style);
+            lines.push(step(style, Mark::Bad, "refused", &escape(reason)));
+            if let Some(hint) = hint {
+                lines.push(err(format!("{INDENT}{} {}", style.dim("hint:"), escape(hint))));
+            }
+            lines.push(err(words.nothing.into()));
+            lines
+        }
+        Event::Failed { reason, .. } => vec![step(style, Mark::Bad, "failed", &escape(reason))],
+        Event::Plan { .. }
+        | Event::Gating { .. }
+        | Event::Warmed { .. }
+        | Event::Switched { .. }
+        | Event::Verified { .. }
+        | Event::Baking { .. }
+        | Event::Baked { .. }
+        | Event::Draining { .. }
+        | Event::Drained { .. }
+        | Event::Done { .. }
+        | Event::RolledBack { .. } => Vec::new(),
+    }
+}
+
+/// One difference: data, so that it can be piped.
+fn diff(change: &Change, style: Style) -> Vec<Line> {
+    let name = match &change.name {
+        Some(name) => format!("{}/{}", escape(&change.section), escape(name)),
+        None => escape(&change.section).into_owned(),
+    };
+    let out = |text: String| Line {
+        stream: Stream::Out,
+        text,
+    };
+    let (mark, what) = match change.kind {
+        ChangeKind::Added => (style.green("+"), ""),
+        ChangeKind::Removed => (style.red("-"), "  drains and goes"),
+        ChangeKind::Changed => (style.yellow("~"), ""),
+    };
+    let mut lines = vec![out(format!("{mark} {}{what}", style.bold(&name)))];
+    lines.extend(change.values.iter().map(|value| out(format!("    {}", shown(value, style)))));
+    lines
+}
+
+fn shown(value: &ValueChange, style: Style) -> String {
+    let key = escape(&value.key);
+    match (&value.from, &value.to) {
+        (Some(from), Some(to)) => format!("{key}  {} → {}", style.dim(&escape(from)), escape(to)),
+        (None, Some(to)) => format!("{key}  {}", escape(to)),
+        (Some(from), None) => format!("{key}  {} → none", style.dim(&escape(from))),
+        (None, None) => key.into_owned(),
+    }
+}

@@ -1,0 +1,474 @@
+//! Two configurations → what a reload publishes (N29). Pure: which side of a service is live, and whether its new address is
+//! well, is for others to say.
+
+use std::sync::Arc;
+
+use super::units::{format_duration, format_size};
+use super::{
+    Bake, Config, Drain, Environment, Health, Keepalive, Redirect, Reuse, Server, Service, Slots, StatusRange, Timeouts, Tls,
+    VersionSource,
+};
+use crate::model::api::{Change, ChangeKind, ValueChange};
+use crate::model::state::list;
+
+/// What differs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Diff {
+    /// Every difference that a reload publishes.
+    pub changes: Vec<Change>,
+    /// Environments of either configuration that are not in both as they were.
+    pub environments: Vec<Arc<str>>,
+    /// Keys of `[server]` that take effect at the next restart.
+    pub restart: Vec<&'static str>,
+    /// Whether other hosts need a certificate, or the same ones from elsewhere.
+    pub certificates: bool,
+}
+
+/// What differs between the configuration that is served and a new one.
+#[must_use]
+pub fn diff(old: &Config, new: &Config) -> Diff {
+    let mut diff = Diff {
+        restart: server(&old.server, &new.server),
+        certificates: hosts(old) != hosts(new),
+        ..Diff::default()
+    };
+    for environment in &new.environments {
+        let before = find(old, &environment.name);
+        diff.note(&environment.name, of_environment(before, Some(environment)));
+    }
+    for environment in &old.environments {
+        if find(new, &environment.name).is_none() {
+            diff.note(&environment.name, of_environment(Some(environment), None));
+        }
+    }
+    diff.changes.extend(redirects(&old.redirects, &new.redirects));
+    diff
+}
+
+/// The new configuration, with the old one's own services where they are equal: whoever compares them by their place in memory,
+/// as the cores do, sees that nothing happened to them.
+#[must_use]
+pub fn adopt(old: &Config, mut new: Config) -> Config {
+    for environment in &mut new.environments {
+        let Some(before) = find(old, &environment.name) else {
+            continue;
+        };
+        for service in &mut environment.services {
+            if let Some(same) = before.services.iter().find(|before| *before == service) {
+                *service = Arc::clone(same);
+            }
+        }
+    }
+    new
+}
+
+impl Diff {
+    fn note(&mut self, environment: &Arc<str>, changes: Vec<Change>) {
+        if !changes.is_empty() {
+            self.environments.push(Arc::clone(environment));
+            self.changes.extend(changes);
+        }
+    }
+}
+
+fn find<'c>(config: &'c Config, name: &str) -> Option<&'c Environment> {
+    config.environments.iter().find(|environment| *environment.name == *name)
+}
+
+fn of_environment(old: Option<&Environment>, new: Option<&Environment>) -> Vec<Change> {
+    let section = old.or(new).map_or_else(String::new, |environment| environment.name.to_string());
+    let services = |of: Option<&Environment>| of.map_or_else(Vec::new, |environment| environment.services.clone());
+    let (before, after) = (services(old), services(new));
+    let mut changes = Vec::new();
+    if let (Some(old), Some(new)) = (old, new)
+        && old.protected != new.protected
+    {
+        let values = vec![value("protected", Some(old.protected.to_string()), Some(new.protected.to_string()))];
+        changes.push(Change {
+            section: section.clone(),
+            name: None,
+            kind: ChangeKind::Changed,
+            values,
+        });
+    }
+    let change = |service: &Service, kind, values| Change {
+        section: section.clone(),
+        name: Some(service.name.to_string()),
+        kind,
+        values,
+    };
+    for service in &after {
+        match before.iter().find(|known| known.name == service.name) {
+            None => changes.push(change(service, ChangeKind::Added, all(service))),
+            Some(known) if known == service => {}
+            Some(known) => changes.push(change(service, ChangeKind::Changed, differing(known, service))),
+        }
+    }
+    for service in &before {
+        if !after.iter().any(|known| known.name == service.name) {
+            changes.push(change(service, ChangeKind::Removed, Vec::new()));
+        }
+    }
+    changes
+}
+
+fn redirects(old: &[Redirect], new: &[Redirect]) -> Vec<Change> {
+    let change = |redirect: &Redirect, kind, values| Change {
+        section: "redirect".into(),
+        name: Some(redirect.host.to_string()),
+        kind,
+        values,
+    };
+    let mut changes = Vec::new();
+    for redirect in new {
+        let values = |before: Option<&Redirect>| {
+            let mut values = Vec::new();
+            if before.is_none_or(|before| before.to != redirect.to) {
+                values.push(value("to", before.map(|it| it.to.to_string()), Some(redirect.to.to_string())));
+            }
+            if before.is_some_and(|before| before.tls != redirect.tls) {
+                values.push(value("tls", before.map(|it| tls(&it.tls)), Some(tls(&redirect.tls))));
+            }
+            values
+        };
+        match old.iter().find(|known| known.host == redirect.host) {
+            None => changes.push(change(redirect, ChangeKind::Added, values(None))),
+            Some(known) if known == redirect => {}
+            Some(known) => changes.push(change(redirect, ChangeKind::Changed, values(Some(known)))),
+        }
+    }
+    let gone = old.iter().filter(|known| !new.iter().any(|redirect| redirect.host == known.host));
+    changes.extend(gone.map(|redirect| change(redirect, ChangeKind::Removed, Vec::new())));
+    changes
+}
+
+/// Every host with where its certificate comes from, in any order.
+fn hosts(config: &Config) -> Vec<(&str, String)> {
+    let services = config.environments.iter().flat_map(|environment| &environment.services);
+    let of_services = services.flat_map(|service| service.hosts.iter().map(|host| (&**host, tls(&service.tls))));
+    let of_redirects = config.redirects.iter().map(|redirect| (&*redirect.host, tls(&redirect.tls)));
+    let mut hosts: Vec<_> = of_services.chain(of_redirects).collect();
+    hosts.sort_unstable();
+    hosts
+}
+
+/// Nothing of `[server]` can change while the sockets, the threads and the folder are in use.
+fn server(old: &Server, new: &Server) -> Vec<&'static str> {
+    let Server {
+        http,
+        https,
+        socket,
+        group,
+        state_dir,
+        workers,
+        trusted_proxies,
+        proxy_protocol,
+        max_connections,
+        max_connections_per_client,
+        access_log,
+    } = old;
+    let same: [(&str, bool); 11] = [
+        ("server.http", *http == new.http),
+        ("server.https", *https == new.https),
+        ("server.socket", *socket == new.socket),
+        ("server.group", *group == new.group),
+        ("server.state_dir", *state_dir == new.state_dir),
+        ("server.workers", *workers == new.workers),
+        ("server.trusted_proxies", *trusted_proxies == new.trusted_proxies),
+        ("server.proxy_protocol", *proxy_protocol == new.proxy_protocol),
+        ("server.max_connections", *max_connections == new.max_connections),
+        (
+            "server.max_connections_per_client",
+            *max_connections_per_client == new.max_connections_per_client,
+        ),
+        ("server.access_log", *access_log == new.access_log),
+    ];
+    same.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
+}
+
+fn value(key: &str, from: Option<String>, to: Option<String>) -> ValueChange {
+    ValueChange {
+        key: key.into(),
+        from,
+        to,
+    }
+}
+
+/// What a service that comes is: where, and to whom.
+fn all(service: &Service) -> Vec<ValueChange> {
+    let told = ["host", "path", "blue", "green", "upstream"];
+    let values = describe(service).into_iter();
+    values
+        .filter(|(key, text)| told.contains(key) && !(*key == "path" && text == "/"))
+        .map(|(key, text)| value(key, None, Some(text)))
+        .collect()
+}
+
+fn differing(old: &Service, new: &Service) -> Vec<ValueChange> {
+    let (before, after) = (describe(old), describe(new));
+    let of = |values: &[(&'static str, String)], key: &str| {
+        values.iter().find(|(known, _)| *known == key).map(|(_, text)| text.clone())
+    };
+    let mut values = Vec::new();
+    for (key, text) in &after {
+        let from = of(&before, key);
+        if from.as_ref() != Some(text) {
+            values.push(value(key, from, Some(text.clone())));
+        }
+    }
+    for (key, text) in &before {
+        if of(&after, key).is_none() {
+            values.push(value(key, Some(text.clone()), None));
+        }
+    }
+    values
+}
+
+/// Every value of a service, by the key that the file has for it. Taken apart by name, so that a new one is not forgotten.
+fn describe(service: &Service) -> Vec<(&'static str, String)> {
+    let Service {
+        environment: _,
+        name: _,
+        hosts,
+        path,
+        strip_prefix,
+        slots,
+        health,
+        warmup,
+        drain: Drain { requests, streams },
+        bake,
+        keepalive: Keepalive { idle, reuse },
+        timeout,
+        limit_body,
+        tls: source,
+        label,
+        log,
+    } = service;
+    let mut values = vec![
+        ("host", joined(hosts)),
+        ("path", path.to_string()),
+        ("strip_prefix", strip_prefix.to_string()),
+    ];
+    match slots {
+        Slots::Pair { blue, green } => values.extend([("blue", list(blue)), ("green", list(green))]),
+        Slots::Single(only) => values.push(("upstream", list(only))),
+    }
+    values.extend(of_health(health));
+    values.push(("warmup", joined(warmup)));
+    values.push(("drain.requests", format_duration(*requests)));
+    values.push(("drain.streams", format_duration(*streams)));
+    if let Some(Bake { period, max_error_rate }) = bake {
+        values.push(("bake.for", format_duration(*period)));
+        values.push(("bake.max_error_rate", format!("{} %", max_error_rate * 100.0)));
+    }
+    let Timeouts {
+        connect,
+        response,
+        idle: between,
+        stream,
+    } = timeout;
+    values.extend([
+        ("keepalive.idle", format_duration(*idle)),
+        (
+            "keepalive.reuse",
+            match reuse {
+                Reuse::Safe => "safe",
+                Reuse::Always => "always",
+            }
+            .into(),
+        ),
+        ("timeout.connect", format_duration(*connect)),
+        ("timeout.response", format_duration(*response)),
+        ("timeout.idle", format_duration(*between)),
+        ("timeout.stream", format_duration(*stream)),
+        ("limit.body", format_size(*limit_body)),
+        ("tls", tls(source)),
+        ("log", log.to_string()),
+    ]);
+    if let Some(label) = label {
+        values.push(("label", label.to_string()));
+    }
+    values
+}
+
+fn of_health(health: &Health) -> Vec<(&'static str, String)> {
+    let Health {
+        path,
+        status: StatusRange(status),
+        host,
+        body,
+        version,
+        interval,
+        timeout,
+        passes,
+        deadline,
+    } = health;
+    let range = |&(low, high): &(u16, u16)| match (low, high) {
+        (low, high) if low == high => low.to_string(),
+        (low, high) if low % 100 == 0 && high == low + 99 => format!("{}xx", low / 100),
+        (low, high) => format!("{low}-{high}"),
+    };
+    let mut values = vec![
+        ("health.path", path.clone()),
+        ("health.status", joined(&status.iter().map(range).collect::<Vec<_>>())),
+        ("health.host", host.clone()),
+        ("health.interval", format_duration(*interval)),
+        ("health.timeout", format_duration(*timeout)),
+        ("health.passes", passes.to_string()),
+        ("health.deadline", format_duration(*deadline)),
+    ];
+    if let Some(body) = body {
+        values.push(("health.body", body.clone()));
+    }
+    match version {
+        Some(VersionSource::Header(name)) => values.push(("health.version", format!("header:{name}"))),
+        Some(VersionSource::Json(field)) => values.push(("health.version", format!("json:{field}"))),
+        None => {}
+    }
+    values
+}
+
+fn joined<T: AsRef<str>>(parts: &[T]) -> String {
+    parts.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
+}
+
+fn tls(source: &Tls) -> String {
+    match source {
+        Tls::Acme => "acme".into(),
+        Tls::Internal => "internal".into(),
+        Tls::Files { cert, key } => format!("{} with {}", cert.display(), key.display()),
+        Tls::Off => "off".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const BASE: &str = r#"
+        [redirect]
+        "www.example.com" = "https://example.com"
+        [env.prod]
+        host = "example.com"
+        blue = 3000
+        green = 3001
+        [env.dev.service.web]
+        host = "dev.example.com"
+        upstream = 4000
+        [env.dev.service.api]
+        host = "api.dev.example.com"
+        upstream = 4001
+    "#;
+
+    fn config(text: &str) -> Config {
+        Config::parse(Path::new("/etc/greengate/proxy.toml"), text).unwrap().0
+    }
+
+    fn changed(from: &str, to: &str) -> Diff {
+        assert!(BASE.contains(from), "{from}");
+        diff(&config(BASE), &config(&BASE.replace(from, to)))
+    }
+
+    fn shown(diff: &Diff) -> Vec<String> {
+        let one = |change: &Change| {
+            let values: Vec<_> = change
+                .values
+                .iter()
+                .map(|it| {
+                    format!(
+                        "{} {} → {}",
+                        it.key,
+                        it.from.as_deref().unwrap_or("-"),
+                        it.to.as_deref().unwrap_or("-")
+                    )
+                })
+                .collect();
+            let name = change.name.as_deref().unwrap_or("*");
+            format!("{:?} {}/{name} {}", change.kind, change.section, values.join("; "))
+                .trim_end()
+                .to_owned()
+        };
+        diff.changes.iter().map(one).collect()
+    }
+
+    #[test]
+    fn n29_a_file_that_says_the_same_changes_nothing() {
+        let commented = format!("# a word\n{BASE}");
+        assert_eq!(diff(&config(BASE), &config(&commented)), Diff::default());
+        // Written otherwise, it means the same.
+        assert_eq!(changed("blue = 3000", "blue = \"127.0.0.1:3000\""), Diff::default());
+    }
+
+    #[test]
+    fn n29_only_what_changed_is_touched() {
+        let diff = changed("upstream = 4001", "upstream = 4001\n        health.path = \"/up\"");
+        assert_eq!(shown(&diff), ["Changed dev/api health.path /health → /up"]);
+        assert_eq!(diff.environments, ["dev".into()]);
+        assert!(!diff.certificates && diff.restart.is_empty());
+        let old = config(BASE);
+        let text = BASE.replace("upstream = 4001", "upstream = 4001\n        health.path = \"/up\"");
+        let new = adopt(&old, config(&text));
+        let same = |environment: usize, service: usize| {
+            let services = |config: &Config| config.environments[environment].services[service].clone();
+            Arc::ptr_eq(&services(&old), &services(&new))
+        };
+        assert!(same(0, 0) && same(1, 0) && !same(1, 1));
+    }
+
+    #[test]
+    fn services_and_environments_come_and_go() {
+        let more = format!("{BASE}\n[env.shop]\nhost = \"shop.example.com\"\nupstream = 5000\n");
+        let coming = diff(&config(BASE), &config(&more));
+        assert_eq!(
+            shown(&coming),
+            ["Added shop/shop host - → shop.example.com; upstream - → 127.0.0.1:5000"]
+        );
+        assert!(coming.certificates);
+        let going = diff(&config(&more), &config(BASE));
+        assert_eq!(shown(&going), ["Removed shop/shop"]);
+        assert_eq!(going.environments, ["shop".into()]);
+    }
+
+    #[test]
+    fn addresses_routes_and_redirects_are_told_with_both_values() {
+        let diff = changed("green = 3001", "green = [3001, 3002]");
+        assert_eq!(
+            shown(&diff),
+            ["Changed prod/prod green 127.0.0.1:3001 → 127.0.0.1:3001, 127.0.0.1:3002"]
+        );
+        let diff = changed("blue = 3000\n        green = 3001", "upstream = 3000\n        path = \"/shop\"");
+        assert_eq!(
+            shown(&diff),
+            [
+                "Changed prod/prod path / → /shop; upstream - → 127.0.0.1:3000; blue 127.0.0.1:3000 → -; \
+                 green 127.0.0.1:3001 → -"
+            ]
+        );
+        let diff = changed("= \"https://example.com\"", "= \"https://dev.example.com\"");
+        assert_eq!(
+            shown(&diff),
+            ["Changed redirect/www.example.com to https://example.com → https://dev.example.com"]
+        );
+        assert!(diff.environments.is_empty(), "no environment is concerned");
+    }
+
+    #[test]
+    fn tls_and_protection_are_differences_too() {
+        let diff = changed("blue = 3000", "blue = 3000\n        tls = \"internal\"\n        protected = true");
+        assert_eq!(
+            shown(&diff),
+            ["Changed prod/* protected false → true", "Changed prod/prod tls acme → internal"]
+        );
+        assert!(diff.certificates);
+    }
+
+    #[test]
+    fn what_needs_a_restart_is_said_and_changes_nothing_now() {
+        let text = format!("[server]\nhttp = \"127.0.0.1:8080\"\nhttps = \"127.0.0.1:8443\"\nworkers = 7\n{BASE}");
+        let diff = diff(&config(BASE), &config(&text));
+        assert_eq!(diff.restart, ["server.http", "server.https", "server.workers"]);
+        assert!(diff.changes.is_empty());
+    }
+}
