@@ -55,7 +55,8 @@ impl Group {
         self.len() == 0
     }
 
-    /// Waits for every task, at most `patience`, and cancels the rest. Returns how many had to be cancelled.
+    /// Waits for every task, at most `patience`, and cancels the rest; without any patience all of them, which is not worth a
+    /// line in the log. Returns how many had to be cancelled.
     pub async fn join(&self, patience: Duration) -> usize {
         let mut tasks = self.tasks.take();
         let all = async { while tasks.join_next().await.is_some() {} };
@@ -63,7 +64,9 @@ impl Group {
             return 0;
         }
         let left = tasks.len();
-        tracing::warn!(group = self.name, left, "tasks did not end in time and are cancelled");
+        if !patience.is_zero() {
+            tracing::warn!(group = self.name, left, "tasks did not end in time and are cancelled");
+        }
         tasks.shutdown().await;
         left
     }

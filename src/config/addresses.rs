@@ -4,24 +4,24 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
+use super::merge::Merged;
 use super::raw::At;
 use super::report::Diagnostic;
 use super::server::RawServer;
-use super::service::Checked;
 use crate::model::slot::{Address, Slot};
 
 /// Where an address stands first.
 struct Seen<'a> {
-    checked: &'a Checked,
+    service: &'a Merged,
     slot: Slot,
     span: &'a Range<usize>,
 }
 
 /// Checks the addresses of every service against one another and against the listeners.
-pub(super) fn check(services: &[Checked], server: &RawServer, problems: &mut Vec<Diagnostic>) {
+pub(super) fn check(services: &[Merged], server: &RawServer, problems: &mut Vec<Diagnostic>) {
     let mut seen: HashMap<Address, Seen<'_>> = HashMap::new();
-    for checked in services {
-        for (slot, address) in addresses(checked) {
+    for service in services {
+        for (slot, address) in addresses(service) {
             if let Some(listener) = own(&address.value, server) {
                 problems.push(refuse_own(address, listener, server));
                 continue;
@@ -29,17 +29,17 @@ pub(super) fn check(services: &[Checked], server: &RawServer, problems: &mut Vec
             let key = normal(&address.value);
             let Some(first) = seen.get(&key) else {
                 let span = &address.span;
-                seen.insert(key, Seen { checked, slot, span });
+                seen.insert(key, Seen { service, slot, span });
                 continue;
             };
-            problems.extend(conflict(first, checked, slot, address));
+            problems.extend(conflict(first, service, slot, address));
         }
     }
 }
 
 /// The addresses of a service, each where it stands.
-fn addresses(checked: &Checked) -> impl Iterator<Item = (Slot, &At<Address>)> {
-    let settings = &checked.settings;
+fn addresses(service: &Merged) -> impl Iterator<Item = (Slot, &At<Address>)> {
+    let settings = &service.settings;
     [
         (Slot::Blue, &settings.blue),
         (Slot::Green, &settings.green),
@@ -52,8 +52,8 @@ fn addresses(checked: &Checked) -> impl Iterator<Item = (Slot, &At<Address>)> {
 
 /// In another environment it would be swapped and stopped by strangers; in another slot "safe to stop" would be a lie. Services
 /// of one environment may share an address in the same slot: they switch together.
-fn conflict(first: &Seen<'_>, checked: &Checked, slot: Slot, address: &At<Address>) -> Option<Diagnostic> {
-    let (here, there) = (&checked.service.environment, &first.checked.service.environment);
+fn conflict(first: &Seen<'_>, service: &Merged, slot: Slot, address: &At<Address>) -> Option<Diagnostic> {
+    let (here, there) = (&service.environment, &first.service.environment);
     let message = if here != there {
         format!("`{}` stands in two environments, `{there}` and `{here}`", address.value)
     } else if slot != first.slot {
@@ -62,12 +62,12 @@ fn conflict(first: &Seen<'_>, checked: &Checked, slot: Slot, address: &At<Addres
         return None;
     };
     let diagnostic = Diagnostic::error(&address.span, message)
-        .expected(format!("{slot} of {}", checked.title()))
+        .expected(format!("{slot} of {}", service.title()))
         .hint("let every version listen on an address of its own");
     Some(if *first.span == address.span {
         diagnostic
     } else {
-        diagnostic.related(first.span, format!("{} of {}", first.slot, first.checked.title()))
+        diagnostic.related(first.span, format!("{} of {}", first.slot, first.service.title()))
     })
 }
 

@@ -18,24 +18,24 @@ use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::merge::Merged;
 use super::raw::At;
 use super::redirects::RawRedirect;
 use super::report::Diagnostic;
-use super::service::Checked;
 use super::settings::RawTls;
 
 /// Checks the files of every service, and those of `[defaults]` for the redirects.
 pub(super) fn check(
-    services: &[Checked],
+    services: &[Merged],
     defaults: Option<&At<RawTls>>,
     redirects: &[RawRedirect],
     folder: &Path,
     now: SystemTime,
     problems: &mut Vec<Diagnostic>,
 ) {
-    for checked in services {
-        let hosts: Vec<&At<Arc<str>>> = checked.hosts().iter().collect();
-        check_one(checked.settings.tls.as_ref(), &hosts, folder, now, problems);
+    for service in services {
+        let hosts: Vec<&At<Arc<str>>> = service.hosts().iter().collect();
+        check_one(service.settings.tls.as_ref(), &hosts, folder, now, problems);
     }
     let hosts: Vec<&At<Arc<str>>> = redirects.iter().map(|redirect| &redirect.host).collect();
     check_one(defaults, &hosts, folder, now, problems);

@@ -11,7 +11,6 @@ use super::raw::{At, Kind, Table};
 use super::redirects::RawRedirect;
 use super::report::{self, Diagnostic, LoadError, Severity};
 use super::server::RawServer;
-use super::service::Checked;
 use super::settings::Settings;
 use super::{
     Config, Environment, Redirect, addresses, certificates, environments, hosts, merge, raw, read, redirects, server,
@@ -25,8 +24,6 @@ struct Tables {
     environments: Vec<RawEnvironment>,
     server: RawServer,
     redirects: Vec<RawRedirect>,
-    /// Where nothing is served because of a value that could not be read, "no environment" would be one error too many.
-    has_env: bool,
 }
 
 /// Reads `text` as the content of `file`; `now` decides which certificates have expired.
@@ -69,10 +66,7 @@ impl Tables {
                         problems.push(read::mismatch("defaults", &entry.value, "a table", "`[defaults]`"));
                     }
                 },
-                "env" => {
-                    tables.has_env = !matches!(&entry.value.kind, Kind::Table(table) if table.entries.is_empty());
-                    tables.environments = environments::read(&entry.value, problems);
-                }
+                "env" => tables.environments = environments::read(&entry.value, problems),
                 "redirect" => tables.redirects = redirects::read(&entry.value, problems),
                 "server" => tables.server = server::read(&entry.value, folder, problems),
                 _ => {
@@ -84,7 +78,8 @@ impl Tables {
                 }
             }
         }
-        if !tables.has_env && tables.redirects.is_empty() {
+        // Where something could not be read, "no environment" would be one error too many.
+        if problems.is_empty() && tables.environments.is_empty() && tables.redirects.is_empty() {
             problems.push(
                 Diagnostic::error(&(0..0), "the file names no environment")
                     .hint("three lines serve a site: `[env.prod]`, `host = \"example.com\"`, `upstream = 3000`"),
@@ -101,23 +96,23 @@ impl Tables {
         now: SystemTime,
         problems: &mut Vec<Diagnostic>,
     ) -> Config {
-        let mut checked: Vec<Checked> = Vec::new();
-        let mut environments = Vec::with_capacity(merged.len());
-        for (raw, merged) in self.environments.iter().zip(merged) {
-            let first = checked.len();
-            for service in merged.into_iter().flatten() {
-                checked.extend(service::build(service, folder, problems));
-            }
-            environments.push(Environment {
-                name: Arc::clone(&raw.name.value),
-                protected: raw.protected,
-                services: checked[first..].iter().map(|one| Arc::clone(&one.service)).collect(),
-            });
-        }
+        let environments = self.environments.iter().zip(&merged).map(|(raw, merged)| Environment {
+            name: Arc::clone(&raw.name.value),
+            protected: raw.protected,
+            services: merged
+                .iter()
+                .flatten()
+                .filter_map(|service| service::build(service, folder, problems))
+                .map(Arc::new)
+                .collect(),
+        });
+        let environments = environments.collect();
+        // Services that lack something are compared with the others all the same: every error at once.
+        let services: Vec<Merged> = merged.into_iter().flatten().flatten().collect();
         let tls: Option<&At<_>> = self.defaults.tls.as_ref();
-        hosts::check(&checked, &self.redirects, problems);
-        addresses::check(&checked, &self.server, problems);
-        certificates::check(&checked, tls, &self.redirects, folder, now, problems);
+        hosts::check(&services, &self.redirects, problems);
+        addresses::check(&services, &self.server, problems);
+        certificates::check(&services, tls, &self.redirects, folder, now, problems);
         let redirects = self.redirects.iter().map(|redirect| Redirect {
             host: Arc::clone(&redirect.host.value),
             to: Arc::clone(&redirect.to.value),

@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
+use super::merge::Merged;
 use super::raw::{At, Value};
 use super::read;
 use super::redirects::RawRedirect;
 use super::report::Diagnostic;
-use super::service::Checked;
+use super::{Tls, service};
 
 const HOST: &str = "a host name, as `\"example.com\"` or `\"*.example.com\"`";
 
@@ -121,13 +123,18 @@ fn parse(host: &str, wildcards: bool) -> Result<String, (&'static str, Option<St
     Ok(lower)
 }
 
+/// Paths of certificate files are compared as they were written: both stand in the same file.
+fn tls(service: &Merged) -> Tls {
+    service::tls(service.settings.tls.as_ref(), Path::new(""))
+}
+
 /// Two services with one host and path, one host with two kinds of certificate, a redirect of a host that is served.
-pub(super) fn check(services: &[Checked], redirects: &[RawRedirect], problems: &mut Vec<Diagnostic>) {
+pub(super) fn check(services: &[Merged], redirects: &[RawRedirect], problems: &mut Vec<Diagnostic>) {
     let mut routes: HashMap<(&str, &str), &Range<usize>> = HashMap::new();
-    let mut served: HashMap<&str, (&Checked, &Range<usize>)> = HashMap::new();
-    for checked in services {
-        let path = &*checked.service.path;
-        for host in checked.hosts() {
+    let mut served: HashMap<&str, (&Merged, &Range<usize>)> = HashMap::new();
+    for service in services {
+        let path = service.path();
+        for host in service.hosts() {
             let name = &*host.value;
             if let Some(first) = routes.get(&(name, path)) {
                 problems.push(
@@ -143,7 +150,7 @@ pub(super) fn check(services: &[Checked], redirects: &[RawRedirect], problems: &
             }
             routes.insert((name, path), &host.span);
             match served.get(name) {
-                Some((other, first)) if other.service.tls != checked.service.tls => problems.push(
+                Some((other, first)) if tls(other) != tls(service) => problems.push(
                     Diagnostic::error(&host.span, format!("services with the host `{name}` differ in `tls`"))
                         .expected("one `tls` here")
                         .related(first, "another here")
@@ -151,7 +158,7 @@ pub(super) fn check(services: &[Checked], redirects: &[RawRedirect], problems: &
                 ),
                 Some(_) => {}
                 None => {
-                    served.insert(name, (checked, &host.span));
+                    served.insert(name, (service, &host.span));
                 }
             }
         }

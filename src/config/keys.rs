@@ -91,12 +91,8 @@ pub(super) fn unknown(section: Section<'_>, prefix: &str, key: &At<String>) -> D
     }
 }
 
+/// First the tables where exactly this key would be right, then what it could mean here.
 fn suggestion(place: Place, prefix: &str, key: &str, path: &str) -> Option<String> {
-    let last = |known: &str| known.rsplit('.').next() == Some(key);
-    let here: Vec<&str> = place.keys().into_iter().filter(|known| last(known)).collect();
-    if !here.is_empty() {
-        return Some(format!("did you mean {}?", one_of(&here)));
-    }
     let elsewhere: Vec<&str> = Place::ALL
         .into_iter()
         .filter(|other| *other != place && knows(*other, path))
@@ -106,7 +102,17 @@ fn suggestion(place: Place, prefix: &str, key: &str, path: &str) -> Option<Strin
         return Some(format!("`{path}` belongs to the environment, `[env.NAME]`"));
     }
     if !elsewhere.is_empty() {
-        return Some(format!("`{path}` belongs to {}", elsewhere.join(" or ")));
+        let (last, before) = elsewhere.split_last()?;
+        return Some(match before {
+            [] => format!("`{path}` belongs to {last}"),
+            before => format!("`{path}` belongs to {} or {last}", before.join(", ")),
+        });
+    }
+    // `interval` for `health.interval`, and `health_interval`.
+    let meant = |known: &&str| known.rsplit('.').next() == Some(key) || known.replace('.', "_") == path;
+    let here: Vec<&str> = place.keys().into_iter().filter(meant).collect();
+    if !here.is_empty() {
+        return Some(format!("did you mean {}?", one_of(&here)));
     }
     nearest(key, siblings(place, prefix)).map(|name| format!("did you mean `{prefix}{name}`?"))
 }
@@ -129,13 +135,17 @@ fn siblings(place: Place, prefix: &str) -> Vec<&'static str> {
     names
 }
 
-/// The name that a typing error away from `typed` stands, if there is one.
+/// The name that stands a typing error away from `typed`, or that it begins with (`hostname`, `environment`).
 pub(super) fn nearest<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = typed.to_ascii_lowercase();
     names
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&lower, name), name))
-        .filter(|(distance, name)| *distance <= (name.len().min(lower.len()) / 3).clamp(1, 3))
+        .filter(|(distance, name)| {
+            let short = name.len().min(lower.len());
+            *distance <= (short / 3).clamp(1, 3)
+                || (short >= 3 && (lower.starts_with(name) || name.starts_with(&lower)))
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }

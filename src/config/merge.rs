@@ -68,7 +68,7 @@ enum State {
     Unseen,
     /// On the way up a chain of `extends`; to come here again is a circle.
     Open,
-    Done(Option<Shape>),
+    Done(Option<Box<Shape>>),
 }
 
 struct Shapes<'a> {
@@ -80,14 +80,14 @@ struct Shapes<'a> {
 impl Shapes<'_> {
     fn shape(&mut self, index: usize) -> Option<Shape> {
         match &self.states[index] {
-            State::Done(shape) => return shape.clone(),
+            State::Done(shape) => return shape.as_deref().cloned(),
             // The circle is reported where it closes.
             State::Open => return None,
             State::Unseen => {}
         }
         self.states[index] = State::Open;
         let shape = self.build(index);
-        self.states[index] = State::Done(shape.clone());
+        self.states[index] = State::Done(shape.clone().map(Box::new));
         shape
     }
 
@@ -180,21 +180,21 @@ impl Shapes<'_> {
         let settings = environment.settings.over(&base.settings.inheritable());
         let (name, from) = (&environment.name.value, &extends.value);
         let refuse = |what: &str| {
-            Diagnostic::error(&extends.span, format!("environment `{name}` extends `{from}` {what}"))
+            Diagnostic::error(&extends.span, format!("environment `{name}` extends `{from}`{what}"))
                 .expected("its services come from here")
         };
         let services = match (&base.services, &environment.services) {
             (None, None) if environment.settings.routing_key().is_some() => None,
             (None, None) => {
                 self.problems
-                    .push(refuse("but does not say where it runs").hint(format!(
+                    .push(refuse(" but does not say where it runs").hint(format!(
                         "write `host` and `upstream`, or `blue` and `green`, under `[env.{name}]`"
                     )));
                 return None;
             }
             (None, Some(own)) => {
                 self.problems.push(
-                    refuse("which has no named services, but names some itself")
+                    refuse(", which has no named services, but names some itself")
                         .related(&own.span, "named here")
                         .hint(format!("write `host` and where it runs directly under `[env.{name}]`")),
                 );
@@ -210,8 +210,9 @@ impl Shapes<'_> {
                 if let Some(first) = missing.first() {
                     self.problems.push(
                         refuse(&format!(
-                            "but does not say where {} runs",
-                            keys::all_of(missing.iter().copied())
+                            " but does not say where {} {}",
+                            keys::all_of(missing.iter().copied()),
+                            if missing.len() == 1 { "runs" } else { "run" }
                         ))
                         .hint(format!(
                             "write `host` and `upstream`, or `blue` and `green`, under `[env.{name}.service.{first}]`"

@@ -1,7 +1,7 @@
 //! Text → a [`Config`] that cannot be wrong. What a user typed stops here; everything behind it holds checked values.
 //!
 //! The way of a file: `raw` keeps what was typed and where; `settings`, `environments`, `server` and `redirects` read the values
-//! (each with `read`, and `keys` for the names); `merge` applies `extends` and lays the tables over one another; `service` fills
+//! (with `read` and `values`, and `keys` for the names); `merge` applies `extends` and lays the tables over one another; `service` fills
 //! in the defaults; `hosts`, `addresses` and `certificates` compare the services with each other and the world. `check` calls
 //! them in that order and collects every error, `report` shows them.
 
@@ -20,6 +20,7 @@ mod server;
 mod service;
 mod settings;
 pub mod units;
+mod values;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

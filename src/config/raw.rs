@@ -119,25 +119,18 @@ fn syntax(text: &str, error: &toml::de::Error) -> Diagnostic {
         Some((message, expected)) => (message, Some(expected)),
         None => (error.message(), None),
     };
-    let mut diagnostic = Diagnostic::error(&span, message);
-    if let Some(expected) = expected {
-        diagnostic = diagnostic.expected(format!("expected {expected}"));
+    if message == "duplicate key" {
+        let key = text.get(span.clone()).unwrap_or_default();
+        return Diagnostic::error(&span, format!("`{key}` stands here twice")).expected("again here");
     }
-    if unquoted(text, &span) {
-        diagnostic = diagnostic.hint("texts, durations and sizes stand in quotes: `\"5s\"`");
+    let diagnostic = Diagnostic::error(&span, message);
+    if message.contains("must be quoted") {
+        return diagnostic
+            .expected("expected quotes around this")
+            .hint("texts, durations and sizes stand in quotes: `\"5s\"`");
     }
-    diagnostic
-}
-
-/// Whether the error stands in a bare word right of an `=`.
-fn unquoted(text: &str, span: &Range<usize>) -> bool {
-    let start = text[..span.start.min(text.len())].rfind('\n').map_or(0, |at| at + 1);
-    let line = text[start..].lines().next().unwrap_or_default();
-    line.split_once('=').is_some_and(|(left, right)| {
-        span.start >= start + left.len()
-            && right
-                .trim_start()
-                .starts_with(|first: char| first.is_ascii_alphanumeric())
-            && !right.contains(['"', '\''])
-    })
+    match expected {
+        Some(expected) => diagnostic.expected(format!("expected {expected}")),
+        None => diagnostic,
+    }
 }

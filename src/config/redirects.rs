@@ -15,8 +15,8 @@ pub(super) struct RawRedirect {
     pub(super) host: At<Arc<str>>,
     /// Scheme, host and port, without a path.
     pub(super) to: At<Arc<str>>,
-    /// The target's host alone.
-    target: Arc<str>,
+    /// The target's host, unless it is on a port of its own: whether that one is the proxy's is not for a redirect to know.
+    target: Option<Arc<str>>,
 }
 
 /// Reads the table.
@@ -67,8 +67,8 @@ pub(super) fn read(value: &Value, problems: &mut Vec<Diagnostic>) -> Vec<RawRedi
     redirects
 }
 
-/// Where a redirect leads, and the host of it.
-fn target(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<(Arc<str>, Arc<str>)> {
+/// Where a redirect leads, and the host of it when no port is named.
+fn target(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<(Arc<str>, Option<Arc<str>>)> {
     let text = read::text(key, value, problems)?;
     let refuse =
         |what: &str| Diagnostic::error(&value.span, format!("`{text}` {what}")).expected(format!("expected {TARGET}"));
@@ -100,11 +100,10 @@ fn target(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<(A
         return None;
     }
     let host = hosts::parsed(host, false, &value.span, problems)?;
-    let to = match port {
-        Some(port) => format!("{scheme}://{host}:{port}"),
-        None => format!("{scheme}://{host}"),
-    };
-    Some((to.into(), host))
+    Some(match port {
+        Some(port) => (format!("{scheme}://{host}:{port}").into(), None),
+        None => (format!("{scheme}://{host}").into(), Some(host)),
+    })
 }
 
 /// A redirect that comes back to its own host never ends.
@@ -112,7 +111,7 @@ fn refuse_circles(redirects: &[RawRedirect], problems: &mut Vec<Diagnostic>) {
     for start in redirects {
         let mut at = start;
         for _ in redirects {
-            if at.target == start.host.value {
+            if at.target.as_ref() == Some(&start.host.value) {
                 problems.push(
                     Diagnostic::error(
                         &start.to.span,
@@ -122,7 +121,10 @@ fn refuse_circles(redirects: &[RawRedirect], problems: &mut Vec<Diagnostic>) {
                 );
                 break;
             }
-            match redirects.iter().find(|next| next.host.value == at.target) {
+            match redirects
+                .iter()
+                .find(|next| Some(&next.host.value) == at.target.as_ref())
+            {
                 Some(next) => at = next,
                 None => break,
             }

@@ -67,6 +67,7 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &mut Vec<Diagnostic>)
     for entry in &table.entries {
         raw.read_entry(entry, folder, problems);
     }
+    raw.refuse_defaults_twice(problems);
     raw
 }
 
@@ -112,6 +113,22 @@ impl RawServer {
                     title: "[server]",
                 };
                 problems.push(keys::unknown(section, "", &entry.key));
+            }
+        }
+    }
+
+    /// A listener on every address takes the port from the default of the other kind.
+    fn refuse_defaults_twice(&self, problems: &mut Vec<Diagnostic>) {
+        for (key, listen) in [("http", &self.server.http), ("https", &self.server.https)] {
+            let Listen::Everywhere(default) = listen else { continue };
+            for written in self.listeners.iter().filter(|written| written.value.port() == *default) {
+                problems.push(
+                    Diagnostic::error(&written.span, format!("port {default} is what `{key}` listens on"))
+                        .expected("expected another port")
+                        .hint(format!(
+                            "name the addresses of `{key}` too; its default is `\"[::]:{default}\"`"
+                        )),
+                );
             }
         }
     }

@@ -12,39 +12,32 @@ use super::units::format_duration;
 use super::{Bake, Drain, Health, Keepalive, Reuse, Service, Slots, StatusRange, Timeouts, Tls};
 use crate::model::slot::Address;
 
-/// A service, and where what it says stands in the file.
-#[derive(Debug)]
-pub(super) struct Checked {
-    pub(super) service: Arc<Service>,
-    pub(super) settings: Settings,
-}
-
-impl Checked {
+impl Merged {
     /// Its hosts, each where it stands.
     pub(super) fn hosts(&self) -> &[At<Arc<str>>] {
         self.settings.host.as_ref().map_or(&[], |hosts| &hosts.value)
     }
 
-    /// `` `web` of `prod` ``.
-    pub(super) fn title(&self) -> String {
-        title(&self.service.environment, &self.service.name)
+    /// Its path prefix.
+    pub(super) fn path(&self) -> &str {
+        self.settings.path.as_ref().map_or("/", |path| &path.value)
     }
-}
 
-/// In the short form the service has no name of its own.
-fn title(environment: &str, service: &str) -> String {
-    if environment == service {
-        format!("`{environment}`")
-    } else {
-        format!("`{service}` of `{environment}`")
+    /// `` `web` of `prod` ``; in the short form the service has no name of its own.
+    pub(super) fn title(&self) -> String {
+        if self.environment == self.name {
+            format!("`{}`", self.environment)
+        } else {
+            format!("`{}` of `{}`", self.name, self.environment)
+        }
     }
 }
 
 /// Fills in the defaults. `None` when something that has none is missing or could not be read.
-pub(super) fn build(merged: Merged, folder: &Path, problems: &mut Vec<Diagnostic>) -> Option<Checked> {
+pub(super) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnostic>) -> Option<Service> {
     let settings = &merged.settings;
-    let hosts = hosts(&merged, problems);
-    let slots = slots(&merged, problems);
+    let hosts = hosts(merged, problems);
+    let slots = slots(merged, problems);
     let drain = Drain {
         requests: or(settings.drain_requests.as_ref(), Duration::from_secs(60)),
         streams: or(settings.drain_streams.as_ref(), Duration::from_secs(300)),
@@ -55,12 +48,12 @@ pub(super) fn build(merged: Merged, folder: &Path, problems: &mut Vec<Diagnostic
         idle: or(settings.timeout_idle.as_ref(), Duration::from_secs(60)),
         stream: or(settings.timeout_stream.as_ref(), Duration::from_secs(3600)),
     };
-    warn_of_short_drain(&merged, drain, timeout, problems);
-    let health = health(&merged, hosts.as_deref(), problems);
-    let service = Service {
+    warn_of_short_drain(merged, drain, timeout, problems);
+    let health = health(merged, hosts.as_deref(), problems);
+    Some(Service {
         environment: Arc::clone(&merged.environment),
         name: Arc::clone(&merged.name),
-        path: settings.path.as_ref().map_or("/", |path| &path.value).into(),
+        path: merged.path().into(),
         strip_prefix: or(settings.strip_prefix.as_ref(), false),
         warmup: or(settings.warmup.as_ref(), Vec::new()),
         drain,
@@ -77,10 +70,6 @@ pub(super) fn build(merged: Merged, folder: &Path, problems: &mut Vec<Diagnostic
         health: health?,
         hosts: hosts?,
         slots: slots?,
-    };
-    Some(Checked {
-        service: Arc::new(service),
-        settings: merged.settings,
     })
 }
 
@@ -103,7 +92,7 @@ pub(super) fn tls(written: Option<&At<RawTls>>, folder: &Path) -> Tls {
 
 fn hosts(merged: &Merged, problems: &mut Vec<Diagnostic>) -> Option<Vec<Arc<str>>> {
     if merged.settings.seen("host").is_none() {
-        let title = title(&merged.environment, &merged.name);
+        let title = merged.title();
         problems.push(
             Diagnostic::error(&merged.span, format!("{title} has no `host`"))
                 .expected("expected `host` in this table")
@@ -119,7 +108,7 @@ fn slots(merged: &Merged, problems: &mut Vec<Diagnostic>) -> Option<Slots> {
     let plain = |addresses: &At<Vec<At<Address>>>| -> Vec<Address> {
         addresses.value.iter().map(|address| address.value.clone()).collect()
     };
-    let title = title(&merged.environment, &merged.name);
+    let title = merged.title();
     let lonely = |span, has: &str, lacks: &str| {
         Diagnostic::error(span, format!("{title} has `{has}` but no `{lacks}`"))
             .expected(format!("`{lacks}` is missing beside this"))

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::keys::{self, Key, Place, Section};
 use super::raw::{At, Kind, Table, Value};
 use super::report::Diagnostic;
-use super::{Reuse, StatusRange, VersionSource, hosts, read};
+use super::{Reuse, StatusRange, VersionSource, hosts, read, values};
 use crate::model::slot::Address;
 
 /// `tls`, before the folder of its files is known.
@@ -68,34 +68,34 @@ macro_rules! settings {
 
 settings! {
     host: Vec<At<Arc<str>>> = "host", SERVICE, hosts::read_hosts;
-    path: String = "path", SERVICE, read::path_prefix;
+    path: String = "path", SERVICE, values::path_prefix;
     strip_prefix: bool = "strip_prefix", ANYWHERE, read::boolean;
-    blue: Vec<At<Address>> = "blue", SERVICE, read::addresses;
-    green: Vec<At<Address>> = "green", SERVICE, read::addresses;
-    upstream: Vec<At<Address>> = "upstream", SERVICE, read::addresses;
-    health_path: String = "health.path", ANYWHERE, read::request_path;
-    health_status: StatusRange = "health.status", ANYWHERE, read::statuses;
+    blue: Vec<At<Address>> = "blue", SERVICE, values::addresses;
+    green: Vec<At<Address>> = "green", SERVICE, values::addresses;
+    upstream: Vec<At<Address>> = "upstream", SERVICE, values::addresses;
+    health_path: String = "health.path", ANYWHERE, values::request_path;
+    health_status: StatusRange = "health.status", ANYWHERE, values::statuses;
     health_host: Arc<str> = "health.host", ANYWHERE, hosts::read_host;
     health_body: String = "health.body", ANYWHERE, read::text;
-    health_version: VersionSource = "health.version", ANYWHERE, read::version_source;
+    health_version: VersionSource = "health.version", ANYWHERE, values::version_source;
     health_interval: Duration = "health.interval", ANYWHERE, read::positive_duration;
     health_timeout: Duration = "health.timeout", ANYWHERE, read::positive_duration;
-    health_passes: u32 = "health.passes", ANYWHERE, read::passes;
+    health_passes: u32 = "health.passes", ANYWHERE, values::passes;
     health_deadline: Duration = "health.deadline", ANYWHERE, read::positive_duration;
-    warmup: Vec<String> = "warmup", ANYWHERE, read::request_paths;
+    warmup: Vec<String> = "warmup", ANYWHERE, values::request_paths;
     drain_requests: Duration = "drain.requests", ANYWHERE, read::duration;
     drain_streams: Duration = "drain.streams", ANYWHERE, read::duration;
     bake_for: Duration = "bake.for", ANYWHERE, read::duration_or_off;
     bake_max_error_rate: f64 = "bake.max_error_rate", ANYWHERE, read::share;
     keepalive_idle: Duration = "keepalive.idle", ANYWHERE, read::duration;
-    keepalive_reuse: Reuse = "keepalive.reuse", ANYWHERE, read::reuse;
+    keepalive_reuse: Reuse = "keepalive.reuse", ANYWHERE, values::reuse;
     timeout_connect: Duration = "timeout.connect", ANYWHERE, read::positive_duration;
     timeout_response: Duration = "timeout.response", ANYWHERE, read::positive_duration;
     timeout_idle: Duration = "timeout.idle", ANYWHERE, read::positive_duration;
     timeout_stream: Duration = "timeout.stream", ANYWHERE, read::positive_duration;
     limit_body: u64 = "limit.body", ANYWHERE, read::body_limit;
-    tls: RawTls = "tls", ANYWHERE, read::tls;
-    label: String = "label", SERVICE, read::label;
+    tls: RawTls = "tls", ANYWHERE, values::tls;
+    label: String = "label", SERVICE, values::label;
     log: bool = "log", ANYWHERE, read::boolean;
 }
 

@@ -27,7 +27,7 @@ const HISTORY: usize = 50;
 #[expect(async_fn_in_trait, reason = "used on one thread, within this crate")]
 pub trait Desk {
     /// How things stand.
-    fn status(&self) -> Status;
+    async fn status(&self) -> Status;
 
     /// The newest entries, newest last.
     async fn history(&self, environment: Option<String>, limit: usize) -> Vec<Entry>;
@@ -116,7 +116,7 @@ where
         Place::Status => respond(
             StatusCode::OK,
             "application/json",
-            Reply::Whole(Some(line(&desk.status()))),
+            Reply::Whole(Some(line(&desk.status().await))),
         ),
         Place::History => match history_query(request.uri().query().unwrap_or_default()) {
             Ok((environment, limit)) => {
@@ -250,7 +250,7 @@ pub(super) mod tests {
     }
 
     impl Desk for Rc<FakeDesk> {
-        fn status(&self) -> Status {
+        async fn status(&self) -> Status {
             Status {
                 version: "1.2.3".into(),
                 pid: 1,

@@ -115,19 +115,20 @@ mod tests {
             ("RUNTIME_DIRECTORY", "/run/gg"),
             ("XDG_STATE_HOME", "/s"),
         ];
-        let table: [(&[(&str, &str)], bool, &str, &str); 5] = [
-            (&user, true, "/var/lib/greengate", "/run/greengate/control.sock"),
-            (
-                &user,
-                false,
-                "/home/ann/.local/state/greengate",
-                "/run/user/1000/greengate/control.sock",
-            ),
-            (&xdg, false, "/s/greengate", "/r/greengate/control.sock"),
-            (&systemd, false, "/var/lib/greengate", "/run/gg/control.sock"),
-            (&systemd, true, "/var/lib/greengate", "/run/gg/control.sock"),
+        let root_user = ("/var/lib/greengate", "/run/greengate/control.sock");
+        let ann = (
+            "/home/ann/.local/state/greengate",
+            "/run/user/1000/greengate/control.sock",
+        );
+        let unit = ("/var/lib/greengate", "/run/gg/control.sock");
+        let table = [
+            (&user[..], true, root_user),
+            (&user[..], false, ann),
+            (&xdg[..], false, ("/s/greengate", "/r/greengate/control.sock")),
+            (&systemd[..], false, unit),
+            (&systemd[..], true, unit),
         ];
-        for (world, root, state_dir, socket) in table {
+        for (world, root, (state_dir, socket)) in table {
             assert_eq!(
                 resolve(&server(), world, root).unwrap(),
                 (state_dir.into(), socket.into()),

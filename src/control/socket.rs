@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::fs::Gid;
 use tokio::net::{UnixListener, UnixStream};
 
 use super::api::{self, Desk};
 use super::fault::Fault;
-use super::hyper_io::{HyperIo, HyperTimer};
 use crate::model::history::Caller;
 use crate::tasks::Group;
 
@@ -203,8 +203,8 @@ async fn connection<D: Desk>(stream: UnixStream, admitted: bool, caller: Caller,
         }
     });
     let mut server = http1::Builder::new();
-    server.timer(HyperTimer).header_read_timeout(HEAD_TIME);
-    if let Err(error) = server.serve_connection(HyperIo(stream), service).await {
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
+    if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(%error, "a connection of the control socket ended early");
     }
 }
@@ -266,6 +266,7 @@ fn make_way(path: &Path, for_group: bool) -> Result<(), Fault> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "what a test writes need not survive a crash")]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

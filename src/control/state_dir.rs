@@ -110,6 +110,7 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "what a test writes need not survive a crash")]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 

@@ -90,6 +90,7 @@ fn parse(bytes: &[u8]) -> Result<State, String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "what a test writes need not survive a crash")]
 mod tests {
     use super::*;
     use crate::model::slot::{Generation, Slot};

@@ -246,7 +246,7 @@ impl ClientH1 {
     }
 
     /// Forwards, and passes the response on to its last byte.
-    async fn forward(&mut self, mut exchange: Exchange, keep_alive: bool, json: bool) -> After {
+    async fn forward(&mut self, mut exchange: Box<Exchange>, keep_alive: bool, json: bool) -> After {
         self.wire.limit = exchange.service.service.limit_body;
         if let Err(error) = exchange.respond(&mut self.wire, &mut self.deadline).await {
             let is_head = exchange.method == Method::Head;
@@ -263,8 +263,9 @@ impl ClientH1 {
         if exchange.head.status == 101 {
             return self.tunnel(exchange).await;
         }
-        // An answer before the end of the upload: the connection cannot be kept unless the rest is read (N14, E13).
-        let keep_alive = keep_alive && !self.core.is_draining();
+        // After an answer that did not wait for the upload's end the connection is not kept (N14, E13).
+        let uploaded = exchange.sending.done && !exchange.sending.broken;
+        let keep_alive = keep_alive && uploaded && !self.core.is_draining();
         let mut passing = Passing::of(&exchange, self.wire.version, keep_alive);
         exchange.body.drop_head(exchange.head.len);
         if let Some(claim) = &exchange.record.claim {
@@ -277,7 +278,9 @@ impl ClientH1 {
             Err(cut) => {
                 exchange.record.ended(cut.0);
                 exchange.let_go();
-                After::Abort
+                // Where the end of the connection is the end of the body, only RST tells that it was cut (N18).
+                let open_ended = !passing.chunked && !matches!(exchange.body.framing, Framing::Length(_));
+                if open_ended { After::Abort } else { After::Close }
             }
             Ok(()) => {
                 exchange.record.ended("done");
@@ -379,7 +382,7 @@ impl ClientH1 {
     }
 
     /// 101: from here on both sides are bytes.
-    async fn tunnel(&mut self, mut exchange: Exchange) -> After {
+    async fn tunnel(&mut self, mut exchange: Box<Exchange>) -> After {
         let mut out = Out::new();
         status_line(&mut out.bytes, 101, b"");
         if let Some(inbox) = &exchange.body.inbox {
@@ -399,7 +402,13 @@ impl ClientH1 {
     }
 
     /// Answers in the app's place; the claim of the exchange is held until the answer has left.
-    async fn answer_exchange(&mut self, answer: Answer, exchange: Exchange, keep_alive: bool, is_head: bool) -> After {
+    async fn answer_exchange(
+        &mut self,
+        answer: Answer,
+        exchange: Box<Exchange>,
+        keep_alive: bool,
+        is_head: bool,
+    ) -> After {
         let after = self.write_answer(&answer, !keep_alive, is_head).await;
         drop(exchange);
         after

@@ -267,7 +267,7 @@ async fn respond(
         let answer = Answer::error(&error, json, exchange.record.id);
         exchange.let_go();
         // The claim is held until the answer has left.
-        return Ok(of_answer(answer, is_head, Keep::Exchange(Box::new(exchange)), guard));
+        return Ok(of_answer(answer, is_head, Keep::Exchange(exchange), guard));
     }
     if let Some(claim) = &exchange.record.claim {
         claim.become_stream();
@@ -375,7 +375,7 @@ enum H2Body {
 
 /// A response that is passed on while the upload goes on.
 struct Streaming {
-    exchange: Exchange,
+    exchange: Box<Exchange>,
     upload: Upload,
     deadline: Deadline,
     trailers_due: bool,

@@ -303,10 +303,6 @@ impl Claim {
         }
     }
 
-    pub(super) fn patience(&self) -> Patience {
-        self.service.activation.patience()
-    }
-
     /// Asks to be woken when patience changes; the ticket is kept for the next time.
     pub(super) fn wake_when_impatient(&self, ticket: &mut Ticket, waker: &Waker) {
         self.service.streams.borrow_mut().register(ticket, waker);

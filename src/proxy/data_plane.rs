@@ -35,8 +35,6 @@ const CHORES: Duration = Duration::from_millis(100);
 const SWEEP_EVERY: u32 = 10;
 /// tokio looks at sockets and timers after so many polls; its 61 is too late for a proxy (`performance.md`).
 const EVENT_INTERVAL: u32 = 16;
-/// How long a worker may take to end.
-const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// What an [`Answer`] keeps of a body.
 const ANSWER_BODY: usize = 64 * 1024;
 
@@ -269,7 +267,7 @@ impl DataPlane {
         self.shared.connections_before_drain.load(Ordering::Relaxed)
     }
 
-    /// Closes listeners and connections and joins the threads; at most 2 s.
+    /// Closes listeners and connections and joins the threads. Nothing is waited for: what has to end first, ends before this.
     pub fn stop(self) {
         self.shared.stopping.store(true, Ordering::Release);
         self.poke();

@@ -84,7 +84,8 @@ impl Record {
         let Some(claim) = &self.claim else { return };
         if error.who() != Who::Client {
             let activation = &claim.service.activation;
-            tracing::warn!(
+            // Not louder: under load there is one for each request, and the access log names who failed.
+            tracing::debug!(
                 environment = &*activation.environment,
                 service = &*activation.service,
                 slot = activation.slot.as_str(),

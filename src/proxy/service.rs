@@ -22,7 +22,7 @@ const CHALLENGE: &[u8] = b"/.well-known/acme-challenge/";
 /// What is done with a request.
 pub(super) enum Decision {
     /// It is forwarded; the exchange has claimed its activation.
-    Forward(Exchange),
+    Forward(Box<Exchange>),
     /// We answer ourselves.
     Answer(Answer, Record),
 }
@@ -81,13 +81,8 @@ pub(super) fn decide<'r, F: Fields<'r>>(
     };
     let mut out = Out::new();
     headers::request(&mut out.bytes, request, peer, strip, !service.pool.keeps(), record.id);
-    Ok(Decision::Forward(Exchange::new(
-        record,
-        service.clone(),
-        request,
-        out,
-        reuse(&service),
-    )))
+    let exchange = Exchange::new(record, service.clone(), request, out, reuse(&service));
+    Ok(Decision::Forward(Box::new(exchange)))
 }
 
 fn reuse(service: &CoreService) -> bool {

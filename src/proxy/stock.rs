@@ -130,7 +130,8 @@ impl Buffer {
     }
 
     /// Takes bytes from elsewhere; the room has to be there.
-    pub(super) fn append(&mut self, bytes: &[u8]) {
+    #[cfg(test)]
+    fn append(&mut self, bytes: &[u8]) {
         self.bytes[self.end..self.end + bytes.len()].copy_from_slice(bytes);
         self.end += bytes.len();
     }

@@ -137,7 +137,8 @@ fn text(value: &[u8], out: &mut Vec<u8>) {
 }
 
 fn is_plain(byte: u8) -> bool {
-    (byte >= b' ') & (byte < 0x7f) & (byte != b'"') & (byte != b'\\')
+    // Without `&&`, which would be jumps.
+    (b' '..0x7f).contains(&byte) & (byte != b'"') & (byte != b'\\')
 }
 
 /// At most [`LIMIT`] bytes, not cut within a character.

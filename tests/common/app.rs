@@ -1,0 +1,403 @@
+//! A scriptable HTTP/1.1 app: says who it is, counts what it sees, and misbehaves exactly as it is told.
+//!
+//! What it answers without a script is in `app_routes.rs`. Its port is reserved for as long as the [`App`] lives, so that it
+//! can be killed and started again at the same address while others open connections.
+
+use std::collections::{HashSet, VecDeque};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use socket2::Socket;
+use tokio::net::UnixListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::app_routes::{self, End};
+use super::incoming::{Broken, Head, Incoming};
+use super::ledger::Ledger;
+use super::port::{listen, reserve};
+use super::script::Script;
+pub use super::script::{Health, Step, send};
+use super::wire::Wire;
+
+/// Requests that an app remembers in detail.
+const REMEMBERED: usize = 4096;
+
+/// A request as the app saw it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Method.
+    pub method: String,
+    /// Target, as it was written.
+    pub target: String,
+    /// The whole head.
+    pub head: Head,
+    /// Number of the connection, from 1.
+    pub connection: u64,
+    /// Requests before it on the same connection.
+    pub before: u64,
+}
+
+/// What the app's connections share.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) identity: Mutex<(String, String)>,
+    pub(super) script: Mutex<Script>,
+    pub(super) ledger: Ledger,
+    pub(super) released: watch::Sender<HashSet<String>>,
+    pub(super) seen: Mutex<VecDeque<Seen>>,
+    pub(super) requests: AtomicU64,
+    pub(super) probes: AtomicU64,
+    pub(super) accepted: AtomicU64,
+    pub(super) open: AtomicU64,
+    /// Close codes that WebSockets got from the client's side; `None` for a close without a code.
+    pub(super) closes: Mutex<Vec<Option<u16>>>,
+    /// Counts the kills; a connection ends with RST when it changes.
+    kills: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// The bound socket keeps the port from everybody else while the app does not listen.
+    Tcp(Socket, SocketAddr),
+    Unix(PathBuf),
+}
+
+/// A running (or killed) app.
+#[derive(Debug)]
+pub struct App {
+    inner: Arc<Inner>,
+    place: Place,
+    accepting: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl App {
+    /// An app on a port that the system chose.
+    pub async fn start(name: &str, version: &str) -> Self {
+        Self::start_in(name, version, &Ledger::default()).await
+    }
+
+    /// As [`App::start`], with a ledger that is shared.
+    pub async fn start_in(name: &str, version: &str, ledger: &Ledger) -> Self {
+        let app = Self::stopped_in(name, version, ledger);
+        app.listen().await;
+        app
+    }
+
+    /// An app that has an address but does not listen yet.
+    pub fn stopped(name: &str, version: &str) -> Self {
+        Self::stopped_in(name, version, &Ledger::default())
+    }
+
+    fn stopped_in(name: &str, version: &str, ledger: &Ledger) -> Self {
+        let (socket, address) = reserve();
+        Self::at(Place::Tcp(socket, address), name, version, ledger)
+    }
+
+    /// An app on a Unix socket.
+    pub async fn start_unix(name: &str, version: &str, path: &Path) -> Self {
+        let app = Self::at(Place::Unix(path.to_owned()), name, version, &Ledger::default());
+        app.listen().await;
+        app
+    }
+
+    fn at(place: Place, name: &str, version: &str, ledger: &Ledger) -> Self {
+        let inner = Inner {
+            identity: Mutex::new((name.to_owned(), version.to_owned())),
+            script: Mutex::default(),
+            ledger: ledger.clone(),
+            released: watch::Sender::default(),
+            seen: Mutex::default(),
+            requests: AtomicU64::new(0),
+            probes: AtomicU64::new(0),
+            accepted: AtomicU64::new(0),
+            open: AtomicU64::new(0),
+            closes: Mutex::default(),
+            kills: watch::Sender::new(0),
+        };
+        Self {
+            inner: Arc::new(inner),
+            place,
+            accepting: Mutex::default(),
+        }
+    }
+
+    /// As `proxy.toml` and `--to` write it.
+    pub fn address(&self) -> String {
+        match &self.place {
+            Place::Tcp(_, address) => address.to_string(),
+            Place::Unix(path) => format!("unix:{}", path.display()),
+        }
+    }
+
+    /// Its TCP address.
+    pub fn tcp(&self) -> SocketAddr {
+        match &self.place {
+            Place::Tcp(_, address) => *address,
+            Place::Unix(path) => panic!("{} is no TCP address", path.display()),
+        }
+    }
+
+    /// Listens (again).
+    pub async fn listen(&self) {
+        let inner = Arc::clone(&self.inner);
+        let accepting = match &self.place {
+            Place::Tcp(_, address) => {
+                let listener = listen(*address);
+                tokio::spawn(async move {
+                    while let Ok((tcp, _)) = listener.accept().await {
+                        drop(tcp.set_nodelay(true));
+                        tokio::spawn(connection(Wire::Tcp(tcp), Arc::clone(&inner)));
+                    }
+                })
+            }
+            Place::Unix(path) => {
+                drop(std::fs::remove_file(path));
+                let listener = UnixListener::bind(path).expect("the Unix socket can be bound");
+                tokio::spawn(async move {
+                    while let Ok((unix, _)) = listener.accept().await {
+                        tokio::spawn(connection(Wire::Unix(unix), Arc::clone(&inner)));
+                    }
+                })
+            }
+        };
+        let before = self.accepting.lock().unwrap().replace(accepting);
+        assert!(before.is_none(), "the app listens already");
+    }
+
+    /// Stops listening: connects are refused, connections that are open go on.
+    pub async fn stop_listening(&self) {
+        let accepting = self.accepting.lock().unwrap().take();
+        if let Some(accepting) = accepting {
+            accepting.abort();
+            drop(accepting.await);
+        }
+    }
+
+    /// Like `kill -9`, and harder: the listener is closed and every connection reset, at once.
+    pub async fn stop_hard(&self) {
+        self.stop_listening().await;
+        self.inner.kills.send_modify(|kills| *kills += 1);
+        super::eventually(super::secs(5), || async {
+            super::holds(self.open_connections() == 0, || {
+                "a connection outlived its app".to_owned()
+            })
+        })
+        .await;
+    }
+
+    /// Kills what runs and starts a new version at the same address.
+    pub async fn relaunch(&self, version: &str) {
+        self.stop_hard().await;
+        self.inner.identity.lock().unwrap().1 = version.to_owned();
+        self.listen().await;
+    }
+
+    /// Scripts the answers of one path (without query).
+    pub fn on(&self, path: &str, steps: Vec<Step>) {
+        self.script().routes.insert(path.to_owned(), steps);
+    }
+
+    /// From now on the health check answers this.
+    pub fn health(&self, health: Health) {
+        self.health_script([health], false);
+    }
+
+    /// From now on the health check answers these in turn; then the last one stays, or it starts again.
+    pub fn health_script(&self, answers: impl IntoIterator<Item = Health>, cycle: bool) {
+        let mut script = self.script();
+        script.health = answers.into_iter().collect();
+        script.cycle = cycle;
+    }
+
+    /// N9: after each answer, close at a random moment up to `within` later.
+    pub fn close_within(&self, within: Duration) {
+        self.script().close_within = Some(within);
+    }
+
+    /// Field lines for every answer, each ended by CRLF.
+    pub fn every_answer(&self, fields: &str) {
+        self.script().fields = fields.to_owned();
+    }
+
+    /// Lets answers go on that wait for this name.
+    pub fn release(&self, name: &str) {
+        self.inner.released.send_modify(|released| {
+            released.insert(name.to_owned());
+        });
+    }
+
+    /// Requests so far, without health checks.
+    pub fn requests(&self) -> u64 {
+        self.inner.requests.load(Ordering::SeqCst)
+    }
+
+    /// Health checks so far.
+    pub fn probes(&self) -> u64 {
+        self.inner.probes.load(Ordering::SeqCst)
+    }
+
+    /// Connections that were ever accepted.
+    pub fn accepted(&self) -> u64 {
+        self.inner.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Connections that are open.
+    pub fn open_connections(&self) -> u64 {
+        self.inner.open.load(Ordering::SeqCst)
+    }
+
+    /// The last requests, in order, health checks included.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.inner.seen.lock().unwrap().iter().cloned().collect()
+    }
+
+    /// The last request with this path (without query).
+    pub fn last_seen(&self, path: &str) -> Seen {
+        let found = self
+            .seen()
+            .into_iter()
+            .rev()
+            .find(|seen| seen.target.split('?').next() == Some(path));
+        found.unwrap_or_else(|| panic!("the app saw no request for {path}; it saw {:?}", self.targets()))
+    }
+
+    /// Method and target of the last requests.
+    pub fn targets(&self) -> Vec<String> {
+        self.seen()
+            .iter()
+            .map(|seen| format!("{} {}", seen.method, seen.target))
+            .collect()
+    }
+
+    /// Waits until a request for this path (without query) has reached the app.
+    pub async fn reached(&self, path: &str) {
+        super::eventually(super::secs(10), || async {
+            let found = self
+                .seen()
+                .iter()
+                .any(|seen| seen.target.split('?').next() == Some(path));
+            super::holds(found, || {
+                format!("no request for {path} reached the app; it saw {:?}", self.targets())
+            })
+        })
+        .await;
+    }
+
+    /// Close codes that its WebSockets received.
+    pub fn closes(&self) -> Vec<Option<u16>> {
+        self.inner.closes.lock().unwrap().clone()
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.inner.script.lock().unwrap()
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        if let Some(accepting) = self.accepting.lock().unwrap().take() {
+            accepting.abort();
+        }
+        self.inner.kills.send_modify(|kills| *kills += 1);
+        if std::thread::panicking() {
+            let (name, version) = self.inner.identity.lock().unwrap().clone();
+            let (requests, probes) = (self.requests(), self.probes());
+            let seen = self.targets();
+            let last = &seen[seen.len().saturating_sub(20)..];
+            let place = self.address();
+            eprintln!(
+                "--- app {name} {version} at {place}: {requests} requests, {probes} probes; the last: {last:#?} ---"
+            );
+        }
+    }
+}
+
+/// Counts an open connection for as long as it lives.
+struct Open(Arc<Inner>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+async fn connection(wire: Wire, inner: Arc<Inner>) {
+    let number = inner.accepted.fetch_add(1, Ordering::SeqCst) + 1;
+    inner.open.fetch_add(1, Ordering::SeqCst);
+    let mut kills = inner.kills.subscribe();
+    // Declared before the wire, so that it counts down after the socket is closed.
+    let open = Open(inner);
+    let mut incoming = Incoming::new(wire, Duration::from_secs(300));
+    let end = tokio::select! {
+        end = serve(&mut incoming, &open.0, number) => end,
+        _ = kills.changed() => End::Reset,
+    };
+    match end {
+        End::Close => {}
+        End::Reset => incoming.wire.reset_on_drop(),
+    }
+    drop(incoming);
+    drop(open);
+}
+
+async fn serve(incoming: &mut Incoming, inner: &Arc<Inner>, number: u64) -> End {
+    let mut before = 0;
+    loop {
+        let head = match next_head(incoming, inner, before).await {
+            Some(head) => head,
+            None => return End::Close,
+        };
+        let mut words = head.start.split(' ');
+        let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let seen = Seen {
+            method: method.to_owned(),
+            target: target.to_owned(),
+            head: head.clone(),
+            connection: number,
+            before,
+        };
+        remember(inner, &seen);
+        match app_routes::answer(incoming, inner, &seen).await {
+            Ok(None) => before += 1,
+            Ok(Some(end)) => return end,
+            // The proxy went away in the middle: nothing is left to be said.
+            Err(_) => return End::Close,
+        }
+    }
+}
+
+async fn next_head(incoming: &mut Incoming, inner: &Inner, before: u64) -> Option<Head> {
+    let within = inner.script.lock().unwrap().close_within;
+    let read: Result<Head, Broken> = match within {
+        Some(within) if before > 0 => {
+            let after = within.mul_f64(fastrand::f64());
+            tokio::time::timeout(after, incoming.head()).await.ok()?
+        }
+        _ => incoming.head().await,
+    };
+    read.ok()
+}
+
+fn remember(inner: &Inner, seen: &Seen) {
+    let counter = if app_routes::is_health(&seen.target) {
+        &inner.probes
+    } else {
+        &inner.requests
+    };
+    counter.fetch_add(1, Ordering::SeqCst);
+    if seen.method == "POST"
+        && let Some(id) = seen.head.fields.get(super::ledger::ID)
+    {
+        let (name, version) = inner.identity.lock().unwrap().clone();
+        inner.ledger.saw(id, &format!("{name} {version}"));
+    }
+    let mut remembered = inner.seen.lock().unwrap();
+    if remembered.len() == REMEMBERED {
+        remembered.pop_front();
+    }
+    remembered.push_back(seen.clone());
+}

@@ -1,0 +1,374 @@
+//! The front door under test: the real `proxyd` with a folder of its own, and the real `proxyctl` to speak to it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::time::Duration;
+
+use greengate::model::api::{EnvironmentStatus, Event, Status};
+use greengate::model::history::Entry;
+use greengate::model::slot::{Generation, Slot};
+use rustls::ClientConfig;
+use tempfile::TempDir;
+
+use super::app::App;
+use super::client::Client;
+use super::h2::H2;
+use super::incoming::Broken;
+use super::load::Target;
+use super::operation::{Finished, Operation, Output, run};
+use super::process::Process;
+use super::wire::trusting;
+use super::{eventually, secs};
+
+/// Time for the daemon to become READY, on a machine that builds something else at the same time.
+const READY: Duration = Duration::from_secs(30);
+
+/// Short times, so that a test waits for nothing but what it tests.
+pub const QUICK: &str = r#"
+[defaults]
+tls = "internal"
+health.interval = "20ms"
+health.timeout = "1s"
+health.passes = 2
+health.deadline = "5s"
+drain.requests = "20s"
+drain.streams = "20s"
+"#;
+
+/// The same without TLS: served on the plain port.
+pub const QUICK_PLAIN: &str = r#"
+[defaults]
+tls = "off"
+health.interval = "20ms"
+health.timeout = "1s"
+health.passes = 2
+health.deadline = "5s"
+drain.requests = "20s"
+drain.streams = "20s"
+"#;
+
+/// An environment in the short form.
+pub fn environment(name: &str, host: &str, blue: &App, green: &App) -> String {
+    format!(
+        "\n[env.{name}]\nhost = \"{host}\"\nblue = \"{}\"\ngreen = \"{}\"\n",
+        blue.address(),
+        green.address()
+    )
+}
+
+/// The running daemon and everything around it.
+#[derive(Debug)]
+pub struct Door {
+    // Before `folder`: the child has to be gone before its folder is removed.
+    process: RwLock<Arc<Process>>,
+    listeners: Mutex<Listeners>,
+    folder: TempDir,
+}
+
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+struct Listeners {
+    http: Vec<SocketAddr>,
+    https: Vec<SocketAddr>,
+}
+
+/// What of an environment a refused operation must not change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmoved {
+    live: Option<Slot>,
+    generation: Generation,
+    since: String,
+    can_roll_back: bool,
+    addresses: BTreeMap<String, String>,
+}
+
+impl Door {
+    /// Boots `proxyd` with these environments (and `[defaults]`, `[redirect]`), on ports that the system chooses.
+    pub async fn start(config: &str) -> Self {
+        Self::start_with("", config).await
+    }
+
+    /// As [`Door::start`], with more lines for `[server]`.
+    pub async fn start_with(server: &str, config: &str) -> Self {
+        // Short, because the path of a Unix socket may have 107 bytes.
+        let folder = tempfile::Builder::new()
+            .prefix("gg-")
+            .tempdir()
+            .expect("a temporary folder");
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let text = format!(
+            "[server]\nhttp = \"127.0.0.1:0\"\nhttps = \"127.0.0.1:0\"\nsocket = \"{}\"\nstate_dir = \"{}\"\n\
+             access_log = \"{}\"\n{server}\n{config}",
+            at("control.sock"),
+            at("state"),
+            at("access.log"),
+        );
+        std::fs::write(folder.path().join("proxy.toml"), text).expect("the configuration can be written");
+        let process = RwLock::new(Arc::new(spawn(folder.path())));
+        let door = Self {
+            process,
+            listeners: Mutex::default(),
+            folder,
+        };
+        door.ready().await;
+        door
+    }
+
+    /// Waits until the daemon has written where it listens, which it does when it is READY.
+    async fn ready(&self) {
+        let file = self.state_dir().join("listeners.json");
+        let listeners = eventually(READY, || async {
+            let process = self.process();
+            if let Some(status) = process.ended() {
+                panic!(
+                    "proxyd ended with {status} instead of becoming ready; its log:\n{}",
+                    process.log().text()
+                );
+            }
+            let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+            serde_json::from_str::<Listeners>(&text).map_err(|error| format!("{}: {error}: {text}", file.display()))
+        })
+        .await;
+        *self.places() = listeners;
+    }
+
+    /// Starts the daemon again in the same folder, after it has ended.
+    pub async fn restart(&self) {
+        assert!(self.process().ended().is_some(), "the daemon still runs");
+        *self.process.write().unwrap() = Arc::new(spawn(self.folder.path()));
+        self.ready().await;
+    }
+
+    /// `kill -9`.
+    pub fn kill9(&self) {
+        self.process().kill9();
+    }
+
+    /// SIGTERM; see [`Door::end`].
+    pub fn sigterm(&self) {
+        self.process().term();
+    }
+
+    /// Waits until the daemon has ended by itself.
+    pub async fn end(&self, deadline: Duration) -> ExitStatus {
+        self.process().end(deadline).await
+    }
+
+    /// The daemon's process: its id, memory, threads, descriptors, log.
+    pub fn process(&self) -> Arc<Process> {
+        Arc::clone(&self.process.read().unwrap())
+    }
+
+    fn places(&self) -> MutexGuard<'_, Listeners> {
+        self.listeners.lock().unwrap()
+    }
+
+    /// Where plain HTTP is served.
+    pub fn http(&self) -> SocketAddr {
+        *self
+            .places()
+            .http
+            .first()
+            .expect("listeners.json names a plain listener")
+    }
+
+    /// Where TLS is served.
+    pub fn https(&self) -> SocketAddr {
+        *self
+            .places()
+            .https
+            .first()
+            .expect("listeners.json names a TLS listener")
+    }
+
+    /// The folder of configuration, logs, state and socket.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder().join("proxy.toml")
+    }
+
+    /// The control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder().join("control.sock")
+    }
+
+    /// The daemon's state folder.
+    pub fn state_dir(&self) -> PathBuf {
+        self.folder().join("state")
+    }
+
+    /// The access log so far.
+    pub fn access_log(&self) -> String {
+        std::fs::read(self.folder().join("access.log"))
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// A TLS client configuration that trusts the daemon's own CA.
+    pub fn trust(&self, alpn: &[&str]) -> Arc<ClientConfig> {
+        trusting(&self.state_dir().join("ca/root.pem"), alpn)
+    }
+
+    /// A raw client on the plain port.
+    pub async fn plain(&self) -> Client {
+        Client::plain(self.http()).await.expect("the plain port accepts")
+    }
+
+    /// A raw client over TLS, by server name.
+    pub async fn tls(&self, name: &str) -> Result<Client, Broken> {
+        Client::tls(self.https(), name, &self.trust(&["http/1.1"])).await
+    }
+
+    /// An HTTP/2 client over TLS, by server name.
+    pub async fn h2(&self, name: &str) -> Result<H2, Broken> {
+        H2::tls(self.https(), name, &self.trust(&["h2"])).await
+    }
+
+    /// A load's target over TLS.
+    pub fn target(&self, host: &str) -> Target {
+        let tls = (self.trust(&["http/1.1"]), self.trust(&["h2"]));
+        Target {
+            address: self.https(),
+            host: host.to_owned(),
+            tls: Some(tls),
+        }
+    }
+
+    /// A load's target on the plain port.
+    pub fn plain_target(&self, host: &str) -> Target {
+        Target {
+            address: self.http(),
+            host: host.to_owned(),
+            tls: None,
+        }
+    }
+
+    fn command(&self, args: &[&str]) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_proxyctl"));
+        command
+            .arg("--socket")
+            .arg(self.socket())
+            .args(args)
+            .current_dir(self.folder());
+        for name in INHERITED {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs `proxyctl --socket … ARGS` to its end.
+    pub async fn proxyctl(&self, args: &[&str]) -> Output {
+        run(self.command(args)).await
+    }
+
+    /// Starts `proxyctl --socket … ARGS --json`, and lets the test follow its events.
+    pub fn watch(&self, args: &[&str]) -> Operation {
+        Operation::start(self.command(&[args, &["--json"]].concat()))
+    }
+
+    /// `proxyctl swap ENV ARGS --json`, to its end.
+    pub async fn swap(&self, env: &str, args: &[&str]) -> Finished {
+        self.watch(&[&["swap", env], args].concat()).finish().await
+    }
+
+    /// `proxyctl rollback ENV ARGS --json`, to its end.
+    pub async fn rollback(&self, env: &str, args: &[&str]) -> Finished {
+        self.watch(&[&["rollback", env], args].concat()).finish().await
+    }
+
+    /// The events of `proxyctl swap ENV ARGS --json`.
+    pub async fn swap_json(&self, env: &str, args: &[&str]) -> Vec<Event> {
+        self.swap(env, args).await.events
+    }
+
+    /// `proxyctl status --json`.
+    pub async fn status(&self) -> Status {
+        let output = self.proxyctl(&["status", "--json"]).await;
+        output.assert_code(0);
+        serde_json::from_str(&output.stdout)
+            .unwrap_or_else(|error| panic!("`status --json` is no status: {error}\n{output:#?}"))
+    }
+
+    /// One environment's part of the status.
+    pub async fn environment(&self, name: &str) -> EnvironmentStatus {
+        let status = self.status().await;
+        status
+            .environments
+            .into_iter()
+            .find(|env| env.name == name)
+            .expect("the environment is in the status")
+    }
+
+    /// What a refused operation must leave as it was.
+    pub async fn unmoved(&self, name: &str) -> Unmoved {
+        let env = self.environment(name).await;
+        let addresses = env
+            .services
+            .iter()
+            .map(|service| (service.name.clone(), format!("{:?}", service.live)));
+        Unmoved {
+            live: env.live,
+            generation: env.generation,
+            since: env.since.clone(),
+            can_roll_back: env.can_roll_back,
+            addresses: addresses.collect(),
+        }
+    }
+
+    /// `proxyctl history --json`: entries, the newest last. An array and lines are both taken.
+    pub async fn history(&self) -> Vec<Entry> {
+        let output = self.proxyctl(&["history", "--json"]).await;
+        output.assert_code(0);
+        let text = output.stdout.trim();
+        let entries: Result<Vec<Entry>, _> = if text.starts_with('[') {
+            serde_json::from_str(text)
+        } else {
+            text.lines().map(serde_json::from_str).collect()
+        };
+        entries.unwrap_or_else(|error| panic!("`history --json` holds what is no entry: {error}\n{output:#?}"))
+    }
+
+    /// Waits until no old side of the environment drains and no operation holds it.
+    pub async fn quiet(&self, env: &str) {
+        eventually(secs(30), || async {
+            let env = self.environment(env).await;
+            super::holds(env.draining.is_empty() && env.operation.is_none(), || {
+                format!("still busy: {env:?}")
+            })
+        })
+        .await;
+    }
+}
+
+/// What would lead the binaries to another folder, socket or log level than the test's.
+const INHERITED: [&str; 9] = [
+    "STATE_DIRECTORY",
+    "RUNTIME_DIRECTORY",
+    "XDG_STATE_HOME",
+    "XDG_RUNTIME_DIR",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "LISTEN_PID",
+    "PROXYCTL_SOCKET",
+    "RUST_LOG",
+];
+
+fn spawn(folder: &Path) -> Process {
+    // The last process' ports must not be taken for the new one's.
+    drop(std::fs::remove_file(folder.join("state/listeners.json")));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_proxyd"));
+    command
+        .arg("--config")
+        .arg(folder.join("proxy.toml"))
+        .current_dir(folder);
+    for name in INHERITED {
+        command.env_remove(name);
+    }
+    Process::spawn("proxyd", command)
+}

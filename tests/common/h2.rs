@@ -1,0 +1,153 @@
+//! An HTTP/2 client: hyper's, over our wires, with answers in the same shape as those of the raw client.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http2;
+use hyper::rt::{Executor, Read, ReadBufCursor, Write};
+use rustls::ClientConfig;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::client::{Response, tls};
+use super::incoming::{Broken, Fields};
+use super::wire::Wire;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One connection; clones share it.
+#[derive(Debug, Clone)]
+pub struct H2 {
+    sender: http2::SendRequest<Full<Bytes>>,
+}
+
+impl H2 {
+    /// Connects over TLS; fails unless the proxy chooses `h2` by ALPN.
+    pub async fn tls(address: SocketAddr, name: &str, config: &Arc<ClientConfig>) -> Result<Self, Broken> {
+        let wire = tls(address, name, config).await?;
+        if let Wire::Tls(stream) = &wire
+            && stream.get_ref().1.alpn_protocol() != Some(b"h2")
+        {
+            return Err(Broken::Tls("ALPN did not choose h2".into()));
+        }
+        let (sender, connection) = http2::Builder::new(Spawner)
+            .max_header_list_size(1 << 20)
+            .handshake(Io(wire))
+            .await
+            .map_err(|error| Broken::Connect(error.to_string()))?;
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(Self { sender })
+    }
+
+    /// `GET https://HOST/TARGET`.
+    pub async fn get(&self, host: &str, target: &str) -> Result<Response, Broken> {
+        self.send(Request::get(format!("https://{host}{target}")), Bytes::new())
+            .await
+    }
+
+    /// `POST` with a body.
+    pub async fn post(&self, host: &str, target: &str, body: &[u8]) -> Result<Response, Broken> {
+        self.send(
+            Request::post(format!("https://{host}{target}")),
+            Bytes::copy_from_slice(body),
+        )
+        .await
+    }
+
+    /// Whether the proxy still takes requests on this connection.
+    pub fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
+    /// Sends a request, and takes the whole answer.
+    pub async fn send(&self, request: http::request::Builder, body: Bytes) -> Result<Response, Broken> {
+        let request = request
+            .body(Full::new(body))
+            .map_err(|error| Broken::Wrong(error.to_string()))?;
+        match tokio::time::timeout(PATIENCE, self.exchange(request)).await {
+            Err(_) => Err(Broken::Timeout(format!("no whole answer within {PATIENCE:?}"))),
+            Ok(answer) => answer,
+        }
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response, Broken> {
+        let broken = |error: &hyper::Error| Broken::Reset(format!("{error}: {:?}", std::error::Error::source(error)));
+        let mut sender = self.sender.clone();
+        sender.ready().await.map_err(|error| broken(&error))?;
+        let answer = sender.send_request(request).await.map_err(|error| broken(&error))?;
+        let (parts, mut body) = answer.into_parts();
+        let mut response = Response {
+            status: parts.status.as_u16(),
+            fields: fields(&parts.headers),
+            ..Response::default()
+        };
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| {
+                Broken::Truncated(format!("after {} bytes: {}", response.body.len(), broken(&error)))
+            })?;
+            match frame.into_data() {
+                Ok(data) => response.body.extend_from_slice(&data),
+                Err(frame) => response.trailers = fields(&frame.into_trailers().unwrap_or_default()),
+            }
+        }
+        Ok(response)
+    }
+}
+
+fn fields(map: &http::HeaderMap) -> Fields {
+    let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        (
+            name.as_str().to_owned(),
+            String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        )
+    };
+    Fields(map.iter().map(field).collect())
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Spawner;
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Spawner {
+    fn execute(&self, future: F) {
+        tokio::spawn(future);
+    }
+}
+
+/// tokio's traits as hyper's, with one copy more, and without `unsafe`.
+#[derive(Debug)]
+struct Io(Wire);
+
+impl Read for Io {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        let mut scratch = [0_u8; 16 * 1024];
+        let room = buf.remaining().min(scratch.len());
+        let mut read = ReadBuf::new(&mut scratch[..room]);
+        match Pin::new(&mut self.0).poll_read(cx, &mut read) {
+            Poll::Ready(Ok(())) => {
+                buf.put_slice(read.filled());
+                Poll::Ready(Ok(()))
+            }
+            other => other,
+        }
+    }
+}
+
+impl Write for Io {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}

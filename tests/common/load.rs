@@ -1,0 +1,449 @@
+//! Steady traffic of every kind, which forgives nothing: each answer is checked to its last byte, and everything that a user
+//! would have noticed is counted as a failure, by kind, with the moment and the details.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use rustls::ClientConfig;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+use super::client::{Client, Response};
+use super::h2::H2;
+use super::incoming::Broken;
+use super::ledger::ID;
+use super::wire::Wire;
+
+/// Time between two requests of one worker: the load is steady, it does not try what the machine can do.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Where a load goes.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The listener.
+    pub address: SocketAddr,
+    /// The host that is asked for.
+    pub host: String,
+    /// For HTTP/1.1 and HTTP/2 over TLS; `None` is plain HTTP/1.1.
+    pub tls: Option<(Arc<ClientConfig>, Arc<ClientConfig>)>,
+}
+
+impl Target {
+    /// An app itself, with nothing in front of it.
+    pub fn direct(address: SocketAddr) -> Self {
+        Self {
+            address,
+            host: address.to_string(),
+            tls: None,
+        }
+    }
+
+    /// A raw client.
+    pub async fn client(&self) -> Result<Client, Broken> {
+        match &self.tls {
+            None => Client::plain(self.address).await,
+            Some((h1, _)) => Client::tls(self.address, &self.host, h1).await,
+        }
+    }
+}
+
+/// What one worker does, again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// GET on a connection that is kept.
+    Get,
+    /// GET on a connection of its own.
+    Fresh,
+    /// POST with an id; the echo is compared.
+    Post,
+    /// GET that the app takes some time for.
+    Slow,
+    /// A chunked answer, compared byte by byte.
+    Stream,
+    /// Events to their end.
+    Events,
+    /// A short WebSocket session with a clean end.
+    WebSocket,
+    /// GET and POST over HTTP/2.
+    H2,
+}
+
+/// Every kind, with so many workers.
+pub const MIXED: [(Kind, usize); 8] = [
+    (Kind::Get, 4),
+    (Kind::Fresh, 2),
+    (Kind::Post, 3),
+    (Kind::Slow, 2),
+    (Kind::Stream, 2),
+    (Kind::Events, 1),
+    (Kind::WebSocket, 2),
+    (Kind::H2, 2),
+];
+
+/// The kinds that need no TLS.
+pub const MIXED_PLAIN: [(Kind, usize); 7] = [
+    (Kind::Get, 4),
+    (Kind::Fresh, 2),
+    (Kind::Post, 3),
+    (Kind::Slow, 2),
+    (Kind::Stream, 2),
+    (Kind::Events, 1),
+    (Kind::WebSocket, 2),
+];
+
+/// One thing that a user would have noticed.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// What the worker was doing.
+    pub kind: Kind,
+    /// What happened.
+    pub broken: Broken,
+    /// Since the load began.
+    pub at: Duration,
+}
+
+/// What a load saw.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// Whole and right, by kind.
+    pub good: BTreeMap<Kind, u64>,
+    /// Not so.
+    pub failures: Vec<Failure>,
+    /// The slowest good one, by kind.
+    pub slowest: BTreeMap<Kind, Duration>,
+    /// Kinds that were asked for.
+    pub kinds: Vec<Kind>,
+}
+
+impl Tally {
+    /// Everything that was good.
+    pub fn total(&self) -> u64 {
+        self.good.values().sum()
+    }
+
+    /// Failures by kind and cause.
+    pub fn by_cause(&self) -> BTreeMap<(Kind, &'static str), usize> {
+        let mut causes = BTreeMap::new();
+        for failure in &self.failures {
+            *causes.entry((failure.kind, failure.broken.kind())).or_default() += 1;
+        }
+        causes
+    }
+
+    /// Panics, with details, unless everything was good, and something of every kind was done at all.
+    #[track_caller]
+    pub fn assert_no_failures(&self) {
+        let mut details = String::new();
+        for failure in self.failures.iter().take(12) {
+            let _ = writeln!(
+                details,
+                "  {:?} at {:.3?}: {}",
+                failure.kind, failure.at, failure.broken
+            );
+        }
+        assert!(
+            self.failures.is_empty(),
+            "{} failures beside {} good ones: {:?}\n{details}",
+            self.failures.len(),
+            self.total(),
+            self.by_cause()
+        );
+        for kind in &self.kinds {
+            assert!(
+                self.good.contains_key(kind),
+                "not one {kind:?} was done: a load that does nothing proves nothing"
+            );
+        }
+    }
+}
+
+/// Load that runs.
+#[derive(Debug)]
+pub struct Load {
+    stop: watch::Sender<bool>,
+    workers: Vec<JoinHandle<()>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    target: Target,
+    tally: Mutex<Tally>,
+    begin: Instant,
+    next_id: AtomicU64,
+}
+
+impl Load {
+    /// Starts so many workers of each kind, and returns when each kind has had its first result.
+    pub async fn start(target: Target, kinds: &[(Kind, usize)]) -> Self {
+        let stop = watch::Sender::new(false);
+        let kinds_only = kinds.iter().map(|(kind, _)| *kind).collect();
+        let tally = Mutex::new(Tally {
+            kinds: kinds_only,
+            ..Tally::default()
+        });
+        let shared = Shared {
+            target,
+            tally,
+            begin: Instant::now(),
+            next_id: AtomicU64::new(0),
+        };
+        let shared = Arc::new(shared);
+        let mut workers = Vec::new();
+        for (kind, count) in kinds {
+            for _ in 0..*count {
+                workers.push(tokio::spawn(work(*kind, Arc::clone(&shared), stop.subscribe())));
+            }
+        }
+        let load = Self { stop, workers, shared };
+        super::eventually(super::secs(30), || async {
+            let tally = load.so_far();
+            let tried = |kind: &Kind| tally.good.contains_key(kind) || tally.failures.iter().any(|f| f.kind == *kind);
+            let waiting: Vec<_> = tally.kinds.iter().filter(|kind| !tried(kind)).collect();
+            super::holds(waiting.is_empty(), || format!("no first result of {waiting:?}"))
+        })
+        .await;
+        load
+    }
+
+    /// What was seen so far.
+    pub fn so_far(&self) -> Tally {
+        self.shared.tally.lock().unwrap().clone()
+    }
+
+    /// Waits until so many more exchanges were good (or anything failed).
+    pub async fn more(&self, count: u64) {
+        let goal = self.so_far().total() + count;
+        super::eventually(super::secs(60), || async {
+            let tally = self.so_far();
+            let enough = tally.total() >= goal || !tally.failures.is_empty();
+            super::holds(enough, || format!("{} exchanges of {goal}", tally.total()))
+        })
+        .await;
+    }
+
+    /// Lets every worker finish what it is doing, and counts.
+    pub async fn stop(mut self) -> Tally {
+        self.stop.send_replace(true);
+        for worker in std::mem::take(&mut self.workers) {
+            worker.await.expect("a worker does not panic");
+        }
+        self.so_far()
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        for worker in &self.workers {
+            worker.abort();
+        }
+    }
+}
+
+/// What a worker keeps from one request to the next.
+#[derive(Default)]
+struct Kept {
+    client: Option<Client>,
+    h2: Option<H2>,
+    version: u8,
+}
+
+async fn work(kind: Kind, shared: Arc<Shared>, stop: watch::Receiver<bool>) {
+    let mut kept = Kept::default();
+    while !*stop.borrow() {
+        let begin = Instant::now();
+        let result = once(kind, &shared, &mut kept).await;
+        let took = begin.elapsed();
+        {
+            let mut tally = shared.tally.lock().unwrap();
+            match result {
+                Ok(()) => {
+                    *tally.good.entry(kind).or_default() += 1;
+                    let slowest = tally.slowest.entry(kind).or_default();
+                    *slowest = took.max(*slowest);
+                }
+                Err(broken) => {
+                    kept = Kept::default();
+                    tally.failures.push(Failure {
+                        kind,
+                        broken,
+                        at: shared.begin.elapsed(),
+                    });
+                }
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn once(kind: Kind, shared: &Shared, kept: &mut Kept) -> Result<(), Broken> {
+    let id = format!(
+        "{}-{}",
+        std::process::id(),
+        shared.next_id.fetch_add(1, Ordering::Relaxed)
+    );
+    match kind {
+        Kind::Get => hello(shared, kept, &format!("/hello?n={id}")).await,
+        Kind::Fresh => hello(shared, &mut Kept::default(), &format!("/fresh?n={id}")).await,
+        Kind::Slow => hello(shared, kept, &format!("/slow?ms=30&n={id}")).await,
+        Kind::Post => {
+            let body = bytes(fastrand::usize(1..40_000));
+            let answer = exchange(shared, kept, "POST", "/echo", &format!("{ID}: {id}\r\n"), &body).await?;
+            expect(&answer, &body)
+        }
+        Kind::Stream => {
+            let answer = exchange(shared, kept, "GET", "/stream?chunks=12&size=3000&ms=2", "", b"").await?;
+            let expected: Vec<u8> = (0..12)
+                .flat_map(|index| [super::app_routes::letter(index)].repeat(3000))
+                .collect();
+            expect(&answer, &expected)
+        }
+        Kind::Events => {
+            let answer = exchange(shared, kept, "GET", "/sse?n=6&ms=8", "", b"").await?;
+            let expected: String = (0..6)
+                .map(|n| format!("id: {n}\ndata: {} {n}\n\n", answer.app()))
+                .collect();
+            expect(&answer, expected.as_bytes())
+        }
+        Kind::WebSocket => web_socket(&shared.target, &id).await,
+        Kind::H2 => h2(shared, kept, &id).await,
+    }
+}
+
+/// A GET whose answer names the target that was asked for: no client ever gets another one's answer.
+async fn hello(shared: &Shared, kept: &mut Kept, target: &str) -> Result<(), Broken> {
+    let answer = exchange(shared, kept, "GET", target, "", b"").await?;
+    expect(
+        &answer,
+        format!("{} {} {target}", answer.app(), answer.version()).as_bytes(),
+    )
+}
+
+async fn exchange(
+    shared: &Shared,
+    kept: &mut Kept,
+    method: &str,
+    target: &str,
+    more: &str,
+    body: &[u8],
+) -> Result<Response, Broken> {
+    let mut client = match kept.client.take() {
+        Some(client) => client,
+        None => shared.target.client().await?,
+    };
+    let answer = client.request(method, &shared.target.host, target, more, body).await?;
+    if !answer.fields.has_token("connection", "close") {
+        kept.client = Some(client);
+    }
+    Ok(answer)
+}
+
+async fn h2(shared: &Shared, kept: &mut Kept, id: &str) -> Result<(), Broken> {
+    let Some((_, tls)) = &shared.target.tls else {
+        return Err(Broken::Wrong("HTTP/2 needs TLS".into()));
+    };
+    let host = &shared.target.host;
+    // A connection that was ended politely between two requests is no failure; one connection is not kept for ever.
+    kept.version = kept.version.wrapping_add(1);
+    let h2 = match kept.h2.take() {
+        Some(h2) if h2.is_open() && kept.version % 50 != 0 => h2,
+        _ => H2::tls(shared.target.address, host, tls).await?,
+    };
+    let target = format!("/h2?n={id}");
+    let body = bytes(fastrand::usize(1..40_000));
+    let post = http::Request::post(format!("https://{host}/echo")).header(ID, id);
+    let (get, post) = tokio::join!(h2.get(host, &target), h2.send(post, body.clone().into()));
+    let get = get?;
+    expect(&get, format!("{} {} {target}", get.app(), get.version()).as_bytes())?;
+    expect(&post?, &body)?;
+    kept.h2 = Some(h2);
+    Ok(())
+}
+
+fn expect(answer: &Response, body: &[u8]) -> Result<(), Broken> {
+    if answer.status != 200 {
+        let text: String = answer.text().chars().take(200).collect();
+        return Err(Broken::Wrong(format!("status {}: {text}", answer.status)));
+    }
+    if answer.app().is_empty() {
+        return Err(Broken::Wrong("a 200 that no app signed".into()));
+    }
+    if answer.body != body {
+        let at = answer.body.iter().zip(body).position(|(a, b)| a != b);
+        let (got, wanted) = (answer.body.len(), body.len());
+        return Err(Broken::Wrong(format!(
+            "{got} bytes instead of {wanted}; the first difference is at {at:?}"
+        )));
+    }
+    Ok(())
+}
+
+/// Any bytes, so that nothing can be right by accident.
+pub fn bytes(length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    fastrand::fill(&mut bytes);
+    bytes
+}
+
+/// A WebSocket through the target.
+pub type Socket = tokio_tungstenite::WebSocketStream<Wire>;
+
+/// Opens a WebSocket at `path`.
+pub async fn open_web_socket(target: &Target, path: &str) -> Result<Socket, Broken> {
+    let request = format!("ws://{}{path}", target.host)
+        .into_client_request()
+        .map_err(|error| Broken::Wrong(error.to_string()))?;
+    let wire = target.client().await?.incoming.wire;
+    match tokio_tungstenite::client_async(request, wire).await {
+        Ok((socket, _)) => Ok(socket),
+        Err(error) => Err(Broken::Wrong(format!("WebSocket handshake: {error}"))),
+    }
+}
+
+async fn web_socket(target: &Target, id: &str) -> Result<(), Broken> {
+    let mut socket = open_web_socket(target, "/ws").await?;
+    for index in 0..5 {
+        let message = Message::text(format!("{id} {index} {}", "x".repeat(fastrand::usize(0..2000))));
+        socket
+            .send(message.clone())
+            .await
+            .map_err(|error| Broken::Reset(format!("WebSocket: {error}")))?;
+        match next(&mut socket).await? {
+            echo if echo == message => {}
+            other => {
+                return Err(Broken::Wrong(format!(
+                    "WebSocket: {other:?} instead of the echo of message {index}"
+                )));
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    socket
+        .close(None)
+        .await
+        .map_err(|error| Broken::Reset(format!("WebSocket: {error}")))?;
+    match next(&mut socket).await? {
+        Message::Close(_) => Ok(()),
+        other => Err(Broken::Wrong(format!(
+            "WebSocket: {other:?} instead of the echo of our close"
+        ))),
+    }
+}
+
+/// The next message of a WebSocket.
+pub async fn next(socket: &mut Socket) -> Result<Message, Broken> {
+    match tokio::time::timeout(Duration::from_secs(30), socket.next()).await {
+        Err(_) => Err(Broken::Timeout("WebSocket: no message".into())),
+        Ok(None) => Err(Broken::Truncated("WebSocket: ended without a close".into())),
+        Ok(Some(Err(error))) => Err(Broken::Reset(format!("WebSocket: {error}"))),
+        Ok(Some(Ok(message))) => Ok(message),
+    }
+}

@@ -1,0 +1,170 @@
+//! One child process, its output, and its end. Only ever ends the child that it started itself, by its id.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+
+use super::eventually;
+
+/// Lines of output that are kept: enough to understand a failure.
+const KEPT: usize = 4000;
+
+/// A child and what it said.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Mutex<Child>,
+    log: Log,
+}
+
+/// What a child wrote to stdout and stderr, as it came.
+#[derive(Debug, Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    /// All lines that are kept.
+    pub fn text(&self) -> String {
+        self.0.lock().unwrap().join("\n")
+    }
+
+    fn follow(&self, source: impl Read + Send + 'static) {
+        let lines = Arc::clone(&self.0);
+        std::thread::spawn(move || {
+            let mut reader = BufReader::new(source);
+            let mut line = Vec::new();
+            while reader.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                let mut lines = lines.lock().unwrap();
+                if lines.len() >= KEPT {
+                    lines.drain(..KEPT / 4);
+                }
+                lines.push(String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned());
+                line.clear();
+            }
+        });
+    }
+}
+
+impl Process {
+    /// Starts `command`, with a log that is shown when the test panics.
+    pub fn spawn(name: &str, mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {name} ({command:?}): {error}"));
+        let log = Log::default();
+        if let Some(stdout) = child.stdout.take() {
+            log.follow(stdout);
+        }
+        if let Some(stderr) = child.stderr.take() {
+            log.follow(stderr);
+        }
+        Self {
+            name: name.to_owned(),
+            child: Mutex::new(child),
+            log,
+        }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.lock().unwrap().id()
+    }
+
+    /// What it said so far.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&self) -> Option<ExitStatus> {
+        self.child.lock().unwrap().try_wait().expect("the child can be asked")
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub fn kill9(&self) {
+        let mut child = self.child.lock().unwrap();
+        drop(child.kill());
+        child.wait().expect("the child can be waited for");
+    }
+
+    /// Sends SIGTERM.
+    pub fn term(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends SIGINT.
+    pub fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        assert!(
+            self.ended().is_none(),
+            "{} has ended before it was signalled:\n{}",
+            self.name,
+            self.log.text()
+        );
+        let pid = Pid::from_raw(i32::try_from(self.pid()).expect("a process id")).expect("a process id");
+        rustix::process::kill_process(pid, signal).expect("the own child can be signalled");
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn end(&self, deadline: Duration) -> ExitStatus {
+        eventually(deadline, || async {
+            self.ended().ok_or_else(|| format!("{} still runs", self.name))
+        })
+        .await
+    }
+
+    /// Resident memory, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the child runs");
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .expect("VmRSS in /proc/PID/status");
+        line.split_whitespace()
+            .nth(1)
+            .and_then(|kib| kib.parse().ok())
+            .expect("a number of KiB")
+    }
+
+    /// Threads.
+    pub fn threads(&self) -> usize {
+        self.entries("task")
+    }
+
+    /// Open descriptors.
+    pub fn descriptors(&self) -> usize {
+        self.entries("fd")
+    }
+
+    fn entries(&self, folder: &str) -> usize {
+        std::fs::read_dir(format!("/proc/{}/{folder}", self.pid()))
+            .expect("the child runs")
+            .count()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let ended = self.ended();
+        self.kill9();
+        if std::thread::panicking() {
+            let how = ended.map_or_else(
+                || "was still running".to_owned(),
+                |status| format!("had ended with {status}"),
+            );
+            eprintln!(
+                "--- log of {} (it {how}) ---\n{}\n--- end ---",
+                self.name,
+                self.log.text()
+            );
+        }
+    }
+}
