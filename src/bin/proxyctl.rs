@@ -1,1 +1,33 @@
-fn main() {}
+//! `proxyctl`: arguments in, exit code out. Lends the commands what only other rooms have.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use greengate::cli::{self, CheckOutcome, Host};
+use greengate::config::Config;
+use greengate::config::report::{self, Severity};
+
+fn main() -> ExitCode {
+    cli::run(std::env::args_os(), &Host { check, daemon })
+}
+
+/// Reads and checks a configuration file.
+fn check(file: &Path, color: bool) -> CheckOutcome {
+    let (text, diagnostics) = match Config::load(file) {
+        // Read again for the carets; a file that has changed since shows them elsewhere, and is checked again anyway.
+        Ok((_, diagnostics)) => (std::fs::read_to_string(file).unwrap_or_default(), diagnostics),
+        Err(error) => (error.text, error.diagnostics),
+    };
+    let of = |severity: Severity| diagnostics.iter().filter(|one| one.severity == severity).count();
+    CheckOutcome {
+        report: report::render(&file.display().to_string(), &text, &diagnostics, color),
+        errors: of(Severity::Error) + of(Severity::Certificate),
+        warnings: of(Severity::Warning),
+    }
+}
+
+/// Runs the daemon until it ends.
+fn daemon(arguments: &[OsString]) -> ExitCode {
+    greengate::control::command::run(std::iter::once(OsString::from("proxyd")).chain(arguments.iter().cloned()))
+}

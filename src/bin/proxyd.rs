@@ -1,1 +1,7 @@
-fn main() {}
+//! `proxyd`, the daemon.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    greengate::control::command::run(std::env::args_os())
+}

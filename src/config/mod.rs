@@ -1,11 +1,33 @@
 //! Text → a [`Config`] that cannot be wrong. What a user typed stops here; everything behind it holds checked values.
 //!
-//! `raw` mirrors the file, `check` turns it into a [`Config`] and collects every error, `units` reads durations and sizes.
+//! The way of a file: `raw` keeps what was typed and where; `settings`, `environments`, `server` and `redirects` read the values
+//! (with `read` and `values`, and `keys` for the names); `merge` applies `extends` and lays the tables over one another; `service` fills
+//! in the defaults; `hosts`, `addresses` and `certificates` compare the services with each other and the world. `check` calls
+//! them in that order and collects every error, `report` shows them.
+
+mod addresses;
+mod certificates;
+mod check;
+mod environments;
+mod hosts;
+mod keys;
+mod merge;
+mod raw;
+mod read;
+mod redirects;
+pub mod report;
+mod server;
+mod service;
+mod settings;
+pub mod units;
+mod values;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+pub use report::{Diagnostic, LoadError, Severity};
 
 use crate::model::slot::{Address, Slot};
 
@@ -20,6 +42,31 @@ pub struct Config {
     pub environments: Vec<Environment>,
     /// `[redirect]`: host → where to.
     pub redirects: Vec<Redirect>,
+}
+
+impl Config {
+    /// Reads and checks a file. The list holds what does not keep it from being used: warnings, and certificate files that
+    /// are missing or do not fit.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file, or why it cannot be read.
+    pub fn load(path: &Path) -> Result<(Self, Vec<Diagnostic>), LoadError> {
+        let unreadable = |why: String| {
+            let problem = Diagnostic::error(&(0..0), format!("cannot read `{}`: {why}", path.display()));
+            LoadError::new(path, "", vec![problem])
+        };
+        let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|error| unreadable(error.utf8_error().to_string()))?;
+        Self::parse(path, &text)
+    }
+
+    /// Checks `text` as the content of the file at `path`. Reads nothing but the certificate files that it names.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text.
+    pub fn parse(path: &Path, text: &str) -> Result<(Self, Vec<Diagnostic>), LoadError> {
+        check::check(path, text, SystemTime::now())
+    }
 }
 
 /// `[server]`: what the process listens on and where it keeps things.

@@ -1,1 +1,22 @@
-//! In the making.
+//! The control plane: the daemon's start and stop, and everything that is not a request.
+
+pub mod api;
+mod certificates;
+pub mod command;
+pub mod daemon;
+pub mod drainer;
+pub mod fault;
+mod figures;
+pub mod front_door;
+pub mod journal;
+pub mod limits;
+mod listeners;
+mod office;
+pub mod paths;
+pub mod ports;
+pub mod prober;
+pub mod signals;
+pub mod socket;
+pub mod state_dir;
+pub mod state_file;
+pub mod switcher;

@@ -1,14 +1,89 @@
 //! Bodies on the wire, read by their framing; chunked coding with trailers (RFC 9112 §7).
+//!
+//! What is passed on is data and trailers. Chunk sizes and extensions end here: the side that sends makes its own.
 
 use std::fmt;
 use std::ops::Range;
 
 use super::framing::Framing;
+use super::head::Name;
+use super::lines::{self, Line, Stop};
+
+/// Bytes of extensions behind one chunk size.
+const EXTENSION_LINE: u16 = 4 * 1024;
+
+/// Bytes of extensions that may come before data has earned them: each byte of data earns one back. An extension per chunk is
+/// fine in a body of any length; a body of little else is not.
+const EXTENSION_CREDIT: u16 = 16 * 1024;
+
+/// Bytes of a trailer section, dropped fields included.
+const TRAILER_BYTES: usize = 16 * 1024;
+
+/// Fields of a trailer section, dropped ones included.
+const TRAILER_FIELDS: usize = 100;
+
+/// Digits of a chunk size, leading zeros included.
+const SIZE_DIGITS: u8 = 16;
+
+/// The largest chunk; sums with it do not overflow.
+const SIZE_MAX: u64 = u64::MAX >> 1;
 
 /// Reads one body out of the bytes that arrive, whatever its framing.
 #[derive(Debug)]
 pub struct BodyDecoder {
-    _private: (),
+    phase: Phase,
+    /// Bytes of data that are to come, in the body (`Length`) or in this chunk; while a size is read, what it is so far.
+    left: u64,
+    /// Bytes of extensions on this line.
+    extension: u16,
+    /// Bytes of extensions that no data has earned yet.
+    debt: u16,
+    /// Boxed, because few bodies have any.
+    trailers: Option<Box<Trailers>>,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Bytes of a counted body; complete when none is left.
+    Length,
+    /// Bytes of a body that the connection's end ends.
+    UntilClose,
+    /// A digit of a chunk size, after so many, or what follows the size.
+    Size(u8),
+    /// White space after a size, which only an extension may follow.
+    Blank,
+    /// Bytes of an extension, up to the carriage return.
+    Extension,
+    /// The line feed of a size line.
+    SizeEnd,
+    /// Bytes of a chunk.
+    Data,
+    /// The carriage return behind a chunk.
+    DataReturn,
+    /// The line feed behind a chunk.
+    DataEnd,
+    /// The first byte of a trailer line.
+    TrailerStart,
+    /// More of a trailer line.
+    Trailer,
+    /// The line feed that ends the trailer section.
+    TrailersEnd,
+    /// Nothing: the chunked body is complete.
+    Done,
+}
+
+/// The trailer section as far as it was read.
+#[derive(Debug, Default)]
+struct Trailers {
+    /// Lines to pass on, and behind them the line that is being read.
+    lines: Vec<u8>,
+    /// How much of `lines` is to be passed on.
+    kept: usize,
+    /// Bytes read, dropped lines included.
+    read: usize,
+    /// Fields read, dropped ones included.
+    fields: usize,
 }
 
 /// What one call of [`BodyDecoder::decode`] found.
@@ -16,7 +91,8 @@ pub struct BodyDecoder {
 pub struct Decoded {
     /// Bytes of the input that are done with.
     pub consumed: usize,
-    /// The part of the input that is body; may be empty (framing bytes were consumed).
+    /// The part of the input that is body; may be empty (framing bytes were consumed). Framing bytes before *and* behind it may
+    /// have been consumed in the same step.
     pub data: Range<usize>,
     /// Whether the body is complete; bytes after `consumed` belong to the next message.
     pub end: bool,
@@ -46,8 +122,19 @@ impl BodyDecoder {
     /// A decoder for a body that has not begun.
     #[must_use]
     pub fn new(framing: Framing) -> Self {
-        let _ = framing;
-        todo!()
+        let (phase, left) = match framing {
+            Framing::None => (Phase::Length, 0),
+            Framing::Length(bytes) => (Phase::Length, bytes),
+            Framing::Chunked => (Phase::Size(0), 0),
+            Framing::UntilClose => (Phase::UntilClose, 0),
+        };
+        Self {
+            phase,
+            left,
+            extension: 0,
+            debt: 0,
+            trailers: None,
+        }
     }
 
     /// Takes the next step; call it again with the rest of the input until it consumes nothing or is at the end.
@@ -55,31 +142,262 @@ impl BodyDecoder {
     /// # Errors
     /// When the bytes break the framing; the connection cannot be used any more.
     pub fn decode(&mut self, input: &[u8]) -> Result<Decoded, BodyError> {
-        let _ = input;
-        todo!()
+        let mut at = 0;
+        let mut data = 0..0;
+        while at < input.len() && !self.is_done() {
+            if let Phase::Length | Phase::Data | Phase::UntilClose = self.phase {
+                if !data.is_empty() {
+                    break;
+                }
+                data = at..at + self.take(input.len() - at);
+                at = data.end;
+                continue;
+            }
+            match self.frame(&input[at..]) {
+                Ok(bytes) => at += bytes,
+                Err(error) if data.is_empty() => return Err(error),
+                // Data that came before the error is data; `frame` has changed nothing, so the next step meets it again.
+                Err(_) => break,
+            }
+        }
+        Ok(Decoded {
+            consumed: at,
+            data,
+            end: self.is_done(),
+        })
     }
 
     /// Whether the body is complete. A body until close never is: its end is the connection's.
     #[must_use]
+    #[inline]
     pub fn is_done(&self) -> bool {
-        todo!()
+        self.phase == Phase::Done || (self.phase == Phase::Length && self.left == 0)
     }
 
     /// Whether the connection's end is the body's end (`UntilClose`).
     #[must_use]
     pub fn ends_with_connection(&self) -> bool {
-        todo!()
+        self.phase == Phase::UntilClose
     }
 
-    /// Bytes of body that are still to come, where the framing knows (`Length`).
+    /// Bytes of body that are still to come, where the framing knows (`Length`, and 0 where there is no body).
     #[must_use]
     pub fn remaining(&self) -> Option<u64> {
-        todo!()
+        (self.phase == Phase::Length).then_some(self.left)
     }
 
-    /// The trailer section as field lines, each ended by CRLF, checked like header fields; empty without any.
+    /// The trailer section as field lines, each ended by CRLF, checked like header fields; empty without any. Fields that a
+    /// trailer must not carry are left out (E6). Complete when the body is.
     #[must_use]
     pub fn trailers(&self) -> &[u8] {
-        todo!()
+        self.trailers
+            .as_ref()
+            .map_or(&[], |trailers| &trailers.lines[..trailers.kept])
+    }
+
+    /// Counts data off what is left: at most `bytes`, of which at least one is there.
+    fn take(&mut self, bytes: usize) -> usize {
+        if self.phase == Phase::UntilClose {
+            return bytes;
+        }
+        let taken = usize::try_from(self.left).map_or(bytes, |left| left.min(bytes));
+        self.left -= taken as u64;
+        if self.phase == Phase::Data {
+            self.debt = self.debt.saturating_sub(u16::try_from(taken).unwrap_or(u16::MAX));
+            if self.left == 0 {
+                self.phase = Phase::DataReturn;
+            }
+        }
+        taken
+    }
+
+    /// Takes framing bytes, at least one, and says how many. Changes nothing if it fails.
+    fn frame(&mut self, input: &[u8]) -> Result<usize, BodyError> {
+        let byte = input[0];
+        self.phase = match (self.phase, byte) {
+            (Phase::Size(digits), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+                if digits == SIZE_DIGITS {
+                    return Err(BodyError::Malformed("chunk size has too many digits"));
+                }
+                let digit = (byte & 0xf) + if byte.is_ascii_digit() { 0 } else { 9 };
+                let size = (if digits == 0 { 0 } else { self.left } << 4) | u64::from(digit);
+                if size > SIZE_MAX {
+                    return Err(BodyError::Malformed("chunk size is too large"));
+                }
+                self.left = size;
+                Phase::Size(digits + 1)
+            }
+            (Phase::Size(0), _) => return Err(BodyError::Malformed("no chunk size")),
+            (Phase::Size(_), b'\r') => Phase::SizeEnd,
+            (Phase::Size(_) | Phase::Blank, b' ' | b'\t') => {
+                self.count_extension(1)?;
+                Phase::Blank
+            }
+            (Phase::Size(_) | Phase::Blank, b';') => {
+                self.count_extension(1)?;
+                Phase::Extension
+            }
+            (Phase::Size(_) | Phase::Blank | Phase::Extension | Phase::DataReturn, b'\n') => {
+                return Err(BodyError::Malformed("bare line feed"));
+            }
+            (Phase::Size(_), _) => return Err(BodyError::Malformed("chunk size is not hexadecimal")),
+            (Phase::Blank, _) => return Err(BodyError::Malformed("white space after a chunk size")),
+            (Phase::Extension, b'\r') => Phase::SizeEnd,
+            (Phase::Extension, _) => return self.skip_extension(input),
+            (Phase::SizeEnd, b'\n') => {
+                self.extension = 0;
+                if self.left == 0 {
+                    Phase::TrailerStart
+                } else {
+                    Phase::Data
+                }
+            }
+            (Phase::DataReturn, b'\r') => Phase::DataEnd,
+            (Phase::DataReturn, _) => return Err(BodyError::Malformed("chunk is longer than its size")),
+            (Phase::DataEnd, b'\n') => Phase::Size(0),
+            (Phase::TrailerStart, b'\r') => Phase::TrailersEnd,
+            (Phase::TrailersEnd, b'\n') => Phase::Done,
+            (Phase::TrailerStart | Phase::Trailer, _) => return self.trailer(input),
+            (Phase::SizeEnd | Phase::DataEnd | Phase::TrailersEnd, _) => {
+                return Err(BodyError::Malformed("bare carriage return"));
+            }
+            (Phase::Length | Phase::UntilClose | Phase::Data | Phase::Done, _) => return Ok(0),
+        };
+        Ok(1)
+    }
+
+    /// Skips bytes of an extension; they are not looked into, but nothing in them may look like a line's end to anyone.
+    fn skip_extension(&mut self, input: &[u8]) -> Result<usize, BodyError> {
+        let bytes = match lines::end_of_text::<0x20>(input, 0) {
+            0 if input[0] == b'\t' => 1,
+            0 => return Err(BodyError::Malformed("control character in a chunk extension")),
+            bytes => bytes,
+        };
+        self.count_extension(bytes)?;
+        Ok(bytes)
+    }
+
+    fn count_extension(&mut self, bytes: usize) -> Result<(), BodyError> {
+        let bytes = u16::try_from(bytes).map_err(|_| BodyError::TooLarge)?;
+        let line = self.extension.saturating_add(bytes);
+        let debt = self.debt.saturating_add(bytes);
+        if line > EXTENSION_LINE || debt > EXTENSION_CREDIT {
+            return Err(BodyError::TooLarge);
+        }
+        self.extension = line;
+        self.debt = debt;
+        Ok(())
+    }
+
+    /// Takes bytes of a trailer line, up to its end.
+    fn trailer(&mut self, input: &[u8]) -> Result<usize, BodyError> {
+        let end = memchr::memchr(b'\n', input);
+        let bytes = end.map_or(input.len(), |at| at + 1);
+        self.trailers
+            .get_or_insert_default()
+            .read(&input[..bytes], end.is_some())?;
+        self.phase = if end.is_some() {
+            Phase::TrailerStart
+        } else {
+            Phase::Trailer
+        };
+        Ok(bytes)
     }
 }
+
+impl Trailers {
+    /// Adds bytes to the line that is being read; `whole` if its line feed is among them. Changes nothing if it fails.
+    fn read(&mut self, bytes: &[u8], whole: bool) -> Result<(), BodyError> {
+        if bytes.len() > TRAILER_BYTES - self.read || (whole && self.fields == TRAILER_FIELDS) {
+            return Err(BodyError::TooLarge);
+        }
+        let before = self.lines.len();
+        self.lines.extend_from_slice(bytes);
+        if whole {
+            match allowed(&self.lines[self.kept..]) {
+                Ok(true) => {}
+                Ok(false) => self.lines.truncate(self.kept),
+                Err(error) => {
+                    self.lines.truncate(before);
+                    return Err(error);
+                }
+            }
+            self.kept = self.lines.len();
+            self.fields += 1;
+        }
+        self.read += bytes.len();
+        Ok(())
+    }
+}
+
+/// Whether a trailer line is passed on.
+fn allowed(line: &[u8]) -> Result<bool, BodyError> {
+    match lines::line(line, 0) {
+        Ok(Line::Field(field, _)) => Ok(!is_forbidden(field.kind, field.name.of(line))),
+        // A line that ends with a line feed is neither empty nor partial.
+        Ok(Line::End(_)) | Err(Stop::Partial | Stop::TooLarge | Stop::Version) => {
+            Err(BodyError::Malformed("trailer line without an end"))
+        }
+        Err(Stop::Malformed(what)) => Err(BodyError::Malformed(what)),
+    }
+}
+
+/// Whether a field must not stand in a trailer section, because it would have changed how the message was framed, routed,
+/// authenticated or read (RFC 9110 §6.5.1, E6), or because this proxy makes it. `_` counts as `-`, as many apps have it (E15).
+fn is_forbidden(kind: Name, name: &[u8]) -> bool {
+    let name: Vec<u8> = name
+        .iter()
+        .map(|&b| if b == b'_' { b'-' } else { b.to_ascii_lowercase() })
+        .collect();
+    let kind = if kind == Name::Other { Name::of(&name) } else { kind };
+    match kind {
+        Name::Connection
+        | Name::ContentLength
+        | Name::ContentType
+        | Name::Expect
+        | Name::Forwarded
+        | Name::Host
+        | Name::KeepAlive
+        | Name::ProxyAuthenticate
+        | Name::ProxyAuthorization
+        | Name::ProxyConnection
+        | Name::Te
+        | Name::Trailer
+        | Name::TransferEncoding
+        | Name::Upgrade
+        | Name::XEnvironment
+        | Name::XForwardedFor
+        | Name::XForwardedHost
+        | Name::XForwardedPort
+        | Name::XForwardedProto
+        | Name::XRealIp
+        | Name::XRequestId => true,
+        Name::Accept
+        | Name::Date
+        | Name::RetryAfter
+        | Name::Server
+        | Name::UserAgent
+        | Name::XRobotsTag
+        | Name::Other => {
+            name.starts_with(b"x-forwarded-")
+                || name.starts_with(b"proxy-")
+                || matches!(
+                    name.as_slice(),
+                    b"authorization"
+                        | b"cache-control"
+                        | b"content-encoding"
+                        | b"content-range"
+                        | b"cookie"
+                        | b"location"
+                        | b"max-forwards"
+                        | b"range"
+                        | b"set-cookie"
+                        | b"www-authenticate"
+                )
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "chunked_tests.rs"]
+mod tests;

@@ -6,4 +6,6 @@
 pub mod chunked;
 pub mod framing;
 pub mod head;
+mod lines;
+mod names;
 pub mod write;

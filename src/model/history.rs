@@ -54,8 +54,8 @@ pub enum Record {
     },
     /// A step of it (progress events are not recorded).
     Step {
-        /// The step.
-        #[serde(flatten)]
+        /// The step. Not flattened: events have an `environment` and an `operation` of their own, and a line with a key twice
+        /// cannot be read back.
         event: Box<Event>,
     },
     /// An operation of the last process that has no final step; what is live is what the state file says.
@@ -65,4 +65,60 @@ pub enum Record {
         /// The slot that is live.
         live: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::api::Traffic;
+    use crate::model::slot::{Generation, Slot};
+
+    #[test]
+    fn every_record_reads_back_as_it_was_written() {
+        let plan = Event::Plan {
+            operation: 7,
+            kind: Kind::Swap,
+            environment: "prod".into(),
+            moves: Vec::new(),
+            forced: false,
+        };
+        let done = Event::Done {
+            environment: "prod".into(),
+            live: Slot::Green,
+            generation: Generation(118),
+            safe_to_stop: Vec::new(),
+            traffic: Traffic::default(),
+        };
+        let (kind, caller) = (
+            Kind::Rollback,
+            Caller {
+                uid: 0,
+                user: "root".into(),
+            },
+        );
+        let records = [
+            Record::Started {
+                version: "1.0.0".into(),
+                pid: 1,
+            },
+            Record::Stopped { pid: 1 },
+            Record::Asked { kind, caller },
+            Record::Step { event: Box::new(plan) },
+            Record::Step { event: Box::new(done) },
+            Record::Torn {
+                kind,
+                live: "green".into(),
+            },
+        ];
+        for record in records {
+            let entry = Entry {
+                time: "2026-01-01T00:00:00.000Z".into(),
+                environment: Some("prod".into()),
+                operation: Some(7),
+                record,
+            };
+            let line = serde_json::to_string(&entry).unwrap();
+            assert_eq!(serde_json::from_str::<Entry>(&line).unwrap(), entry, "{line}");
+        }
+    }
 }

@@ -1,5 +1,13 @@
 //! Decisions, and nothing but decisions: no runtime, no IO, no clock, no randomness. Time and chance are arguments.
 
 pub mod api;
+pub mod bake;
+pub mod drain;
+pub mod health;
 pub mod history;
+pub mod host;
+pub mod proxy_protocol;
+pub mod routes;
 pub mod slot;
+pub mod state;
+pub mod switch;

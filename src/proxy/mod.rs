@@ -1,1 +1,38 @@
-//! In the making.
+//! The data plane, and a request's way through it.
+//!
+//! A connection is accepted by the `listener` of one core and stays on that core until it ends. `connection` does the TLS
+//! handshake and learns the protocol; `client_h1` speaks HTTP/1 over our own codec, `client_h2` HTTP/2 over hyper. From there
+//! on both are one: `service` asks `routing` for the snapshot, matches host and path, and claims the activation at its `gate`;
+//! `headers` builds the request that leaves; `forward` sends it on a connection of the core's `pool` or a new one
+//! (`upstream`), and decides by the retry rule what a failure means; `body` or `tunnel` carries the claim to the last byte.
+//! No step goes back up, and none takes a lock that another core takes.
+
+pub mod activation;
+mod answer;
+mod body;
+mod client_h1;
+mod client_h2;
+mod client_io;
+mod connection;
+mod core;
+pub mod data_plane;
+mod deadline;
+mod error;
+mod forward;
+pub mod gate;
+mod headers;
+mod listener;
+mod pool;
+mod record;
+mod request;
+pub mod routing;
+mod service;
+mod stock;
+mod tunnel;
+mod upstream;
+mod websocket;
+
+/// The atomics of `gate`; its loom test puts loom's in their place.
+mod atomic {
+    pub(super) use std::sync::atomic::{AtomicUsize, Ordering};
+}

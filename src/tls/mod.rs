@@ -1,1 +1,24 @@
-//! In the making.
+//! Certificates, session tickets and the local CA: everything that a TLS handshake needs.
+//!
+//! [`Store`] is the only door. It turns hosts into a rustls `ServerConfig`, keeps the certificates behind it fresh, and
+//! says what clients are shown. It accepts no connection and speaks no HTTP.
+//!
+//! - `store` the door
+//! - `hosts` which host is shown which certificate, and why
+//! - `resolver` the table that handshakes read: name → certificate, without a lock
+//! - `certificate` one certificate and what it says about itself
+//! - `files` PEM files, read again when they change
+//! - `local_ca` the root in the state folder, and leaves for hosts without another certificate
+//! - `tickets` session tickets, and the rotation of their keys
+
+mod certificate;
+mod files;
+mod hosts;
+mod local_ca;
+mod resolver;
+mod store;
+mod tickets;
+
+pub use hosts::Host;
+pub use local_ca::CaError;
+pub use store::{Store, StoreError};

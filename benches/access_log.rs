@@ -1,0 +1,54 @@
+//! What one access-log line costs the core that serves the request. The budget is 0.4 µs.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
+
+use std::hint::black_box;
+use std::time::{Duration, SystemTime};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use greengate::config::AccessLogTarget;
+use greengate::telemetry::access_log::{AccessLog, Line};
+
+fn line(path: &'static [u8]) -> Line<'static> {
+    Line {
+        time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_767_225_600_007),
+        environment: "prod",
+        service: "web",
+        slot: "blue",
+        generation: 118,
+        client: "203.0.113.70".parse().unwrap(),
+        host: b"app.example.com",
+        method: b"GET",
+        path,
+        status: 200,
+        bytes_in: 0,
+        bytes_out: 15_312,
+        duration_us: 12_345,
+        first_byte_us: Some(12_001),
+        upstream: "127.0.0.1:3000",
+        retries: 0,
+        held_ms: 0,
+        termination: "done",
+        request_id: "01995f2e8a7b7c3d9e4f5a6b7c8d9e0f",
+        protocol: "HTTP/1.1",
+        tls: "TLSv1.3",
+    }
+}
+
+fn access_log(criterion: &mut Criterion) {
+    let log = AccessLog::open(&AccessLogTarget::File("/dev/null".into())).unwrap();
+    let mut group = criterion.benchmark_group("access_log");
+    group.throughput(Throughput::Elements(1));
+    let cases: [(&str, &'static [u8]); 2] = [
+        ("plain", b"/api/v2/articles/4711/comments?page=3&per_page=50"),
+        ("escaped", b"/search?q=\"quoted\"&name=J\xc3\xbcrgen\x1b[0m"),
+    ];
+    for (name, path) in cases {
+        let mut lines = log.lines();
+        let line = line(path);
+        group.bench_function(name, |bencher| bencher.iter(|| lines.write(black_box(&line))));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, access_log);
+criterion_main!(benches);

@@ -1,0 +1,217 @@
+//! `proxyctl history`: who switched what, when, and how it ended. Newest last, as a log is read.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::cli::args::HistoryArgs;
+use crate::cli::client::Client;
+use crate::cli::exit::Outcome;
+use crate::cli::output;
+use crate::cli::output::text::{Style, addresses, escape, period, short_address};
+use crate::model::api::{Event, Kind, Move, exit};
+use crate::model::history::{Entry, Record};
+
+/// Journal entries that an operation may have; enough for one with every step and some warnings.
+const ENTRIES_EACH: u32 = 16;
+
+/// One entry, as the daemon wrote it and as we read it.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// The line.
+    pub raw: String,
+    /// What it says.
+    pub entry: Entry,
+}
+
+/// Exit 0, also when nothing ever happened.
+///
+/// # Errors
+/// When the daemon cannot be asked.
+pub async fn run(client: &Client, args: &HistoryArgs) -> Outcome {
+    let limit = args.limit.saturating_mul(ENTRIES_EACH);
+    let mut path = format!("/v1/history?limit={limit}");
+    if let Some(name) = &args.environment {
+        path += &format!("&env={}", percent_encode(name));
+    }
+    let text = client.text(&path).await?;
+    let mut rows = group(text.lines().filter_map(|raw| {
+        // A journal may have a torn tail, and a newer daemon may write what we do not know.
+        let entry = serde_json::from_str(raw).ok()?;
+        Some(Read {
+            raw: raw.to_owned(),
+            entry,
+        })
+    }));
+    rows.drain(..rows.len().saturating_sub(args.limit as usize));
+    if args.json {
+        // Back into the journal's order: operations of two environments may interleave.
+        let mut entries: Vec<_> = rows.into_iter().flatten().collect();
+        entries.sort_by(|a, b| a.entry.time.cmp(&b.entry.time));
+        for read in entries {
+            output::out(&read.raw);
+        }
+        return Ok(exit::DONE);
+    }
+    if rows.is_empty() {
+        let whom = args
+            .environment
+            .as_ref()
+            .map_or(String::new(), |name| format!(" to {}", escape(name)));
+        output::err(&format!("Nothing has happened{whom} yet."));
+        return Ok(exit::DONE);
+    }
+    let (zone, style) = (TimeZone::system(), output::out_style());
+    for row in &rows {
+        for line in render(row, &zone, style) {
+            output::out(&line);
+        }
+    }
+    Ok(exit::DONE)
+}
+
+/// Puts the entries of one operation together, in the order of their beginnings. An operation whose beginning was cut
+/// off by the limit is left out.
+pub fn group(entries: impl Iterator<Item = Read>) -> Vec<Vec<Read>> {
+    let mut rows: Vec<Vec<Read>> = Vec::new();
+    for read in entries {
+        let operation = read.entry.operation;
+        let row = operation.and_then(|_| {
+            rows.iter_mut()
+                .rev()
+                .find(|row| row.first().is_some_and(|first| first.entry.operation == operation))
+        });
+        match (row, &read.entry.record) {
+            (Some(row), _) => row.push(read),
+            (None, Record::Step { .. }) => {}
+            (None, Record::Started { .. } | Record::Stopped { .. } | Record::Asked { .. } | Record::Torn { .. }) => {
+                rows.push(vec![read]);
+            }
+        }
+    }
+    rows
+}
+
+/// One operation, or one start or stop of the daemon.
+#[must_use]
+pub fn render(row: &[Read], zone: &TimeZone, style: Style) -> Vec<String> {
+    let Some(first) = row.first().map(|read| &read.entry) else {
+        return Vec::new();
+    };
+    let time = style.dim(&local(&first.time, zone));
+    let operation = |kind: Kind| {
+        let environment = first.environment.as_deref().unwrap_or("?");
+        let number = first.operation.map_or(String::new(), |number| format!(" #{number}"));
+        format!("{} {kind}{number}", style.bold(&escape(environment)))
+    };
+    match &first.record {
+        Record::Started { version, pid } => {
+            vec![format!("{time}  proxyd {} started (pid {pid})", escape(version))]
+        }
+        Record::Stopped { pid } => vec![format!("{time}  proxyd stopped (pid {pid})")],
+        Record::Torn { kind, live } => vec![format!("{time}  {}  {}", operation(*kind), torn(live, style))],
+        Record::Asked { kind, caller } => {
+            let moves = row.iter().find_map(|read| match &read.entry.record {
+                Record::Step { event } => match event.as_ref() {
+                    Event::Plan { moves, .. } => Some(what(moves, style)),
+                    _ => None,
+                },
+                Record::Started { .. } | Record::Stopped { .. } | Record::Asked { .. } | Record::Torn { .. } => None,
+            });
+            let mut lines = vec![format!("{time}  {} by {}", operation(*kind), escape(&caller.user))];
+            if let Some(moves) = moves {
+                lines[0] += &format!("  {moves}");
+            }
+            let ending = row.iter().rev().find_map(|read| ending(read, &first.time, style));
+            let ending = ending.unwrap_or_else(|| style.yellow("… has no end yet"));
+            lines.push(format!("                  {ending}"));
+            lines
+        }
+        Record::Step { .. } => Vec::new(),
+    }
+}
+
+/// How an operation ended, if this entry says so.
+fn ending(read: &Read, asked: &str, style: Style) -> Option<String> {
+    let entry = &read.entry;
+    let took = || between(asked, &entry.time).map_or(String::new(), |time| format!(" after {time}"));
+    match &entry.record {
+        Record::Torn { live, .. } => Some(torn(live, style)),
+        Record::Step { event } => match event.as_ref() {
+            Event::Done { live, generation, .. } => Some(format!(
+                "{} {} live{}, generation {generation}",
+                style.green("✓"),
+                style.slot(*live),
+                took()
+            )),
+            Event::Planned => Some(style.dim("dry run")),
+            Event::Refused { reason, .. } => Some(format!("{} refused{}: {}", style.red("✗"), took(), escape(reason))),
+            Event::RolledBack { reason, live, .. } => Some(format!(
+                "{} rolled back to {} by itself{}: {}",
+                style.red("✗"),
+                style.slot(*live),
+                took(),
+                escape(reason)
+            )),
+            Event::Failed { reason, .. } => Some(format!("{} failed{}: {}", style.red("✗"), took(), escape(reason))),
+            Event::Plan { .. }
+            | Event::Warning { .. }
+            | Event::Gating { .. }
+            | Event::Gated { .. }
+            | Event::Warmed { .. }
+            | Event::Switched { .. }
+            | Event::Verified { .. }
+            | Event::Baking { .. }
+            | Event::Baked { .. }
+            | Event::Draining { .. }
+            | Event::Drained { .. } => None,
+        },
+        Record::Started { .. } | Record::Stopped { .. } | Record::Asked { .. } => None,
+    }
+}
+
+fn torn(live: &str, style: Style) -> String {
+    format!(
+        "{} torn: the daemon ended before it did; {} is live",
+        style.yellow("!"),
+        escape(live)
+    )
+}
+
+/// `web blue → green :3010`.
+fn what(moves: &[Move], style: Style) -> String {
+    let one = |one: &Move| {
+        format!(
+            "{} {} → {} {}",
+            escape(&one.service),
+            style.slot(one.from.slot),
+            style.slot(one.to.slot),
+            addresses(&one.to.addresses, short_address)
+        )
+    };
+    moves.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// `2026-11-21 10:04`, where the reader is.
+fn local(time: &str, zone: &TimeZone) -> String {
+    match time.parse::<Timestamp>() {
+        Ok(time) => time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
+        Err(_) => escape(time).into_owned(),
+    }
+}
+
+fn between(from: &str, to: &str) -> Option<String> {
+    let (from, to) = (from.parse::<Timestamp>().ok()?, to.parse::<Timestamp>().ok()?);
+    Some(period(
+        u64::try_from(to.as_millisecond() - from.as_millisecond()).unwrap_or(0),
+    ))
+}
+
+/// A name inside a query (RFC 3986 §2.1).
+fn percent_encode(name: &str) -> String {
+    name.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
+}

@@ -1,0 +1,248 @@
+//! `proxyctl status`: what is live, how it does, and what still drains, in 80 columns.
+
+use jiff::Timestamp;
+
+use super::unknown_environment;
+use crate::cli::args::StatusArgs;
+use crate::cli::client::Client;
+use crate::cli::exit::{Outcome, Stop};
+use crate::cli::output;
+use crate::cli::output::text::{
+    Style, address, addresses, bytes, count, escape, latency, period, short_address, thousands,
+};
+use crate::model::api::{CertificateStatus, EnvironmentStatus, HealthStatus, ServiceStatus, Status, Traffic, exit};
+
+/// A certificate that ends sooner than this is worth a look.
+const SOON_DAYS: i64 = 14;
+
+/// Exit 0, or with `--exit-code` 1 when an instance is not known to be healthy.
+///
+/// # Errors
+/// When the daemon cannot be asked, or has no such environment.
+pub async fn run(client: &Client, args: &StatusArgs) -> Outcome {
+    let mut status: Status = client.get("/v1/status").await?;
+    if let Some(name) = &args.environment {
+        if !status.environments.iter().any(|one| one.name == *name) {
+            return Err(unknown_environment(
+                name,
+                status.environments.iter().map(|one| one.name.as_str()),
+            ));
+        }
+        status.environments.retain(|one| one.name == *name);
+    }
+    if args.json {
+        let text = serde_json::to_string_pretty(&status).map_err(|error| Stop::failed(error.to_string()))?;
+        output::out(&text);
+    } else {
+        for line in render(&status, Timestamp::now(), output::out_style()) {
+            output::out(&line);
+        }
+    }
+    Ok(if args.exit_code && !healthy(&status) {
+        exit::FAILED
+    } else {
+        exit::DONE
+    })
+}
+
+/// Whether every live instance is known to be healthy.
+#[must_use]
+pub fn healthy(status: &Status) -> bool {
+    status
+        .environments
+        .iter()
+        .flat_map(|environment| &environment.services)
+        .flat_map(|service| &service.health)
+        .all(|health| health.healthy == Some(true))
+}
+
+/// The overview; `now` turns times into ages.
+#[must_use]
+pub fn render(status: &Status, now: Timestamp, style: Style) -> Vec<String> {
+    let mut lines = vec![format!(
+        "proxyd {}  pid {}  up {}  {}  {}",
+        escape(&status.version),
+        status.pid,
+        age(&status.started, now).unwrap_or_else(|| "?".into()),
+        count(status.connections, "connection", "connections"),
+        bytes(status.resident_bytes),
+    )];
+    for environment in &status.environments {
+        lines.push(String::new());
+        lines.extend(render_environment(environment, now, style));
+    }
+    let mut warnings: Vec<String> = status.warnings.iter().map(|text| escape(text).into_owned()).collect();
+    if status.dropped_log_lines > 0 {
+        let dropped = count(status.dropped_log_lines, "access-log line was", "access-log lines were");
+        warnings.push(format!("{dropped} dropped: the log's target is too slow"));
+    }
+    if !warnings.is_empty() {
+        lines.push(String::new());
+        lines.extend(warnings.into_iter().map(|text| format!("{} {text}", style.yellow("!"))));
+    }
+    lines
+}
+
+fn render_environment(environment: &EnvironmentStatus, now: Timestamp, style: Style) -> Vec<String> {
+    let live = environment
+        .live
+        .map_or(String::new(), |live| format!("{} is live, ", style.slot(live)));
+    let since = age(&environment.since, now).map_or(String::new(), |age| format!(" for {age}"));
+    let protected = if environment.protected { "  protected" } else { "" };
+    let mut lines = vec![format!(
+        "{} {live}generation {}{since}{}",
+        style.badge(&escape(&environment.name).to_uppercase()),
+        environment.generation,
+        style.dim(protected)
+    )];
+    for service in &environment.services {
+        lines.extend(render_service(service, now, style));
+    }
+    for drain in &environment.draining {
+        lines.push(format!(
+            "  {} {} {} {}: {} and {} to go",
+            style.yellow("drains"),
+            escape(&drain.service),
+            style.slot(drain.slot),
+            addresses(&drain.addresses, short_address),
+            count(drain.requests, "request", "requests"),
+            count(drain.streams, "stream", "streams"),
+        ));
+    }
+    if let Some(holder) = &environment.operation {
+        lines.push(format!(
+            "  {} by {}{}, step {} (operation {})",
+            style.yellow(&holder.kind.to_string()),
+            escape(&holder.user),
+            age(&holder.since, now).map_or(String::new(), |age| format!(" for {age}")),
+            escape(&holder.step),
+            holder.operation,
+        ));
+    }
+    if environment.can_roll_back {
+        let way_back = format!("way back: proxyctl rollback {}", escape(&environment.name));
+        lines.push(format!("  {}", style.dim(&way_back)));
+    }
+    lines
+}
+
+fn render_service(service: &ServiceStatus, now: Timestamp, style: Style) -> Vec<String> {
+    let name = escape(&service.name);
+    let routes: Vec<_> = service.routes.iter().map(|route| escape(route)).collect();
+    let mut lines = vec![format!(
+        "  {}  {} {}  {}",
+        style.bold(&name),
+        style.slot(service.live.slot),
+        addresses(&service.live.addresses, address),
+        style.dim(&routes.join(" "))
+    )];
+    let instances = service.health.len();
+    lines.extend(
+        service
+            .health
+            .iter()
+            .map(|health| render_health(health, instances, now, style)),
+    );
+    lines.push(format!("    {}", traffic(&service.traffic, style)));
+    lines.push(format!(
+        "    in flight: {}, {}",
+        count(service.requests, "request", "requests"),
+        count(service.streams, "stream", "streams"),
+    ));
+    lines.extend(
+        service
+            .certificates
+            .iter()
+            .filter_map(|one| certificate(one, now, style)),
+    );
+    lines
+}
+
+fn render_health(health: &HealthStatus, instances: usize, now: Timestamp, style: Style) -> String {
+    let place = if instances > 1 {
+        format!("{} ", short_address(&health.address))
+    } else {
+        String::new()
+    };
+    let verdict = match health.healthy {
+        Some(true) => format!("{} healthy", style.green("✓")),
+        Some(false) => format!("{} not healthy", style.red("✗")),
+        None => format!("{} not checked yet", style.yellow("?")),
+    };
+    let mut text = format!("    {place}{verdict}");
+    if let Some(last) = &health.last {
+        match (last.status, &last.reason) {
+            (Some(status), None) => text += &format!(": {status} in {}", latency(last.latency_us)),
+            (Some(status), Some(reason)) => text += &format!(": {status}, {}", escape(reason)),
+            (None, Some(reason)) => text += &format!(": {}", escape(reason)),
+            (None, None) => {}
+        }
+        if let Some(version) = &last.version {
+            text += &format!(", version {}", escape(version));
+        }
+    }
+    if let Some(age) = health.checked.as_ref().and_then(|time| age(time, now)) {
+        text += &style.dim(&format!(", {age} ago"));
+    }
+    text
+}
+
+/// `1,204 requests  5xx: app 0, proxy 0  p50 12 ms  p95 39 ms`.
+fn traffic(traffic: &Traffic, style: Style) -> String {
+    let errors = |who: &str, number: u64| {
+        let text = format!("{who} {}", thousands(number));
+        if number > 0 { style.red(&text) } else { text }
+    };
+    let mut text = format!(
+        "{}  5xx: {}, {}",
+        count(traffic.requests, "request", "requests"),
+        errors("app", traffic.app_errors),
+        errors("proxy", traffic.proxy_errors)
+    );
+    if let (Some(p50), Some(p95)) = (traffic.p50_us, traffic.p95_us) {
+        text += &format!("  p50 {}  p95 {}", latency(p50), latency(p95));
+    }
+    text
+}
+
+/// A certificate is only worth a line when something is to be said about it, or when its end is known.
+fn certificate(certificate: &CertificateStatus, now: Timestamp, style: Style) -> Option<String> {
+    let days = certificate
+        .not_after
+        .parse::<Timestamp>()
+        .ok()
+        .map(|end| (end.as_second() - now.as_second()).div_euclid(86_400));
+    let end = match days {
+        Some(days) if days < 0 => style.red("expired"),
+        Some(days) if days < SOON_DAYS => style.yellow(&format!("{days} days left")),
+        Some(days) => format!("{days} days left"),
+        None => String::new(),
+    };
+    let note = certificate
+        .note
+        .as_ref()
+        .map(|note| style.yellow(&format!("! {}", escape(note))));
+    if end.is_empty() && note.is_none() {
+        return None;
+    }
+    let mut text = format!("    {} by {}", escape(&certificate.host), escape(&certificate.issuer));
+    if !end.is_empty() {
+        text += &format!(": {end}");
+    }
+    if let Some(note) = note {
+        text += &format!("\n      {note}");
+    }
+    Some(text)
+}
+
+/// How long ago an RFC 3339 time was.
+fn age(time: &str, now: Timestamp) -> Option<String> {
+    let then = time.parse::<Timestamp>().ok()?;
+    let millis = u64::try_from(now.as_millisecond() - then.as_millisecond()).unwrap_or(0);
+    // An age is no measurement: whole seconds.
+    Some(if millis < 1_000 {
+        "0 s".into()
+    } else {
+        period(millis / 1_000 * 1_000)
+    })
+}

@@ -1,0 +1,209 @@
+//! `proxyctl swap` and `proxyctl rollback`: ask the daemon, and watch.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::unknown_environment;
+use crate::cli::args::{OperationArgs, RollbackArgs, SwapArgs};
+use crate::cli::client::{Client, ClientError, EventLine};
+use crate::cli::exit::{Outcome, Stop};
+use crate::cli::output::text::{escape, period};
+use crate::cli::output::{self, Screen, State};
+use crate::model::api::{Event, Kind, OperationRequest, Status, exit};
+
+/// To the idle side, or to what `--to` names.
+///
+/// # Errors
+/// Everything that is not a final event.
+pub async fn swap(client: &Client, args: &SwapArgs) -> Outcome {
+    let confirmed = confirmed(client, &args.common, Kind::Swap).await?;
+    operate(client, args.request(confirmed), &args.common).await
+}
+
+/// To the previous side.
+///
+/// # Errors
+/// Everything that is not a final event.
+pub async fn rollback(client: &Client, args: &RollbackArgs) -> Outcome {
+    let confirmed = confirmed(client, &args.common, Kind::Rollback).await?;
+    operate(client, args.common.request(Kind::Rollback, confirmed), &args.common).await
+}
+
+/// Asks for a protected environment's name before the daemon would refuse.
+async fn confirmed(client: &Client, args: &OperationArgs, kind: Kind) -> Result<Option<String>, Stop> {
+    let status: Status = client.get("/v1/status").await?;
+    let name = args.environment.as_str();
+    let Some(environment) = status.environments.iter().find(|one| one.name == name) else {
+        return Err(unknown_environment(
+            name,
+            status.environments.iter().map(|one| one.name.as_str()),
+        ));
+    };
+    let ask = output::interactive().then_some(|| {
+        output::err_raw(&format!("{} is protected. Type its name to {kind}: ", escape(name)));
+        let mut typed = String::new();
+        match std::io::stdin().read_line(&mut typed) {
+            Ok(_) => typed,
+            Err(_) => String::new(),
+        }
+    });
+    confirm(name, environment.protected && !args.dry_run, args.yes.as_deref(), ask)
+}
+
+/// The name that goes into the request, or why it does not. `ask` is there when somebody can be asked.
+///
+/// # Errors
+/// Exit 2 when a protected environment was not named.
+pub fn confirm(
+    environment: &str,
+    protected: bool,
+    yes: Option<&str>,
+    ask: Option<impl FnOnce() -> String>,
+) -> Result<Option<String>, Stop> {
+    let hint = format!("`--yes={}` says it in a script", escape(environment));
+    match (yes, ask) {
+        (Some(name), _) if name == environment => Ok(Some(name.to_owned())),
+        (Some(name), _) if !name.is_empty() => Err(Stop::usage(format!(
+            "`--yes={}` does not name `{}`; nothing was switched",
+            escape(name),
+            escape(environment)
+        ))),
+        _ if !protected => Ok(None),
+        (None, Some(ask)) => {
+            let typed = ask();
+            if typed.trim() == environment {
+                Ok(Some(environment.to_owned()))
+            } else {
+                Err(Stop::usage("that is not its name; nothing was switched"))
+            }
+        }
+        (Some(_), _) => Err(Stop::usage(format!(
+            "`{}` is protected: `--yes` has to name it",
+            escape(environment)
+        ))
+        .hint(hint)),
+        (None, None) => Err(Stop::usage(format!(
+            "`{}` is protected, and there is no terminal to ask for its name",
+            escape(environment)
+        ))
+        .hint(hint)),
+    }
+}
+
+/// Starts the operation and watches it until it ends, or until somebody wants us to stop watching.
+async fn operate(client: &Client, request: OperationRequest, args: &OperationArgs) -> Outcome {
+    let mut watcher = Watcher::new(&request, args);
+    let begun = std::cell::Cell::new(false);
+    // Only from here on: before, Ctrl-C may simply end us.
+    let stopped = stop_signal()?;
+    let ended = tokio::select! {
+        ended = client.operate(&request, |line| { begun.set(true); watcher.see(line) }) => Ok(ended),
+        () = stopped => Err("stopped watching".to_owned()),
+        after = after(args.timeout) => Err(format!("stopped waiting after {}", period(millis(after)))),
+    };
+    watcher.screen.clear();
+    let (kind, name) = (request.kind, escape(&request.environment).into_owned());
+    let look = format!("`proxyctl status {name}` shows where it is");
+    match ended {
+        Ok(Ok(code)) => Ok(code),
+        Ok(Err(ClientError::Cut)) => Err(Stop::failed(format!(
+            "the events ended before the {kind} did: the daemon has died, or it goes on without us"
+        ))
+        .hint(format!("{look}, `proxyctl history {name}` how it ended"))),
+        Ok(Err(error)) => Err(error.into()),
+        Err(why) if begun.get() => Err(Stop::new(
+            exit::STOPPED_WAITING,
+            format!("{why}; the {kind} goes on in the daemon"),
+        )
+        .hint(look)),
+        Err(why) => Err(Stop::new(
+            exit::STOPPED_WAITING,
+            format!("{why}; the daemon has not answered yet, and may still {kind}"),
+        )
+        .hint(look)),
+    }
+}
+
+/// Shows events.
+struct Watcher {
+    screen: Screen,
+    state: State,
+    json: bool,
+    no_wait: bool,
+    name: String,
+}
+
+impl Watcher {
+    fn new(request: &OperationRequest, args: &OperationArgs) -> Self {
+        let (out, err) = (output::out_style(), output::err_style());
+        Self {
+            screen: Screen::of_process(),
+            state: State::new(&request.environment, request.kind, request.dry_run, out, err),
+            json: args.json,
+            no_wait: args.no_wait,
+            name: escape(&request.environment).into_owned(),
+        }
+    }
+
+    fn see(&mut self, line: &EventLine) -> ControlFlow<u8> {
+        if self.json {
+            output::out(&line.raw);
+        }
+        let Some(event) = &line.event else {
+            if !self.json {
+                output::err(&format!("  {}", escape(&line.raw)));
+            }
+            return ControlFlow::Continue(());
+        };
+        if !self.json {
+            self.screen.lines(&output::render(event, &mut self.state));
+            if let Some(text) = output::progress(event) {
+                self.screen.progress(&text);
+            }
+        }
+        match event {
+            Event::Switched { .. } if self.no_wait => {
+                if !self.json {
+                    output::err(&format!(
+                        "The new side serves; the old one drains by itself: proxyctl status {}",
+                        self.name
+                    ));
+                }
+                ControlFlow::Break(exit::DONE)
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// Resolves when a person or a CI job wants us gone.
+pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, Stop> {
+    let listen = |kind| signal(kind).map_err(|error| Stop::failed(format!("cannot listen for signals: {error}")));
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut hang_up = listen(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    })
+}
+
+/// Resolves after the time, or never.
+async fn after(timeout: Option<Duration>) -> Duration {
+    match timeout {
+        Some(time) => {
+            tokio::time::sleep(time).await;
+            time
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

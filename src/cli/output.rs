@@ -1,0 +1,168 @@
+//! Everything that is printed: data to stdout, progress and messages to stderr.
+//!
+//! What a line says is decided by pure functions ([`render`], [`progress`], [`text`]); this file only writes.
+//! A reader that has gone away is no error: a swap goes on when somebody closes `less`.
+
+mod operation;
+mod progress;
+pub mod text;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+pub use self::operation::{State, render};
+pub use self::progress::progress;
+use self::text::{Style, escape, fit};
+use super::exit::Stop;
+
+/// Without a terminal, progress is said at most this often.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Where a line goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Data.
+    Out,
+    /// Progress and messages.
+    Err,
+}
+
+/// One line, without its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Where it goes.
+    pub stream: Stream,
+    /// What it says.
+    pub text: String,
+}
+
+/// The terminal, or what stands in for it: finished lines above, and one live line that is rewritten.
+#[derive(Debug)]
+pub struct Screen {
+    live: bool,
+    style: Style,
+    width: usize,
+    shown: bool,
+    last: Option<Instant>,
+}
+
+impl Screen {
+    /// The one that this process was started with.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self {
+            live: live(),
+            style: err_style(),
+            width: width(),
+            shown: false,
+            last: None,
+        }
+    }
+
+    /// Prints finished lines; the live line makes room.
+    pub fn lines(&mut self, lines: &[Line]) {
+        if lines.is_empty() {
+            return;
+        }
+        self.clear();
+        for line in lines {
+            match line.stream {
+                Stream::Out => out(&line.text),
+                Stream::Err => err(&line.text),
+            }
+        }
+        // The next step's first progress is news, but the same step's is not.
+        self.last = Some(Instant::now());
+    }
+
+    /// Shows what the running step is at.
+    pub fn progress(&mut self, text: &str) {
+        if self.live {
+            let text = self.style.dim(&fit(text, self.width.saturating_sub(1)));
+            let mut stderr = std::io::stderr().lock();
+            let _ = write!(stderr, "\r\x1b[K{text}");
+            let _ = stderr.flush();
+            self.shown = true;
+        } else if self.last.is_none_or(|last| last.elapsed() >= QUIET) {
+            self.last = Some(Instant::now());
+            err(text);
+        }
+    }
+
+    /// Takes the live line away.
+    pub fn clear(&mut self) {
+        if self.shown {
+            let mut stderr = std::io::stderr().lock();
+            let _ = write!(stderr, "\r\x1b[K");
+            let _ = stderr.flush();
+            self.shown = false;
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// Prints one line of data.
+pub fn out(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// Prints one line of progress.
+pub fn err(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Prints without a line's end, for prompts and for what is drawn in place.
+pub fn err_raw(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes());
+    let _ = stderr.flush();
+}
+
+/// Says why a command ended.
+pub fn message(stop: &Stop) {
+    let style = err_style();
+    err(&format!("{} {}", style.red("proxyctl:"), escape(&stop.message)));
+    if let Some(hint) = &stop.hint {
+        err(&format!("{} {}", style.dim("hint:"), escape(hint)));
+    }
+}
+
+/// How stdout wants it.
+#[must_use]
+pub fn out_style() -> Style {
+    Style::of(std::io::stdout().is_terminal(), &|name| std::env::var_os(name))
+}
+
+/// How stderr wants it.
+#[must_use]
+pub fn err_style() -> Style {
+    Style::of(std::io::stderr().is_terminal(), &|name| std::env::var_os(name))
+}
+
+/// Whether what is on stderr can be rewritten.
+#[must_use]
+pub fn live() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Whether somebody can be asked.
+#[must_use]
+pub fn interactive() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Columns of the terminal behind stderr; 80 where there is none.
+#[must_use]
+pub fn width() -> usize {
+    match rustix::termios::tcgetwinsize(std::io::stderr()) {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+        Ok(_) | Err(_) => 80,
+    }
+}

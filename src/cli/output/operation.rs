@@ -1,0 +1,408 @@
+//! The events of a swap or rollback as lines. Pure: an event and what was said before in, lines out.
+
+use super::text::{
+    Style, address, addresses, change, count, escape, latency, percent, period, short_address, thousands,
+};
+use super::{Line, Stream};
+use crate::model::api::{Check, Event, GateReport, Kind, Move, SafeToStop, Traffic};
+use crate::model::slot::{Address, Slot};
+
+/// Width up to which a plan stays on one line.
+const PLAN_WIDTH: usize = 100;
+
+/// Where a step's text begins: mark, space, name.
+const INDENT: &str = "          ";
+
+/// What was said before, as far as later lines need it.
+#[derive(Debug, Clone)]
+pub struct State {
+    out: Style,
+    err: Style,
+    dry_run: bool,
+    kind: Kind,
+    environment: String,
+    /// The step whose failure would end the operation.
+    step: &'static str,
+    /// How long the gate has been going on, in milliseconds.
+    gating_ms: u64,
+}
+
+impl State {
+    /// Before the first event. The styles are those of stdout and stderr.
+    #[must_use]
+    pub fn new(environment: &str, kind: Kind, dry_run: bool, out: Style, err: Style) -> Self {
+        Self {
+            out,
+            err,
+            dry_run,
+            kind,
+            environment: environment.to_owned(),
+            step: "refused",
+            gating_ms: 0,
+        }
+    }
+}
+
+/// What an event adds to the screen for good.
+#[must_use]
+pub fn render(event: &Event, state: &mut State) -> Vec<Line> {
+    let style = state.err;
+    match event {
+        Event::Plan {
+            operation: _,
+            kind,
+            environment,
+            moves,
+            forced,
+        } => {
+            state.kind = *kind;
+            state.environment.clone_from(environment);
+            state.step = "gate";
+            // A dry run was asked for its plan: that is its data.
+            let (stream, style) = if state.dry_run {
+                (Stream::Out, state.out)
+            } else {
+                (Stream::Err, state.err)
+            };
+            plan(*kind, environment, moves, *forced, style)
+                .into_iter()
+                .map(|text| Line { stream, text })
+                .collect()
+        }
+        Event::Planned => vec![err("Nothing was switched: this was a dry run.".into())],
+        Event::Warning { message } => vec![step(style, Mark::Look, "warning", &escape(message))],
+        Event::Gating { elapsed_ms, .. } => {
+            state.gating_ms = *elapsed_ms;
+            Vec::new()
+        }
+        Event::Gated { instances, version, .. } => {
+            let passed = instances.iter().all(|report| report.passes >= report.needed);
+            let mut text = gate_reports(instances, false);
+            if let Some(version) = version {
+                text += &format!("  version {}", escape(version));
+            }
+            if !passed {
+                text += "  (the verdict is skipped: --force)";
+            }
+            vec![step(style, if passed { Mark::Done } else { Mark::Look }, "gate", &text)]
+        }
+        Event::Warmed {
+            requests,
+            failed,
+            elapsed_ms,
+        } => {
+            let asked = count(u64::from(*requests), "request", "requests");
+            let (mark, failed) = match failed {
+                0 => (Mark::Done, String::new()),
+                failed => (Mark::Look, format!(", {failed} failed")),
+            };
+            vec![step(
+                style,
+                mark,
+                "warm-up",
+                &format!("{asked}{failed} in {}", period(*elapsed_ms)),
+            )]
+        }
+        Event::Switched {
+            generation,
+            services,
+            durability_uncertain,
+        } => {
+            state.step = "verify";
+            let which = match services.as_slice() {
+                [] => String::new(),
+                [one] => format!(", {}", escape(one)),
+                [_, _] => ", both services".into(),
+                many => format!(", all {} services", many.len()),
+            };
+            let mut lines = vec![step(
+                style,
+                Mark::Done,
+                "switch",
+                &format!("generation {generation}{which}"),
+            )];
+            if *durability_uncertain {
+                let text =
+                    "durability uncertain: the state's folder could not be synced, a power cut may undo the switch";
+                lines.push(step(style, Mark::Look, "warning", text));
+            }
+            lines
+        }
+        Event::Verified { checks } => {
+            state.step = "bake";
+            verified(checks, style)
+        }
+        Event::Baking { .. } | Event::Draining { .. } => Vec::new(),
+        Event::Baked {
+            traffic,
+            before,
+            elapsed_ms,
+        } => {
+            let mut text = format!("{}: {}", period(*elapsed_ms), served(traffic));
+            text += &match (before.p95_us, traffic.p95_us) {
+                (Some(before), Some(after)) => format!(", p95 {}", change(&latency(before), &latency(after))),
+                (None, Some(after)) => format!(", p95 {}", latency(after)),
+                (_, None) => String::new(),
+            };
+            vec![step(style, well(traffic), "bake", &text)]
+        }
+        Event::Drained {
+            finished,
+            ended,
+            cut,
+            elapsed_ms,
+        } => vec![drained(*finished, *ended, *cut, *elapsed_ms, style)],
+        Event::Done {
+            environment,
+            live,
+            generation: _,
+            safe_to_stop,
+            traffic,
+        } => done(environment, *live, safe_to_stop, traffic, state),
+        Event::Refused {
+            code: _,
+            reason,
+            evidence,
+            hint,
+            live,
+        } => refused(reason, evidence, hint.as_deref(), *live, state),
+        Event::RolledBack {
+            reason,
+            live,
+            generation,
+        } => vec![
+            step(style, Mark::Bad, state.step, &escape(reason)),
+            err(format!(
+                "{} is live again (generation {generation}): it was switched, and rolled back by itself.",
+                style.slot(*live)
+            )),
+        ],
+        Event::Failed { reason, live } => {
+            let mut lines = vec![step(style, Mark::Bad, "failed", &escape(reason))];
+            let live = live.map_or(String::new(), |live| format!("{} is live; ", style.slot(live)));
+            lines.push(err(format!(
+                "{live}this needs a person: proxyctl status {}",
+                escape(&state.environment)
+            )));
+            lines
+        }
+    }
+}
+
+/// How a step went.
+#[derive(Clone, Copy)]
+enum Mark {
+    Done,
+    Look,
+    Bad,
+}
+
+fn err(text: String) -> Line {
+    Line {
+        stream: Stream::Err,
+        text,
+    }
+}
+
+/// `✓ gate    …`
+fn step(style: Style, mark: Mark, name: &str, text: &str) -> Line {
+    let mark = match mark {
+        Mark::Done => style.green("✓"),
+        Mark::Look => style.yellow("!"),
+        Mark::Bad => style.red("✗"),
+    };
+    err(format!("{mark} {name:<8}{text}"))
+}
+
+/// The plan: on one line where that can be read, else a line each.
+fn plan(kind: Kind, environment: &str, moves: &[Move], forced: bool, style: Style) -> Vec<String> {
+    let name = escape(environment).to_uppercase();
+    let kind = match kind {
+        Kind::Swap => "",
+        Kind::Rollback => " rollback ",
+    };
+    let forced = if forced { "   forced" } else { "" };
+    let texts = |style: Style| -> Vec<String> {
+        let side = |side: &crate::model::api::Side, first: bool| {
+            let shown: fn(&Address) -> String = if first { address } else { short_address };
+            format!("{} {}", style.slot(side.slot), addresses(&side.addresses, shown))
+        };
+        moves
+            .iter()
+            .enumerate()
+            .map(|(index, one)| {
+                let (from, to) = (side(&one.from, index == 0), side(&one.to, index == 0));
+                format!("{}  {from} → {to}", escape(&one.service))
+            })
+            .collect()
+    };
+    let length = texts(Style::default()).join("   ").chars().count() + name.len() + kind.len() + forced.len() + 3;
+    let head = format!("{}{}", style.badge(&name), style.bold(kind));
+    let forced = style.yellow(forced);
+    if length <= PLAN_WIDTH {
+        return vec![format!("{head} {}{forced}", texts(style).join("   "))];
+    }
+    std::iter::once(format!("{head}{forced}"))
+        .chain(texts(style).into_iter().map(|text| format!("  {text}")))
+        .collect()
+}
+
+/// `web 200 in 8 ms (3/3)  api :8011 connection refused (0/3, 12 probes)`.
+pub(super) fn gate_reports(reports: &[GateReport], running: bool) -> String {
+    let one = |report: &GateReport| {
+        let last = &report.last;
+        let siblings = reports
+            .iter()
+            .filter(|other| other.last.service == last.service)
+            .count();
+        let place = if siblings > 1 {
+            format!(" {}", short_address(&last.address))
+        } else {
+            String::new()
+        };
+        let answer = match (last.status, &last.reason) {
+            (Some(status), _) => format!("{status} in {}", latency(last.latency_us)),
+            (None, Some(reason)) => escape(reason).into_owned(),
+            (None, None) => "no answer".into(),
+        };
+        let probes = if running && report.probes > report.passes {
+            format!(", {}", count(u64::from(report.probes), "probe", "probes"))
+        } else {
+            String::new()
+        };
+        let service = escape(&last.service);
+        format!(
+            "{service}{place} {answer} ({}/{}{probes})",
+            report.passes.min(report.needed),
+            report.needed
+        )
+    };
+    reports.iter().map(one).collect::<Vec<_>>().join("  ")
+}
+
+/// `1,204 requests, 0 proxy errors, app 5xx 0.0 %`.
+pub(super) fn served(traffic: &Traffic) -> String {
+    format!(
+        "{}, {}, app 5xx {}",
+        count(traffic.requests, "request", "requests"),
+        count(traffic.proxy_errors, "proxy error", "proxy errors"),
+        percent(traffic.app_errors, traffic.requests)
+    )
+}
+
+fn well(traffic: &Traffic) -> Mark {
+    if traffic.proxy_errors == 0 {
+        Mark::Done
+    } else {
+        Mark::Look
+    }
+}
+
+fn verified(checks: &[Check], style: Style) -> Vec<Line> {
+    let one = |check: &Check| {
+        let status = check.status.map_or("no answer".into(), |status| status.to_string());
+        let version = check
+            .version
+            .as_ref()
+            .map_or(String::new(), |version| format!(", version {}", escape(version)));
+        format!("{} {status}{version}", escape(&check.target))
+    };
+    checks
+        .iter()
+        .enumerate()
+        .map(|(index, check)| match index {
+            0 => step(style, Mark::Done, "verify", &one(check)),
+            _ => err(format!("{INDENT}{}", one(check))),
+        })
+        .collect()
+}
+
+fn drained(finished: u64, ended: u64, cut: u64, elapsed_ms: u64, style: Style) -> Line {
+    let mut parts = Vec::new();
+    if finished > 0 {
+        parts.push(format!("{} finished", count(finished, "request", "requests")));
+    }
+    if ended > 0 {
+        parts.push(format!("{} ended", count(ended, "stream", "streams")));
+    }
+    if cut > 0 {
+        parts.push(format!("{} cut", thousands(cut)));
+    }
+    let what = if parts.is_empty() {
+        "nothing was under way".into()
+    } else {
+        parts.join(", ")
+    };
+    let mark = if cut > 0 { Mark::Look } else { Mark::Done };
+    step(style, mark, "drain", &format!("{what} after {}", period(elapsed_ms)))
+}
+
+fn done(environment: &str, live: Slot, safe: &[SafeToStop], traffic: &Traffic, state: &State) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if traffic.requests > 0 || traffic.proxy_errors > 0 {
+        let latencies = match (traffic.p50_us, traffic.p95_us) {
+            (Some(p50), Some(p95)) => format!(", p50 {}, p95 {}", latency(p50), latency(p95)),
+            _ => String::new(),
+        };
+        let text = format!("{} since the switch{latencies}", served(traffic));
+        lines.push(step(state.err, well(traffic), "served", &text));
+    }
+    let style = state.out;
+    let safe: Vec<_> = safe
+        .iter()
+        .map(|one| format!("{} {}", escape(&one.service), addresses(&one.addresses, short_address)))
+        .collect();
+    let safe = if safe.is_empty() {
+        String::new()
+    } else {
+        format!(" Safe to stop: {}.", safe.join(", "))
+    };
+    let back = match state.kind {
+        Kind::Swap => Kind::Rollback,
+        Kind::Rollback => Kind::Swap,
+    };
+    lines.push(Line {
+        stream: Stream::Out,
+        text: format!(
+            "{} is live.{safe}   {}",
+            style.slot(live),
+            style.dim(&format!("Undo: proxyctl {back} {}", escape(environment)))
+        ),
+    });
+    lines
+}
+
+fn refused(reason: &str, evidence: &[GateReport], hint: Option<&str>, live: Option<Slot>, state: &State) -> Vec<Line> {
+    let style = state.err;
+    let mut lines = Vec::new();
+    for report in evidence.iter().filter(|report| report.passes < report.needed) {
+        let last = &report.last;
+        let answer = match (last.status, &last.reason) {
+            (Some(status), Some(reason)) => format!("{status}: {}", escape(reason)),
+            (Some(status), None) => status.to_string(),
+            (None, Some(reason)) => escape(reason).into_owned(),
+            (None, None) => "no answer".into(),
+        };
+        let probes = count(u64::from(report.probes), "probe", "probes");
+        let time = match state.gating_ms {
+            0 => String::new(),
+            millis => format!(" in {}", period(millis)),
+        };
+        let text = format!(
+            "{} {} → {answer} ({probes}{time})",
+            escape(&last.service),
+            address(&last.address)
+        );
+        lines.push(step(style, Mark::Bad, "gate", &text));
+        if !last.body.is_empty() {
+            lines.push(err(format!("{INDENT}{}", escape(&last.body))));
+        }
+    }
+    lines.push(step(style, Mark::Bad, "refused", &escape(reason)));
+    if let Some(hint) = hint {
+        lines.push(err(format!("{INDENT}{} {}", style.dim("hint:"), escape(hint))));
+    }
+    let still = live.map_or(String::new(), |live| format!("; {} still serves", style.slot(live)));
+    lines.push(err(format!("Nothing was switched{still}.")));
+    lines
+}

@@ -1,0 +1,155 @@
+//! Addresses that may not stand where they stand: the proxy's own, and those that stand in two places.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
+
+use super::merge::Merged;
+use super::raw::At;
+use super::report::Diagnostic;
+use super::server::RawServer;
+use crate::model::slot::{Address, Slot};
+
+/// Where an address stands first.
+struct Seen<'a> {
+    service: &'a Merged,
+    slot: Slot,
+    span: &'a Range<usize>,
+}
+
+/// Checks the addresses of every service against one another and against the listeners.
+pub(super) fn check(services: &[Merged], server: &RawServer, problems: &mut Vec<Diagnostic>) {
+    let mut seen: HashMap<Address, Seen<'_>> = HashMap::new();
+    for service in services {
+        for (slot, address) in addresses(service) {
+            if let Some(listener) = own(&address.value, server) {
+                problems.push(refuse_own(address, listener, server));
+                continue;
+            }
+            let key = normal(&address.value);
+            let Some(first) = seen.get(&key) else {
+                let span = &address.span;
+                seen.insert(key, Seen { service, slot, span });
+                continue;
+            };
+            problems.extend(conflict(first, service, slot, address));
+        }
+    }
+}
+
+/// The addresses of a service, each where it stands.
+fn addresses(service: &Merged) -> impl Iterator<Item = (Slot, &At<Address>)> {
+    let settings = &service.settings;
+    [
+        (Slot::Blue, &settings.blue),
+        (Slot::Green, &settings.green),
+        (Slot::Upstream, &settings.upstream),
+    ]
+    .into_iter()
+    .filter_map(|(slot, addresses)| Some((slot, addresses.as_ref()?)))
+    .flat_map(|(slot, addresses)| addresses.value.iter().map(move |address| (slot, address)))
+}
+
+/// In another environment it would be swapped and stopped by strangers; in another slot "safe to stop" would be a lie. Services
+/// of one environment may share an address in the same slot: they switch together.
+fn conflict(first: &Seen<'_>, service: &Merged, slot: Slot, address: &At<Address>) -> Option<Diagnostic> {
+    let (here, there) = (&service.environment, &first.service.environment);
+    let message = if here != there {
+        format!("`{}` stands in two environments, `{there}` and `{here}`", address.value)
+    } else if slot != first.slot {
+        format!("`{}` is both {} and {} in `{here}`", address.value, first.slot, slot)
+    } else {
+        return None;
+    };
+    let diagnostic = Diagnostic::error(&address.span, message)
+        .expected(format!("{slot} of {}", service.title()))
+        .hint("let every version listen on an address of its own");
+    Some(if *first.span == address.span {
+        diagnostic
+    } else {
+        diagnostic.related(first.span, format!("{} of {}", first.slot, first.service.title()))
+    })
+}
+
+/// The listener, or the control socket, that this address leads back to.
+fn own(address: &Address, server: &RawServer) -> Option<String> {
+    match address {
+        Address::Unix(path) => server
+            .socket()
+            .filter(|socket| *socket == path)
+            .map(|socket| socket.display().to_string()),
+        Address::Tcp { host, port } => {
+            let ip = ip(host)?;
+            server
+                .listening()
+                .into_iter()
+                .find(|listener| listener.port() == *port && reaches(ip, listener.ip()))
+                .map(|listener| listener.to_string())
+        }
+    }
+}
+
+/// Whether a connection to `target` arrives at a listener on `listener`. What stands for every address (`0.0.0.0`) reaches
+/// this machine as a target, and takes everything as a listener; of other addresses only an equal one is surely this machine.
+fn reaches(target: IpAddr, listener: IpAddr) -> bool {
+    let local = target.is_loopback() || target.is_unspecified();
+    target == listener || (local && listener.is_unspecified()) || (target.is_unspecified() && listener.is_loopback())
+}
+
+fn refuse_own(address: &At<Address>, listener: String, server: &RawServer) -> Diagnostic {
+    let diagnostic = Diagnostic::error(&address.span, format!("`{}` is the proxy itself", address.value))
+        .expected("expected an address where an app listens");
+    let written = listener
+        .parse::<SocketAddr>()
+        .ok()
+        .and_then(|listener| server.listeners.iter().find(|written| written.value == listener));
+    match written {
+        Some(written) => diagnostic.related(&written.span, "the proxy listens here"),
+        None => diagnostic.hint(format!("the proxy listens on `{listener}`")),
+    }
+}
+
+/// The same for every way to write a place on this machine.
+fn normal(address: &Address) -> Address {
+    match address {
+        Address::Tcp { host, port } => Address::Tcp {
+            host: ip(host).map_or_else(|| host.clone(), |ip| ip.to_string()),
+            port: *port,
+        },
+        Address::Unix(path) => Address::Unix(path.clone()),
+    }
+}
+
+fn ip(host: &str) -> Option<IpAddr> {
+    match host {
+        "localhost" => Some(IpAddr::from([127, 0, 0, 1])),
+        other => other.parse::<IpAddr>().ok().map(|ip| ip.to_canonical()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_on_this_machine_reaches_a_listener_on_every_address() {
+        for (target, listener, expected) in [
+            ("127.0.0.1", "::", true),
+            ("::1", "::", true),
+            ("127.0.0.1", "0.0.0.0", true),
+            ("0.0.0.0", "127.0.0.1", true),
+            ("10.0.0.5", "10.0.0.5", true),
+            ("127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.1", "10.0.0.5", false),
+            ("127.0.0.2", "127.0.0.1", false),
+            ("10.0.0.6", "::", false),
+        ] {
+            let parsed = |text: &str| text.parse().unwrap();
+            assert_eq!(
+                reaches(parsed(target), parsed(listener)),
+                expected,
+                "{target} {listener}"
+            );
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The whole file → [`Config`], or everything that is wrong with it at once.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::environments::RawEnvironment;
+use super::keys::{self, Place, Section};
+use super::merge::Merged;
+use super::raw::{At, Kind, Table};
+use super::redirects::RawRedirect;
+use super::report::{self, Diagnostic, LoadError, Severity};
+use super::server::RawServer;
+use super::settings::Settings;
+use super::{
+    Config, Environment, Redirect, addresses, certificates, environments, hosts, merge, raw, read, redirects, server,
+    service,
+};
+
+/// The tables of the file, each read, none compared with another.
+#[derive(Default)]
+struct Tables {
+    defaults: Settings,
+    environments: Vec<RawEnvironment>,
+    server: RawServer,
+    redirects: Vec<RawRedirect>,
+}
+
+/// Reads `text` as the content of `file`; `now` decides which certificates have expired.
+pub(super) fn check(file: &Path, text: &str, now: SystemTime) -> Result<(Config, Vec<Diagnostic>), LoadError> {
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
+    let root = raw::parse(text).map_err(|mut problems| {
+        report::tidy(&mut problems);
+        LoadError::new(file, text, problems)
+    })?;
+    let mut problems = Vec::new();
+    let tables = Tables::read(&root, folder, &mut problems);
+    let merged = merge::merge(&tables.defaults, &tables.environments, &mut problems);
+    let config = tables.config(file, folder, merged, now, &mut problems);
+    report::tidy(&mut problems);
+    if problems.iter().any(|problem| problem.severity == Severity::Error) {
+        return Err(LoadError::new(file, text, problems));
+    }
+    Ok((config, problems))
+}
+
+impl Tables {
+    fn read(root: &Table, folder: &Path, problems: &mut Vec<Diagnostic>) -> Self {
+        let mut tables = Self::default();
+        for entry in &root.entries {
+            match entry.key.value.as_str() {
+                "defaults" => match &entry.value.kind {
+                    Kind::Table(table) => {
+                        let section = Section {
+                            place: Place::Defaults,
+                            title: "[defaults]",
+                        };
+                        tables.defaults = Settings::read(table, section, problems, |_, _, _| false);
+                    }
+                    Kind::Text(_)
+                    | Kind::Integer(_)
+                    | Kind::Float(_)
+                    | Kind::Boolean(_)
+                    | Kind::Date
+                    | Kind::List(_) => {
+                        problems.push(read::mismatch("defaults", &entry.value, "a table", "`[defaults]`"));
+                    }
+                },
+                "env" => tables.environments = environments::read(&entry.value, problems),
+                "redirect" => tables.redirects = redirects::read(&entry.value, problems),
+                "server" => tables.server = server::read(&entry.value, folder, problems),
+                _ => {
+                    let section = Section {
+                        place: Place::Root,
+                        title: "",
+                    };
+                    problems.push(keys::unknown(section, "", &entry.key));
+                }
+            }
+        }
+        // Where something could not be read, "no environment" would be one error too many.
+        if problems.is_empty() && tables.environments.is_empty() && tables.redirects.is_empty() {
+            problems.push(
+                Diagnostic::error(&(0..0), "the file names no environment")
+                    .hint("three lines serve a site: `[env.prod]`, `host = \"example.com\"`, `upstream = 3000`"),
+            );
+        }
+        tables
+    }
+
+    fn config(
+        self,
+        file: &Path,
+        folder: &Path,
+        merged: Vec<Option<Vec<Merged>>>,
+        now: SystemTime,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Config {
+        let environments = self.environments.iter().zip(&merged).map(|(raw, merged)| Environment {
+            name: Arc::clone(&raw.name.value),
+            protected: raw.protected,
+            services: merged
+                .iter()
+                .flatten()
+                .filter_map(|service| service::build(service, folder, problems))
+                .map(Arc::new)
+                .collect(),
+        });
+        let environments = environments.collect();
+        // Services that lack something are compared with the others all the same: every error at once.
+        let services: Vec<Merged> = merged.into_iter().flatten().flatten().collect();
+        let tls: Option<&At<_>> = self.defaults.tls.as_ref();
+        hosts::check(&services, &self.redirects, problems);
+        addresses::check(&services, &self.server, problems);
+        certificates::check(&services, tls, &self.redirects, folder, now, problems);
+        let redirects = self.redirects.iter().map(|redirect| Redirect {
+            host: Arc::clone(&redirect.host.value),
+            to: Arc::clone(&redirect.to.value),
+            tls: service::tls(tls, folder),
+        });
+        Config {
+            file: file.to_path_buf(),
+            redirects: redirects.collect(),
+            environments,
+            server: self.server.server,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! `[env.NAME]` and `[env.NAME.service.NAME]` as they were written, short or long.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::keys::{Place, Section};
+use super::raw::{At, Kind, Value};
+use super::read;
+use super::report::Diagnostic;
+use super::settings::Settings;
+
+/// One environment.
+#[derive(Debug, Clone)]
+pub(super) struct RawEnvironment {
+    pub(super) name: At<Arc<str>>,
+    pub(super) protected: bool,
+    pub(super) extends: Option<At<String>>,
+    /// What stands under the environment itself.
+    pub(super) settings: Settings,
+    /// The long form; `None` is the short one.
+    pub(super) services: Option<Services>,
+    /// Whether a value of its own could not be read that decides what the environment is.
+    pub(super) broken: bool,
+}
+
+/// `[env.NAME.service]`.
+#[derive(Debug, Clone)]
+pub(super) struct Services {
+    /// Where the word `service` stands first.
+    pub(super) span: Range<usize>,
+    pub(super) list: Vec<RawService>,
+}
+
+/// One service.
+#[derive(Debug, Clone)]
+pub(super) struct RawService {
+    pub(super) name: At<Arc<str>>,
+    pub(super) settings: Settings,
+}
+
+/// Reads `[env]`.
+pub(super) fn read(value: &Value, problems: &mut Vec<Diagnostic>) -> Vec<RawEnvironment> {
+    let Kind::Table(table) = &value.kind else {
+        problems.push(read::mismatch("env", value, "a table", "`[env.NAME]`"));
+        return Vec::new();
+    };
+    table
+        .entries
+        .iter()
+        .filter_map(|entry| {
+            let name = name(&entry.key, "environment", problems);
+            let environment = environment(name.clone(), &entry.key, &entry.value, problems)?;
+            name.is_some().then_some(environment)
+        })
+        .collect()
+}
+
+fn environment(
+    name: Option<At<Arc<str>>>,
+    key: &At<String>,
+    value: &Value,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<RawEnvironment> {
+    let title = format!("[env.{}]", key.value);
+    let Kind::Table(table) = &value.kind else {
+        let expected = format!("`{title}` with its keys");
+        problems.push(read::mismatch(
+            &format!("env.{}", key.value),
+            value,
+            "a table",
+            &expected,
+        ));
+        return None;
+    };
+    let section = Section {
+        place: Place::Environment,
+        title: &title,
+    };
+    let mut protected = None;
+    let mut extends = None;
+    let mut services = None;
+    let mut broken = false;
+    let settings = Settings::read(table, section, problems, |own, value, problems| {
+        match own.value.as_str() {
+            "protected" => protected = read::boolean("protected", value, problems),
+            "extends" => {
+                extends = read::text("extends", value, problems).map(|name| value.at(name));
+                broken |= extends.is_none();
+            }
+            "service" => {
+                services = read_services(&key.value, own, value, problems);
+                broken |= services.is_none();
+            }
+            _ => return false,
+        }
+        true
+    });
+    Some(RawEnvironment {
+        name: name.unwrap_or_else(|| At {
+            value: key.value.as_str().into(),
+            span: key.span.clone(),
+        }),
+        protected: protected.unwrap_or(false),
+        extends,
+        settings,
+        services,
+        broken,
+    })
+}
+
+fn read_services(
+    environment: &str,
+    key: &At<String>,
+    value: &Value,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Services> {
+    let expected = format!("`[env.{environment}.service.NAME]`");
+    let Kind::Table(table) = &value.kind else {
+        problems.push(read::mismatch("service", value, "a table", &expected));
+        return None;
+    };
+    let mut list = Vec::new();
+    for entry in &table.entries {
+        let name = name(&entry.key, "service", problems);
+        let title = format!("[env.{environment}.service.{}]", entry.key.value);
+        let Kind::Table(table) = &entry.value.kind else {
+            problems.push(read::mismatch(
+                &format!("service.{}", entry.key.value),
+                &entry.value,
+                "a table",
+                &expected,
+            ));
+            continue;
+        };
+        let section = Section {
+            place: Place::Service,
+            title: &title,
+        };
+        let settings = Settings::read(table, section, problems, |_, _, _| false);
+        if let Some(name) = name {
+            list.push(RawService { name, settings });
+        }
+    }
+    // Wrong entries were named above; a service less is no reason to say that there is none.
+    if list.is_empty() && !table.entries.is_empty() {
+        return None;
+    }
+    Some(Services {
+        span: key.span.clone(),
+        list,
+    })
+}
+
+/// Names go into logs, events and command lines.
+fn name(key: &At<String>, what: &str, problems: &mut Vec<Diagnostic>) -> Option<At<Arc<str>>> {
+    let valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
+    if (1..=32).contains(&key.value.len()) && key.value.bytes().all(valid) {
+        return Some(At {
+            value: key.value.as_str().into(),
+            span: key.span.clone(),
+        });
+    }
+    problems.push(
+        Diagnostic::error(
+            &key.span,
+            format!(
+                "`{}` cannot name a{} {what}",
+                key.value,
+                if what == "environment" { "n" } else { "" }
+            ),
+        )
+        .expected("expected 1 to 32 of `a` to `z`, `0` to `9`, `-` and `_`"),
+    );
+    None
+}

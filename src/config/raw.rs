@@ -1,0 +1,136 @@
+//! The file as it was typed: every key and every value with the bytes it stands in, in the order of the file.
+//!
+//! Knows TOML and nothing about what keys mean.
+
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::report::Diagnostic;
+
+/// Something, and where it stands in the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) span: Range<usize>,
+}
+
+/// One value.
+#[derive(Debug, Clone)]
+pub(super) struct Value {
+    pub(super) kind: Kind,
+    pub(super) span: Range<usize>,
+}
+
+/// What a value is.
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    Text(String),
+    /// `None` when it does not fit.
+    Integer(Option<i64>),
+    Float(f64),
+    Boolean(bool),
+    Date,
+    List(Vec<Value>),
+    Table(Table),
+}
+
+/// A table, sorted by where its keys stand first.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Table {
+    pub(super) entries: Vec<Entry>,
+}
+
+/// A key and its value.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) key: At<String>,
+    pub(super) value: Value,
+}
+
+impl Value {
+    /// Puts what was read from this value where the value stands.
+    pub(super) fn at<T>(&self, value: T) -> At<T> {
+        At {
+            value,
+            span: self.span.clone(),
+        }
+    }
+
+    /// What it is, for "expected a text, not …".
+    pub(super) fn found(&self) -> &'static str {
+        match self.kind {
+            Kind::Text(_) => "a text",
+            Kind::Integer(_) => "an integer",
+            Kind::Float(_) => "a float",
+            Kind::Boolean(_) => "a boolean",
+            Kind::Date => "a date",
+            Kind::List(_) => "a list",
+            Kind::Table(_) => "a table",
+        }
+    }
+}
+
+/// Reads a document.
+///
+/// # Errors
+/// Every syntax error the parser found. What it recovered is not looked at: half a line reads as a wrong value.
+pub(super) fn parse(text: &str) -> Result<Table, Vec<Diagnostic>> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        Ok(table(document.get_ref()))
+    } else {
+        Err(errors.iter().map(|error| syntax(text, error)).collect())
+    }
+}
+
+fn table(from: &DeTable<'_>) -> Table {
+    let mut entries: Vec<Entry> = from
+        .iter()
+        .map(|(key, entry)| Entry {
+            key: At {
+                value: key.get_ref().to_string(),
+                span: key.span(),
+            },
+            value: value(entry.get_ref(), entry.span()),
+        })
+        .collect();
+    entries.sort_by_key(|entry| entry.key.span.start);
+    Table { entries }
+}
+
+fn value(from: &DeValue<'_>, span: Range<usize>) -> Value {
+    let kind = match from {
+        DeValue::String(text) => Kind::Text(text.to_string()),
+        DeValue::Integer(integer) => Kind::Integer(i64::from_str_radix(integer.as_str(), integer.radix()).ok()),
+        DeValue::Float(float) => Kind::Float(float.as_str().parse().unwrap_or(f64::NAN)),
+        DeValue::Boolean(boolean) => Kind::Boolean(*boolean),
+        DeValue::Datetime(_) => Kind::Date,
+        DeValue::Array(list) => Kind::List(list.iter().map(|one| value(one.get_ref(), one.span())).collect()),
+        DeValue::Table(inner) => Kind::Table(table(inner)),
+    };
+    Value { kind, span }
+}
+
+/// The parser's words, with its `expected …` beside the caret.
+fn syntax(text: &str, error: &toml::de::Error) -> Diagnostic {
+    let span = error.span().unwrap_or(text.len()..text.len());
+    let (message, expected) = match error.message().split_once(", expected ") {
+        Some((message, expected)) => (message, Some(expected)),
+        None => (error.message(), None),
+    };
+    if message == "duplicate key" {
+        let key = text.get(span.clone()).unwrap_or_default();
+        return Diagnostic::error(&span, format!("`{key}` stands here twice")).expected("again here");
+    }
+    let diagnostic = Diagnostic::error(&span, message);
+    if message.contains("must be quoted") {
+        return diagnostic
+            .expected("expected quotes around this")
+            .hint("texts, durations and sizes stand in quotes: `\"5s\"`");
+    }
+    match expected {
+        Some(expected) => diagnostic.expected(format!("expected {expected}")),
+        None => diagnostic,
+    }
+}

@@ -1,0 +1,133 @@
+//! `[redirect]`: hosts that only lead elsewhere.
+
+use std::sync::Arc;
+
+use super::hosts;
+use super::raw::{At, Kind, Value};
+use super::read;
+use super::report::Diagnostic;
+
+const TARGET: &str = "a scheme and a host, as `\"https://example.com\"`";
+
+/// One entry.
+#[derive(Debug, Clone)]
+pub(super) struct RawRedirect {
+    pub(super) host: At<Arc<str>>,
+    /// Scheme, host and port, without a path.
+    pub(super) to: At<Arc<str>>,
+    /// The target's host, unless it is on a port of its own: whether that one is the proxy's is not for a redirect to know.
+    target: Option<Arc<str>>,
+}
+
+/// Reads the table.
+pub(super) fn read(value: &Value, problems: &mut Vec<Diagnostic>) -> Vec<RawRedirect> {
+    let Kind::Table(table) = &value.kind else {
+        problems.push(read::mismatch(
+            "redirect",
+            value,
+            "a table",
+            "`[redirect]` with `\"HOST\" = \"https://HOST\"`",
+        ));
+        return Vec::new();
+    };
+    let mut redirects: Vec<RawRedirect> = Vec::new();
+    for entry in &table.entries {
+        // A host without quotes reads as nested tables, one for each label.
+        if let Kind::Table(_) = entry.value.kind {
+            problems.push(
+                Diagnostic::error(&entry.key.span, "the host of a redirect stands in quotes")
+                    .expected("expected a text in quotes")
+                    .hint("write `\"www.example.com\" = \"https://example.com\"`"),
+            );
+            continue;
+        }
+        let host = hosts::parsed(&entry.key.value, false, &entry.key.span, problems);
+        let to = target(&entry.key.value, &entry.value, problems);
+        let (Some(host), Some((to, target))) = (host, to) else {
+            continue;
+        };
+        if let Some(first) = redirects.iter().find(|redirect| redirect.host.value == host) {
+            problems.push(
+                Diagnostic::error(&entry.key.span, format!("`{host}` is redirected twice"))
+                    .expected("again here")
+                    .related(&first.host.span, "first here"),
+            );
+            continue;
+        }
+        redirects.push(RawRedirect {
+            host: At {
+                value: host,
+                span: entry.key.span.clone(),
+            },
+            to: entry.value.at(to),
+            target,
+        });
+    }
+    refuse_circles(&redirects, problems);
+    redirects
+}
+
+/// Where a redirect leads, and the host of it when no port is named.
+fn target(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<(Arc<str>, Option<Arc<str>>)> {
+    let text = read::text(key, value, problems)?;
+    let refuse =
+        |what: &str| Diagnostic::error(&value.span, format!("`{text}` {what}")).expected(format!("expected {TARGET}"));
+    let (scheme, authority) = match text.split_once("://") {
+        Some((scheme @ ("http" | "https"), authority)) => (scheme, authority),
+        Some(_) => {
+            problems.push(refuse("has a scheme that is neither `http` nor `https`"));
+            return None;
+        }
+        None => {
+            problems.push(refuse("has no scheme").hint(format!("write `\"https://{text}\"`")));
+            return None;
+        }
+    };
+    if let Some(end) = authority.find(['/', '?', '#']) {
+        problems.push(refuse("has a path or a query").hint(format!(
+            "path and query of the request are kept: write `\"{scheme}://{}\"`",
+            &authority[..end]
+        )));
+        return None;
+    }
+    let (host, port) = match authority.rsplit_once(':') {
+        // A colon inside brackets belongs to the address.
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        Some(_) | None => (authority, None),
+    };
+    if port.is_some_and(|port| !port.parse::<u16>().is_ok_and(|port| port != 0) || port.starts_with('+')) {
+        problems.push(refuse("has no port between 1 and 65535"));
+        return None;
+    }
+    let host = hosts::parsed(host, false, &value.span, problems)?;
+    Some(match port {
+        Some(port) => (format!("{scheme}://{host}:{port}").into(), None),
+        None => (format!("{scheme}://{host}").into(), Some(host)),
+    })
+}
+
+/// A redirect that comes back to its own host never ends.
+fn refuse_circles(redirects: &[RawRedirect], problems: &mut Vec<Diagnostic>) {
+    for start in redirects {
+        let mut at = start;
+        for _ in redirects {
+            if at.target.as_ref() == Some(&start.host.value) {
+                problems.push(
+                    Diagnostic::error(
+                        &start.to.span,
+                        format!("the redirect of `{}` leads back to it", start.host.value),
+                    )
+                    .expected("expected another host"),
+                );
+                break;
+            }
+            match redirects
+                .iter()
+                .find(|next| Some(&next.host.value) == at.target.as_ref())
+            {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What is wrong with a configuration, and how a reader is told: file, line, caret, what was expected, and a hint.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+
+/// How much a [`Diagnostic`] weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The file cannot be used.
+    Error,
+    /// A certificate file is missing, unreadable, or does not fit. `check` counts it as an error; the daemon starts all the
+    /// same and warns, because one missing certificate takes down nothing else (N27).
+    Certificate,
+    /// The file can be used, but something in it is probably not what was meant.
+    Warning,
+}
+
+/// One thing that is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How much it weighs.
+    pub severity: Severity,
+    /// Byte range in the text that the caret marks.
+    pub span: Range<usize>,
+    /// What is wrong: lower case, values in backticks, no final period.
+    pub message: String,
+    /// What was expected there; stands beside the caret.
+    pub expected: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Other places that have to be seen to understand it, each with a label.
+    pub related: Vec<(Range<usize>, String)>,
+}
+
+impl Diagnostic {
+    pub(super) fn new(severity: Severity, span: &Range<usize>, message: impl Into<String>) -> Self {
+        Self {
+            severity,
+            span: span.clone(),
+            message: message.into(),
+            expected: None,
+            hint: None,
+            related: Vec::new(),
+        }
+    }
+
+    pub(super) fn error(span: &Range<usize>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, span, message)
+    }
+
+    pub(super) fn warning(span: &Range<usize>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, span, message)
+    }
+
+    pub(super) fn certificate(span: &Range<usize>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Certificate, span, message)
+    }
+
+    pub(super) fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(super) fn related(mut self, span: &Range<usize>, label: impl Into<String>) -> Self {
+        self.related.push((span.clone(), label.into()));
+        self
+    }
+
+    /// Whether `check` fails because of it.
+    #[must_use]
+    pub fn is_error_for_check(&self) -> bool {
+        match self.severity {
+            Severity::Error | Severity::Certificate => true,
+            Severity::Warning => false,
+        }
+    }
+
+    /// The line (from 1) in `text` that the caret marks.
+    #[must_use]
+    pub fn line(&self, text: &str) -> usize {
+        let end = self.span.start.min(text.len());
+        text.as_bytes()[..end].iter().filter(|&&byte| byte == b'\n').count() + 1
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    /// One line for a log: the message and the hint.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "; hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a file is no configuration: everything that is wrong with it, warnings included.
+#[derive(Debug, Clone)]
+pub struct LoadError {
+    /// The file.
+    pub file: PathBuf,
+    /// What stood in it; empty when it could not be read.
+    pub text: String,
+    /// Sorted by position; at least one is a [`Severity::Error`].
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl LoadError {
+    pub(super) fn new(file: &Path, text: &str, diagnostics: Vec<Diagnostic>) -> Self {
+        Self {
+            file: file.to_path_buf(),
+            text: text.to_owned(),
+            diagnostics,
+        }
+    }
+
+    /// All of it, as [`render`] writes it.
+    #[must_use]
+    pub fn render(&self, color: bool) -> String {
+        render(&self.file.display().to_string(), &self.text, &self.diagnostics, color)
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// Sorts by position and drops what is said twice: a value of `[defaults]` reaches many services.
+pub(super) fn tidy(diagnostics: &mut Vec<Diagnostic>) {
+    diagnostics.sort_by_key(|one| (one.span.start, one.span.end));
+    let mut kept: Vec<Diagnostic> = Vec::with_capacity(diagnostics.len());
+    for one in diagnostics.drain(..) {
+        let said = |other: &Diagnostic| other.span == one.span && other.message == one.message;
+        if !kept.iter().rev().take_while(|other| other.span == one.span).any(said) {
+            kept.push(one);
+        }
+    }
+    *diagnostics = kept;
+}
+
+/// Every diagnostic with file, line, caret, what was expected and the hint; sorted by position, an empty line between two,
+/// a line end after the last.
+#[must_use]
+pub fn render(file_name: &str, text: &str, diagnostics: &[Diagnostic], color: bool) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
+    sorted.sort_by_key(|one| (one.span.start, one.span.end));
+    let mut out = String::new();
+    for one in sorted {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(&render_one(&renderer, file_name, text, one));
+        out.push('\n');
+    }
+    out
+}
+
+fn render_one(renderer: &Renderer, file_name: &str, text: &str, one: &Diagnostic) -> String {
+    let level = match one.severity {
+        Severity::Error | Severity::Certificate => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(one.message.as_str());
+    let mut group = if text.is_empty() {
+        title.element(Origin::path(file_name))
+    } else {
+        let primary = AnnotationKind::Primary
+            .span(within(text, &one.span))
+            .label(one.expected.as_deref());
+        let related = one.related.iter().map(|(span, label)| {
+            AnnotationKind::Context
+                .span(within(text, span))
+                .label(Some(label.as_str()))
+        });
+        title.element(
+            Snippet::source(text)
+                .path(file_name)
+                .annotation(primary)
+                .annotations(related),
+        )
+    };
+    if let Some(hint) = &one.hint {
+        group = group.element(Level::HELP.with_name("hint").message(hint.as_str()));
+    }
+    renderer.render(&[group])
+}
+
+/// The span, moved to character boundaries inside the text: a syntax error may stand behind the last byte.
+fn within(text: &str, span: &Range<usize>) -> Range<usize> {
+    let boundary = |at: usize| {
+        let mut at = at.min(text.len());
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    };
+    let start = boundary(span.start);
+    start..boundary(span.end).max(start)
+}

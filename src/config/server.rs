@@ -1,0 +1,230 @@
+//! `[server]`: listeners, paths and limits of the process.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+
+use super::keys::{self, Place, Section};
+use super::raw::{At, Entry, Kind, Value};
+use super::report::Diagnostic;
+use super::{AccessLogTarget, Listen, Server, read};
+
+/// Every key of `[server]`.
+pub(super) const SERVER_KEYS: &[&str] = &[
+    "http",
+    "https",
+    "socket",
+    "group",
+    "state_dir",
+    "workers",
+    "trusted_proxies",
+    "proxy_protocol",
+    "max_connections",
+    "max_connections_per_client",
+    "access_log",
+];
+
+/// Client connections per address, unless the file says otherwise.
+const MAX_CONNECTIONS_PER_CLIENT: usize = 512;
+
+/// `[server]`, and where its listeners stand.
+#[derive(Debug)]
+pub(super) struct RawServer {
+    pub(super) server: Server,
+    /// The listeners that the file names.
+    pub(super) listeners: Vec<At<SocketAddr>>,
+}
+
+impl Default for RawServer {
+    fn default() -> Self {
+        Self {
+            server: Server {
+                http: Listen::Everywhere(80),
+                https: Listen::Everywhere(443),
+                socket: None,
+                group: None,
+                state_dir: None,
+                workers: None,
+                trusted_proxies: Vec::new(),
+                proxy_protocol: false,
+                max_connections: None,
+                max_connections_per_client: MAX_CONNECTIONS_PER_CLIENT,
+                access_log: AccessLogTarget::Stdout,
+            },
+            listeners: Vec::new(),
+        }
+    }
+}
+
+/// Reads the table; paths are relative to `folder`, the one of the file.
+pub(super) fn read(value: &Value, folder: &Path, problems: &mut Vec<Diagnostic>) -> RawServer {
+    let mut raw = RawServer::default();
+    let Kind::Table(table) = &value.kind else {
+        problems.push(read::mismatch("server", value, "a table", "`[server]`"));
+        return raw;
+    };
+    for entry in &table.entries {
+        raw.read_entry(entry, folder, problems);
+    }
+    raw.refuse_defaults_twice(problems);
+    raw
+}
+
+impl RawServer {
+    fn read_entry(&mut self, entry: &Entry, folder: &Path, problems: &mut Vec<Diagnostic>) {
+        let (key, value) = (entry.key.value.as_str(), &entry.value);
+        let path = |problems: &mut Vec<Diagnostic>| read::text(key, value, problems).map(|path| folder.join(path));
+        let server = &mut self.server;
+        match key {
+            "http" | "https" => {
+                if let Some(addresses) = listeners(key, value, &self.listeners, problems) {
+                    let listen = Listen::At(addresses.iter().map(|address| address.value).collect());
+                    self.listeners.extend(addresses);
+                    match key {
+                        "http" => server.http = listen,
+                        _ => server.https = listen,
+                    }
+                }
+            }
+            "socket" => server.socket = path(problems),
+            "group" => server.group = read::text(key, value, problems),
+            "state_dir" => server.state_dir = path(problems),
+            "workers" => server.workers = count(key, value, 256, problems),
+            "trusted_proxies" => server.trusted_proxies = networks(key, value, problems).unwrap_or_default(),
+            "proxy_protocol" => server.proxy_protocol = read::boolean(key, value, problems).unwrap_or_default(),
+            "max_connections" => server.max_connections = count(key, value, i64::MAX, problems),
+            "max_connections_per_client" => {
+                if let Some(count) = count(key, value, i64::MAX, problems) {
+                    server.max_connections_per_client = count;
+                }
+            }
+            "access_log" => {
+                if let Some(target) = read::text(key, value, problems) {
+                    server.access_log = match target.as_str() {
+                        "stdout" => AccessLogTarget::Stdout,
+                        file => AccessLogTarget::File(folder.join(file)),
+                    };
+                }
+            }
+            _ => {
+                let section = Section {
+                    place: Place::Server,
+                    title: "[server]",
+                };
+                problems.push(keys::unknown(section, "", &entry.key));
+            }
+        }
+    }
+
+    /// A listener on every address takes the port from the default of the other kind.
+    fn refuse_defaults_twice(&self, problems: &mut Vec<Diagnostic>) {
+        for (key, listen) in [("http", &self.server.http), ("https", &self.server.https)] {
+            let Listen::Everywhere(default) = listen else { continue };
+            for written in self.listeners.iter().filter(|written| written.value.port() == *default) {
+                problems.push(
+                    Diagnostic::error(&written.span, format!("port {default} is what `{key}` listens on"))
+                        .expected("expected another port")
+                        .hint(format!(
+                            "name the addresses of `{key}` too; its default is `\"[::]:{default}\"`"
+                        )),
+                );
+            }
+        }
+    }
+
+    /// Everything that is listened on, the defaults included.
+    pub(super) fn listening(&self) -> Vec<SocketAddr> {
+        [&self.server.http, &self.server.https]
+            .into_iter()
+            .flat_map(|listen| match listen {
+                Listen::Everywhere(port) => vec![SocketAddr::from(([0_u16; 8], *port))],
+                Listen::At(addresses) => addresses.clone(),
+            })
+            .collect()
+    }
+
+    /// The control socket, if the file names one.
+    pub(super) fn socket(&self) -> Option<&PathBuf> {
+        self.server.socket.as_ref()
+    }
+}
+
+/// At least one, at most `most`.
+fn count(key: &str, value: &Value, most: i64, problems: &mut Vec<Diagnostic>) -> Option<usize> {
+    read::integer(key, value, 1..=most, problems).and_then(|count| usize::try_from(count).ok())
+}
+
+fn listeners(
+    key: &str,
+    value: &Value,
+    taken: &[At<SocketAddr>],
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Vec<At<SocketAddr>>> {
+    let expected = "an address with a port, as `\"127.0.0.1:8080\"` or `\"[::]:80\"`, or a list of these";
+    let values = read::one_or_many(key, value, expected, problems)?;
+    // Port 0 lets the system choose: two of them are two ports.
+    let zero = |address: &SocketAddr| address.port() == 0;
+    let mut out: Vec<At<SocketAddr>> = Vec::new();
+    let mut complete = true;
+    for value in values {
+        let port = match &value.kind {
+            Kind::Integer(Some(port)) => Some(port.to_string()),
+            Kind::Text(text) => match text.parse::<SocketAddr>() {
+                Ok(address) => {
+                    match taken
+                        .iter()
+                        .chain(&out)
+                        .find(|earlier| earlier.value == address && !zero(&address))
+                    {
+                        Some(earlier) => problems.push(
+                            Diagnostic::error(&value.span, format!("`{address}` is listened on twice"))
+                                .expected("again here")
+                                .related(&earlier.span, "first here"),
+                        ),
+                        None => out.push(value.at(address)),
+                    }
+                    continue;
+                }
+                Err(_) => Some(text.trim_start_matches(':').to_owned()),
+            },
+            Kind::Integer(None) | Kind::Float(_) | Kind::Boolean(_) | Kind::Date | Kind::List(_) | Kind::Table(_) => {
+                None
+            }
+        };
+        complete = false;
+        let diagnostic = Diagnostic::error(&value.span, format!("`{key}` is not an address to listen on"))
+            .expected(format!("expected {expected}"));
+        problems.push(match port.filter(|port| port.parse::<u16>().is_ok()) {
+            Some(port) => diagnostic.hint(format!(
+                "write `\"[::]:{port}\"` for every address of the machine, or `\"127.0.0.1:{port}\"` for this machine alone"
+            )),
+            None => diagnostic,
+        });
+    }
+    complete.then_some(out)
+}
+
+fn networks(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<Vec<IpNet>> {
+    let expected = "a list of networks or addresses, as `[\"10.0.0.0/8\", \"192.0.2.7\"]`";
+    // An empty list says what the default says.
+    if matches!(&value.kind, Kind::List(list) if list.is_empty()) {
+        return Some(Vec::new());
+    }
+    let values = read::one_or_many(key, value, expected, problems)?;
+    let networks = read::each(key, values, problems, |value, problems| {
+        let text = read::text(key, value, problems)?;
+        let network = match text.parse::<IpNet>() {
+            Ok(network) => Some(network.trunc()),
+            Err(_) => text.parse::<IpAddr>().ok().map(IpNet::from),
+        };
+        if network.is_none() {
+            problems.push(
+                Diagnostic::error(&value.span, format!("`{text}` is neither a network nor an address"))
+                    .expected(format!("expected {expected}")),
+            );
+        }
+        network
+    })?;
+    Some(networks.into_iter().map(|network| network.value).collect())
+}

@@ -1,0 +1,188 @@
+//! The keys that `[defaults]`, an environment and a service share: one table that says for each what it is, where it may stand
+//! and how it is read.
+//!
+//! Does not know defaults: a value that nobody wrote is `None` until `service` fills it in.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::keys::{self, Key, Place, Section};
+use super::raw::{At, Kind, Table, Value};
+use super::report::Diagnostic;
+use super::{Reuse, StatusRange, VersionSource, hosts, read, values};
+use crate::model::slot::Address;
+
+/// `tls`, before the folder of its files is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum RawTls {
+    Acme,
+    Internal,
+    Off,
+    Files { cert: At<String>, key: At<String> },
+}
+
+const ANYWHERE: &[Place] = &[Place::Defaults, Place::Environment, Place::Service];
+/// What tells services apart; in the short form the environment is the service.
+const SERVICE: &[Place] = &[Place::Environment, Place::Service];
+
+macro_rules! settings {
+    ($( $field:ident: $type:ty = $key:literal, $places:ident, $read:path; )*) => {
+        /// What one table says, or several that were laid over one another.
+        #[derive(Debug, Clone, Default)]
+        pub(super) struct Settings {
+            $( pub(super) $field: Option<At<$type>>, )*
+            /// Where each key stands, whether or not its value could be read: a wrong value is not a missing one.
+            seen: BTreeMap<&'static str, Range<usize>>,
+        }
+
+        impl Settings {
+            /// Every key, in the order of the manual.
+            pub(super) const KEYS: &'static [Key] = &[ $( Key { path: $key, places: $places } ),* ];
+
+            fn set(&mut self, path: &'static str, value: &Value, problems: &mut Vec<Diagnostic>) {
+                match path {
+                    $( $key => self.$field = $read($key, value, problems).map(|read| value.at(read)), )*
+                    // Only paths of `KEYS` come here, and those are the ones above.
+                    _ => {}
+                }
+            }
+
+            /// Lays these settings over others: what is nearer wins, key by key.
+            #[must_use]
+            pub(super) fn over(&self, base: &Self) -> Self {
+                let mut seen = base.seen.clone();
+                seen.extend(self.seen.iter().map(|(key, span)| (*key, span.clone())));
+                Self {
+                    $( $field: match self.seen.get($key) {
+                        Some(_) => self.$field.clone(),
+                        None => base.$field.clone(),
+                    }, )*
+                    seen,
+                }
+            }
+        }
+    };
+}
+
+settings! {
+    host: Vec<At<Arc<str>>> = "host", SERVICE, hosts::read_hosts;
+    path: String = "path", SERVICE, values::path_prefix;
+    strip_prefix: bool = "strip_prefix", ANYWHERE, read::boolean;
+    blue: Vec<At<Address>> = "blue", SERVICE, values::addresses;
+    green: Vec<At<Address>> = "green", SERVICE, values::addresses;
+    upstream: Vec<At<Address>> = "upstream", SERVICE, values::addresses;
+    health_path: String = "health.path", ANYWHERE, values::request_path;
+    health_status: StatusRange = "health.status", ANYWHERE, values::statuses;
+    health_host: Arc<str> = "health.host", ANYWHERE, hosts::read_host;
+    health_body: String = "health.body", ANYWHERE, read::text;
+    health_version: VersionSource = "health.version", ANYWHERE, values::version_source;
+    health_interval: Duration = "health.interval", ANYWHERE, read::positive_duration;
+    health_timeout: Duration = "health.timeout", ANYWHERE, read::positive_duration;
+    health_passes: u32 = "health.passes", ANYWHERE, values::passes;
+    health_deadline: Duration = "health.deadline", ANYWHERE, read::positive_duration;
+    warmup: Vec<String> = "warmup", ANYWHERE, values::request_paths;
+    drain_requests: Duration = "drain.requests", ANYWHERE, read::duration;
+    drain_streams: Duration = "drain.streams", ANYWHERE, read::duration;
+    bake_for: Duration = "bake.for", ANYWHERE, read::duration_or_off;
+    bake_max_error_rate: f64 = "bake.max_error_rate", ANYWHERE, read::share;
+    keepalive_idle: Duration = "keepalive.idle", ANYWHERE, read::duration;
+    keepalive_reuse: Reuse = "keepalive.reuse", ANYWHERE, values::reuse;
+    timeout_connect: Duration = "timeout.connect", ANYWHERE, read::positive_duration;
+    timeout_response: Duration = "timeout.response", ANYWHERE, read::positive_duration;
+    timeout_idle: Duration = "timeout.idle", ANYWHERE, read::positive_duration;
+    timeout_stream: Duration = "timeout.stream", ANYWHERE, read::positive_duration;
+    limit_body: u64 = "limit.body", ANYWHERE, read::body_limit;
+    tls: RawTls = "tls", ANYWHERE, values::tls;
+    label: String = "label", SERVICE, values::label;
+    log: bool = "log", ANYWHERE, read::boolean;
+}
+
+/// The keys that say what a service answers to and where it runs.
+pub(super) const ROUTING: [&str; 4] = ["host", "blue", "green", "upstream"];
+
+impl Settings {
+    /// Reads the settings of one table; `own` takes the keys that belong to this kind of table alone, and says whether it did.
+    pub(super) fn read<'t>(
+        table: &'t Table,
+        section: Section<'_>,
+        problems: &mut Vec<Diagnostic>,
+        mut own: impl FnMut(&At<String>, &'t Value, &mut Vec<Diagnostic>) -> bool,
+    ) -> Self {
+        let mut settings = Self::default();
+        for entry in &table.entries {
+            if !own(&entry.key, &entry.value, problems) {
+                settings.read_entry("", &entry.key, &entry.value, section, problems);
+            }
+        }
+        settings
+    }
+
+    fn read_entry(
+        &mut self,
+        prefix: &str,
+        key: &At<String>,
+        value: &Value,
+        section: Section<'_>,
+        problems: &mut Vec<Diagnostic>,
+    ) {
+        let path = format!("{prefix}{}", key.value);
+        let allowed = || Self::KEYS.iter().filter(|known| known.places.contains(&section.place));
+        if let Some(known) = allowed().find(|known| known.path == path) {
+            self.seen.insert(known.path, key.span.clone());
+            self.set(known.path, value, problems);
+            return;
+        }
+        let below = format!("{path}.");
+        let Some(example) = allowed().find(|known| known.path.starts_with(&below)) else {
+            problems.push(keys::unknown(section, prefix, key));
+            return;
+        };
+        match &value.kind {
+            Kind::Table(inner) => {
+                for entry in &inner.entries {
+                    self.read_entry(&below, &entry.key, &entry.value, section, problems);
+                }
+            }
+            Kind::Text(_) | Kind::Integer(_) | Kind::Float(_) | Kind::Boolean(_) | Kind::Date | Kind::List(_) => {
+                problems.push(
+                    read::mismatch(&path, value, "a table", "a table of keys")
+                        .hint(format!("write a key of it, as `{} = …`", example.path)),
+                );
+            }
+        }
+    }
+
+    /// Where a key stands, if anybody wrote it.
+    pub(super) fn seen(&self, key: &str) -> Option<&Range<usize>> {
+        self.seen.get(key)
+    }
+
+    /// The first key that says what a service answers to or where it runs, if one stands here.
+    pub(super) fn routing_key(&self) -> Option<(&'static str, &Range<usize>)> {
+        ROUTING.into_iter().find_map(|key| Some((key, self.seen(key)?)))
+    }
+
+    /// What `extends` copies: not what a service answers to, where it runs, its label, or certificate files.
+    #[must_use]
+    pub(super) fn inheritable(&self) -> Self {
+        let mut copy = Self {
+            host: None,
+            blue: None,
+            green: None,
+            upstream: None,
+            label: None,
+            ..self.clone()
+        };
+        let files = matches!(&self.tls, Some(tls) if matches!(tls.value, RawTls::Files { .. }));
+        if files {
+            copy.tls = None;
+            copy.seen.remove("tls");
+        }
+        for key in ROUTING.into_iter().chain(["label"]) {
+            copy.seen.remove(key);
+        }
+        copy
+    }
+}

@@ -1,0 +1,329 @@
+//! The daemon's start and stop, as phases: configuration → state → certificates → sockets → workers → first probes → READY, and
+//! back again (N26).
+//!
+//! Everything here runs on the main thread's runtime, beside the workers' threads: a burst of requests does not delay a swap,
+//! and a swap never stalls a request.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::time::Instant;
+
+use super::certificates::Certificates;
+use super::fault::Fault;
+use super::journal::{self, JournalFile};
+use super::limits;
+use super::listeners::{Addresses, Listeners};
+use super::office::Office;
+use super::paths::Paths;
+use super::signals::{Signal, Signals};
+use super::socket::{Access, ControlSocket};
+use super::state_dir::StateDir;
+use super::state_file::StateFile;
+use super::switcher::{Parts, Switcher, initial};
+use crate::config::report::LoadError;
+use crate::config::{AccessLogTarget, Config};
+use crate::model::history::Record;
+use crate::model::state::State;
+use crate::proxy::data_plane::{DataPlane, Settings};
+use crate::proxy::routing::Routing;
+use crate::tasks::Group;
+use crate::telemetry::access_log::AccessLog;
+
+/// READY waits this long for the first probes, and no longer: apps that come up after the daemon are held for (N31).
+const FIRST_PROBES: Duration = Duration::from_secs(2);
+/// Between two looks at whether the connections from before the signal are gone.
+const LOOK: Duration = Duration::from_millis(10);
+/// Answers to newcomers may still take this long after that.
+const NEWCOMERS: Duration = Duration::from_secs(2);
+/// Operations may take this long to let go, and the access log to be written.
+const LAST_THINGS: Duration = Duration::from_secs(2);
+
+/// What `proxyd` was told.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The configuration file.
+    pub config: PathBuf,
+}
+
+/// Why there is no daemon.
+#[derive(Debug)]
+pub enum Failure {
+    /// The configuration is invalid.
+    Configuration(LoadError),
+    /// Something else is in the way.
+    Fault(Fault),
+}
+
+impl Failure {
+    /// For a person; ends with a line end.
+    #[must_use]
+    pub fn render(&self, color: bool) -> String {
+        match self {
+            Self::Configuration(error) => error.render(color),
+            Self::Fault(fault) => format!("error: {fault}\n"),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(error) => error.fmt(f),
+            Self::Fault(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// A daemon that serves.
+#[derive(Debug)]
+pub struct Daemon {
+    office: Rc<Office>,
+    tasks: Group,
+    /// How long it may take to stop.
+    patience: Duration,
+    /// Held to the last.
+    folder: StateDir,
+}
+
+impl Daemon {
+    /// Starts, serves until a signal says stop, and stops.
+    ///
+    /// # Errors
+    /// When it cannot start.
+    pub fn run(options: &Options) -> Result<(), Failure> {
+        let (mut config, diagnostics) = Config::load(&options.config).map_err(Failure::Configuration)?;
+        for diagnostic in diagnostics {
+            tracing::warn!(file = %config.file.display(), "{diagnostic}");
+        }
+        // Whoever reads the status may stand in another folder. Without a current folder the path stays as it was given.
+        config.file = std::path::absolute(&config.file).unwrap_or(config.file);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Fault::new(format!("there is no runtime: {error}")))?;
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let signals = Signals::install();
+            // From here on a signal waits until somebody asks for it: one that comes while we start stops us when we have.
+            let mut signals = signals.map_err(|error| Fault::new(format!("signals cannot be received: {error}")))?;
+            let daemon = Self::start(config).await?;
+            daemon.serve(&mut signals).await;
+            daemon.stop(&mut signals).await;
+            Ok(())
+        })
+    }
+
+    async fn start(config: Config) -> Result<Self, Fault> {
+        let config = Arc::new(config);
+        let started = journal::now();
+        let open_files = limits::raise_open_files();
+
+        let paths = Paths::resolve(&config.server)?;
+        let folder = StateDir::open(&paths.state_dir)?;
+        Addresses::forget(folder.path());
+        let store = StateFile::new(&folder);
+        let remembered = store.load()?;
+        let journal = JournalFile::open(folder.path());
+        let mut warnings = journal.close_torn(|environment| live_in(&remembered, environment));
+
+        let (certificates, told) = Certificates::open(&config, folder.path())?;
+        warnings.extend(told);
+
+        let log = open_log(&config.server.access_log, &mut warnings)?;
+        let listeners = Listeners::bind(&config.server)?;
+        let addresses = listeners.addresses()?;
+        let socket = ControlSocket::bind(&paths.socket, Access::new(config.server.group.as_deref())?)?;
+
+        let settings = settings(&config, open_files, addresses.https_port());
+        let cores = settings.workers;
+        let first = initial(&config, &remembered, cores);
+        warnings.extend(first.messages);
+        let routing = Routing::new(first.snapshot);
+        let front = certificates.front()?;
+        let plane = DataPlane::start(settings, &listeners.http, &listeners.https, &routing, front, &log);
+        let plane = Arc::new(plane.map_err(|error| Fault::new(format!("the workers cannot be started: {error}")))?);
+        // The workers have handles of their own; these would keep the ports open when the workers have closed theirs.
+        drop(listeners);
+
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+        let trouble = certificates.clone();
+        let (switcher, switching) = Switcher::start(Parts {
+            config: config.clone(),
+            routing,
+            plane: plane.clone(),
+            state: first.state,
+            store: Box::new(store),
+            journal: Box::new(journal.clone()),
+            cores,
+            warnings: Box::new(move |environment| trouble.trouble(environment)),
+        });
+        let tasks = Group::new("daemon");
+        tasks.spawn_local("switcher", switching);
+        tasks.spawn_local("certificates", certificates.clone().keep_fresh());
+        let patience = patience(&config);
+        let office = Rc::new(Office {
+            config,
+            switcher,
+            plane,
+            certificates,
+            journal,
+            log,
+            started,
+            warnings,
+        });
+        let desk = office.clone();
+        tasks.spawn_local("control socket", async move { match socket.serve(desk).await {} });
+
+        office.switcher.first_probes(FIRST_PROBES).await;
+        office.journal.note(Record::Started {
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+        });
+        announce(&addresses, &folder, &paths);
+        Ok(Self {
+            office,
+            tasks,
+            patience,
+            folder,
+        })
+    }
+
+    /// Returns when a signal says stop.
+    async fn serve(&self, signals: &mut Signals) {
+        loop {
+            match signals.next().await {
+                Signal::Stop => return,
+                Signal::ReopenLogs => self.office.log.reopen(),
+                Signal::Reload => {
+                    // A stray SIGHUP, as from a script that was written for another server, must not end anything.
+                    tracing::warn!("SIGHUP does nothing yet; hint: restart `proxyd` to read the configuration again");
+                }
+            }
+        }
+    }
+
+    /// Ends what was begun before the signal, then everything (N26). A second signal skips the waiting.
+    async fn stop(self, signals: &mut Signals) {
+        tracing::info!(patience = ?self.patience, "stopping");
+        notify(&[NotifyState::Stopping]);
+        self.office.plane.drain();
+        tokio::select! {
+            () = drained(&self.office.plane, self.patience) => {}
+            () = self.serve(signals) => tracing::warn!("asked to stop again: what is under way is cut"),
+        }
+        if tokio::time::timeout(LAST_THINGS, self.office.switcher.stop())
+            .await
+            .is_err()
+        {
+            tracing::warn!("an operation did not let go in time; the next start reports it");
+        }
+        // With the socket's task go its connections and its file.
+        self.tasks.join(Duration::ZERO).await;
+        let Office {
+            plane, log, journal, ..
+        } = match Rc::try_unwrap(self.office) {
+            Ok(office) => office,
+            // Its task was joined, so nobody can; the process ends in any case, and its threads with it.
+            Err(office) => return tracing::error!(holders = Rc::strong_count(&office), "the daemon is still in use"),
+        };
+        match Arc::into_inner(plane) {
+            Some(plane) => plane.stop(),
+            None => tracing::error!("the workers are still in use, and end with the process"),
+        }
+        if !log.close(LAST_THINGS) {
+            tracing::warn!("the access log could not be written to its end");
+        }
+        Addresses::forget(self.folder.path());
+        journal.note(Record::Stopped {
+            pid: std::process::id(),
+        });
+        tracing::info!("stopped");
+    }
+}
+
+/// Waits for the connections from before the signal, at most `patience`; then a moment more for the answers to those who came
+/// since. The data plane itself closes connections that are idle after a grace.
+async fn drained(plane: &DataPlane, patience: Duration) {
+    let deadline = Instant::now() + patience;
+    while plane.connections_before_drain() > 0 {
+        if Instant::now() >= deadline {
+            tracing::warn!(
+                connections = plane.connections_before_drain(),
+                "what did not end in time is cut"
+            );
+            return;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    let deadline = deadline.min(Instant::now() + NEWCOMERS);
+    while plane.connections() > 0 && Instant::now() < deadline {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The longest `drain.requests` of all services.
+fn patience(config: &Config) -> Duration {
+    let services = config.environments.iter().flat_map(|environment| &environment.services);
+    services.map(|service| service.drain.requests).max().unwrap_or_default()
+}
+
+/// What is live in an environment, as the state says; it is Blue that a first start begins with.
+fn live_in(state: &State, environment: &str) -> String {
+    let known = state.environments.get(environment);
+    known.map_or("blue", |environment| environment.live.as_str()).to_owned()
+}
+
+fn open_log(target: &AccessLogTarget, warnings: &mut Vec<String>) -> Result<AccessLog, Fault> {
+    let failed = |error: std::io::Error| Fault::new(format!("the access log cannot be opened: {error}"));
+    AccessLog::open(target).or_else(|error| {
+        // A folder that is missing after a reboot must not keep the sites down (N27).
+        let fault = failed(error);
+        warnings.push(format!("{}; its lines go to standard output", fault.reason));
+        AccessLog::open(&AccessLogTarget::Stdout).map_err(failed)
+    })
+}
+
+fn settings(config: &Config, open_files: u64, https_port: Option<u16>) -> Settings {
+    let server = &config.server;
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    Settings {
+        workers: server.workers.unwrap_or_else(cores).max(1),
+        trusted_proxies: server.trusted_proxies.clone(),
+        proxy_protocol: server.proxy_protocol,
+        max_connections: server
+            .max_connections
+            .unwrap_or_else(|| limits::max_connections(open_files)),
+        max_connections_per_client: server.max_connections_per_client,
+        https_port,
+    }
+}
+
+/// READY: to whoever waits for the file, to systemd, and to the log.
+fn announce(addresses: &Addresses, folder: &StateDir, paths: &Paths) {
+    if let Err(error) = addresses.write(folder.path()) {
+        tracing::warn!(%error, "the addresses that are listened on cannot be written to the state folder");
+    }
+    let (http, https) = (&addresses.http, &addresses.https);
+    let status = format!("ready; http {http:?}, https {https:?}");
+    notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
+    tracing::info!(?http, ?https, socket = %paths.socket.display(), "ready");
+}
+
+/// Without systemd there is nobody to tell, which is no error.
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "systemd cannot be told");
+    }
+}

@@ -1,0 +1,161 @@
+//! Reads the counters for a swap: what the old side did before the switch, and what both sides did since.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::config::Service;
+use crate::model::api::{Move, Traffic};
+use crate::model::bake::Sample;
+use crate::model::switch;
+use crate::proxy::activation::Activation;
+use crate::proxy::routing::Snapshot;
+use crate::telemetry::metrics::Counters;
+
+/// Readings that are kept of one activation; a long bake window has coarser ones.
+const READINGS: u32 = 64;
+
+/// Readings of live sides, so that a bake window can be compared with as long a time before the switch.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    readings: HashMap<u64, VecDeque<(Instant, Counters)>>,
+}
+
+impl Past {
+    /// Reads the counters of everything that is live and would be baked; forgets what is not live any more.
+    pub(super) fn read(&mut self, snapshot: &Snapshot, now: Instant) {
+        let live = |id: &u64| snapshot.services().iter().any(|live| live.activation.id == *id);
+        self.readings.retain(|id, _| live(id));
+        for live in snapshot.services() {
+            let Some(bake) = live.service.bake else {
+                continue;
+            };
+            let readings = self.readings.entry(live.activation.id).or_default();
+            let apart = bake.period / READINGS;
+            if readings.back().is_none_or(|(at, _)| now.duration_since(*at) >= apart) {
+                readings.push_back((now, live.activation.counters()));
+            }
+            // The one that is just old enough is kept, to measure from.
+            while readings
+                .get(1)
+                .is_some_and(|(at, _)| now.duration_since(*at) >= bake.period)
+            {
+                readings.pop_front();
+            }
+        }
+    }
+
+    /// What an activation did in about the last `period`, or since its start.
+    fn last(&self, activation: &Activation, period: Duration, now: Instant) -> Counters {
+        let counters = activation.counters();
+        let readings = self.readings.get(&activation.id);
+        let from =
+            readings.and_then(|readings| readings.iter().rev().find(|(at, _)| now.duration_since(*at) >= period));
+        match from {
+            Some((_, then)) => counters.since(then),
+            None => counters,
+        }
+    }
+}
+
+/// One published generation of an environment.
+#[derive(Debug)]
+pub(super) struct Publication {
+    /// The new sides, in the order of the switch's services.
+    new: Vec<Arc<Activation>>,
+    /// The old sides before it.
+    before: Vec<Counters>,
+    /// Everything that serves the environment, with its counters of that moment.
+    serving: Vec<(Arc<Activation>, Counters)>,
+}
+
+impl Publication {
+    /// Reads everything just before the switch. `fixed` are the services with one side.
+    pub(super) fn new(
+        past: &Past,
+        services: &[Arc<Service>],
+        (old, new): (&[Arc<Activation>], Vec<Arc<Activation>>),
+        fixed: impl Iterator<Item = Arc<Activation>>,
+        now: Instant,
+    ) -> Self {
+        let longest = services
+            .iter()
+            .filter_map(|service| service.bake)
+            .map(|bake| bake.period)
+            .max();
+        let period = longest.unwrap_or_default();
+        let before = old
+            .iter()
+            .map(|activation| past.last(activation, period, now))
+            .collect();
+        let serving = old.iter().chain(&new).cloned().chain(fixed);
+        let serving = serving.map(|activation| {
+            let counters = activation.counters();
+            (activation, counters)
+        });
+        Self {
+            serving: serving.collect(),
+            new,
+            before,
+        }
+    }
+
+    /// What each service's two sides did.
+    pub(super) fn figures(&self) -> Vec<switch::Figures> {
+        let pairs = self.new.iter().zip(&self.before);
+        pairs
+            .map(|(new, before)| switch::Figures {
+                new: sample(&new.counters()),
+                before: sample(before),
+            })
+            .collect()
+    }
+
+    /// The new sides since the switch.
+    pub(super) fn traffic(&self) -> Traffic {
+        sum(self.new.iter().map(|new| new.counters())).traffic()
+    }
+
+    /// The old sides before it.
+    pub(super) fn before(&self) -> Traffic {
+        sum(self.before.iter().cloned()).traffic()
+    }
+
+    /// Everything since it.
+    pub(super) fn served(&self) -> Traffic {
+        let since = self
+            .serving
+            .iter()
+            .map(|(activation, then)| activation.counters().since(then));
+        sum(since).traffic()
+    }
+}
+
+/// What serves now where something is about to move, in the order of the moves.
+pub(super) fn activations_of(snapshot: &Snapshot, environment: &str, moves: &[Move]) -> Vec<Arc<Activation>> {
+    let find = |step: &Move| {
+        let mut all = snapshot.services().iter().map(|live| &live.activation);
+        all.find(|it| *it.environment == *environment && *it.service == *step.service)
+            .cloned()
+    };
+    moves.iter().filter_map(find).collect()
+}
+
+fn sum(all: impl Iterator<Item = Counters>) -> Counters {
+    let mut sum = Counters::default();
+    for counters in all {
+        sum.merge(&counters);
+    }
+    sum
+}
+
+fn sample(counters: &Counters) -> Sample {
+    Sample {
+        requests: counters.requests,
+        app_errors: counters.app_errors,
+        proxy_errors: counters.proxy_errors,
+        connect_failures: counters.connect_failures,
+    }
+}

@@ -1,0 +1,123 @@
+//! Asks for a service as a client would: through the front door's own routing, inside the process (step 7 of a swap). A
+//! service whose health path no client can reach is probed directly instead.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::prober;
+use crate::config::{Service, Tls};
+use crate::model::api::Check;
+use crate::model::routes::Lookup;
+use crate::model::slot::Address;
+use crate::model::switch::Seen;
+use crate::proxy::data_plane::{Answer, Ask, DataPlane};
+use crate::proxy::routing::{Destination, Snapshot};
+
+/// What the switcher needs from the data plane. Tests put an answer of their own in its place.
+pub trait Plane {
+    /// Every core looks at patience and snapshot again.
+    fn poke(&self);
+
+    /// One request through the front door, inside the process.
+    fn ask(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Result<Answer, String>> + '_>>;
+}
+
+impl Plane for DataPlane {
+    fn poke(&self) {
+        Self::poke(self);
+    }
+
+    fn ask(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Result<Answer, String>> + '_>> {
+        Box::pin(Self::ask(self, ask))
+    }
+}
+
+/// Where a client finds a service's health path: host and path; `None` when no client can.
+#[must_use]
+pub fn reach<'s>(service: &'s Service, snapshot: &Snapshot) -> Option<(&'s str, String)> {
+    let exact = service.hosts.iter().find(|host| !host.starts_with("*."));
+    let host = match exact {
+        Some(host) => host.as_ref(),
+        None => {
+            let named = service.health.host.as_str();
+            service.hosts.iter().any(|host| covers(host, named)).then_some(named)?
+        }
+    };
+    let path = match (service.strip_prefix, service.path.as_ref()) {
+        (true, prefix) if prefix != "/" => format!("{prefix}{}", service.health.path),
+        _ => service.health.path.clone(),
+    };
+    // Another service may have a longer prefix, or the very host that our wildcard stands for.
+    let bare = path.split_once('?').map_or(path.as_str(), |(bare, _)| bare);
+    let Lookup::Found(Destination::Service(index)) = snapshot.table().find(host, bare.as_bytes()) else {
+        return None;
+    };
+    let found = &snapshot.services().get(*index)?.service;
+    let own = found.name == service.name && found.environment == service.environment;
+    own.then_some((host, path))
+}
+
+/// Asks for one service; at its new addresses when no client could.
+pub async fn check(plane: &dyn Plane, snapshot: &Snapshot, service: &Service, addresses: &[Address]) -> Vec<Seen> {
+    let Some((host, path)) = reach(service, snapshot) else {
+        let mut seen = Vec::new();
+        for address in addresses {
+            let report = prober::probe(service, address).await;
+            seen.push(Seen {
+                check: Check {
+                    service: service.name.to_string(),
+                    target: address.to_string(),
+                    status: report.status,
+                    version: report.version,
+                },
+                problem: report.reason,
+            });
+        }
+        return seen;
+    };
+    let secure = service.tls != Tls::Off;
+    let mut check = Check {
+        service: service.name.to_string(),
+        target: format!("{}://{host}{path}", if secure { "https" } else { "http" }),
+        status: None,
+        version: None,
+    };
+    let ask = Ask {
+        host: host.into(),
+        target: path,
+        secure,
+        timeout: service.health.timeout,
+    };
+    let problem = match plane.ask(ask).await {
+        Err(error) => Some(error),
+        Ok(answer) => {
+            let headers = headers(&answer);
+            check.status = Some(answer.status);
+            check.version = prober::version(&service.health, &headers, &answer.body);
+            prober::objection(&service.health, answer.status, &headers, &answer.body)
+        }
+    };
+    vec![Seen { check, problem }]
+}
+
+fn headers(answer: &Answer) -> HeaderMap {
+    let pairs = answer.headers.iter().filter_map(|(name, value)| {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        Some((name, HeaderValue::from_bytes(value).ok()?))
+    });
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        headers.append(name, value);
+    }
+    headers
+}
+
+/// Whether a wildcard host stands for a real one: exactly one label more.
+fn covers(wildcard: &str, host: &str) -> bool {
+    wildcard.strip_prefix("*").is_some_and(|rest| {
+        host.strip_suffix(rest)
+            .is_some_and(|label| !label.is_empty() && !label.contains(['.', '*']))
+    })
+}

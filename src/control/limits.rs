@@ -1,0 +1,69 @@
+//! What the operating system allows this process, and what it uses.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Descriptors that are not for clients and apps: listeners, probes, the control socket, logs, certificates being read.
+const RESERVED: u64 = 100;
+/// Where RLIMIT_NOFILE leaves hardly anything, this many connections are tried all the same.
+const FEWEST: u64 = 64;
+
+/// Raises the soft limit of open files to the hard one. Returns the limit that holds from now on.
+#[must_use]
+pub fn raise_open_files() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    match setrlimit(Resource::Nofile, raised) {
+        // `None` is no limit at all.
+        Ok(()) => limit.maximum.unwrap_or(u64::MAX),
+        Err(error) => {
+            tracing::warn!(%error, "the limit of open files cannot be raised");
+            limit.current.unwrap_or(u64::MAX)
+        }
+    }
+}
+
+/// `max_connections`, where the file does not say: each client may need a connection to an app besides its own.
+#[must_use]
+pub fn max_connections(open_files: u64) -> usize {
+    let connections = (open_files.saturating_sub(RESERVED) / 2).max(FEWEST);
+    usize::try_from(connections).unwrap_or(usize::MAX)
+}
+
+/// Resident memory in bytes; 0 where `/proc` does not say.
+#[must_use]
+pub fn resident_bytes() -> u64 {
+    std::fs::read_to_string("/proc/self/status").map_or(0, |status| resident_in(&status))
+}
+
+/// `VmRSS` rather than the pages of `statm`, whose size differs between machines.
+fn resident_in(status: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    kibibytes.unwrap_or(0) * 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_client_may_have_a_connection_to_an_app() {
+        assert_eq!(max_connections(1024), 462);
+        assert_eq!(max_connections(1_048_576), 524_238);
+        assert_eq!(max_connections(64), 64);
+        assert!(max_connections(u64::MAX) > 1 << 40);
+    }
+
+    #[test]
+    fn resident_memory_is_read_in_bytes() {
+        assert_eq!(
+            resident_in("VmPeak:\t  100 kB\nVmRSS:\t   5312 kB\nThreads:\t3\n"),
+            5312 * 1024
+        );
+        assert_eq!(resident_in("Threads:\t3\n"), 0);
+        assert!(resident_bytes() > 1024 * 1024);
+    }
+}

@@ -1,0 +1,117 @@
+//! The front door's listening sockets, and the file that says where they are.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::fault::Fault;
+use super::state_dir;
+use crate::config::Server;
+use crate::proxy::data_plane;
+
+/// In the state folder; says which addresses are listened on. Scripts and tests learn from it which ports the system chose.
+const NAME: &str = "listeners.json";
+
+/// Sockets that are bound and wait for the workers.
+#[derive(Debug)]
+pub(super) struct Listeners {
+    pub(super) http: Vec<TcpListener>,
+    pub(super) https: Vec<TcpListener>,
+}
+
+impl Listeners {
+    /// Binds what `[server]` names.
+    ///
+    /// # Errors
+    /// With the address, and what to do about it where that is known.
+    pub(super) fn bind(server: &Server) -> Result<Self, Fault> {
+        // The hint is part of the text.
+        let bind = |listen| data_plane::bind(listen).map_err(|error| Fault::new(error.to_string()));
+        Ok(Self {
+            http: bind(&server.http)?,
+            https: bind(&server.https)?,
+        })
+    }
+
+    /// Where they are.
+    ///
+    /// # Errors
+    /// From the operating system.
+    pub(super) fn addresses(&self) -> Result<Addresses, Fault> {
+        let of = |listeners: &[TcpListener]| listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>();
+        let failed = |error| Fault::new(format!("a listening socket has no address: {error}"));
+        Ok(Addresses {
+            http: of(&self.http).map_err(failed)?,
+            https: of(&self.https).map_err(failed)?,
+        })
+    }
+}
+
+/// Which addresses are listened on.
+#[derive(Debug, Serialize)]
+pub(super) struct Addresses {
+    pub(super) http: Vec<SocketAddr>,
+    pub(super) https: Vec<SocketAddr>,
+}
+
+impl Addresses {
+    /// Forgets the ports of the last process: they are nobody's now.
+    pub(super) fn forget(state_dir: &Path) {
+        // Mostly there is none; what cannot be removed is replaced later.
+        let _ = std::fs::remove_file(state_dir.join(NAME));
+    }
+
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    /// From the disk.
+    pub(super) fn write(&self, state_dir: &Path) -> io::Result<()> {
+        let mut text = serde_json::to_vec(self)?;
+        text.push(b'\n');
+        state_dir::replace(state_dir, NAME, &text, state_dir::sync_folder).map(drop)
+    }
+
+    /// The port of the first TLS listener, unless it is the one that URLs need not name.
+    pub(super) fn https_port(&self) -> Option<u16> {
+        self.https.first().map(SocketAddr::port).filter(|&port| port != 443)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_says_which_ports_the_system_chose() {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let listeners = Listeners {
+            http: vec![listener(), listener()],
+            https: vec![listener()],
+        };
+        let addresses = listeners.addresses().unwrap();
+        addresses.write(folder.path()).unwrap();
+        let read = || std::fs::read_to_string(folder.path().join(NAME));
+        let value: serde_json::Value = serde_json::from_str(&read().unwrap()).unwrap();
+        assert_eq!(value["http"][1], listeners.http[1].local_addr().unwrap().to_string());
+        assert_eq!(value["https"].as_array().unwrap().len(), 1);
+        assert_eq!(
+            addresses.https_port(),
+            Some(listeners.https[0].local_addr().unwrap().port())
+        );
+        Addresses::forget(folder.path());
+        assert!(read().is_err());
+    }
+
+    #[test]
+    fn urls_need_not_name_the_default_port() {
+        let https = |address: &str| Addresses {
+            http: Vec::new(),
+            https: vec![address.parse().unwrap()],
+        };
+        assert_eq!(https("[::]:443").https_port(), None);
+        assert_eq!(https("[::]:8443").https_port(), Some(8443));
+    }
+}

@@ -1,0 +1,440 @@
+//! The control socket: a Unix socket that root, the daemon's user and the members of one group may use (E32). The file's mode
+//! keeps the others out, and the kernel's word on who is at the other end keeps them out again.
+
+use std::convert::Infallible;
+use std::fs::{self, DirBuilder, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::fs::Gid;
+use tokio::net::{UnixListener, UnixStream};
+
+use super::api::{self, Desk};
+use super::fault::Fault;
+use crate::model::history::Caller;
+use crate::tasks::Group;
+
+/// Time for a request's head, and between two requests.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+/// Connections at once; more are closed as they come.
+const CONNECTIONS: usize = 64;
+
+/// Who may use the socket.
+pub struct Access {
+    /// The daemon's own user.
+    own: u32,
+    /// Name and id of the group.
+    group: Option<(String, u32)>,
+    /// The groups of a user.
+    groups_of: Box<dyn Fn(u32) -> Vec<u32>>,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access")
+            .field("own", &self.own)
+            .field("group", &self.group)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Access {
+    /// Root, the daemon's user, and the members of a group as the system's user database knows them.
+    ///
+    /// # Errors
+    /// When there is no such group.
+    pub fn new(group: Option<&str>) -> Result<Self, Fault> {
+        let group = match group {
+            None => None,
+            Some(name) => match uzers::get_group_by_name(name) {
+                Some(found) => Some((name.to_owned(), found.gid())),
+                None => {
+                    return Err(
+                        Fault::new(format!("there is no group `{name}`, which `server.group` names"))
+                            .hint(format!("make it with `groupadd --system {name}`")),
+                    );
+                }
+            },
+        };
+        Ok(Self {
+            own: rustix::process::geteuid().as_raw(),
+            group,
+            groups_of: Box::new(groups_of),
+        })
+    }
+
+    /// Whether a peer may ask; its user and group are the kernel's word.
+    #[must_use]
+    pub fn admits(&self, uid: u32, gid: u32) -> bool {
+        uid == 0
+            || uid == self.own
+            || (self.group.as_ref())
+                .is_some_and(|(_, allowed)| gid == *allowed || (self.groups_of)(uid).contains(allowed))
+    }
+}
+
+fn groups_of(uid: u32) -> Vec<u32> {
+    let Some(user) = uzers::get_user_by_uid(uid) else {
+        return Vec::new();
+    };
+    let primary = user.primary_group_id();
+    let groups = uzers::get_user_groups(user.name(), primary).unwrap_or_default();
+    groups.iter().map(uzers::Group::gid).chain([primary]).collect()
+}
+
+/// The socket, bound. Dropping it removes its file.
+#[derive(Debug)]
+pub struct ControlSocket {
+    listener: UnixListener,
+    path: PathBuf,
+    file: (u64, u64),
+    access: Access,
+}
+
+impl ControlSocket {
+    /// Binds it at a path; makes the folder where it is missing, and takes the place of a socket that nobody answers on.
+    ///
+    /// # Errors
+    /// When another daemon answers there, the place is taken by something else, or the system refuses.
+    pub fn bind(path: &Path, access: Access) -> Result<Self, Fault> {
+        make_way(path, access.group.is_some())?;
+        let failed = |error: io::Error| {
+            Fault::new(format!(
+                "the control socket `{}` cannot be made: {error}",
+                path.display()
+            ))
+        };
+        // Bound beside its place and moved there when mode and group are right, so that it is never open to more people.
+        let temporary = path.with_extension("new");
+        let bind = || {
+            match fs::remove_file(&temporary) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+            let listener = UnixListener::bind(&temporary)?;
+            fs::set_permissions(&temporary, Permissions::from_mode(0o600))?;
+            Ok(listener)
+        };
+        let listener = bind().map_err(failed)?;
+        if let Some((name, gid)) = &access.group {
+            let open = rustix::fs::chown(&temporary, None, Some(Gid::from_raw(*gid)))
+                .map_err(io::Error::from)
+                .and_then(|()| fs::set_permissions(&temporary, Permissions::from_mode(0o660)));
+            open.map_err(|error| {
+                let _ = fs::remove_file(&temporary);
+                failed(error).hint(format!(
+                    "the daemon's user has to be in `{name}` (systemd: `SupplementaryGroups={name}`)"
+                ))
+            })?;
+        }
+        let file = fs::rename(&temporary, path)
+            .and_then(|()| identity(path))
+            .map_err(failed)?;
+        let path = path.into();
+        Ok(Self {
+            listener,
+            path,
+            file,
+            access,
+        })
+    }
+
+    /// Serves until it is cancelled. A connection that is cancelled with it ends; an operation does not.
+    pub async fn serve<D: Desk + 'static>(&self, desk: Rc<D>) -> Infallible {
+        let connections = Group::new("control socket");
+        loop {
+            let stream = match self.listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of descriptors, most likely: it passes, and must not end the only way to speak to the daemon (N30).
+                    tracing::warn!(%error, "the control socket cannot accept");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    continue;
+                }
+            };
+            if connections.len() >= CONNECTIONS {
+                tracing::warn!("the control socket has {CONNECTIONS} connections, and closes a further one");
+                continue;
+            }
+            match stream.peer_cred() {
+                Ok(peer) => {
+                    let (admitted, caller) = (self.access.admits(peer.uid(), peer.gid()), caller(peer.uid()));
+                    let group = self.access.group.as_ref().map(|(name, _)| name.clone());
+                    let desk = desk.clone();
+                    connections.spawn_local("connection", connection(stream, admitted, caller, group, desk));
+                }
+                Err(error) => tracing::warn!(%error, "the kernel does not say who is at the control socket"),
+            }
+        }
+    }
+}
+
+impl Drop for ControlSocket {
+    fn drop(&mut self) {
+        // Not another daemon's, which may have taken the place by now.
+        if identity(&self.path).is_ok_and(|file| file == self.file) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+async fn connection<D: Desk>(stream: UnixStream, admitted: bool, caller: Caller, group: Option<String>, desk: Rc<D>) {
+    if !admitted {
+        tracing::warn!(
+            uid = caller.uid,
+            user = caller.user,
+            "a user who may not was refused at the control socket"
+        );
+    }
+    let service = service_fn(|request| {
+        let (desk, caller, group) = (&desk, &caller, &group);
+        async move {
+            Ok::<_, Infallible>(if admitted {
+                api::answer(&**desk, caller.clone(), request).await
+            } else {
+                api::refuse(caller, group.as_deref())
+            })
+        }
+    });
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
+    if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
+        tracing::debug!(%error, "a connection of the control socket ended early");
+    }
+}
+
+fn caller(uid: u32) -> Caller {
+    let user = uzers::get_user_by_uid(uid);
+    let user = user.map_or_else(|| uid.to_string(), |user| user.name().to_string_lossy().into_owned());
+    Caller { uid, user }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+/// Makes the folder, and looks at what stands in the socket's place.
+fn make_way(path: &Path, for_group: bool) -> Result<(), Fault> {
+    let shown = path.display();
+    if let Some(folder) = path.parent() {
+        // The group has to pass the folder to reach the socket.
+        let mode = if for_group { 0o755 } else { 0o700 };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(mode)
+            .create(folder)
+            .map_err(|error| {
+                Fault::new(format!(
+                    "the folder of the control socket `{shown}` cannot be made: {error}"
+                ))
+                .hint("`socket` in `[server]` names another place")
+            })?;
+    }
+    let there = match fs::symlink_metadata(path) {
+        Ok(there) => there,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            return Err(Fault::new(format!(
+                "the control socket `{shown}` cannot be looked at: {error}"
+            )));
+        }
+    };
+    if !there.file_type().is_socket() {
+        return Err(Fault::new(format!(
+            "`{shown}` is in the way of the control socket, and is no socket"
+        ))
+        .hint("move it away, or name another place with `socket` in `[server]`"));
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Ok(_) => Err(
+            Fault::new(format!("another daemon answers at the control socket `{shown}`"))
+                .hint("stop it first, or give this one a `socket` of its own in `[server]`"),
+        ),
+        // Nobody listens: it was left by a daemon that was killed. The rename takes its place.
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
+        Err(error) => Err(Fault::new(format!(
+            "who answers at the control socket `{shown}` is unclear: {error}"
+        ))
+        .hint("remove the file when no daemon uses it")),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "what a test writes need not survive a crash")]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::super::api::tests::FakeDesk;
+    use super::*;
+    use crate::model::api::Event;
+
+    fn access(own: u32, group: Option<u32>, members: &'static [(u32, u32)]) -> Access {
+        let groups_of = |uid| {
+            members
+                .iter()
+                .filter(|(user, _)| *user == uid)
+                .map(|(_, group)| *group)
+                .collect()
+        };
+        Access {
+            own,
+            group: group.map(|gid| ("deploy".into(), gid)),
+            groups_of: Box::new(groups_of),
+        }
+    }
+
+    #[test]
+    fn root_the_daemon_and_the_group_may_ask_and_nobody_else() {
+        let with_group = access(50, Some(9), &[(1001, 9), (1002, 8)]);
+        let table = [
+            (0, 0, true),
+            (50, 1, true),
+            (1000, 9, true),
+            (1001, 1, true),
+            (1002, 8, false),
+            (1003, 1, false),
+        ];
+        for (uid, gid, may) in table {
+            assert_eq!(with_group.admits(uid, gid), may, "{uid}:{gid}");
+        }
+        let without = access(50, None, &[(1001, 9)]);
+        assert!(without.admits(0, 0) && without.admits(50, 7));
+        assert!(!without.admits(1001, 0), "group 0 is no user 0");
+    }
+
+    #[test]
+    fn a_group_that_does_not_exist_is_named() {
+        let fault = Access::new(Some("no-such-group-here")).unwrap_err();
+        assert!(fault.reason.contains("no-such-group-here"), "{fault}");
+    }
+
+    fn serving<F: Future<Output = ()>>(access: Access, test: impl FnOnce(PathBuf, Rc<Rc<FakeDesk>>) -> F) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run/control.sock");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let desk = Rc::new(Rc::new(FakeDesk::default()));
+            let socket = ControlSocket::bind(&path, access).unwrap();
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+            tokio::select! {
+                never = socket.serve(desk.clone()) => match never {},
+                () = test(path.clone(), desk) => {}
+            }
+        });
+        assert!(!path.exists(), "its file goes with the socket");
+    }
+
+    async fn exchange(path: &Path, request: &str) -> String {
+        let mut stream = UnixStream::connect(path).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    const STATUS: &str = "GET /v1/status HTTP/1.1\r\nHost: greengate\r\nConnection: close\r\n\r\n";
+
+    #[test]
+    fn who_may_is_answered() {
+        serving(
+            access(rustix::process::geteuid().as_raw(), None, &[]),
+            async |path, _| {
+                let answer = exchange(&path, STATUS).await;
+                assert!(
+                    answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\"1.2.3\""),
+                    "{answer}"
+                );
+            },
+        );
+    }
+
+    #[test]
+    fn who_may_not_is_refused_and_the_connection_ends() {
+        // The test may run as root, who always may: so the door is asked about a user who is not.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let (mut client, server) = UnixStream::pair().unwrap();
+            let desk = Rc::new(Rc::new(FakeDesk::default()));
+            let mallory = Caller {
+                uid: 4242,
+                user: "mallory".into(),
+            };
+            let served = connection(server, false, mallory, None, desk.clone());
+            let asked = async {
+                let body = r#"{"environment":"prod","kind":"swap"}"#;
+                let request = format!(
+                    "POST /v1/operations HTTP/1.1\r\nHost: g\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                );
+                client.write_all(request.as_bytes()).await.unwrap();
+                let mut answer = String::new();
+                client.read_to_string(&mut answer).await.unwrap();
+                answer
+            };
+            let ((), answer) = tokio::join!(served, asked);
+            assert!(
+                answer.starts_with("HTTP/1.1 403 Forbidden\r\n") && answer.contains("mallory"),
+                "{answer}"
+            );
+            assert!(desk.operations.borrow().is_empty());
+        });
+    }
+
+    #[test]
+    fn a_client_that_hangs_up_stops_watching_and_not_the_operation() {
+        serving(
+            access(rustix::process::geteuid().as_raw(), None, &[]),
+            async |path, desk| {
+                let body = r#"{"environment":"prod","kind":"swap"}"#;
+                let request = format!(
+                    "POST /v1/operations HTTP/1.1\r\nHost: g\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                );
+                let mut stream = UnixStream::connect(&path).await.unwrap();
+                stream.write_all(request.as_bytes()).await.unwrap();
+                let mut head = [0; 15];
+                stream.read_exact(&mut head).await.unwrap();
+                assert_eq!(&head, b"HTTP/1.1 200 OK");
+                drop(stream);
+                let (_, caller, events) = desk.operations.borrow_mut().pop().unwrap();
+                assert_eq!(caller.uid, rustix::process::geteuid().as_raw());
+                // The stream of events is dropped; whoever sends them has to live with that.
+                events.closed().await;
+                assert!(events.send(Event::Planned).is_err());
+            },
+        );
+    }
+
+    #[test]
+    fn a_socket_that_nobody_answers_on_is_replaced_and_anything_else_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let _inside = runtime.enter();
+        let bind = || ControlSocket::bind(&path, access(0, None, &[]));
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        let socket = bind().unwrap();
+        assert!(bind().unwrap_err().reason.contains("another daemon answers"));
+        drop(socket);
+        fs::write(&path, "mine").unwrap();
+        assert!(bind().unwrap_err().reason.contains("is no socket"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+    }
+}

@@ -1,0 +1,125 @@
+//! Watches what is live, every 5 s and for status only: health alone never takes the only live slot away.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::{Message, Owner};
+use crate::control::prober;
+use crate::model::api::{HealthStatus, ProbeReport};
+use crate::model::slot::Address;
+use crate::proxy::routing::Snapshot;
+
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// What was last seen of each live instance.
+#[derive(Default)]
+pub(super) struct Vigil {
+    instances: HashMap<(u64, Address), Instance>,
+    next: Option<Instant>,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+#[derive(Default)]
+struct Instance {
+    asked: bool,
+    last: Option<(String, ProbeReport)>,
+}
+
+impl Vigil {
+    pub(super) fn wake(&self, now: Instant) -> Instant {
+        self.next.unwrap_or(now)
+    }
+
+    pub(super) fn seen(&mut self, activation: u64, address: Address, report: ProbeReport) {
+        // One that is no longer live is not there any more.
+        if let Some(instance) = self.instances.get_mut(&(activation, address)) {
+            instance.asked = false;
+            instance.last = Some((format!("{:.3}", jiff::Timestamp::now()), report));
+        }
+    }
+
+    pub(super) fn tell_when_all_seen(&mut self, reply: oneshot::Sender<()>) {
+        self.waiting.push(reply);
+    }
+
+    pub(super) fn health(&self, activation: u64, address: &Address) -> HealthStatus {
+        let instance = self.instances.get(&(activation, address.clone()));
+        let last = instance.and_then(|instance| instance.last.as_ref());
+        HealthStatus {
+            address: address.clone(),
+            healthy: last.map(|(_, report)| report.passed),
+            checked: last.map(|(at, _)| at.clone()),
+            last: last.map(|(_, report)| report.clone()),
+        }
+    }
+
+    /// Forgets what is not live any more, and takes in what is. Whether anything is new.
+    fn follow(&mut self, snapshot: &Snapshot) -> bool {
+        let live: Vec<_> = snapshot
+            .services()
+            .iter()
+            .flat_map(|live| {
+                live.activation
+                    .addresses
+                    .iter()
+                    .map(|it| (live.activation.id, it.clone()))
+            })
+            .collect();
+        self.instances.retain(|key, _| live.contains(key));
+        let known = self.instances.len();
+        for key in live {
+            self.instances.entry(key).or_default();
+        }
+        self.instances.len() > known
+    }
+
+    fn tell_if_all_seen(&mut self) {
+        if !self.waiting.is_empty() && self.instances.values().all(|instance| instance.last.is_some()) {
+            for reply in self.waiting.drain(..) {
+                let _ = reply.send(());
+            }
+        }
+    }
+}
+
+impl Owner {
+    /// Asks every live instance that is due: all of them every 5 s, new ones at once.
+    pub(super) fn watch_live(&mut self) {
+        let snapshot = self.routing.load();
+        let now = Instant::now();
+        let new = self.vigil.follow(&snapshot);
+        let due = self.vigil.next.is_none_or(|next| next <= now);
+        if due {
+            self.vigil.next = Some(now + INTERVAL);
+            self.past.read(&snapshot, now);
+        }
+        if due || new {
+            for live in snapshot.services() {
+                let activation = live.activation.id;
+                for address in &live.activation.addresses {
+                    let Some(instance) = self.vigil.instances.get_mut(&(activation, address.clone())) else {
+                        continue;
+                    };
+                    if instance.asked || !due && instance.last.is_some() {
+                        continue;
+                    }
+                    instance.asked = true;
+                    let (service, address) = (live.service.clone(), address.clone());
+                    let mailbox = self.mailbox.clone();
+                    self.tasks.spawn_local("live probe", async move {
+                        let report = prober::probe(&service, &address).await;
+                        let _ = mailbox.send(Message::Probed {
+                            activation,
+                            address,
+                            report,
+                        });
+                    });
+                }
+            }
+        }
+        self.vigil.tell_if_all_seen();
+    }
+}

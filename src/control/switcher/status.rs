@@ -1,0 +1,81 @@
+//! Tells how every environment is.
+
+use super::{Owner, Room};
+use crate::config::{Service, Tls};
+use crate::model::api::{DrainingStatus, EnvironmentStatus, ServiceStatus, Side};
+use crate::proxy::routing::{Live, Snapshot};
+
+impl Owner {
+    /// Every environment, in the order of the file. The certificates are another's to tell.
+    pub(super) fn status(&self) -> Vec<EnvironmentStatus> {
+        let snapshot = self.routing.load();
+        let pairs = self.config.environments.iter().zip(&self.rooms);
+        pairs
+            .map(|(environment, room)| EnvironmentStatus {
+                name: environment.name.to_string(),
+                live: (!room.pairs.is_empty()).then(|| room.switch.state().live),
+                generation: room.switch.state().generation,
+                since: room.switch.state().since.clone(),
+                protected: environment.protected,
+                operation: room.switch.holder(),
+                can_roll_back: !room.pairs.is_empty() && room.switch.state().previous.is_some(),
+                draining: draining(room),
+                services: self.services(room, &snapshot),
+            })
+            .collect()
+    }
+
+    fn services(&self, room: &Room, snapshot: &Snapshot) -> Vec<ServiceStatus> {
+        let own = snapshot
+            .services()
+            .iter()
+            .filter(|live| live.service.environment == room.name);
+        own.map(|live| self.service(live)).collect()
+    }
+
+    fn service(&self, Live { service, activation }: &Live) -> ServiceStatus {
+        let (requests, streams) = activation.in_flight();
+        let addresses = activation.addresses.iter();
+        ServiceStatus {
+            name: service.name.to_string(),
+            routes: routes(service),
+            live: Side {
+                slot: activation.slot,
+                addresses: activation.addresses.clone(),
+            },
+            health: addresses
+                .map(|address| self.vigil.health(activation.id, address))
+                .collect(),
+            requests,
+            streams,
+            traffic: activation.counters().traffic(),
+            tls: match service.tls {
+                Tls::Acme => "acme",
+                Tls::Internal => "internal",
+                Tls::Files { .. } => "files",
+                Tls::Off => "off",
+            }
+            .into(),
+            certificates: Vec::new(),
+        }
+    }
+}
+
+fn routes(service: &Service) -> Vec<String> {
+    let path = if &*service.path == "/" { "" } else { &service.path };
+    service.hosts.iter().map(|host| format!("{host}{path}")).collect()
+}
+
+fn draining(room: &Room) -> Vec<DrainingStatus> {
+    let draining = room.retired.iter().map(|retired| {
+        let (requests, streams) = retired.activation.in_flight();
+        DrainingStatus {
+            service: retired.activation.service.to_string(),
+            slot: retired.activation.slot,
+            addresses: retired.activation.addresses.clone(),
+            requests,
+            streams,
+        }
+    });
+    draining.collect()
+}

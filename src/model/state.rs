@@ -1,0 +1,240 @@
+//! The truth that outlives the process: which slot of each environment is live, and where slots run when that is not what
+//! the file says. Reading and writing the state file is `control::state_file`'s.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::slot::{Address, Generation, Slot};
+
+/// Everything that is remembered across a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Version of this format.
+    pub version: u32,
+    /// The number that the next operation gets.
+    pub next_operation: u64,
+    /// By name. An environment that was never switched may be missing.
+    #[serde(default)]
+    pub environments: BTreeMap<String, EnvironmentState>,
+}
+
+impl State {
+    /// The only version of the format so far.
+    pub const VERSION: u32 = 1;
+
+    /// The state of a first start.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            version: Self::VERSION,
+            next_operation: 1,
+            environments: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How well a save is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Durability {
+    /// On disk, for certain.
+    Durable,
+    /// Written and renamed, but the folder could not be synced: a power cut may undo it. The text says why.
+    Uncertain(String),
+}
+
+/// What is remembered of one environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvironmentState {
+    /// The number of the published state.
+    pub generation: Generation,
+    /// The colour that is live; services with only an `upstream` do not look at it.
+    pub live: Slot,
+    /// When it became live, RFC 3339.
+    pub since: String,
+    /// `--to` addresses: service → slot → where it runs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub overrides: BTreeMap<String, BTreeMap<Slot, Recorded>>,
+    /// Where `rollback` goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Previous>,
+}
+
+/// Addresses as an operation used them, beside what the file said then. They hold until the file says something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Where the slot runs.
+    pub addresses: Vec<Address>,
+    /// The file's value for the slot at that time.
+    pub file: Vec<Address>,
+}
+
+/// The side that was live before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Previous {
+    /// The slot.
+    pub slot: Slot,
+    /// Where each service ran.
+    pub services: BTreeMap<String, Recorded>,
+}
+
+impl EnvironmentState {
+    /// An environment that was never switched: at the first start blue is live.
+    #[must_use]
+    pub fn first(since: String) -> Self {
+        Self {
+            generation: Generation(1),
+            live: Slot::Blue,
+            since,
+            overrides: BTreeMap::new(),
+            previous: None,
+        }
+    }
+
+    /// Where a slot runs: its `--to` addresses while the file's value is what it was then, else the file's value.
+    #[must_use]
+    pub fn addresses(&self, service: &str, slot: Slot, file: &[Address]) -> Vec<Address> {
+        match self.overrides.get(service).and_then(|slots| slots.get(&slot)) {
+            Some(recorded) if recorded.file == file => recorded.addresses.clone(),
+            Some(_) | None => file.to_vec(),
+        }
+    }
+
+    /// Remembers where a slot runs; forgets it when that is what the file says.
+    pub fn place(&mut self, service: &str, slot: Slot, addresses: Vec<Address>, file: &[Address]) {
+        let slots = self.overrides.entry(service.into()).or_default();
+        if addresses == file {
+            slots.remove(&slot);
+        } else {
+            let file = file.to_vec();
+            slots.insert(slot, Recorded { addresses, file });
+        }
+        if slots.is_empty() {
+            self.overrides.remove(service);
+        }
+    }
+
+    /// Forgets what the file overtook. `file` is the value of a service's slot, `None` when it has no such slot.
+    /// Returns a line for the log for each thing that was forgotten.
+    pub fn reconcile<'f>(&mut self, file: impl Fn(&str, Slot) -> Option<&'f [Address]>) -> Vec<String> {
+        let mut forgotten = Vec::new();
+        self.overrides.retain(|service, slots| {
+            slots.retain(|&slot, recorded| {
+                let keep = file(service, slot) == Some(&recorded.file);
+                if !keep {
+                    forgotten.push(match file(service, slot) {
+                        Some(now) => format!(
+                            "`{service}` {slot} runs at {} as the file says; the `--to` address {} is forgotten because \
+                             that key changed",
+                            list(now),
+                            list(&recorded.addresses)
+                        ),
+                        None => format!(
+                            "`{service}` has no {slot} slot any more; the `--to` address {} is forgotten",
+                            list(&recorded.addresses)
+                        ),
+                    });
+                }
+                keep
+            });
+            !slots.is_empty()
+        });
+        forgotten
+    }
+
+    /// Where `rollback` would find a service; `None` when nothing is known of a previous side.
+    #[must_use]
+    pub fn previous_addresses(&self, service: &str, file: &[Address]) -> Option<Vec<Address>> {
+        let previous = self.previous.as_ref()?;
+        Some(match previous.services.get(service) {
+            Some(recorded) if recorded.file == file => recorded.addresses.clone(),
+            Some(_) | None => self.addresses(service, previous.slot, file),
+        })
+    }
+}
+
+/// Addresses for a message.
+pub fn list(addresses: &[Address]) -> String {
+    let mut text = String::new();
+    for address in addresses {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push_str(&address.to_string());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(port: &str) -> Vec<Address> {
+        vec![port.parse().unwrap()]
+    }
+
+    #[test]
+    fn an_override_lasts_until_its_key_changes_in_the_file() {
+        let mut state = EnvironmentState::first("2026-01-01T00:00:00.000Z".into());
+        state.place("web", Slot::Green, at("3005"), &at("3001"));
+        assert_eq!(state.addresses("web", Slot::Green, &at("3001")), at("3005"));
+        assert_eq!(state.addresses("web", Slot::Blue, &at("3000")), at("3000"));
+        assert_eq!(state.addresses("web", Slot::Green, &at("3002")), at("3002"));
+
+        let (same, changed) = (at("3001"), at("3002"));
+        assert!(state.reconcile(|_, _| Some(&same)).is_empty());
+        let forgotten = state.reconcile(|_, _| Some(&changed));
+        assert_eq!(forgotten.len(), 1);
+        assert!(forgotten[0].contains("127.0.0.1:3005"), "{forgotten:?}");
+        assert!(state.overrides.is_empty());
+    }
+
+    #[test]
+    fn naming_the_address_of_the_file_ends_an_override() {
+        let mut state = EnvironmentState::first(String::new());
+        state.place("web", Slot::Green, at("3005"), &at("3001"));
+        state.place("web", Slot::Green, at("3001"), &at("3001"));
+        assert!(state.overrides.is_empty());
+    }
+
+    #[test]
+    fn an_override_of_a_slot_that_is_gone_is_forgotten() {
+        let mut state = EnvironmentState::first(String::new());
+        state.place("web", Slot::Green, at("3005"), &at("3001"));
+        let forgotten = state.reconcile(|_, _| None);
+        assert!(forgotten[0].contains("no green slot"), "{forgotten:?}");
+    }
+
+    #[test]
+    fn the_previous_side_is_where_it_ran_unless_the_file_says_something_new() {
+        let mut state = EnvironmentState::first(String::new());
+        assert_eq!(state.previous_addresses("web", &at("3000")), None);
+        let recorded = Recorded {
+            addresses: at("3005"),
+            file: at("3000"),
+        };
+        state.previous = Some(Previous {
+            slot: Slot::Blue,
+            services: BTreeMap::from([("web".into(), recorded)]),
+        });
+        assert_eq!(state.previous_addresses("web", &at("3000")), Some(at("3005")));
+        assert_eq!(state.previous_addresses("web", &at("3009")), Some(at("3009")));
+        assert_eq!(state.previous_addresses("new", &at("8000")), Some(at("8000")));
+    }
+
+    #[test]
+    fn a_state_reads_back_as_it_was_written() {
+        let mut state = State::new();
+        let mut environment = EnvironmentState::first("2026-01-01T00:00:00.000Z".into());
+        environment.place("web", Slot::Green, at("3005"), &at("3001"));
+        state.environments.insert("prod".into(), environment);
+        let text = serde_json::to_string(&state).unwrap();
+        assert_eq!(serde_json::from_str::<State>(&text).unwrap(), state);
+    }
+}

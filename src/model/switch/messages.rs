@@ -1,0 +1,214 @@
+//! What goes into a [`Switch`](super::Switch) and what comes out of it.
+
+use std::time::Duration;
+
+use crate::model::api::{Check, Event, Move, OperationRequest, ProbeReport, Traffic};
+use crate::model::bake::Sample;
+use crate::model::slot::{Address, Generation};
+use crate::model::state::{Durability, EnvironmentState};
+
+/// When something came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// Since any fixed moment; never goes back.
+    pub at: Duration,
+    /// What clocks on walls say.
+    pub wall: jiff::Timestamp,
+}
+
+impl Moment {
+    /// RFC 3339 with milliseconds, UTC.
+    #[must_use]
+    pub fn written(self) -> String {
+        format!("{:.3}", self.wall)
+    }
+}
+
+/// Names what an answer belongs to. An answer whose question is no longer asked changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket(pub(super) u64);
+
+/// How an instance is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// A whole health probe.
+    Health,
+    /// Only whether it accepts a connection (N8).
+    Connect,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// Somebody asks for an operation.
+    Ask {
+        /// Its number.
+        operation: u64,
+        /// What is asked for.
+        request: OperationRequest,
+        /// The name of the user who asks.
+        user: String,
+        /// What the operator should know before it begins, such as trouble with certificates.
+        warnings: Vec<String>,
+    },
+    /// [`Switch::wake`] has come.
+    Tick,
+    /// Answers [`Effect::Probe`].
+    Probed {
+        /// Of the question.
+        ticket: Ticket,
+        /// Of the question.
+        service: usize,
+        /// Of the question.
+        address: Address,
+        /// What was seen.
+        report: ProbeReport,
+    },
+    /// Answers [`Effect::Warm`].
+    Warmed {
+        /// Of the question.
+        ticket: Ticket,
+        /// Requests made.
+        requests: u32,
+        /// How many of them failed or were answered with a status of 400 and above.
+        failed: u32,
+    },
+    /// Answers [`Effect::Persist`]; an error says that the old state is still the saved one.
+    Persisted {
+        /// Of the question.
+        ticket: Ticket,
+        /// How it went.
+        result: Result<Durability, String>,
+    },
+    /// Answers [`Effect::Verify`].
+    Verified {
+        /// Of the question.
+        ticket: Ticket,
+        /// What was seen, at least one for each service.
+        seen: Vec<Seen>,
+    },
+    /// Answers [`Effect::Measure`].
+    Measured {
+        /// Of the question.
+        generation: Generation,
+        /// One for each service with two sides, in their order.
+        figures: Vec<Figures>,
+        /// The new side since the switch.
+        traffic: Traffic,
+        /// The old side before it.
+        before: Traffic,
+        /// All of the environment since the switch.
+        served: Traffic,
+    },
+    /// An old side still holds claims; comes about once a second.
+    Draining {
+        /// The generation that replaced it.
+        left: Generation,
+        /// Its place in [`Rules::services`].
+        service: usize,
+        /// Requests that wait for their response head.
+        requests: u64,
+        /// Streams.
+        streams: u64,
+    },
+    /// An old side's drain is over.
+    Drained {
+        /// The generation that replaced it.
+        left: Generation,
+        /// Its place in [`Rules::services`].
+        service: usize,
+        /// How it went.
+        ended: Ended,
+        /// All of the environment since that generation.
+        served: Traffic,
+    },
+    /// The daemon stops: whoever still waits is answered.
+    Stop,
+}
+
+/// What a check through the front door found.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// What was asked, and what came back.
+    pub check: Check,
+    /// Why that is not good.
+    pub problem: Option<String>,
+}
+
+/// What both sides of one service did.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Figures {
+    /// The new side since the switch.
+    pub new: Sample,
+    /// The old side before it, over a period as long as the bake window or since its start.
+    pub before: Sample,
+}
+
+/// How a drain went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// Exchanges that ended by themselves.
+    pub finished: u64,
+    /// Streams that were ended politely.
+    pub ended: u64,
+    /// Exchanges that had to be cut.
+    pub cut: u64,
+    /// Exchanges that could not even be cut.
+    pub left: u64,
+}
+
+/// What has to be done. Effects are carried out in their order.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Say this on the operation's stream, and write it down.
+    Tell {
+        /// The operation.
+        operation: u64,
+        /// What to say. Nothing follows a final one.
+        event: Event,
+    },
+    /// Ask an instance.
+    Probe {
+        /// For the answer.
+        ticket: Ticket,
+        /// Its service's place in [`Rules::services`].
+        service: usize,
+        /// Exactly there (N6).
+        address: Address,
+        /// How.
+        look: Look,
+    },
+    /// Ask each instance of these sides for its warm-up paths.
+    Warm {
+        /// For the answer.
+        ticket: Ticket,
+        /// Service's place in [`Rules::services`] and instance.
+        instances: Vec<(usize, Address)>,
+    },
+    /// Save this state of the environment.
+    Persist {
+        /// For the answer.
+        ticket: Ticket,
+        /// The state.
+        state: EnvironmentState,
+    },
+    /// One snapshot with new activations of the `to` sides; then close the gates of the old ones and drain them.
+    Publish {
+        /// Of the new activations.
+        generation: Generation,
+        /// One for each service with two sides, in their order.
+        moves: Vec<Move>,
+    },
+    /// Ask for each service through the front door.
+    Verify {
+        /// For the answer.
+        ticket: Ticket,
+        /// Where each service's new side runs, for those that no client can ask.
+        moves: Vec<Move>,
+    },
+    /// Read the counters.
+    Measure {
+        /// The generation whose new side is watched.
+        generation: Generation,
+    },
+}

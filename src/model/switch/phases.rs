@@ -1,0 +1,322 @@
+//! The steps under the lock: gate, warm up, persist and publish, verify (steps 3 to 7 of a swap).
+
+use std::time::Duration;
+
+use super::plan::{Plan, Rules};
+use super::probing::{Probing, Signature};
+use super::watch::Watch;
+use super::{Current, Effect, Look, Moment, Phase, Seen, Switch, Ticket, millis, tell};
+use crate::model::api::{Event, Kind, exit};
+use crate::model::state::Durability;
+
+/// Progress is told at most this often.
+pub(super) const PROGRESS: Duration = Duration::from_secs(1);
+/// The front door is asked this often before a bad answer counts, with a pause in between.
+const ATTEMPTS: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Step 3.
+#[derive(Debug)]
+pub(super) struct Gating {
+    pub(super) probing: Probing,
+    told: Option<(Duration, Signature)>,
+}
+
+impl Gating {
+    pub(super) fn new(rules: &Rules, plan: &Plan, now: Duration) -> Self {
+        let (look, needed, expected) = if plan.forced {
+            (Look::Connect, Some(1), None)
+        } else {
+            (Look::Health, None, plan.expected.clone())
+        };
+        let probing = Probing::new(rules, &plan.moves, |step| &step.to, look, needed, now, plan.deadline);
+        Self {
+            probing: probing.expect_version(expected),
+            told: None,
+        }
+    }
+
+    pub(super) fn wake(&self) -> Option<Duration> {
+        let deadline = self.probing.deadline;
+        Some(self.probing.wake().map_or(deadline, |due| due.min(deadline)))
+    }
+
+    /// Whether it is time to tell how far it is.
+    fn news(&mut self, now: Duration) -> bool {
+        let signature = self.probing.signature();
+        let news = match &self.told {
+            None => true,
+            Some((at, told)) => *told != signature || now >= at.saturating_add(PROGRESS),
+        };
+        if news {
+            self.told = Some((now, signature));
+        }
+        news
+    }
+}
+
+/// Step 7.
+#[derive(Debug)]
+pub(super) struct Verifying {
+    attempts: u32,
+    /// When the next attempt is due; `None` while one is under way.
+    again: Option<Duration>,
+}
+
+impl Verifying {
+    pub(super) fn wake(&self) -> Option<Duration> {
+        self.again
+    }
+}
+
+impl Switch {
+    /// What time alone brings about.
+    pub(super) fn turn(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let Some(mut current) = self.current.take() else {
+            return;
+        };
+        match &mut current.phase {
+            Phase::Gating(_) => return self.gate(current, now, effects),
+            Phase::Undoing(_) => return self.undo(current, now, effects),
+            Phase::Baking(_) => return self.bake(current, now, effects),
+            Phase::Verifying(verifying) => {
+                if verifying.again.is_some_and(|again| again <= now.at) {
+                    verifying.again = None;
+                    let (ticket, moves) = (current.ticket, current.plan.moves.clone());
+                    effects.push(Effect::Verify { ticket, moves });
+                }
+            }
+            Phase::Warming { .. } | Phase::Persisting => {}
+        }
+        self.current = Some(current);
+    }
+
+    fn gate(&mut self, mut current: Current, now: Moment, effects: &mut Vec<Effect>) {
+        let Phase::Gating(gating) = &mut current.phase else {
+            self.current = Some(current);
+            return;
+        };
+        let began = gating.probing.began;
+        let elapsed_ms = millis(began, now.at);
+        if gating.probing.all_healthy() {
+            let (instances, version) = (gating.probing.reports(&self.rules), gating.probing.version());
+            tell(
+                effects,
+                current.operation,
+                Event::Gated {
+                    instances,
+                    version,
+                    elapsed_ms,
+                },
+            );
+            return self.warm(current, now, effects);
+        }
+        if now.at >= gating.probing.deadline {
+            let refused = Event::Refused {
+                code: exit::REFUSED,
+                reason: gating.probing.verdict(&self.rules, now.at.saturating_sub(began)),
+                evidence: gating.probing.reports(&self.rules),
+                hint: None,
+                live: Some(self.state.live),
+            };
+            return self.give_up(&current, refused, effects);
+        }
+        ask(effects, current.ticket, &mut gating.probing, now.at);
+        if gating.news(now.at) {
+            let instances = gating.probing.reports(&self.rules);
+            tell(effects, current.operation, Event::Gating { instances, elapsed_ms });
+        }
+        self.current = Some(current);
+    }
+
+    /// Ends an operation before it switched; a swap whose bake window it wanted to pre-empt goes on.
+    fn give_up(&mut self, current: &Current, event: Event, effects: &mut Vec<Effect>) {
+        tell(effects, current.operation, event);
+        if let Some(mut suspended) = self.suspended.take() {
+            suspended.ticket = self.ticket();
+            if let Some(probing) = suspended.phase.probing() {
+                probing.forget_asked();
+            }
+            self.current = Some(suspended);
+        }
+    }
+
+    fn warm(&mut self, mut current: Current, now: Moment, effects: &mut Vec<Effect>) {
+        let services = self.rules.services.iter().zip(&current.plan.moves).enumerate();
+        let warmed = services.filter(|(_, (service, _))| service.warms);
+        let instances: Vec<_> = warmed
+            .flat_map(|(index, (_, step))| step.to.addresses.iter().map(move |address| (index, address.clone())))
+            .collect();
+        if instances.is_empty() {
+            return self.persist(current, now, effects);
+        }
+        current.ticket = self.ticket();
+        current.phase = Phase::Warming { began: now.at };
+        let ticket = current.ticket;
+        effects.push(Effect::Warm { ticket, instances });
+        self.current = Some(current);
+    }
+
+    pub(super) fn warmed(
+        &mut self,
+        ticket: Ticket,
+        requests: u32,
+        failed: u32,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(current) = self.take(ticket) else {
+            return;
+        };
+        let Phase::Warming { began } = current.phase else {
+            self.current = Some(current);
+            return;
+        };
+        let elapsed_ms = millis(began, now.at);
+        tell(
+            effects,
+            current.operation,
+            Event::Warmed {
+                requests,
+                failed,
+                elapsed_ms,
+            },
+        );
+        self.persist(current, now, effects);
+    }
+
+    fn persist(&mut self, mut current: Current, now: Moment, effects: &mut Vec<Effect>) {
+        current.plan.next.since = now.written();
+        current.ticket = self.ticket();
+        current.phase = Phase::Persisting;
+        effects.push(Effect::Persist {
+            ticket: current.ticket,
+            state: current.plan.next.clone(),
+        });
+        self.current = Some(current);
+    }
+
+    pub(super) fn persisted(
+        &mut self,
+        ticket: Ticket,
+        result: Result<Durability, String>,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(current) = self.take(ticket) else {
+            return;
+        };
+        match (&current.phase, result) {
+            (Phase::Persisting, Ok(durability)) => self.publish(current, durability, now, effects),
+            (Phase::Persisting, Err(error)) => {
+                let failed = Event::Failed {
+                    reason: format!("the state could not be saved: {error}; nothing was switched"),
+                    live: Some(self.state.live),
+                };
+                self.give_up(&current, failed, effects);
+            }
+            (Phase::Undoing(_), result) => self.undo_persisted(current, result, effects),
+            (Phase::Gating(_) | Phase::Warming { .. } | Phase::Verifying(_) | Phase::Baking(_), _) => {
+                self.current = Some(current);
+            }
+        }
+    }
+
+    /// Steps 5 and 6: saved, so it may be seen.
+    fn publish(&mut self, mut current: Current, durability: Durability, now: Moment, effects: &mut Vec<Effect>) {
+        let (generation, left) = (current.plan.next.generation, self.state.generation);
+        self.state = current.plan.next.clone();
+        let moves = current.plan.moves.clone();
+        let services = moves.iter().map(|step| step.service.clone()).collect();
+        self.leave(generation, moves.iter().map(|step| &step.from));
+        effects.push(Effect::Publish { generation, moves });
+        tell(
+            effects,
+            current.operation,
+            Event::Switched {
+                generation,
+                services,
+                durability_uncertain: matches!(durability, Durability::Uncertain(_)),
+            },
+        );
+        if let Durability::Uncertain(why) = durability {
+            let message = format!("durability uncertain: a power cut may undo this switch ({why})");
+            tell(effects, current.operation, Event::Warning { message });
+        }
+        if current.plan.kind == Kind::Rollback {
+            self.undone_by(&current.user, left, effects);
+        }
+        current.watch = Some(Watch::new(&current, generation, now.at));
+        current.ticket = self.ticket();
+        current.phase = Phase::Verifying(Verifying {
+            attempts: 0,
+            again: None,
+        });
+        effects.push(Effect::Verify {
+            ticket: current.ticket,
+            moves: current.plan.moves.clone(),
+        });
+        self.current = Some(current);
+    }
+
+    pub(super) fn verified(&mut self, ticket: Ticket, seen: Vec<Seen>, now: Moment, effects: &mut Vec<Effect>) {
+        let Some(mut current) = self.take(ticket) else {
+            return;
+        };
+        let problem = self.problem(&current, &seen);
+        let Phase::Verifying(verifying) = &mut current.phase else {
+            self.current = Some(current);
+            return;
+        };
+        let checks = seen.into_iter().map(|seen| seen.check).collect();
+        let Some(problem) = problem else {
+            tell(effects, current.operation, Event::Verified { checks });
+            return self.settle(current, now, effects);
+        };
+        verifying.attempts += 1;
+        if verifying.attempts < ATTEMPTS {
+            verifying.again = Some(now.at.saturating_add(PAUSE));
+            self.current = Some(current);
+        } else if current.plan.forced {
+            // The verdict was skipped, so it cannot come in by the back door.
+            let message = format!("through the front door, {problem}; nothing is undone, because it was forced");
+            tell(effects, current.operation, Event::Warning { message });
+            self.settle(current, now, effects);
+        } else {
+            self.start_undo(current, format!("through the front door, {problem}"), now, effects);
+        }
+    }
+
+    fn problem(&self, current: &Current, seen: &[Seen]) -> Option<String> {
+        seen.iter().find_map(|Seen { check, problem }| {
+            if let Some(problem) = problem {
+                return Some(format!("{} {}: {problem}", check.service, check.target));
+            }
+            let service = self
+                .rules
+                .services
+                .iter()
+                .find(|service| service.name == check.service)?;
+            let expected = current.plan.expected.as_ref().filter(|_| service.names_version)?;
+            (check.version.as_ref() != Some(expected)).then(|| {
+                format!(
+                    "{} {} is version `{}`, expected `{expected}`",
+                    check.service,
+                    check.target,
+                    check.version.as_deref().unwrap_or("unknown")
+                )
+            })
+        })
+    }
+}
+
+/// Asks whoever is due.
+pub(super) fn ask(effects: &mut Vec<Effect>, ticket: Ticket, probing: &mut Probing, now: Duration) {
+    let look = probing.look;
+    effects.extend(probing.due(now).into_iter().map(|(service, address)| Effect::Probe {
+        ticket,
+        service,
+        address,
+        look,
+    }));
+}

@@ -1,0 +1,561 @@
+//! One exchange with an app: connect or reuse, send, wait for the head, and the retry rule (N9–N11). The body that follows is
+//! read in `body`.
+//!
+//! Sending and reading go on side by side: an app may answer before it has read the whole request (N14), and a client may
+//! wait for the answer before it sends on.
+
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use super::activation::Patience;
+use super::body::Body;
+use super::core::{CoreService, Ticket};
+use super::deadline::Deadline;
+use super::error::ProxyError;
+use super::record::Record;
+use super::request::{Fields, Request};
+use super::stock::{Buffer, Out};
+use super::upstream::Upstream;
+use crate::http1::framing::{self, Framing};
+use crate::http1::head::{HeadError, Limits, Method, Name, Parsed, ResponseHead, Version, eq_ignore_case, list};
+
+/// N16: an app may send many and large fields.
+const RESPONSE_LIMITS: Limits = Limits {
+    bytes: 256 * 1024,
+    fields: 1000,
+};
+/// Interim responses (1xx) before the final one.
+const MAX_INTERIM: u32 = 64;
+/// Retries beyond the free one that a stale connection gets.
+const MAX_RETRIES: u32 = 2;
+/// How long an app may take to say `100 Continue` before we say it.
+const CONTINUE_AFTER: Duration = Duration::from_secs(1);
+/// While an app thinks, we look this often whether the client is still there.
+const LOOK_AFTER_CLIENT: Duration = Duration::from_secs(1);
+
+/// The client's side, as far as forwarding needs it.
+pub(super) trait Client {
+    /// Appends more of the request's body, framed for HTTP/1.1: as it is, or chunked. `Ready(true)` when the body has ended.
+    fn poll_upload(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>, chunked: bool)
+    -> Poll<Result<bool, ProxyError>>;
+
+    /// Passes an interim response on, where the protocol can (N19). `head` is whole.
+    fn interim(&mut self, status: u16, head: &[u8]);
+
+    /// Writes interim responses that wait.
+    fn poll_flush_interim(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ProxyError>>;
+
+    /// Whether the client is known to have gone.
+    fn is_gone(&mut self) -> bool;
+
+    /// Bytes of the body so far.
+    fn uploaded(&self) -> u64;
+}
+
+/// A request on its way, and the response on its way back.
+pub(super) struct Exchange {
+    pub(super) record: Record,
+    pub(super) service: Rc<CoreService>,
+    /// The response head; valid once [`Exchange::respond`] has succeeded.
+    pub(super) head: ResponseHead,
+    pub(super) method: Method,
+    pub(super) upgrade: bool,
+    pub(super) sending: Sending,
+    pub(super) body: Body,
+    /// Connected to this instance; it counts as in flight there.
+    instance: Option<usize>,
+    pub(super) upstream: Option<Upstream>,
+    /// Whether the request may ride a reused connection, if it can be sent again.
+    may_reuse: bool,
+    /// How long the app keeps an idle connection, as its `Keep-Alive: timeout=` says.
+    app_idle: Option<Duration>,
+    /// Whether the connection may serve another exchange after this one.
+    pub(super) reusable: bool,
+    pub(super) ticket: Ticket,
+}
+
+/// The request's side of an exchange.
+pub(super) struct Sending {
+    /// The head, and body that was read and not yet sent. Kept whole until a response comes, as long as it is the whole request.
+    out: Out,
+    framing: Framing,
+    /// The body has ended, or will not be read any more.
+    pub(super) done: bool,
+    /// Everything that was ever sent is still in `out`.
+    replayable: bool,
+    /// The app does not read any more (N14).
+    pub(super) broken: bool,
+    awaits_continue: bool,
+}
+
+/// Why an attempt came to nothing.
+enum Failure {
+    /// Of the connection, with what the retry rule needs to know.
+    Connection {
+        error: Option<io::Error>,
+        nothing_written: bool,
+        nothing_read: bool,
+    },
+    /// Of something that another attempt would not change.
+    Final(ProxyError),
+}
+
+impl From<ProxyError> for Failure {
+    fn from(error: ProxyError) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl Exchange {
+    /// An exchange whose head is built in `out`. `reuse_any` lets every method ride a reused connection.
+    pub(super) fn new<'r, F: Fields<'r>>(
+        record: Record,
+        service: Rc<CoreService>,
+        request: &Request<'r, F>,
+        out: Out,
+        reuse_any: bool,
+    ) -> Self {
+        Self {
+            record,
+            service,
+            head: ResponseHead::new(),
+            method: request.method,
+            upgrade: request.upgrade,
+            sending: Sending {
+                out,
+                framing: request.framing,
+                done: request.framing == Framing::None,
+                replayable: true,
+                broken: false,
+                awaits_continue: request.expects_continue,
+            },
+            body: Body::none(),
+            instance: None,
+            upstream: None,
+            may_reuse: reuse_any || request.method.is_idempotent(),
+            app_idle: None,
+            reusable: false,
+            ticket: Ticket::default(),
+        }
+    }
+
+    /// Sends the request and waits for the response head, trying again where the retry rule allows it.
+    ///
+    /// # Errors
+    /// What the client is to be told; nothing has been sent to it but interim responses.
+    pub(super) async fn respond(
+        &mut self,
+        client: &mut impl Client,
+        deadline: &mut Deadline,
+    ) -> Result<(), ProxyError> {
+        // What the client has sent already leaves together with the head, and can then be sent again.
+        if !self.sending.done && !self.sending.awaits_continue {
+            let chunked = self.sending.framing == Framing::Chunked;
+            let first = poll_fn(|cx| Poll::Ready(client.poll_upload(cx, &mut self.sending.out.bytes, chunked))).await;
+            if let Poll::Ready(ended) = first {
+                self.sending.done = ended?;
+            }
+        }
+        let mut tried = SmallVec::<[usize; 4]>::new();
+        let mut stale = false;
+        loop {
+            let reused = self.connect(&mut tried, stale).await?;
+            match poll_fn(|cx| self.poll_head(cx, client, deadline)).await {
+                Ok(()) => break,
+                Err(Failure::Final(error)) => {
+                    self.let_go();
+                    return Err(error);
+                }
+                Err(Failure::Connection {
+                    error,
+                    nothing_written,
+                    nothing_read,
+                }) => {
+                    self.let_go();
+                    // N11: (b) nothing was written, or (c) idempotent, can be sent again, and not one byte came back.
+                    let again =
+                        self.sending.replayable && (nothing_written || (self.method.is_idempotent() && nothing_read));
+                    if again && reused {
+                        stale = true;
+                    } else if again && self.record.retries < MAX_RETRIES && self.service.retry_budget.pay() {
+                        self.record.retries += 1;
+                        self.counters().retried();
+                    } else {
+                        return Err(ProxyError::AppBrokeOff(error));
+                    }
+                    self.sending.out.rewind();
+                    self.sending.broken = false;
+                }
+            }
+        }
+        self.record.bytes_in = client.uploaded();
+        self.record.head_came(self.head.status);
+        self.take_head()
+    }
+
+    /// Gets a connection: an idle one if the request can be repeated (N10), else a new one; other instances when one refuses.
+    /// Whether it is a reused one.
+    async fn connect(&mut self, tried: &mut SmallVec<[usize; 4]>, stale: bool) -> Result<bool, ProxyError> {
+        loop {
+            let now = Instant::now();
+            let pool = &self.service.pool;
+            let instance = pool.choose(tried, now);
+            pool.enter(instance);
+            self.instance = Some(instance);
+            self.record.instance = Some(instance);
+            // A body that is not wholly here could not be sent again, whatever the method.
+            if self.may_reuse
+                && self.sending.done
+                && !stale
+                && let Some(upstream) = pool.take(instance, now)
+            {
+                self.upstream = Some(upstream);
+                return Ok(true);
+            }
+            let address = &self.service.activation.addresses[instance];
+            match Upstream::connect(address, self.service.service.timeout.connect).await {
+                Ok(upstream) => {
+                    self.upstream = Some(upstream);
+                    return Ok(false);
+                }
+                Err(error) => {
+                    self.counters().connect_failed();
+                    self.let_go();
+                    let pool = &self.service.pool;
+                    pool.shun(instance, Instant::now());
+                    tried.push(instance);
+                    if pool.all_tried(tried) {
+                        return Err(ProxyError::Unreachable(error));
+                    }
+                    self.record.retries += 1;
+                }
+            }
+        }
+    }
+
+    fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: &mut impl Client,
+        deadline: &mut Deadline,
+    ) -> Poll<Result<(), Failure>> {
+        if self.body.waits_since.is_none() {
+            self.body.waits_since = Some(Instant::now());
+            deadline.set(self.patience_for_head());
+        }
+        let before = client.uploaded();
+        self.poll_send(cx, client)?;
+        if client.uploaded() != before {
+            self.body.waits_since = Some(Instant::now());
+        }
+        loop {
+            match self.poll_read_head(cx, client) {
+                Poll::Ready(Ok(true)) => {
+                    self.body.waits_since = None;
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Ready(Ok(false)) => {
+                    // An interim response: the client may send on now.
+                    if let Poll::Ready(Err(error)) = client.poll_flush_interim(cx) {
+                        return Poll::Ready(Err(error.into()));
+                    }
+                    self.poll_send(cx, client)?;
+                }
+                Poll::Ready(Err(failure)) => {
+                    self.body.waits_since = None;
+                    return Poll::Ready(Err(failure));
+                }
+                Poll::Pending => break,
+            }
+        }
+        while deadline.poll_passed(cx) {
+            self.look_at_the_clock(client)?;
+            deadline.set(self.patience_for_head());
+            self.poll_send(cx, client)?;
+        }
+        match self.service.activation.patience() {
+            Patience::Open => {
+                let claim = self.record.claim.as_ref();
+                claim.inspect(|claim| claim.wake_when_impatient(&mut self.ticket, cx.waker()));
+                Poll::Pending
+            }
+            Patience::NoRequests | Patience::EndStreams | Patience::Cut => {
+                self.counters().exchange_cut();
+                Poll::Ready(Err(ProxyError::DrainedAway.into()))
+            }
+        }
+    }
+
+    /// How long to wait before looking at the clock again.
+    fn patience_for_head(&self) -> Duration {
+        if self.sending.awaits_continue {
+            return CONTINUE_AFTER;
+        }
+        let waited = self.body.waits_since.map_or(Duration::ZERO, |since| since.elapsed());
+        self.time_for_head()
+            .saturating_sub(waited)
+            .clamp(Duration::from_millis(1), LOOK_AFTER_CLIENT)
+    }
+
+    fn time_for_head(&self) -> Duration {
+        let timeout = &self.service.service.timeout;
+        if self.sending.done {
+            timeout.response
+        } else {
+            timeout.idle
+        }
+    }
+
+    fn look_at_the_clock(&mut self, client: &mut impl Client) -> Result<(), ProxyError> {
+        if client.is_gone() {
+            return Err(ProxyError::ClientGone);
+        }
+        if self.sending.awaits_continue {
+            // The app says nothing: it may read the body without a word (N19).
+            self.sending.awaits_continue = false;
+            client.interim(100, b"HTTP/1.1 100 Continue\r\n\r\n");
+            return Ok(());
+        }
+        let waited = self.body.waits_since.map_or(Duration::ZERO, |since| since.elapsed());
+        if waited < self.time_for_head() {
+            return Ok(());
+        }
+        // The one who has to move is the client only while everything that it sent has left.
+        let stuck_client = !self.sending.done && self.sending.out.is_empty() && !self.sending.broken;
+        Err(if stuck_client {
+            ProxyError::SlowBody
+        } else {
+            ProxyError::AppTimedOut
+        })
+    }
+
+    /// Sends what is there to be sent. An app that stops reading is no error: its answer may be on the way (N14).
+    pub(super) fn poll_send(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Result<(), ProxyError> {
+        let Some(upstream) = &mut self.upstream else {
+            return Ok(());
+        };
+        let sending = &mut self.sending;
+        while !sending.broken {
+            if !sending.out.is_empty() {
+                match upstream.poll_write(cx, sending.out.rest()) {
+                    Poll::Ready(Ok(0)) => sending.broken = true,
+                    Poll::Ready(Ok(n)) => sending.out.wrote(n),
+                    Poll::Ready(Err(_)) => sending.broken = true,
+                    Poll::Pending => return Ok(()),
+                }
+                continue;
+            }
+            if sending.done || sending.awaits_continue {
+                return Ok(());
+            }
+            sending.replayable = false;
+            sending.out.clear();
+            let chunked = sending.framing == Framing::Chunked;
+            match client.poll_upload(cx, &mut sending.out.bytes, chunked) {
+                Poll::Ready(ended) => sending.done = ended?,
+                Poll::Pending if sending.out.is_empty() => return Ok(()),
+                Poll::Pending => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// `Ready(true)` with the final head, `Ready(false)` after an interim one.
+    fn poll_read_head(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Result<bool, Failure>> {
+        let Some(upstream) = &mut self.upstream else {
+            return Poll::Ready(Err(ProxyError::AppBrokeOff(None).into()));
+        };
+        let nothing_written = !self.sending.out.has_begun() && self.sending.replayable;
+        loop {
+            if let Some(buffer) = &mut self.body.inbox {
+                match self.head.parse(buffer.filled(), RESPONSE_LIMITS) {
+                    Ok(Parsed::Whole) => return Poll::Ready(self.judge_head(client).map_err(Failure::Final)),
+                    Ok(Parsed::Partial) => {
+                        if buffer.is_full() {
+                            buffer.make_room(buffer.filled().len() * 4);
+                        }
+                    }
+                    Err(error) => {
+                        let what = match error {
+                            HeadError::Malformed(what) => what,
+                            HeadError::TooLarge => "head too large",
+                            HeadError::Version => "not HTTP/1.1",
+                        };
+                        return Poll::Ready(Err(ProxyError::AppNonsense(what).into()));
+                    }
+                }
+            }
+            let buffer = self.body.inbox.get_or_insert_with(Buffer::small);
+            let nothing_read = buffer.is_empty() && self.body.interim == 0;
+            let broken = |error| Failure::Connection {
+                error,
+                nothing_written,
+                nothing_read,
+            };
+            match upstream.poll_read(cx, buffer) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(broken(None))),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(broken(Some(error)))),
+                Poll::Pending => {
+                    if buffer.is_empty() {
+                        self.body.inbox = None;
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// A whole head is parsed: interim ones are passed on, the final one stays in the inbox.
+    fn judge_head(&mut self, client: &mut impl Client) -> Result<bool, ProxyError> {
+        let Some(buffer) = &mut self.body.inbox else {
+            return Ok(false);
+        };
+        match self.head.status {
+            100 => {
+                if std::mem::take(&mut self.sending.awaits_continue) {
+                    client.interim(100, b"HTTP/1.1 100 Continue\r\n\r\n");
+                }
+            }
+            101 if self.upgrade => return Ok(true),
+            101 => return Err(ProxyError::AppNonsense("101 to a request that asked for no upgrade")),
+            102..200 => client.interim(self.head.status, &buffer.filled()[..self.head.len]),
+            _ => return Ok(true),
+        }
+        buffer.consume(self.head.len);
+        if buffer.is_empty() {
+            self.body.inbox = None;
+        }
+        self.body.interim += 1;
+        if self.body.interim > MAX_INTERIM {
+            Err(ProxyError::AppNonsense("too many interim responses"))
+        } else {
+            Ok(false)
+        }
+    }
+
+    /// The final head is in the inbox: its framing, and what becomes of the connection.
+    fn take_head(&mut self) -> Result<(), ProxyError> {
+        let Some(buffer) = &self.body.inbox else {
+            return Err(ProxyError::AppNonsense("no head"));
+        };
+        let bytes = buffer.filled();
+        let framing = framing::of_response(self.method, &self.head, bytes).map_err(|error| {
+            ProxyError::AppNonsense(match error {
+                framing::FramingError::Both => "both Content-Length and Transfer-Encoding",
+                framing::FramingError::Length => "Content-Length is not one decimal number",
+                framing::FramingError::Coding => "Transfer-Encoding is not exactly `chunked`",
+            })
+        });
+        let framing = match framing {
+            Ok(framing) => framing,
+            Err(error) => {
+                self.let_go();
+                return Err(error);
+            }
+        };
+        let mut keep_alive = self.head.version == Version::Http11;
+        for field in &self.head.fields {
+            let value = field.value.of(bytes);
+            match field.kind {
+                Name::Connection => {
+                    for option in list(value) {
+                        keep_alive &= !eq_ignore_case(option, b"close");
+                        keep_alive |= eq_ignore_case(option, b"keep-alive") && self.head.version == Version::Http10;
+                    }
+                }
+                Name::KeepAlive => self.app_idle = keep_alive_timeout(value),
+                Name::ContentType => self.body.is_event_stream = is_event_stream(value),
+                _ => {}
+            }
+        }
+        self.reusable = keep_alive && !self.upgrade;
+        self.body.begin(framing, self.head.len);
+        Ok(())
+    }
+
+    /// The response has been read to its end: the connection goes back to the pool if it may serve again.
+    pub(super) fn finish(&mut self) {
+        let clean = self.reusable && self.sending.done && !self.sending.broken && self.body.is_over();
+        if clean
+            && self.sending.out.is_empty()
+            && let (Some(upstream), Some(instance)) = (self.upstream.take(), self.instance)
+        {
+            self.service.pool.put(instance, upstream, self.app_idle, Instant::now());
+        }
+        self.let_go();
+    }
+
+    /// Drops the connection, if it is still held, and leaves the instance.
+    pub(super) fn let_go(&mut self) {
+        self.upstream = None;
+        self.body.inbox = None;
+        if let Some(instance) = self.instance.take() {
+            self.service.pool.leave(instance);
+        }
+    }
+
+    pub(super) fn counters(&self) -> &crate::telemetry::metrics::CoreCounters {
+        self.service.counters()
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.let_go();
+        if let Some(claim) = &self.record.claim {
+            claim.forget_waker(&mut self.ticket);
+        }
+    }
+}
+
+/// `timeout=5` of a Keep-Alive field.
+fn keep_alive_timeout(value: &[u8]) -> Option<Duration> {
+    let seconds = list(value).find_map(|parameter| {
+        let (name, seconds) = parameter.split_at_checked(8)?;
+        eq_ignore_case(name, b"timeout=").then_some(seconds)
+    })?;
+    str::from_utf8(seconds)
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+        .map(Duration::from_secs)
+}
+
+fn is_event_stream(content_type: &[u8]) -> bool {
+    let essence = content_type
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii();
+    eq_ignore_case(essence, b"text/event-stream")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_apps_own_keep_alive_is_read_n9() {
+        assert_eq!(keep_alive_timeout(b"timeout=5"), Some(Duration::from_secs(5)));
+        assert_eq!(
+            keep_alive_timeout(b"max=100, Timeout=72"),
+            Some(Duration::from_secs(72))
+        );
+        assert_eq!(keep_alive_timeout(b"max=100"), None);
+        assert_eq!(keep_alive_timeout(b"timeout=soon"), None);
+    }
+
+    #[test]
+    fn event_streams_are_known_with_parameters() {
+        assert!(is_event_stream(b"Text/Event-Stream; charset=utf-8"));
+        assert!(!is_event_stream(b"text/event-streams"));
+    }
+}

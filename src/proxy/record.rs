@@ -1,0 +1,157 @@
+//! What is remembered of one exchange until it ends, and then counted and logged. Ends by itself when it is dropped: no
+//! exchange goes unrecorded.
+
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use super::core::{Claim, Core, RequestId};
+use super::error::{ProxyError, Who};
+use super::request::{Fields, Peer, Request};
+use crate::telemetry::access_log::Line;
+use crate::telemetry::metrics::ErrorFrom;
+
+/// One exchange, from its head to its last byte.
+pub(super) struct Record {
+    core: Rc<Core>,
+    peer: Rc<Peer>,
+    pub(super) id: RequestId,
+    pub(super) started: Instant,
+    /// Set when an activation was claimed; released last, after the counting.
+    pub(super) claim: Option<Claim>,
+    pub(super) status: u16,
+    /// Whether the status is one that the proxy had to make.
+    own_answer: bool,
+    pub(super) bytes_in: u64,
+    pub(super) bytes_out: u64,
+    pub(super) first_byte: Option<Duration>,
+    pub(super) instance: Option<usize>,
+    pub(super) retries: u32,
+    termination: Option<&'static str>,
+    protocol: &'static str,
+    /// Method, host and target, one behind the other; empty when nothing is logged.
+    text: Vec<u8>,
+    /// Where method and host end in `text`.
+    ends: (usize, usize),
+}
+
+impl Record {
+    pub(super) fn new(core: &Rc<Core>, peer: &Rc<Peer>) -> Self {
+        Self {
+            core: core.clone(),
+            peer: peer.clone(),
+            id: core.request_id(),
+            started: Instant::now(),
+            claim: None,
+            status: 0,
+            own_answer: false,
+            bytes_in: 0,
+            bytes_out: 0,
+            first_byte: None,
+            instance: None,
+            retries: 0,
+            termination: None,
+            protocol: "",
+            text: Vec::new(),
+            ends: (0, 0),
+        }
+    }
+
+    /// Keeps what the access log will say of a request; not called when nothing is logged.
+    pub(super) fn describe<'r, F: Fields<'r>>(&mut self, request: &Request<'r, F>) {
+        self.protocol = request.protocol;
+        self.text
+            .reserve_exact(request.method_text.len() + request.host.len() + request.target.len());
+        self.text.extend_from_slice(request.method_text);
+        self.ends.0 = self.text.len();
+        self.text.extend_from_slice(request.host.as_bytes());
+        self.ends.1 = self.text.len();
+        self.text.extend_from_slice(request.target);
+    }
+
+    /// The app's response head is there.
+    pub(super) fn head_came(&mut self, status: u16) {
+        self.status = status;
+        self.first_byte = Some(self.started.elapsed());
+    }
+
+    /// The proxy answers itself, because of an error.
+    pub(super) fn failed(&mut self, error: &ProxyError) {
+        self.status = error.status();
+        self.own_answer = true;
+        self.ended(error.termination());
+        let Some(claim) = &self.claim else { return };
+        if error.who() != Who::Client {
+            let activation = &claim.service.activation;
+            // Not louder: under load there is one for each request, and the access log names who failed.
+            tracing::debug!(
+                environment = &*activation.environment,
+                service = &*activation.service,
+                slot = activation.slot.as_str(),
+                request_id = str::from_utf8(&self.id.text()).unwrap_or_default(),
+                "{error}"
+            );
+        }
+    }
+
+    /// The proxy answers itself, and nothing is wrong.
+    pub(super) fn answered(&mut self, status: u16) {
+        self.status = status;
+        self.own_answer = true;
+        self.ended("done");
+    }
+
+    /// Why it ended; the first word counts.
+    pub(super) fn ended(&mut self, termination: &'static str) {
+        self.termination.get_or_insert(termination);
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if self.peer.inside {
+            return;
+        }
+        let duration = self.started.elapsed();
+        let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        if let Some(claim) = &self.claim {
+            let error = match (self.status, self.own_answer) {
+                (500..600, true) => Some(ErrorFrom::Proxy),
+                (500..600, false) => Some(ErrorFrom::App),
+                _ => None,
+            };
+            claim.counters().answered(micros(duration), error);
+        }
+        if self.text.is_empty() {
+            return;
+        }
+        let service = self.claim.as_ref().map(|claim| &claim.service);
+        let address = service
+            .zip(self.instance)
+            .map(|(service, instance)| &service.addresses()[instance]);
+        self.core.log.borrow_mut().write(&Line {
+            time: SystemTime::now() - duration,
+            environment: service.map_or("", |service| &service.activation.environment),
+            service: service.map_or("", |service| &service.activation.service),
+            slot: service.map_or("", |service| service.activation.slot.as_str()),
+            generation: service.map_or(0, |service| service.activation.generation.0),
+            client: self.peer.client,
+            method: &self.text[..self.ends.0],
+            host: &self.text[self.ends.0..self.ends.1],
+            path: &self.text[self.ends.1..],
+            status: self.status,
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+            duration_us: micros(duration),
+            first_byte_us: self.first_byte.map(micros),
+            upstream: address.map_or("", |address| address.as_str()),
+            retries: self.retries,
+            held_ms: 0,
+            termination: self.termination.unwrap_or("client: gone"),
+            request_id: str::from_utf8(&self.id.text()).unwrap_or_default(),
+            protocol: self.protocol,
+            tls: self.peer.tls_version,
+        });
+    }
+}

@@ -1,0 +1,197 @@
+//! One certificate with its key, and what it says about itself: the names it covers, who issued it, when it ends.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustls::pki_types::CertificateDer;
+use rustls::sign::CertifiedKey;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::FromDer;
+
+/// What clients are shown, with the facts that were read out of it once.
+pub(super) struct Certificate {
+    key: Arc<CertifiedKey>,
+    names: Vec<Name>,
+    issuer: String,
+    not_before: i64,
+    not_after: i64,
+}
+
+impl std::fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The key's own `Debug` belongs to another crate; it has no business in a log.
+        f.debug_struct("Certificate")
+            .field("names", &self.names)
+            .field("issuer", &self.issuer)
+            .field("not_after", &self.not_after)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One entry of the certificate's subjectAltName. A common name without one has not counted since RFC 6125 §6.4.4.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Name {
+    /// `app.example.com`.
+    Exact(Box<str>),
+    /// `*.example.com`, without the `*.`.
+    Wildcard(Box<str>),
+    /// An address.
+    Ip(IpAddr),
+}
+
+impl Certificate {
+    /// Reads the facts out of the chain's first certificate.
+    ///
+    /// # Errors
+    /// What is wrong with it, when it is no X.509 certificate.
+    pub(super) fn new(key: Arc<CertifiedKey>) -> Result<Self, String> {
+        let leaf = key.cert.first().ok_or("no certificate")?;
+        let (_, leaf) =
+            X509Certificate::from_der(leaf).map_err(|error| format!("not an X.509 certificate: {error}"))?;
+        let names = match leaf.subject_alternative_name() {
+            Ok(Some(extension)) => extension.value.general_names.iter().filter_map(Name::read).collect(),
+            Ok(None) => Vec::new(),
+            Err(error) => return Err(format!("its subjectAltName cannot be read: {error}")),
+        };
+        let issuer = leaf.issuer();
+        let issuer_name = issuer
+            .iter_common_name()
+            .chain(issuer.iter_organization())
+            .find_map(|attribute| attribute.as_str().ok())
+            .map_or_else(|| issuer.to_string(), str::to_owned);
+        let (not_before, not_after) = (
+            leaf.validity().not_before.timestamp(),
+            leaf.validity().not_after.timestamp(),
+        );
+        Ok(Self {
+            names,
+            issuer: issuer_name,
+            not_before,
+            not_after,
+            key,
+        })
+    }
+
+    /// What rustls signs with.
+    pub(super) fn key(&self) -> &Arc<CertifiedKey> {
+        &self.key
+    }
+
+    /// The chain, leaf first.
+    pub(super) fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.key.cert
+    }
+
+    /// The issuer's common name, else its organisation, else its whole name.
+    pub(super) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// When it ends, RFC 3339; empty for a year that no calendar has.
+    pub(super) fn not_after(&self) -> String {
+        jiff::Timestamp::from_second(self.not_after).map_or_else(|_| String::new(), |end| end.to_string())
+    }
+
+    /// Whether it covers a host: a name without port, or an address, IPv6 with or without brackets.
+    pub(super) fn covers(&self, host: &str) -> bool {
+        let host = bare(host);
+        self.names.iter().any(|name| name.covers(host))
+    }
+
+    /// Why clients will not take it at this time.
+    pub(super) fn untimely(&self, now: SystemTime) -> Option<&'static str> {
+        let now = unix_seconds(now);
+        if now > self.not_after {
+            Some("has expired")
+        } else if now < self.not_before {
+            Some("is not valid yet")
+        } else {
+            None
+        }
+    }
+
+    /// Whether a third of its life or less is left, or it has not begun (a clock that was wrong when it was made).
+    pub(super) fn is_due(&self, now: SystemTime) -> bool {
+        let now = unix_seconds(now);
+        self.not_after.saturating_sub(now) <= self.not_after.saturating_sub(self.not_before) / 3
+            || now < self.not_before
+    }
+}
+
+impl Name {
+    fn read(name: &GeneralName<'_>) -> Option<Self> {
+        match name {
+            GeneralName::DNSName(name) => Some(match name.strip_prefix("*.") {
+                Some(parent) => Self::Wildcard(bare(parent).into()),
+                None => Self::Exact(bare(name).into()),
+            }),
+            GeneralName::IPAddress(bytes) => {
+                let ip = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
+                ip.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from))
+                    .ok()
+                    .map(Self::Ip)
+            }
+            GeneralName::OtherName(..)
+            | GeneralName::RFC822Name(_)
+            | GeneralName::X400Address(_)
+            | GeneralName::DirectoryName(_)
+            | GeneralName::EDIPartyName(_)
+            | GeneralName::URI(_)
+            | GeneralName::RegisteredID(_)
+            | GeneralName::Invalid(..) => None,
+        }
+    }
+
+    /// A wildcard stands for exactly one label (RFC 6125 §6.4.3).
+    fn covers(&self, host: &str) -> bool {
+        match self {
+            Self::Exact(name) => name.eq_ignore_ascii_case(host),
+            Self::Wildcard(parent) => host
+                .split_once('.')
+                .is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(parent)),
+            Self::Ip(ip) => host.parse() == Ok(*ip),
+        }
+    }
+}
+
+/// A host without its trailing dot and without the brackets of an IPv6 address.
+pub(super) fn bare(host: &str) -> &str {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    host.strip_prefix('[')
+        .and_then(|inner| inner.strip_suffix(']'))
+        .unwrap_or(host)
+}
+
+/// Seconds since 1970; negative before.
+pub(super) fn unix_seconds(time: SystemTime) -> i64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |seconds| -seconds),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_stands_for_one_label() {
+        let name = Name::Wildcard("example.com".into());
+        assert!(name.covers("a.example.com"));
+        assert!(name.covers("A.EXAMPLE.com"));
+        assert!(!name.covers("example.com"));
+        assert!(!name.covers(".example.com"));
+        assert!(!name.covers("a.b.example.com"));
+        assert!(!name.covers("a.notexample.com"));
+    }
+
+    #[test]
+    fn addresses_match_as_numbers_and_not_as_text() {
+        let name = Name::Ip("2001:db8::1".parse().unwrap());
+        assert!(name.covers(bare("[2001:0db8::0:1]")));
+        assert!(!name.covers("2001:db8::2"));
+        assert!(!Name::Exact("example.com".into()).covers("192.0.2.1"));
+    }
+}

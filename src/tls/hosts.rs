@@ -1,0 +1,317 @@
+//! The hosts behind the store, and what is shown for each: what its files hold, or a leaf of the local CA.
+//!
+//! A change of configuration builds the next [`Hosts`] out of the present ones and the new list; nothing here is published.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rustls::crypto::CryptoProvider;
+
+use super::certificate::{Certificate, bare};
+use super::files::{self, Pair};
+use super::local_ca::{CaError, LocalCa};
+use super::resolver::Table;
+use crate::config::Tls;
+use crate::model::api::CertificateStatus;
+
+pub(super) const ACME_NOTE: &str = "the local CA stands in until an ACME certificate is there";
+
+/// A host that is served over TLS.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// A name, `*.example.com` for exactly one label, or an address.
+    pub name: Arc<str>,
+    /// Where its certificate comes from.
+    pub tls: Tls,
+}
+
+/// What certificates are made with.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The local CA's folder.
+    pub(super) ca: PathBuf,
+    pub(super) provider: Arc<CryptoProvider>,
+}
+
+/// Every host, and what stands behind its certificate.
+#[derive(Debug, Default)]
+pub(super) struct Hosts {
+    /// Opened when the first host needs it.
+    ca: Option<Arc<LocalCa>>,
+    /// Files by chain and key: hosts that share them share what was read.
+    pairs: BTreeMap<(PathBuf, PathBuf), Pair>,
+    /// By name: lower case, without a trailing dot.
+    by_name: BTreeMap<Box<str>, Served>,
+}
+
+#[derive(Debug)]
+struct Served {
+    source: Source,
+    /// A leaf of the local CA, where nothing else is there to be shown.
+    local: Option<Arc<Certificate>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Source {
+    Local,
+    Acme,
+    /// Key of [`Hosts::pairs`].
+    Files((PathBuf, PathBuf)),
+}
+
+impl Hosts {
+    /// The state for these hosts, with what the old one has that still fits.
+    pub(super) fn build(
+        old: &Self,
+        hosts: Vec<Host>,
+        place: &Place,
+        now: SystemTime,
+    ) -> Result<(Self, Vec<String>), CaError> {
+        let mut next = Self {
+            ca: old.ca.clone(),
+            ..Self::default()
+        };
+        let mut warnings = Vec::new();
+        for host in hosts {
+            let name = normal(&host.name);
+            let Some(source) = Source::of(&name, host.tls) else {
+                continue;
+            };
+            let vacant = match next.by_name.entry(name) {
+                Entry::Vacant(vacant) => vacant,
+                Entry::Occupied(first) => {
+                    if first.get().source != source {
+                        let name = first.key();
+                        warnings.push(format!(
+                            "`{name}` is given two sources of certificates; the first one is used"
+                        ));
+                    }
+                    continue;
+                }
+            };
+            let name = vacant.key().clone();
+            let mut served = Served { source, local: None };
+            if let Source::Files(paths) = &served.source
+                && !next.pairs.contains_key(paths)
+            {
+                let pair = match old.pairs.get(paths) {
+                    Some(pair) => pair.clone(),
+                    None => {
+                        let (pair, messages) = Pair::open(&paths.0, &paths.1, &place.provider, now);
+                        warnings.extend(messages);
+                        pair
+                    }
+                };
+                next.pairs.insert(paths.clone(), pair);
+            }
+            match served.on_disk(&next.pairs) {
+                Some(shown) if !shown.covers(&name) => {
+                    warnings.push(format!("the certificate for `{name}` does not cover it"));
+                }
+                Some(_) => {}
+                None => {
+                    let kept = old.by_name.get(&name).and_then(|served| served.local.clone());
+                    served.local = match kept {
+                        Some(kept) => Some(kept),
+                        None => local_leaf(&mut next.ca, &name, &served.source, place, now, &mut warnings)?,
+                    };
+                }
+            }
+            vacant.insert(served);
+        }
+        Ok((next, warnings))
+    }
+
+    /// Returns whether anything is shown that was not shown before.
+    pub(super) fn refresh(&mut self, place: &Place, now: SystemTime, messages: &mut Vec<String>) -> bool {
+        let mut changed = false;
+        for pair in self.pairs.values_mut() {
+            let before = pair.current().map(Arc::as_ptr);
+            messages.extend(pair.refresh(&place.provider, now));
+            changed |= pair.current().map(Arc::as_ptr) != before;
+        }
+        let mut renewed = 0_usize;
+        for (name, served) in &mut self.by_name {
+            if let Some(shown) = served.on_disk(&self.pairs) {
+                if served.local.take().is_some() && !shown.covers(name) {
+                    messages.push(format!("the certificate for `{name}` does not cover it"));
+                }
+                continue;
+            }
+            let (Some(ca), Some(local)) = (&self.ca, &served.local) else {
+                continue;
+            };
+            if !local.is_due(now) {
+                continue;
+            }
+            match ca.leaf(name, now) {
+                Ok(leaf) => {
+                    served.local = Some(Arc::new(leaf));
+                    renewed += 1;
+                    changed = true;
+                }
+                // It was made before, and will be tried again; a clock before 1970 is the one known reason.
+                Err(reason) => messages.push(format!("`{name}`: the local certificate cannot be renewed: {reason}")),
+            }
+        }
+        if renewed > 0 {
+            messages.push(format!("renewed {renewed} of the local CA's certificates"));
+        }
+        changed
+    }
+
+    pub(super) fn table(&self) -> Table {
+        Table::build(self.by_name.iter().map(|(name, served)| (&**name, self.shown(served))))
+    }
+
+    /// What clients of a host are shown.
+    pub(super) fn status(&self, host: &str, now: SystemTime) -> CertificateStatus {
+        let name = normal(host);
+        let served = self.by_name.get(&name).or_else(|| {
+            let (_, parent) = name.split_once('.')?;
+            self.by_name.get(format!("*.{parent}").as_str())
+        });
+        let host = host.to_owned();
+        let none = |note: String| CertificateStatus {
+            host: host.clone(),
+            issuer: "none".to_owned(),
+            not_after: String::new(),
+            note: Some(note),
+        };
+        let Some(served) = served else {
+            return none("not served over TLS".to_owned());
+        };
+        let mut notes = self.note(served);
+        let Some(shown) = self.shown(served) else {
+            return none(notes.join("; "));
+        };
+        if let Some(untimely) = shown.untimely(now) {
+            notes.push(untimely.to_owned());
+        }
+        if !shown.covers(&name) {
+            notes.push("does not cover this host".to_owned());
+        }
+        let issuer = if served.local.is_some() {
+            "local CA"
+        } else {
+            shown.issuer()
+        };
+        CertificateStatus {
+            issuer: issuer.to_owned(),
+            not_after: shown.not_after(),
+            note: (!notes.is_empty()).then(|| notes.join("; ")),
+            host,
+        }
+    }
+
+    /// The certificate of a host by the name it was given.
+    #[cfg(test)]
+    pub(super) fn certificate(&self, name: &str) -> Option<&Arc<Certificate>> {
+        self.shown(self.by_name.get(name)?)
+    }
+
+    fn shown<'a>(&'a self, served: &'a Served) -> Option<&'a Arc<Certificate>> {
+        served.on_disk(&self.pairs).or(served.local.as_ref())
+    }
+
+    /// Why something else is shown than was asked for.
+    fn note(&self, served: &Served) -> Vec<String> {
+        let none = if served.local.is_none() {
+            "handshakes are refused"
+        } else {
+            files::STAND_IN
+        };
+        match &served.source {
+            Source::Local if served.local.is_none() => vec![none.to_owned()],
+            Source::Local => Vec::new(),
+            Source::Acme if served.local.is_none() => vec![none.to_owned()],
+            Source::Acme => vec![ACME_NOTE.to_owned()],
+            Source::Files(paths) => match self.pairs.get(paths).and_then(|pair| Some((pair, pair.problem()?))) {
+                Some((pair, problem)) => {
+                    let instead = if pair.current().is_some() {
+                        files::LAST_GOOD
+                    } else {
+                        none
+                    };
+                    vec![format!("{problem}; {instead}")]
+                }
+                None => Vec::new(),
+            },
+        }
+    }
+}
+
+impl Served {
+    fn on_disk<'a>(&self, pairs: &'a BTreeMap<(PathBuf, PathBuf), Pair>) -> Option<&'a Arc<Certificate>> {
+        match &self.source {
+            Source::Files(paths) => pairs.get(paths)?.current(),
+            Source::Local | Source::Acme => None,
+        }
+    }
+}
+
+impl Source {
+    /// `None` for hosts without TLS.
+    fn of(name: &str, tls: Tls) -> Option<Self> {
+        match tls {
+            Tls::Off => None,
+            Tls::Files { cert, key } => Some(Self::Files((cert, key))),
+            Tls::Internal => Some(Self::Local),
+            // No public CA signs names that every machine has for itself (RFC 6761 §6.3).
+            Tls::Acme if name == "localhost" || name.ends_with(".localhost") => Some(Self::Local),
+            Tls::Acme => Some(Self::Acme),
+        }
+    }
+}
+
+/// A leaf for one host. A host that cannot have one is a warning; a CA that cannot be used is an error for hosts that were
+/// meant for it, and a warning for those that it would stand in for.
+fn local_leaf(
+    ca: &mut Option<Arc<LocalCa>>,
+    name: &str,
+    source: &Source,
+    place: &Place,
+    now: SystemTime,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Arc<Certificate>>, CaError> {
+    let signer = match ca {
+        Some(ca) => Arc::clone(ca),
+        None => match LocalCa::open(&place.ca, &place.provider, now) {
+            Ok((opened, messages)) => {
+                warnings.extend(messages);
+                Arc::clone(ca.insert(Arc::new(opened)))
+            }
+            Err(error) => match source {
+                Source::Local | Source::Acme => return Err(error),
+                Source::Files(_) => {
+                    warnings.push(format!(
+                        "`{name}`: handshakes are refused, nothing can stand in: {error}"
+                    ));
+                    return Ok(None);
+                }
+            },
+        },
+    };
+    match signer.leaf(name, now) {
+        Ok(leaf) => Ok(Some(Arc::new(leaf))),
+        Err(reason) => {
+            warnings.push(format!(
+                "`{name}`: handshakes are refused, no certificate can be made: {reason}"
+            ));
+            Ok(None)
+        }
+    }
+}
+
+/// Lower case, no trailing dot; addresses in the one way that Rust writes them.
+fn normal(host: &str) -> Box<str> {
+    let host = bare(host);
+    match host.parse::<IpAddr>() {
+        Ok(ip) => ip.to_string().into(),
+        Err(_) => host.to_ascii_lowercase().into(),
+    }
+}

@@ -1,0 +1,287 @@
+//! The door to this room: hosts in, a configuration for handshakes out, and what an operator should know.
+//!
+//! Handshakes read only the [`Resolver`]'s table. Everything else here belongs to the control thread and may take its time.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use rustls::crypto::aws_lc_rs;
+use rustls::server::{NoServerSessionStorage, ProducesTickets};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, server::ResolvesServerCert};
+
+use super::hosts::{Host, Hosts, Place};
+use super::local_ca::{self, CaError};
+use super::resolver::Resolver;
+use super::tickets::Tickets;
+use crate::model::api::CertificateStatus;
+
+/// Why there can be no TLS at all. What concerns one host alone is a warning (N27).
+#[derive(Debug)]
+pub enum StoreError {
+    /// Hosts need the local CA, and it cannot be used.
+    LocalCa(CaError),
+    /// The system has no randomness to give.
+    Randomness,
+    /// rustls refuses the configuration.
+    Tls(rustls::Error),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LocalCa(error) => error.fmt(f),
+            Self::Randomness => f.write_str("the system has no randomness to give"),
+            Self::Tls(error) => write!(f, "TLS cannot be set up: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::LocalCa(error) => Some(error),
+            Self::Randomness => None,
+            Self::Tls(error) => Some(error),
+        }
+    }
+}
+
+/// Every certificate of this process, and the keys of its session tickets.
+#[derive(Debug)]
+pub struct Store {
+    place: Place,
+    resolver: Arc<Resolver>,
+    tickets: Arc<Tickets>,
+    /// Never locked by a handshake.
+    state: Mutex<Hosts>,
+}
+
+impl Store {
+    /// Gets a certificate for every host, and makes the local CA in `state_dir` if one needs it. Also returns what an
+    /// operator should be told.
+    ///
+    /// # Errors
+    /// When hosts that are meant for the local CA cannot have it, or the system has no randomness. A certificate from files
+    /// that cannot be read is a warning, and the local CA stands in for it.
+    pub fn open(hosts: Vec<Host>, state_dir: &Path) -> Result<(Arc<Self>, Vec<String>), StoreError> {
+        Self::open_at(hosts, state_dir, clock())
+    }
+
+    fn open_at(hosts: Vec<Host>, state_dir: &Path, now: SystemTime) -> Result<(Arc<Self>, Vec<String>), StoreError> {
+        let store = Self {
+            place: Place {
+                ca: local_ca::folder(state_dir),
+                provider: Arc::new(aws_lc_rs::default_provider()),
+            },
+            resolver: Arc::new(Resolver::empty()),
+            tickets: Arc::new(Tickets::new(now).map_err(|_| StoreError::Randomness)?),
+            state: Mutex::default(),
+        };
+        let warnings = store.replace_hosts_at(hosts, now)?;
+        Ok((Arc::new(store), warnings))
+    }
+
+    /// Serves these hosts from now on. Hosts that were served before keep their certificates, connections and tickets stay
+    /// good, and configurations from [`Store::server_config`] follow. Also returns what an operator should be told.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; then nothing has changed.
+    pub fn replace_hosts(&self, hosts: Vec<Host>) -> Result<Vec<String>, StoreError> {
+        self.replace_hosts_at(hosts, clock())
+    }
+
+    fn replace_hosts_at(&self, hosts: Vec<Host>, now: SystemTime) -> Result<Vec<String>, StoreError> {
+        let mut state = self.state();
+        let (next, warnings) = Hosts::build(&state, hosts, &self.place, now).map_err(StoreError::LocalCa)?;
+        self.resolver.publish(next.table());
+        *state = next;
+        Ok(warnings)
+    }
+
+    /// A configuration for every listener: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN, tickets, no 0-RTT (E31).
+    ///
+    /// # Errors
+    /// When rustls refuses it, which its provider would have to give a reason for.
+    pub fn server_config(self: &Arc<Self>) -> Result<Arc<ServerConfig>, StoreError> {
+        // The provider's key exchange groups stay as they are, with the post-quantum X25519MLKEM768 among them: rustls lets
+        // the client's own order decide, so that only clients that ask for the hybrid pay for it.
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.place.provider))
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .map_err(StoreError::Tls)?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(&self.resolver) as Arc<dyn ResolvesServerCert>);
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.ticketer = Arc::clone(&self.tickets) as Arc<dyn ProducesTickets>;
+        // A second ticket costs 7 % of a handshake, and browsers come back with one.
+        config.send_tls13_tickets = 1;
+        // Sessions live in the clients' tickets: no table that cores share, and nothing that grows.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        // Early data can be replayed, and a proxy cannot know which requests bear that (RFC 8470).
+        config.max_early_data_size = 0;
+        config.ignore_client_order = false;
+        config.cert_compressors = Vec::new();
+        Ok(Arc::new(config))
+    }
+
+    /// Whether the certificate shown for `sni` (empty: the client sent none) is good for `host` too (E19). A name is always
+    /// covered by what is shown for itself, even if the certificate in the files does not say so.
+    #[must_use]
+    pub fn covers(&self, sni: &str, host: &str) -> bool {
+        self.resolver.covers(sni, host)
+    }
+
+    /// What clients of a host are shown.
+    #[must_use]
+    pub fn certificates(&self, host: &str) -> CertificateStatus {
+        self.status_at(host, clock())
+    }
+
+    fn status_at(&self, host: &str, now: SystemTime) -> CertificateStatus {
+        self.state().status(host, now)
+    }
+
+    /// Reads changed files again, renews leaves of the local CA, rotates ticket keys. Keeps the last good certificate on any
+    /// error. Returns what the log should say, and says nothing twice; meant to be called every few seconds.
+    pub fn refresh(&self) -> Vec<String> {
+        self.refresh_at(clock())
+    }
+
+    fn refresh_at(&self, now: SystemTime) -> Vec<String> {
+        let mut state = self.state();
+        let mut messages = Vec::new();
+        if state.refresh(&self.place, now, &mut messages) {
+            self.resolver.publish(state.table());
+        }
+        if self.tickets.rotate(now).is_err() {
+            messages.push("ticket keys stay as they are: the system has no randomness to give".to_owned());
+        }
+        messages
+    }
+
+    /// Where the local CA's root certificate is, once a host needed it: what clients have to trust.
+    #[must_use]
+    pub fn local_root_pem_path(&self) -> PathBuf {
+        local_ca::root_path(&self.place.ca)
+    }
+
+    fn state(&self) -> MutexGuard<'_, Hosts> {
+        // Whoever panicked with the lock left a state that is whole: it is replaced in one piece, or host by host.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The one place in this room where the time comes from.
+fn clock() -> SystemTime {
+    SystemTime::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::certificate::Certificate;
+    use super::super::hosts::ACME_NOTE;
+    use super::*;
+    use crate::config::Tls;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    fn host(name: &str, tls: Tls) -> Host {
+        Host { name: name.into(), tls }
+    }
+
+    fn shown(store: &Store, name: &str) -> Arc<Certificate> {
+        Arc::clone(store.state().certificate(name).unwrap())
+    }
+
+    #[test]
+    fn a_local_leaf_is_renewed_when_a_third_of_its_life_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = clock();
+        let hosts = vec![host("app.localhost", Tls::Internal), host("example.com", Tls::Acme)];
+        let (store, warnings) = Store::open_at(hosts, folder.path(), start).unwrap();
+        assert_eq!(warnings, Vec::<String>::new());
+        let first = shown(&store, "example.com");
+
+        assert_eq!(store.refresh_at(start + DAY * 59), Vec::<String>::new());
+        assert!(Arc::ptr_eq(&first, &shown(&store, "example.com")));
+        assert_eq!(
+            store.refresh_at(start + DAY * 60),
+            ["renewed 2 of the local CA's certificates"]
+        );
+        let second = shown(&store, "example.com");
+        assert_ne!(first.not_after(), second.not_after());
+        assert!(store.refresh_at(start + DAY * 61).is_empty());
+        assert_eq!(
+            store.status_at("example.com", start + DAY * 61).note.as_deref(),
+            Some(ACME_NOTE)
+        );
+    }
+
+    #[test]
+    fn a_leaf_that_was_made_under_a_wrong_clock_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = clock();
+        let (store, _) =
+            Store::open_at(vec![host("a.localhost", Tls::Internal)], folder.path(), now + DAY * 30).unwrap();
+        assert!(
+            store
+                .status_at("a.localhost", now)
+                .note
+                .unwrap()
+                .contains("not valid yet")
+        );
+        assert_eq!(store.refresh_at(now).len(), 1);
+        assert_eq!(store.status_at("a.localhost", now).note, None);
+    }
+
+    #[test]
+    fn hosts_that_stay_keep_their_certificates_when_others_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(vec![host("a.localhost", Tls::Internal)], folder.path()).unwrap();
+        let before = shown(&store, "a.localhost");
+        let hosts = vec![host("A.localhost.", Tls::Internal), host("b.localhost", Tls::Acme)];
+        assert!(store.replace_hosts(hosts).unwrap().is_empty());
+        assert!(Arc::ptr_eq(&before, &shown(&store, "a.localhost")));
+        assert!(store.covers("b.localhost", "b.localhost"));
+        assert!(
+            store
+                .replace_hosts(vec![host("b.localhost", Tls::Acme)])
+                .unwrap()
+                .is_empty()
+        );
+        assert!(!store.covers("a.localhost", "a.localhost"));
+    }
+
+    #[test]
+    fn a_host_with_two_sources_is_told_about_and_the_first_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let hosts = vec![host("example.com", Tls::Internal), host("example.com", Tls::Acme)];
+        let (store, warnings) = Store::open(hosts, folder.path()).unwrap();
+        assert_eq!(warnings.len(), 1);
+        assert_eq!(store.certificates("example.com").note, None);
+    }
+
+    #[test]
+    fn a_name_that_no_certificate_can_have_takes_down_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let hosts = vec![
+            host("münchen.example", Tls::Internal),
+            host("example.com", Tls::Internal),
+        ];
+        let (store, warnings) = Store::open(hosts, folder.path()).unwrap();
+        assert_eq!(warnings.len(), 1);
+        assert!(store.covers("example.com", "example.com"));
+        assert_eq!(
+            store.certificates("münchen.example").note.as_deref(),
+            Some("handshakes are refused")
+        );
+        assert_eq!(
+            store.certificates("other.example").note.as_deref(),
+            Some("not served over TLS")
+        );
+    }
+}

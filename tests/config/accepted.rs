@@ -1,0 +1,576 @@
+//! What is accepted: the defaults, every key with another value, and the files that other pages show.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use greengate::config::{
+    AccessLogTarget, Bake, Config, Drain, Health, Keepalive, Listen, Reuse, Severity, Slots, StatusRange, Timeouts,
+    Tls, VersionSource, report,
+};
+use greengate::model::slot::{Address, Slot};
+
+use super::{FILE, accepted, complained, environment, service};
+
+fn address(text: &str) -> Address {
+    text.parse().unwrap()
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn three_lines_are_a_site_and_the_rest_are_the_defaults_of_the_manual() {
+    let config = accepted("[env.prod]\nhost = \"example.com\"\nupstream = 3000\n");
+    assert_eq!(config.file, PathBuf::from(FILE));
+    assert!(config.redirects.is_empty());
+    let prod = environment(&config, "prod");
+    assert!(!prod.protected);
+    let service = service(&config, "prod", "prod");
+    assert_eq!(&*service.environment, "prod");
+    assert_eq!(service.hosts, ["example.com".into()]);
+    assert_eq!(&*service.path, "/");
+    assert!(!service.strip_prefix);
+    assert_eq!(service.slots, Slots::Single(vec![address("127.0.0.1:3000")]));
+    assert_eq!(
+        service.health,
+        Health {
+            path: "/health".into(),
+            status: StatusRange(vec![(200, 299)]),
+            host: "example.com".into(),
+            body: None,
+            version: None,
+            interval: Duration::from_millis(500),
+            timeout: seconds(5),
+            passes: 3,
+            deadline: seconds(60),
+        }
+    );
+    assert!(service.warmup.is_empty());
+    assert_eq!(
+        service.drain,
+        Drain {
+            requests: seconds(60),
+            streams: seconds(300),
+        }
+    );
+    assert_eq!(service.bake, None);
+    assert_eq!(
+        service.keepalive,
+        Keepalive {
+            idle: seconds(4),
+            reuse: Reuse::Safe,
+        }
+    );
+    assert_eq!(
+        service.timeout,
+        Timeouts {
+            connect: seconds(4),
+            response: seconds(60),
+            idle: seconds(60),
+            stream: seconds(3600),
+        }
+    );
+    assert_eq!(service.limit_body, 100 * 1024 * 1024);
+    assert_eq!(service.tls, Tls::Acme);
+    assert_eq!(service.label, None);
+    assert!(service.log);
+}
+
+#[test]
+fn the_defaults_of_the_server_are_those_of_the_manual() {
+    let server = accepted("[env.prod]\nhost = \"example.com\"\nupstream = 3000\n").server;
+    assert_eq!(server.http, Listen::Everywhere(80));
+    assert_eq!(server.https, Listen::Everywhere(443));
+    assert_eq!(server.socket, None);
+    assert_eq!(server.group, None);
+    assert_eq!(server.state_dir, None);
+    assert_eq!(server.workers, None);
+    assert!(server.trusted_proxies.is_empty());
+    assert!(!server.proxy_protocol);
+    assert_eq!(server.max_connections, None);
+    assert_eq!(server.max_connections_per_client, 512);
+    assert_eq!(server.access_log, AccessLogTarget::Stdout);
+}
+
+#[test]
+fn every_key_of_a_service_is_read() {
+    let config = accepted(
+        r#"
+[env.prod]
+protected = true
+[env.prod.service.api]
+host = ["API.example.com.", "*.api.example.com", "::1"]
+path = "/api/v1/"
+strip_prefix = true
+blue = [3000, "app.internal:80"]
+green = ["unix:/run/green.sock", "[fd00::1]:3000"]
+health.path = "/up?full=1"
+health.status = [204, "3xx", "400-404", "410"]
+health.host = "Health.example.com"
+health.body = "ok"
+health.version = "json:build.version"
+health.interval = "250ms"
+health.timeout = "1s"
+health.passes = 5
+health.deadline = "1m 30s"
+warmup = ["/", "/pricing"]
+drain.requests = "2min"
+drain.streams = "1h 30m"
+bake.for = "30s"
+bake.max_error_rate = "2.5 %"
+keepalive.idle = "0s"
+keepalive.reuse = "always"
+timeout.connect = "1s"
+timeout.response = "2m"
+timeout.idle = "10s"
+timeout.stream = "1d"
+limit.body = "1 GiB"
+tls = "internal"
+label = "beta"
+log = false
+"#,
+    );
+    assert!(environment(&config, "prod").protected);
+    let api = service(&config, "prod", "api");
+    assert_eq!(
+        api.hosts,
+        ["api.example.com".into(), "*.api.example.com".into(), "[::1]".into()]
+    );
+    assert_eq!(&*api.path, "/api/v1");
+    assert!(api.strip_prefix);
+    assert!(api.slots.can_swap());
+    assert_eq!(
+        api.slots.get(Slot::Blue).unwrap(),
+        [address("127.0.0.1:3000"), address("app.internal:80")]
+    );
+    assert_eq!(
+        api.slots.get(Slot::Green).unwrap(),
+        [address("unix:/run/green.sock"), address("[fd00::1]:3000")]
+    );
+    assert_eq!(
+        api.health,
+        Health {
+            path: "/up?full=1".into(),
+            status: StatusRange(vec![(204, 204), (300, 399), (400, 404), (410, 410)]),
+            host: "health.example.com".into(),
+            body: Some("ok".into()),
+            version: Some(VersionSource::Json("build.version".into())),
+            interval: Duration::from_millis(250),
+            timeout: seconds(1),
+            passes: 5,
+            deadline: seconds(90),
+        }
+    );
+    assert_eq!(api.warmup, ["/", "/pricing"]);
+    assert_eq!(
+        api.drain,
+        Drain {
+            requests: seconds(120),
+            streams: seconds(5400),
+        }
+    );
+    assert_eq!(
+        api.bake,
+        Some(Bake {
+            period: seconds(30),
+            max_error_rate: 0.025,
+        })
+    );
+    assert_eq!(
+        api.keepalive,
+        Keepalive {
+            idle: Duration::ZERO,
+            reuse: Reuse::Always,
+        }
+    );
+    assert_eq!(
+        api.timeout,
+        Timeouts {
+            connect: seconds(1),
+            response: seconds(120),
+            idle: seconds(10),
+            stream: seconds(86_400),
+        }
+    );
+    assert_eq!(api.limit_body, 1 << 30);
+    assert_eq!(api.tls, Tls::Internal);
+    assert_eq!(api.label.as_deref(), Some("beta"));
+    assert!(!api.log);
+}
+
+#[test]
+fn every_key_of_the_server_is_read() {
+    let server = accepted(
+        r#"
+[server]
+http = "127.0.0.1:0"
+https = ["127.0.0.1:0", "[::1]:8443"]
+socket = "/run/gg.sock"
+group = "deploy"
+state_dir = "state"
+workers = 2
+trusted_proxies = ["10.1.2.3/8", "192.0.2.7", "fd00::/8"]
+proxy_protocol = true
+max_connections = 1000
+max_connections_per_client = 10
+access_log = "log/access.json"
+[env.prod]
+host = "example.com"
+upstream = 3000
+"#,
+    )
+    .server;
+    let listen = |addresses: &[&str]| Listen::At(addresses.iter().map(|address| address.parse().unwrap()).collect());
+    assert_eq!(server.http, listen(&["127.0.0.1:0"]));
+    assert_eq!(server.https, listen(&["127.0.0.1:0", "[::1]:8443"]));
+    assert_eq!(server.socket, Some("/run/gg.sock".into()));
+    assert_eq!(server.group.as_deref(), Some("deploy"));
+    assert_eq!(server.state_dir, Some("state".into()));
+    assert_eq!(server.workers, Some(2));
+    let proxies: Vec<String> = server.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.7/32", "fd00::/8"]);
+    assert!(server.proxy_protocol);
+    assert_eq!(server.max_connections, Some(1000));
+    assert_eq!(server.max_connections_per_client, 10);
+    assert_eq!(server.access_log, AccessLogTarget::File("log/access.json".into()));
+}
+
+#[test]
+fn relative_paths_start_at_the_folder_of_the_file() {
+    let text =
+        "[server]\nstate_dir = \"state\"\nsocket = \"/run/gg.sock\"\n[env.a]\nhost = \"a.com\"\nupstream = 3000\n";
+    let (config, _) = Config::parse(Path::new("/etc/greengate/proxy.toml"), text).unwrap();
+    assert_eq!(config.server.state_dir, Some("/etc/greengate/state".into()));
+    assert_eq!(config.server.socket, Some("/run/gg.sock".into()));
+}
+
+#[test]
+fn the_nearest_value_wins_and_tables_merge_key_by_key() {
+    let config = accepted(
+        r#"
+[defaults]
+health.path = "/a"
+health.timeout = "1s"
+health.passes = 1
+warmup = ["/"]
+tls = "internal"
+[env.prod]
+health.path = "/b"
+health.timeout = "2s"
+log = false
+[env.prod.service.web]
+host = "web.com"
+upstream = 3000
+health.path = "/c"
+warmup = []
+[env.prod.service.api]
+host = "api.com"
+upstream = 3001
+"#,
+    );
+    let (web, api) = (service(&config, "prod", "web"), service(&config, "prod", "api"));
+    assert_eq!((web.health.path.as_str(), api.health.path.as_str()), ("/c", "/b"));
+    assert_eq!((web.health.timeout, api.health.timeout), (seconds(2), seconds(2)));
+    assert_eq!((web.health.passes, api.health.passes), (1, 1));
+    assert!(web.warmup.is_empty());
+    assert_eq!(api.warmup, ["/"]);
+    assert_eq!((&web.tls, web.log), (&Tls::Internal, false));
+}
+
+#[test]
+fn environments_and_services_keep_the_order_of_the_file() {
+    let config = accepted(
+        r#"
+[env.zeta.service.web]
+host = "z.com"
+upstream = 3000
+[env.alpha]
+host = "a.com"
+upstream = 3001
+[env.zeta.service.api]
+host = "y.com"
+upstream = 3002
+"#,
+    );
+    let names: Vec<&str> = config
+        .environments
+        .iter()
+        .map(|environment| &*environment.name)
+        .collect();
+    assert_eq!(names, ["zeta", "alpha"]);
+    let services: Vec<&str> = config.environments[0]
+        .services
+        .iter()
+        .map(|service| &*service.name)
+        .collect();
+    assert_eq!(services, ["web", "api"]);
+}
+
+#[test]
+fn bake_is_off_until_it_has_a_time() {
+    for (bake, expected) in [
+        ("", None),
+        ("bake.max_error_rate = 0.1", None),
+        ("bake.for = \"off\"", None),
+        ("bake.for = \"0s\"", None),
+        ("bake.for = \"30s\"", Some(0.05)),
+        ("bake.for = \"30s\"\nbake.max_error_rate = 0.1", Some(0.1)),
+        ("bake.for = \"30s\"\nbake.max_error_rate = \"10%\"", Some(0.1)),
+    ] {
+        let config = accepted(&format!("[env.a]\nhost = \"a.com\"\nupstream = 3000\n{bake}\n"));
+        let bake = service(&config, "a", "a").bake;
+        assert_eq!(bake.map(|bake| bake.max_error_rate), expected, "{bake:?}");
+    }
+}
+
+#[test]
+fn services_of_one_environment_may_share_an_address_in_the_same_slot() {
+    let config = accepted(
+        r#"
+[env.a.service.web]
+host = "a.com"
+blue = 3000
+green = 3001
+[env.a.service.docs]
+host = "docs.a.com"
+blue = 3000
+green = 3001
+"#,
+    );
+    assert_eq!(environment(&config, "a").services.len(), 2);
+}
+
+#[test]
+fn one_host_may_have_services_under_different_paths() {
+    let config = accepted(
+        r#"
+[env.a.service.web]
+host = "a.com"
+upstream = 3000
+[env.a.service.api]
+host = "a.com"
+path = "/api"
+upstream = 3001
+"#,
+    );
+    assert_eq!(&*service(&config, "a", "api").path, "/api");
+}
+
+#[test]
+fn a_probe_asks_for_the_first_host_that_is_no_wildcard() {
+    let config = accepted("[env.a]\nhost = [\"*.a.com\", \"www.a.com\", \"a.com\"]\nupstream = 3000\n");
+    assert_eq!(service(&config, "a", "a").health.host, "www.a.com");
+    let config = accepted("[env.a]\nhost = \"*.a.com\"\nupstream = 3000\nhealth.host = \"b.com\"\n");
+    assert_eq!(service(&config, "a", "a").health.host, "b.com");
+}
+
+#[test]
+fn a_version_may_stand_in_a_header() {
+    let config = accepted("[env.a]\nhost = \"a.com\"\nupstream = 3000\nhealth.version = \"header:X-Version\"\n");
+    let version = service(&config, "a", "a").health.version.clone();
+    assert_eq!(version, Some(VersionSource::Header("X-Version".into())));
+}
+
+#[test]
+fn redirects_take_the_tls_of_the_defaults() {
+    let config = accepted(
+        r#"
+[defaults]
+tls = "internal"
+[redirect]
+"WWW.example.com" = "https://Example.com"
+"old.example.com" = "http://[::1]:8080"
+"#,
+    );
+    let shown: Vec<_> = config
+        .redirects
+        .iter()
+        .map(|one| (&*one.host, &*one.to, one.tls.clone()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("www.example.com", "https://example.com", Tls::Internal),
+            ("old.example.com", "http://[::1]:8080", Tls::Internal),
+        ]
+    );
+}
+
+#[test]
+fn a_drain_that_is_shorter_than_an_answer_may_take_is_a_warning() {
+    let text = "[env.a]\nhost = \"a.com\"\nupstream = 3000\ntimeout.response = \"5m\"\ndrain.requests = \"30s\"\n";
+    let (_, diagnostics) = complained(text);
+    assert_eq!(diagnostics.len(), 1);
+    assert_eq!(diagnostics[0].severity, Severity::Warning);
+    assert!(!diagnostics[0].is_error_for_check());
+    assert_eq!(diagnostics[0].line(text), 5);
+    assert_eq!(
+        report::render(FILE, text, &diagnostics, false),
+        r#"warning: `drain.requests` (30 s) is shorter than `timeout.response` (5 min)
+ --> proxy.toml:5:7
+  |
+4 | timeout.response = "5m"
+  |         -------- answers may take this long
+5 | drain.requests = "30s"
+  |       ^^^^^^^^
+  |
+  = hint: a request that was sent just before a swap may be cut off while it still waits for its answer
+"#
+    );
+    assert_eq!(
+        diagnostics[0].to_string(),
+        "`drain.requests` (30 s) is shorter than `timeout.response` (5 min); hint: a request that was sent just before a swap \
+         may be cut off while it still waits for its answer"
+    );
+}
+
+#[test]
+fn a_longer_answer_alone_also_warns_about_the_drain() {
+    let (_, diagnostics) = complained("[env.a]\nhost = \"a.com\"\nupstream = 3000\ntimeout.response = \"5m\"\n");
+    let messages: Vec<&str> = diagnostics.iter().map(|one| one.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        ["`drain.requests` (60 s) is shorter than `timeout.response` (5 min)"]
+    );
+}
+
+#[test]
+fn the_examples_of_the_manual_are_accepted() {
+    let config = accepted(
+        r#"
+[env.prod]
+host  = "example.com"
+blue  = 3000
+green = 3001
+
+[env.dev]
+host     = "dev.example.com"
+upstream = 4000
+"#,
+    );
+    assert_eq!(config.environments.len(), 2);
+    let config = accepted(
+        r#"
+[env.prod]
+protected = true                        # swap and rollback ask for the name, or --yes=prod
+
+[env.prod.service.web]
+host  = "app.example.com"
+blue  = 3000
+green = 3010
+
+[env.prod.service.api]
+host  = "api.example.com"
+blue  = 8001
+green = 8011
+health.path = "/healthz"
+
+[env.staging]
+extends    = "prod"                     # same services, same rules
+label      = "staging"                  # X-Environment header, noindex
+[env.staging.service.web]
+host = "staging.example.com"
+upstream = 3001
+[env.staging.service.api]
+host = "staging-api.example.com"
+upstream = 8002
+"#,
+    );
+    assert_eq!(service(&config, "staging", "api").health.path, "/healthz");
+    assert_eq!(service(&config, "staging", "web").label.as_deref(), Some("staging"));
+}
+
+#[test]
+fn the_annotated_example_is_accepted_and_needs_no_root() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("proxy.toml.example");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (config, diagnostics) = Config::load(&path).unwrap_or_else(|error| panic!("{error}"));
+    assert!(
+        diagnostics.is_empty(),
+        "{}",
+        report::render(FILE, &text, &diagnostics, false)
+    );
+    for listen in [&config.server.http, &config.server.https] {
+        let Listen::At(addresses) = listen else {
+            panic!("{listen:?} needs root")
+        };
+        assert!(addresses.iter().all(|address| address.port() >= 1024));
+    }
+    let hosts = || {
+        config
+            .environments
+            .iter()
+            .flat_map(|one| &one.services)
+            .flat_map(|one| &one.hosts)
+    };
+    assert!(hosts().all(|host| host.ends_with(".localhost")));
+    assert!(service(&config, "prod", "web").slots.can_swap());
+    assert!(!service(&config, "staging", "web").slots.can_swap());
+}
+
+/// A commented line that shows a default, uncommented, has to change nothing.
+#[test]
+fn the_defaults_that_the_annotated_example_shows_are_the_defaults() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("proxy.toml.example");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let plain = accepted(&text);
+    let mut shown = 0;
+    for line in text.lines() {
+        let Some(setting) = line.strip_prefix("# ").filter(|line| line.contains(" = ")) else {
+            continue;
+        };
+        // What has no default to show says so behind the value.
+        if setting.contains("default:")
+            || setting.contains("not as root")
+            || !setting.starts_with(|c: char| c.is_lowercase())
+        {
+            continue;
+        }
+        let config = accepted(&text.replace(line, setting));
+        assert_eq!(config.server, plain.server, "{setting}");
+        for (one, other) in config.environments.iter().zip(&plain.environments) {
+            assert_eq!(one.services, other.services, "{setting}");
+        }
+        shown += 1;
+    }
+    assert!(shown >= 15, "only {shown} defaults are shown");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error_with_path_and_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("proxy.toml");
+    let error = Config::load(&path).unwrap_err();
+    let shown = path.display();
+    assert_eq!(
+        error.render(false),
+        format!("error: cannot read `{shown}`: No such file or directory (os error 2)\n--> {shown}\n")
+    );
+    let error = Config::load(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("Is a directory"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("proxy.toml");
+    write(&path, b"[env.a]\nhost = \"\xff\"\n");
+    let error = Config::load(&path).unwrap_err().to_string();
+    assert!(
+        error.contains("invalid utf-8 sequence of 1 bytes from index 16"),
+        "{error}"
+    );
+}
+
+#[test]
+fn colours_are_drawn_only_when_asked_for() {
+    let error = Config::parse(Path::new(FILE), "colour = 1\n").unwrap_err();
+    assert!(!error.render(false).contains('\u{1b}'));
+    assert!(error.render(true).contains('\u{1b}'));
+}
+
+#[expect(clippy::disallowed_methods, reason = "a file of a test need not survive a crash")]
+pub(super) fn write(path: &Path, content: &[u8]) {
+    std::fs::write(path, content).unwrap();
+}

@@ -1,0 +1,61 @@
+//! Whatever is typed: an answer, never a panic.
+
+use std::path::Path;
+
+use greengate::config::{Config, report};
+use proptest::prelude::*;
+
+const EXAMPLE: &str = include_str!("../../proxy.toml.example");
+
+/// What a slip of the hand puts into a file.
+const SLIPS: &[&str] = &[
+    "",
+    "\"",
+    "'",
+    "[",
+    "]",
+    "{",
+    "}",
+    "=",
+    ".",
+    ",",
+    "\n",
+    "#",
+    "é",
+    "\0",
+    "0",
+    "-1",
+    "true",
+    "\\",
+    "[env.x]\n",
+];
+
+proptest! {
+    #[test]
+    fn any_slip_in_the_example_gets_an_answer(
+        slips in prop::collection::vec((0..EXAMPLE.len(), 0..12_usize, 0..SLIPS.len()), 1..4)
+    ) {
+        let mut text = EXAMPLE.to_owned();
+        for (at, length, slip) in slips {
+            let start = (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+            let end = (start + length..=text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len());
+            text.replace_range(start..end, SLIPS[slip]);
+        }
+        let rendered = match Config::parse(Path::new("proxy.toml"), &text) {
+            Ok((_, diagnostics)) => report::render("proxy.toml", &text, &diagnostics, false),
+            Err(error) => {
+                prop_assert!(!error.diagnostics.is_empty());
+                error.render(true)
+            }
+        };
+        prop_assert!(rendered.is_empty() || rendered.contains("proxy.toml"));
+    }
+
+    #[test]
+    fn any_text_gets_an_answer(text in "[ -~\\n\\té]{0,80}") {
+        match Config::parse(Path::new("proxy.toml"), &text) {
+            Ok((config, _)) => prop_assert!(!config.environments.is_empty() || !config.redirects.is_empty()),
+            Err(error) => prop_assert!(error.render(false).starts_with("error: ")),
+        }
+    }
+}
