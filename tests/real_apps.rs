@@ -4,7 +4,8 @@
     clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "tests spawn and panic freely"
+    clippy::print_stderr,
+    reason = "tests spawn, panic and print freely"
 )]
 
 mod common;
@@ -12,14 +13,13 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::app::Health;
 use common::client::Client;
 use common::door::{Door, QUICK};
 use common::fixture::HOST;
 use common::load::{Kind, Load, MIXED, Target};
 use common::port::reserve;
 use common::process::Process;
-use common::{count, eventually, holds, secs};
+use common::{count, eventually, secs};
 use greengate::model::api::exit;
 use greengate::model::slot::Slot;
 
@@ -194,7 +194,8 @@ async fn the_load_alone_finds_nothing_wrong_with_these_apps() {
         ];
         let load = Load::start(Target::direct(place.address), &kinds).await;
         load.more(60).await;
-        load.stop().await.assert_no_failures();
+        let tally = load.stop().await;
+        tally.assert_no_failures();
+        assert!(tally.total() >= 60, "{runtime:?}: {tally:?}");
     }
-    assert_eq!(Health::status(200).status, 200);
 }

@@ -61,7 +61,7 @@ async fn curl_speaks_every_version_and_method() {
             &[version, "-o", "/dev/null", "-w", format, &url(&pair, "/hello")],
         ))
         .await;
-        let expected = [format!("{shown} 200 0"), format!("1.0 200 0")];
+        let expected = [format!("{shown} 200 0"), "1.0 200 0".to_owned()];
         assert!(expected.contains(&output.stdout), "{version}: {output:?}");
     }
     let head = good(curl(&pair, &["--head", &url(&pair, "/hello")])).await;

@@ -4,7 +4,8 @@
     clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "tests spawn and panic freely"
+    clippy::print_stderr,
+    reason = "tests spawn, panic and print freely"
 )]
 
 mod common;
@@ -286,10 +287,9 @@ async fn sigterm_under_load_breaks_no_request_that_was_accepted() {
     )
     .await;
     load.more(200).await;
-    let stopping = load.stop();
+    load.begin_nothing_new();
     pair.door.sigterm();
-    // Every worker finishes what it has begun, and begins nothing more.
-    stopping.await.assert_no_failures();
+    load.stop().await.assert_no_failures();
     assert_eq!(pair.door.end(secs(30)).await.code(), Some(0));
     pair.door.restart().await;
     assert_eq!(pair.serving().await, "blue");

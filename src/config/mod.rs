@@ -154,6 +154,8 @@ pub struct Service {
     pub health: Health,
     /// Paths that a candidate is asked for between gate and switch.
     pub warmup: Vec<String>,
+    /// What happens to requests while the app cannot be reached.
+    pub hold: Hold,
     /// How long the old side is kept.
     pub drain: Drain,
     /// The time after a swap in which a bad new side is rolled back by itself.
@@ -164,6 +166,8 @@ pub struct Service {
     pub timeout: Timeouts,
     /// Bytes that a request body may have.
     pub limit_body: u64,
+    /// Path prefixes whose files the previous slot is asked for when the live one has them no more (N23).
+    pub stale_assets: Vec<Arc<str>>,
     /// Where the certificate comes from.
     pub tls: Tls,
     /// Marks the responses of an environment that is not production.
@@ -247,6 +251,17 @@ pub enum VersionSource {
     Header(String),
     /// `json:FIELD`; dots descend into objects.
     Json(String),
+}
+
+/// `hold.*`: how long and how many requests wait for an app that cannot be reached (N12), or for the end of a pause (N13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// Counted from the moment the app went away; zero holds nothing.
+    pub period: Duration,
+    /// Requests that may wait.
+    pub max_requests: usize,
+    /// Bytes of heads and bodies that they may keep in memory, all together.
+    pub max_bytes: u64,
 }
 
 /// `drain.*`.

@@ -167,6 +167,17 @@ pub(super) fn duration_or_off(key: &str, value: &Value, problems: &mut Problems)
 }
 
 pub(super) fn body_limit(key: &str, value: &Value, problems: &mut Problems) -> Option<u64> {
+    let hint = "bodies are streamed, so a high limit costs no memory: `\"10GiB\"`";
+    positive_size(key, value, hint, problems)
+}
+
+/// A number of bytes that are kept in memory.
+pub(super) fn memory(key: &str, value: &Value, problems: &mut Problems) -> Option<u64> {
+    let hint = "without memory nothing can be held; to hold nothing at all write `hold.for = \"off\"`";
+    positive_size(key, value, hint, problems)
+}
+
+fn positive_size(key: &str, value: &Value, hint: &str, problems: &mut Problems) -> Option<u64> {
     let size = match &value.kind {
         Kind::Integer(Some(bytes)) => u64::try_from(*bytes).map_err(|_| "it is negative".to_owned()),
         Kind::Integer(None) => Err("it is too large".to_owned()),
@@ -181,7 +192,7 @@ pub(super) fn body_limit(key: &str, value: &Value, problems: &mut Problems) -> O
             problems.push(
                 Diagnostic::error(&value.span, format!("`{key}` cannot be zero"))
                     .expected(format!("expected {SIZE}"))
-                    .hint("bodies are streamed, so a high limit costs no memory: `\"10GiB\"`"),
+                    .hint(hint),
             );
             None
         }

@@ -9,7 +9,7 @@ use super::raw::At;
 use super::report::Diagnostic;
 use super::settings::{RawTls, Settings};
 use super::units::format_duration;
-use super::{Bake, Drain, Health, Keepalive, Reuse, Service, Slots, StatusRange, Timeouts, Tls};
+use super::{Bake, Drain, Health, Hold, Keepalive, Reuse, Service, Slots, StatusRange, Timeouts, Tls};
 use crate::model::slot::Address;
 
 impl Merged {
@@ -56,6 +56,11 @@ pub(super) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnosti
         path: merged.path().into(),
         strip_prefix: or(settings.strip_prefix.as_ref(), false),
         warmup: or(settings.warmup.as_ref(), Vec::new()),
+        hold: Hold {
+            period: or(settings.hold_for.as_ref(), Duration::from_secs(30)),
+            max_requests: or(settings.hold_max_requests.as_ref(), 1000),
+            max_bytes: or(settings.hold_max_bytes.as_ref(), 64 << 20),
+        },
         drain,
         bake: bake(settings),
         keepalive: Keepalive {
@@ -64,6 +69,7 @@ pub(super) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnosti
         },
         timeout,
         limit_body: or(settings.limit_body.as_ref(), 100 << 20),
+        stale_assets: or(settings.stale_assets.as_ref(), Vec::new()),
         tls: tls(settings.tls.as_ref(), folder),
         label: settings.label.as_ref().map(|label| label.value.as_str().into()),
         log: or(settings.log.as_ref(), true),

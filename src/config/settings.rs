@@ -83,6 +83,9 @@ settings! {
     health_passes: u32 = "health.passes", ANYWHERE, values::passes;
     health_deadline: Duration = "health.deadline", ANYWHERE, read::positive_duration;
     warmup: Vec<String> = "warmup", ANYWHERE, values::request_paths;
+    hold_for: Duration = "hold.for", ANYWHERE, read::duration_or_off;
+    hold_max_requests: usize = "hold.max_requests", ANYWHERE, values::held_requests;
+    hold_max_bytes: u64 = "hold.max_bytes", ANYWHERE, read::memory;
     drain_requests: Duration = "drain.requests", ANYWHERE, read::duration;
     drain_streams: Duration = "drain.streams", ANYWHERE, read::duration;
     bake_for: Duration = "bake.for", ANYWHERE, read::duration_or_off;
@@ -94,6 +97,7 @@ settings! {
     timeout_idle: Duration = "timeout.idle", ANYWHERE, read::positive_duration;
     timeout_stream: Duration = "timeout.stream", ANYWHERE, read::positive_duration;
     limit_body: u64 = "limit.body", ANYWHERE, read::body_limit;
+    stale_assets: Vec<Arc<str>> = "stale_assets", ANYWHERE, values::asset_prefixes;
     tls: RawTls = "tls", ANYWHERE, values::tls;
     label: String = "label", SERVICE, values::label;
     log: bool = "log", ANYWHERE, read::boolean;

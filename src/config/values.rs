@@ -1,5 +1,7 @@
 //! Values with a grammar of their own: paths, addresses, statuses, where a version stands, `tls`.
 
+use std::sync::Arc;
+
 use super::keys;
 use super::raw::{At, Kind, Value};
 use super::read::{self, Problems};
@@ -69,6 +71,27 @@ pub(super) fn request_paths(key: &str, value: &Value, problems: &mut Problems) -
         request_path(key, value, problems)
     })?;
     Some(paths.into_iter().map(|path| path.value).collect())
+}
+
+/// Path prefixes of hashed files. A slash at the end stays: `/assets/` says that `/assets-old` is not meant.
+pub(super) fn asset_prefixes(key: &str, value: &Value, problems: &mut Problems) -> Option<Vec<Arc<str>>> {
+    // An empty list takes inherited prefixes away.
+    if matches!(&value.kind, Kind::List(list) if list.is_empty()) {
+        return Some(Vec::new());
+    }
+    let values = read::one_or_many(key, value, "a list of path prefixes", problems)?;
+    let prefixes = read::each(key, values, problems, |value, problems| {
+        let prefix = request_path(key, value, problems)?;
+        if prefix.contains('?') {
+            problems.push(
+                Diagnostic::error(&value.span, format!("`{key}` has a query"))
+                    .expected("expected a path prefix, as `\"/assets/\"`"),
+            );
+            return None;
+        }
+        Some(Arc::from(prefix))
+    })?;
+    Some(prefixes.into_iter().map(|prefix| prefix.value).collect())
 }
 
 pub(super) fn addresses(key: &str, value: &Value, problems: &mut Problems) -> Option<Vec<At<Address>>> {
@@ -261,4 +284,8 @@ pub(super) fn tls(key: &str, value: &Value, problems: &mut Problems) -> Option<R
 
 pub(super) fn passes(key: &str, value: &Value, problems: &mut Problems) -> Option<u32> {
     read::integer(key, value, 1..=100, problems).and_then(|passes| u32::try_from(passes).ok())
+}
+
+pub(super) fn held_requests(key: &str, value: &Value, problems: &mut Problems) -> Option<usize> {
+    read::integer(key, value, 1..=1_000_000, problems).and_then(|requests| usize::try_from(requests).ok())
 }

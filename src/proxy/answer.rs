@@ -16,14 +16,23 @@ pub(super) struct Answer {
 impl Answer {
     /// The answer for an error.
     pub(super) fn error(error: &ProxyError, wants_json: bool, id: RequestId) -> Self {
+        let status = error.status();
+        let mut answer = Self::own(status, error.advice(), wants_json, id, error.retry_after());
+        if status == 405 {
+            let methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+            answer.fields.push(("allow", methods.to_owned()));
+        }
+        answer
+    }
+
+    /// An answer with a sentence of ours, or of the operator's: as a page or as JSON.
+    pub(super) fn own(status: u16, advice: &str, wants_json: bool, id: RequestId, retry_after: Option<u32>) -> Self {
         let id = id.text();
         let id = str::from_utf8(&id).unwrap_or_default();
-        let status = error.status();
         let title = http::StatusCode::from_u16(status)
             .ok()
             .and_then(|code| code.canonical_reason())
             .unwrap_or("Error");
-        let advice = error.advice();
         let (kind, body) = if wants_json {
             let body = serde_json::json!({ "status": status, "error": title, "message": advice, "request_id": id });
             ("application/json", body.to_string())
@@ -35,11 +44,8 @@ impl Answer {
             ("cache-control", "no-store".to_owned()),
             ("x-request-id", id.to_owned()),
         ];
-        if let Some(seconds) = error.retry_after() {
+        if let Some(seconds) = retry_after {
             fields.push(("retry-after", seconds.to_string()));
-        }
-        if status == 405 {
-            fields.push(("allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".to_owned()));
         }
         Self {
             status,
@@ -87,8 +93,9 @@ pub(super) fn wants_json(accept: Option<&[u8]>) -> bool {
     false
 }
 
-/// Nothing in it comes from the request but the id, which is ours.
+/// Nothing in it comes from the request but the id, which is ours. An operator's sentence may hold any character.
 fn page(status: u16, title: &str, advice: &str, id: &str) -> String {
+    let advice = advice.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     format!(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>{status} {title}</title>\n<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:32em;margin:20vh auto 0;\

@@ -22,6 +22,7 @@ mod forward;
 pub mod gate;
 mod headers;
 mod listener;
+pub mod maintenance;
 mod pool;
 mod record;
 mod request;

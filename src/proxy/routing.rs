@@ -8,8 +8,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::activation::Activation;
+use super::maintenance::MaintenancePage;
 use crate::config::{self, Config, Tls};
 use crate::model::routes::RouteTable;
+use crate::model::slot::Address;
 
 /// What a host and path lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +22,20 @@ pub enum Destination {
     Redirect(usize),
 }
 
+/// What an environment does with new requests. Those that hold a claim already are not concerned, and neither is what the
+/// daemon asks itself.
+#[derive(Debug, Clone, Default)]
+pub enum Stance {
+    /// They are forwarded.
+    #[default]
+    Open,
+    /// They wait in the line of their service, within the bounds of `hold`, and own no claim (N13). What ends it is another
+    /// stance: then each resolves its route again.
+    Paused,
+    /// They are answered with 503 and a page, but for the clients that it lets in.
+    Maintenance(Arc<MaintenancePage>),
+}
+
 /// A service and what serves it.
 #[derive(Debug, Clone)]
 pub struct Live {
@@ -27,6 +43,16 @@ pub struct Live {
     pub service: Arc<config::Service>,
     /// The live period of its live slot.
     pub activation: Arc<Activation>,
+    /// What its environment does with new requests.
+    pub stance: Stance,
+    /// Where the side before this one runs, or ran (N23); `None` where there was none.
+    pub previous: Option<Arc<[Address]>>,
+}
+
+impl Live {
+    fn is(&self, environment: &str, service: &str) -> bool {
+        *self.service.environment == *environment && *self.service.name == *service
+    }
 }
 
 /// Everything that a request has to know. Cheap to derive from the one before: the table is shared.
@@ -38,7 +64,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The snapshot of a configuration; `live` names the activation of each service.
+    /// The snapshot of a configuration; `live` names the activation of each service. Every environment is open, and no service
+    /// has a previous side: see [`Snapshot::inheriting`].
     pub fn new(config: &Config, mut live: impl FnMut(&Arc<config::Service>) -> Arc<Activation>) -> Self {
         let mut rules = Vec::new();
         let mut services = Vec::new();
@@ -49,6 +76,8 @@ impl Snapshot {
             services.push(Live {
                 service: service.clone(),
                 activation: live(service),
+                stance: Stance::Open,
+                previous: None,
             });
         }
         for (index, redirect) in config.redirects.iter().enumerate() {
@@ -61,19 +90,75 @@ impl Snapshot {
         }
     }
 
-    /// The same, but with other activations for the services that they belong to.
+    /// The same, but with other activations for the services that they belong to. Where the addresses differ, those that are
+    /// left become the previous side.
     #[must_use]
     pub fn with(&self, activations: &[Arc<Activation>]) -> Self {
         let mut next = self.clone();
         for live in &mut next.services {
-            let same = |activation: &&Arc<Activation>| {
-                activation.service == live.service.name && activation.environment == live.service.environment
-            };
+            let same = |activation: &&Arc<Activation>| live.is(&activation.environment, &activation.service);
             if let Some(activation) = activations.iter().find(same) {
+                if activation.addresses != live.activation.addresses {
+                    live.previous = Some(live.activation.addresses.as_slice().into());
+                }
                 live.activation = activation.clone();
             }
         }
         next
+    }
+
+    /// The same, but with another stance for the services of an environment. After the publish, poke the data plane: it looks
+    /// at what waits.
+    #[must_use]
+    pub fn with_stance(&self, environment: &str, stance: &Stance) -> Self {
+        let mut next = self.clone();
+        for live in &mut next.services {
+            if *live.service.environment == *environment {
+                live.stance = stance.clone();
+            }
+        }
+        next
+    }
+
+    /// The same, but with a previous side for one service.
+    #[must_use]
+    pub fn with_previous(&self, environment: &str, service: &str, addresses: &[Address]) -> Self {
+        let mut next = self.clone();
+        for live in &mut next.services {
+            if live.is(environment, service) {
+                live.previous = (!addresses.is_empty()).then(|| addresses.into());
+            }
+        }
+        next
+    }
+
+    /// The same, but with the stances and previous sides of the snapshot that it follows, where the services are still there.
+    #[must_use]
+    pub fn inheriting(&self, before: &Self) -> Self {
+        let mut next = self.clone();
+        for live in &mut next.services {
+            let environment = &live.service.environment;
+            if let Some(known) = before
+                .services
+                .iter()
+                .find(|known| known.service.environment == *environment)
+            {
+                live.stance = known.stance.clone();
+            }
+            let same = |known: &&Live| known.is(environment, &live.service.name);
+            if let Some(known) = before.services.iter().find(same) {
+                live.previous = known.previous.clone();
+            }
+        }
+        next
+    }
+
+    /// What an environment does with new requests; open where there is none of that name.
+    #[must_use]
+    pub fn stance(&self, environment: &str) -> Stance {
+        let mut services = self.services.iter();
+        let found = services.find(|live| *live.service.environment == *environment);
+        found.map_or(Stance::Open, |live| live.stance.clone())
     }
 
     /// Host and path → destination.

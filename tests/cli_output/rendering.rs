@@ -5,11 +5,11 @@ use greengate::cli::commands::history::{self, Read};
 use greengate::cli::commands::status;
 use greengate::cli::output::text::{self, Style};
 use greengate::cli::output::{self, State, Stream};
-use greengate::model::api::{Event, Kind, Traffic, exit};
+use greengate::model::api::{Event, Kind, exit};
 use greengate::model::history::{Caller, Entry, Record};
 use greengate::model::slot::{Generation, Slot};
 
-use crate::{PLAIN, a_status, a_swap, plan, report, shift, traffic};
+use crate::{PLAIN, a_status, a_swap, plan, report, shift};
 
 fn rendered(events: &[Event], dry_run: bool) -> Vec<(Stream, String)> {
     let mut state = State::new("prod", Kind::Swap, dry_run, PLAIN, PLAIN);

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use greengate::config::{
-    AccessLogTarget, Bake, Config, Drain, Health, Keepalive, Listen, Reuse, Severity, Slots, StatusRange, Timeouts,
-    Tls, VersionSource, report,
+    AccessLogTarget, Bake, Config, Drain, Health, Hold, Keepalive, Listen, Reuse, Severity, Slots, StatusRange,
+    Timeouts, Tls, VersionSource, report,
 };
 use greengate::model::slot::{Address, Slot};
 
@@ -47,6 +47,15 @@ fn three_lines_are_a_site_and_the_rest_are_the_defaults_of_the_manual() {
         }
     );
     assert!(service.warmup.is_empty());
+    assert_eq!(
+        service.hold,
+        Hold {
+            period: seconds(30),
+            max_requests: 1000,
+            max_bytes: 64 * 1024 * 1024,
+        }
+    );
+    assert!(service.stale_assets.is_empty());
     assert_eq!(
         service.drain,
         Drain {
@@ -115,6 +124,10 @@ health.timeout = "1s"
 health.passes = 5
 health.deadline = "1m 30s"
 warmup = ["/", "/pricing"]
+hold.for = "1m"
+hold.max_requests = 20000
+hold.max_bytes = "1 GiB"
+stale_assets = ["/_next/static/", "/assets"]
 drain.requests = "2min"
 drain.streams = "1h 30m"
 bake.for = "30s"
@@ -163,6 +176,15 @@ log = false
         }
     );
     assert_eq!(api.warmup, ["/", "/pricing"]);
+    assert_eq!(
+        api.hold,
+        Hold {
+            period: seconds(60),
+            max_requests: 20_000,
+            max_bytes: 1 << 30,
+        }
+    );
+    assert_eq!(api.stale_assets, ["/_next/static/".into(), "/assets".into()]);
     assert_eq!(
         api.drain,
         Drain {

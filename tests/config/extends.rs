@@ -10,6 +10,9 @@ protected = true
 label = "production"
 log = false
 health.passes = 7
+hold.for = "5s"
+hold.max_requests = 7
+stale_assets = "/assets/"
 tls = "internal"
 [env.prod.service.web]
 host = "app.com"
@@ -17,6 +20,7 @@ blue = 3000
 green = 3001
 path = "/app"
 strip_prefix = true
+hold.max_bytes = "1 MiB"
 health.path = "/up"
 health.host = "probe.com"
 label = "web"
@@ -53,6 +57,11 @@ fn an_extended_environment_has_the_same_rules_at_other_addresses() {
     assert_eq!((web.health.passes, web.log), (7, false));
     assert_eq!(web.label, None);
     assert_eq!(web.tls, Tls::Internal);
+    assert_eq!(
+        (web.hold.period.as_secs(), web.hold.max_requests, web.hold.max_bytes),
+        (5, 7, 1 << 20)
+    );
+    assert_eq!(web.stale_assets, ["/assets/".into()]);
 }
 
 #[test]

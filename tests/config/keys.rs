@@ -258,70 +258,56 @@ fn keys_of_later_versions_are_unknown_like_any_other() {
 [env.a]
 host = "a.com"
 upstream = 3000
-hold.for = "30s"
 limit.rate = "10/s"
 auth.basic = "users"
 headers.request.X-A = "1"
 security_headers = true
 compress = true
-stale_assets = ["/a/"]
 require_healthy = "dev"
 deploy.start = "x"
 "##,
         r##"
-error: unknown key `hold` in `[env.a]`
- --> proxy.toml:4:1
-  |
-4 | hold.for = "30s"
-  | ^^^^ expected one of `host`, `path`, `strip_prefix`, `blue`, `green`, `upstream`, `health`, `warmup`, `drain`, `bake`, `keepalive`, `timeout`, `limit`, `tls`, `label`, `log`, `extends`, `protected`, `service`
-
 error: unknown key `limit.rate` in `[env.a]`
- --> proxy.toml:5:7
+ --> proxy.toml:4:7
   |
-5 | limit.rate = "10/s"
+4 | limit.rate = "10/s"
   |       ^^^^ expected `body`
 
 error: unknown key `auth` in `[env.a]`
- --> proxy.toml:6:1
+ --> proxy.toml:5:1
   |
-6 | auth.basic = "users"
-  | ^^^^ expected one of `host`, `path`, `strip_prefix`, `blue`, `green`, `upstream`, `health`, `warmup`, `drain`, `bake`, `keepalive`, `timeout`, `limit`, `tls`, `label`, `log`, `extends`, `protected`, `service`
+5 | auth.basic = "users"
+  | ^^^^ expected one of `host`, `path`, `strip_prefix`, `blue`, `green`, `upstream`, `health`, `warmup`, `hold`, `drain`, `bake`, `keepalive`, `timeout`, `limit`, `stale_assets`, `tls`, `label`, `log`, `extends`, `protected`, `service`
 
 error: unknown key `headers` in `[env.a]`
- --> proxy.toml:7:1
+ --> proxy.toml:6:1
   |
-7 | headers.request.X-A = "1"
-  | ^^^^^^^ expected one of `host`, `path`, `strip_prefix`, `blue`, `green`, `upstream`, `health`, `warmup`, `drain`, `bake`, `keepalive`, `timeout`, `limit`, `tls`, `label`, `log`, `extends`, `protected`, `service`
+6 | headers.request.X-A = "1"
+  | ^^^^^^^ expected one of `host`, `path`, `strip_prefix`, `blue`, `green`, `upstream`, `health`, `warmup`, `hold`, `drain`, `bake`, `keepalive`, `timeout`, `limit`, `stale_assets`, `tls`, `label`, `log`, `extends`, `protected`, `service`
 
 error: unknown key `security_headers` in `[env.a]`
- --> proxy.toml:8:1
+ --> proxy.toml:7:1
   |
-8 | security_headers = true
-  | ^^^^^^^^^^^^^^^^ expected one of `host`, `path`, `strip_prefix`, `blue`, `green`, `upstream`, `health`, `warmup`, `drain`, `bake`, `keepalive`, `timeout`, `limit`, `tls`, `label`, `log`, `extends`, `protected`, `service`
+7 | security_headers = true
+  | ^^^^^^^^^^^^^^^^ expected one of `host`, `path`, `strip_prefix`, `blue`, `green`, `upstream`, `health`, `warmup`, `hold`, `drain`, `bake`, `keepalive`, `timeout`, `limit`, `stale_assets`, `tls`, `label`, `log`, `extends`, `protected`, `service`
 
 error: unknown key `compress` in `[env.a]`
- --> proxy.toml:9:1
+ --> proxy.toml:8:1
   |
-9 | compress = true
-  | ^^^^^^^^ expected one of `host`, `path`, `strip_prefix`, `blue`, `green`, `upstream`, `health`, `warmup`, `drain`, `bake`, `keepalive`, `timeout`, `limit`, `tls`, `label`, `log`, `extends`, `protected`, `service`
-
-error: unknown key `stale_assets` in `[env.a]`
-  --> proxy.toml:10:1
-   |
-10 | stale_assets = ["/a/"]
-   | ^^^^^^^^^^^^ expected one of `host`, `path`, `strip_prefix`, `blue`, `green`, `upstream`, `health`, `warmup`, `drain`, `bake`, `keepalive`, `timeout`, `limit`, `tls`, `label`, `log`, `extends`, `protected`, `service`
+8 | compress = true
+  | ^^^^^^^^ expected one of `host`, `path`, `strip_prefix`, `blue`, `green`, `upstream`, `health`, `warmup`, `hold`, `drain`, `bake`, `keepalive`, `timeout`, `limit`, `stale_assets`, `tls`, `label`, `log`, `extends`, `protected`, `service`
 
 error: unknown key `require_healthy` in `[env.a]`
-  --> proxy.toml:11:1
-   |
-11 | require_healthy = "dev"
-   | ^^^^^^^^^^^^^^^ expected one of `host`, `path`, `strip_prefix`, `blue`, `green`, `upstream`, `health`, `warmup`, `drain`, `bake`, `keepalive`, `timeout`, `limit`, `tls`, `label`, `log`, `extends`, `protected`, `service`
+ --> proxy.toml:9:1
+  |
+9 | require_healthy = "dev"
+  | ^^^^^^^^^^^^^^^ expected one of `host`, `path`, `strip_prefix`, `blue`, `green`, `upstream`, `health`, `warmup`, `hold`, `drain`, `bake`, `keepalive`, `timeout`, `limit`, `stale_assets`, `tls`, `label`, `log`, `extends`, `protected`, `service`
 
 error: unknown key `deploy` in `[env.a]`
-  --> proxy.toml:12:1
+  --> proxy.toml:10:1
    |
-12 | deploy.start = "x"
-   | ^^^^^^ expected one of `host`, `path`, `strip_prefix`, `blue`, `green`, `upstream`, `health`, `warmup`, `drain`, `bake`, `keepalive`, `timeout`, `limit`, `tls`, `label`, `log`, `extends`, `protected`, `service`
+10 | deploy.start = "x"
+   | ^^^^^^ expected one of `host`, `path`, `strip_prefix`, `blue`, `green`, `upstream`, `health`, `warmup`, `hold`, `drain`, `bake`, `keepalive`, `timeout`, `limit`, `stale_assets`, `tls`, `label`, `log`, `extends`, `protected`, `service`
 "##,
     );
 }
@@ -646,7 +632,7 @@ error: unknown key `colour` in `[env.prod]`
  --> proxy.toml:4:1
   |
 4 | colour = "red"
-  | ^^^^^^ expected one of `host`, `path`, `strip_prefix`, `blue`, `green`, `upstream`, `health`, `warmup`, `drain`, `bake`, `keepalive`, `timeout`, `limit`, `tls`, `label`, `log`, `extends`, `protected`, `service`
+  | ^^^^^^ expected one of `host`, `path`, `strip_prefix`, `blue`, `green`, `upstream`, `health`, `warmup`, `hold`, `drain`, `bake`, `keepalive`, `timeout`, `limit`, `stale_assets`, `tls`, `label`, `log`, `extends`, `protected`, `service`
 
 error: `health.interval` has to be a duration, not an integer
  --> proxy.toml:7:19

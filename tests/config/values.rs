@@ -570,3 +570,77 @@ error: `path` has a character that stands in no path
 "##,
     );
 }
+
+#[test]
+fn an_empty_list_of_stale_assets_takes_inherited_ones_away_and_off_holds_nothing() {
+    let config = super::accepted(
+        r##"
+[defaults]
+stale_assets = "/assets/"
+[env.a]
+host = "a.com"
+upstream = 3000
+stale_assets = []
+hold.for = "off"
+"##,
+    );
+    let service = super::service(&config, "a", "a");
+    assert!(service.stale_assets.is_empty());
+    assert!(service.hold.period.is_zero());
+}
+
+#[test]
+fn the_bounds_of_hold_and_the_prefixes_of_stale_assets_are_checked() {
+    refused(
+        r##"
+[env.a]
+host = "a.com"
+upstream = 3000
+hold.for = 30
+hold.max_requests = 0
+hold.max_bytes = 0
+stale_assets = ["/a/", "assets", "/b?c", "/a/"]
+"##,
+        r##"
+error: `hold.for` has to be a duration, not an integer
+ --> proxy.toml:4:12
+  |
+4 | hold.for = 30
+  |            ^^ expected a number and a unit, as `"500ms"`, `"5s"`, `"5m"` or `"1h 30m"`
+  |
+  = hint: write `"30s"`
+
+error: `hold.max_requests` is out of bounds
+ --> proxy.toml:5:21
+  |
+5 | hold.max_requests = 0
+  |                     ^ expected an integer between 1 and 1000000
+
+error: `hold.max_bytes` cannot be zero
+ --> proxy.toml:6:18
+  |
+6 | hold.max_bytes = 0
+  |                  ^ expected a number and a unit, as `"64KiB"` or `"100MiB"`, or an integer of bytes
+  |
+  = hint: without memory nothing can be held; to hold nothing at all write `hold.for = "off"`
+
+error: `assets` is not a path
+ --> proxy.toml:7:24
+  |
+7 | stale_assets = ["/a/", "assets", "/b?c", "/a/"]
+  |                        ^^^^^^^^ expected a path that starts with `/`, as `"/health"`
+
+error: `stale_assets` has a query
+ --> proxy.toml:7:34
+  |
+7 | stale_assets = ["/a/", "assets", "/b?c", "/a/"]
+  |                                  ^^^^^^ expected a path prefix, as `"/assets/"`
+
+error: `stale_assets` names this twice
+ --> proxy.toml:7:42
+  |
+7 | stale_assets = ["/a/", "assets", "/b?c", "/a/"]
+  |                 ----- first here         ^^^^^
+"##,
+    );
+}

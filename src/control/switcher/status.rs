@@ -59,7 +59,10 @@ impl Owner {
         own.map(|live| self.service(live)).collect()
     }
 
-    fn service(&self, Live { service, activation }: &Live) -> ServiceStatus {
+    fn service(&self, live: &Live) -> ServiceStatus {
+        let Live {
+            service, activation, ..
+        } = live;
         let (requests, streams) = activation.in_flight();
         let addresses = activation.addresses.iter();
         ServiceStatus {
