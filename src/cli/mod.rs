@@ -68,7 +68,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>, host: &Host) -> ExitCode {
 fn dispatch(cli: Cli, host: &Host) -> Outcome {
     let socket = cli.socket;
     match cli.command {
+        Command::Status(args) if args.watch => {
+            with_daemon(socket, async |client| commands::watch::run(&client, &args).await)
+        }
         Command::Status(args) => with_daemon(socket, async |client| commands::status::run(&client, &args).await),
+        Command::Pause(args) => with_daemon(socket, async |client| commands::pause::run(&client, &args).await),
+        Command::Resume(args) => with_daemon(socket, async |client| commands::upkeep::resume(&client, &args).await),
+        Command::Maintenance(args) => with_daemon(socket, async |client| {
+            commands::upkeep::maintenance(&client, &args).await
+        }),
+        Command::Reload(args) => with_daemon(socket, async |client| commands::upkeep::reload(&client, &args).await),
         Command::Swap(args) => with_daemon(socket, async |client| commands::swap::swap(&client, &args).await),
         Command::Rollback(args) => with_daemon(socket, async |client| commands::swap::rollback(&client, &args).await),
         Command::History(args) => with_daemon(socket, async |client| commands::history::run(&client, &args).await),

@@ -5,7 +5,9 @@
 
 mod operation;
 mod progress;
+mod table;
 pub mod text;
+mod upkeep;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
@@ -14,7 +16,9 @@ use tokio::time::Instant;
 
 pub use self::operation::{State, render};
 pub use self::progress::progress;
+pub use self::table::{Rates, table};
 use self::text::{Style, escape, fit};
+pub use self::upkeep::{Words, render as render_upkeep};
 use super::exit::Stop;
 
 /// Without a terminal, progress is said at most this often.
@@ -105,6 +109,58 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+/// A picture on stdout that is drawn again and again, in place where there is a terminal.
+#[derive(Debug)]
+pub struct Frame {
+    live: bool,
+    drawn: usize,
+}
+
+impl Frame {
+    /// The one that this process was started with.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self {
+            live: std::io::stdout().is_terminal() && !dumb,
+            drawn: 0,
+        }
+    }
+
+    /// Draws over what was drawn before; without a terminal, below it.
+    pub fn draw(&mut self, lines: &[String]) {
+        let mut text = String::new();
+        if self.live && self.drawn > 0 {
+            text.push_str(&format!("\x1b[{}F", self.drawn));
+        }
+        for line in lines {
+            text.push_str(line);
+            // What an earlier, longer line left behind.
+            text.push_str(if self.live { "\x1b[K\n" } else { "\n" });
+        }
+        text.push_str(if self.live { "\x1b[J" } else { "\n" });
+        self.drawn = lines.len();
+        let mut stdout = std::io::stdout().lock();
+        let _ = stdout.write_all(text.as_bytes());
+        let _ = stdout.flush();
+    }
+}
+
+/// Prints one line of data. Whether somebody still reads.
+pub fn try_out(line: &str) -> bool {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).is_ok()
+}
+
+/// Columns of the terminal behind stdout; 80 where there is none.
+#[must_use]
+pub fn out_width() -> usize {
+    match rustix::termios::tcgetwinsize(std::io::stdout()) {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+        Ok(_) | Err(_) => 80,
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::units::{format_duration, format_size};
 use super::{
-    Bake, Config, Drain, Environment, Health, Keepalive, Redirect, Reuse, Server, Service, Slots, StatusRange, Timeouts, Tls,
-    VersionSource,
+    Bake, Config, Drain, Environment, Health, Hold, Keepalive, Redirect, Reuse, Server, Service, Slots, StatusRange,
+    Timeouts, Tls, VersionSource,
 };
 use crate::model::api::{Change, ChangeKind, ValueChange};
 use crate::model::state::list;
@@ -72,18 +72,27 @@ impl Diff {
 }
 
 fn find<'c>(config: &'c Config, name: &str) -> Option<&'c Environment> {
-    config.environments.iter().find(|environment| *environment.name == *name)
+    config
+        .environments
+        .iter()
+        .find(|environment| *environment.name == *name)
 }
 
 fn of_environment(old: Option<&Environment>, new: Option<&Environment>) -> Vec<Change> {
-    let section = old.or(new).map_or_else(String::new, |environment| environment.name.to_string());
+    let section = old
+        .or(new)
+        .map_or_else(String::new, |environment| environment.name.to_string());
     let services = |of: Option<&Environment>| of.map_or_else(Vec::new, |environment| environment.services.clone());
     let (before, after) = (services(old), services(new));
     let mut changes = Vec::new();
     if let (Some(old), Some(new)) = (old, new)
         && old.protected != new.protected
     {
-        let values = vec![value("protected", Some(old.protected.to_string()), Some(new.protected.to_string()))];
+        let values = vec![value(
+            "protected",
+            Some(old.protected.to_string()),
+            Some(new.protected.to_string()),
+        )];
         changes.push(Change {
             section: section.clone(),
             name: None,
@@ -124,7 +133,11 @@ fn redirects(old: &[Redirect], new: &[Redirect]) -> Vec<Change> {
         let values = |before: Option<&Redirect>| {
             let mut values = Vec::new();
             if before.is_none_or(|before| before.to != redirect.to) {
-                values.push(value("to", before.map(|it| it.to.to_string()), Some(redirect.to.to_string())));
+                values.push(value(
+                    "to",
+                    before.map(|it| it.to.to_string()),
+                    Some(redirect.to.to_string()),
+                ));
             }
             if before.is_some_and(|before| before.tls != redirect.tls) {
                 values.push(value("tls", before.map(|it| tls(&it.tls)), Some(tls(&redirect.tls))));
@@ -137,7 +150,9 @@ fn redirects(old: &[Redirect], new: &[Redirect]) -> Vec<Change> {
             Some(known) => changes.push(change(redirect, ChangeKind::Changed, values(Some(known)))),
         }
     }
-    let gone = old.iter().filter(|known| !new.iter().any(|redirect| redirect.host == known.host));
+    let gone = old
+        .iter()
+        .filter(|known| !new.iter().any(|redirect| redirect.host == known.host));
     changes.extend(gone.map(|redirect| change(redirect, ChangeKind::Removed, Vec::new())));
     changes
 }
@@ -146,7 +161,10 @@ fn redirects(old: &[Redirect], new: &[Redirect]) -> Vec<Change> {
 fn hosts(config: &Config) -> Vec<(&str, String)> {
     let services = config.environments.iter().flat_map(|environment| &environment.services);
     let of_services = services.flat_map(|service| service.hosts.iter().map(|host| (&**host, tls(&service.tls))));
-    let of_redirects = config.redirects.iter().map(|redirect| (&*redirect.host, tls(&redirect.tls)));
+    let of_redirects = config
+        .redirects
+        .iter()
+        .map(|redirect| (&*redirect.host, tls(&redirect.tls)));
     let mut hosts: Vec<_> = of_services.chain(of_redirects).collect();
     hosts.sort_unstable();
     hosts
@@ -207,7 +225,10 @@ fn all(service: &Service) -> Vec<ValueChange> {
 fn differing(old: &Service, new: &Service) -> Vec<ValueChange> {
     let (before, after) = (describe(old), describe(new));
     let of = |values: &[(&'static str, String)], key: &str| {
-        values.iter().find(|(known, _)| *known == key).map(|(_, text)| text.clone())
+        values
+            .iter()
+            .find(|(known, _)| *known == key)
+            .map(|(_, text)| text.clone())
     };
     let mut values = Vec::new();
     for (key, text) in &after {
@@ -235,11 +256,17 @@ fn describe(service: &Service) -> Vec<(&'static str, String)> {
         slots,
         health,
         warmup,
+        hold: Hold {
+            period: hold_for,
+            max_requests,
+            max_bytes,
+        },
         drain: Drain { requests, streams },
         bake,
         keepalive: Keepalive { idle, reuse },
         timeout,
         limit_body,
+        stale_assets,
         tls: source,
         label,
         log,
@@ -255,6 +282,11 @@ fn describe(service: &Service) -> Vec<(&'static str, String)> {
     }
     values.extend(of_health(health));
     values.push(("warmup", joined(warmup)));
+    values.extend([
+        ("hold.for", format_duration(*hold_for)),
+        ("hold.max_requests", max_requests.to_string()),
+        ("hold.max_bytes", format_size(*max_bytes)),
+    ]);
     values.push(("drain.requests", format_duration(*requests)));
     values.push(("drain.streams", format_duration(*streams)));
     if let Some(Bake { period, max_error_rate }) = bake {
@@ -282,6 +314,7 @@ fn describe(service: &Service) -> Vec<(&'static str, String)> {
         ("timeout.idle", format_duration(*between)),
         ("timeout.stream", format_duration(*stream)),
         ("limit.body", format_size(*limit_body)),
+        ("stale_assets", joined(stale_assets)),
         ("tls", tls(source)),
         ("log", log.to_string()),
     ]);
@@ -438,7 +471,10 @@ mod tests {
             shown(&diff),
             ["Changed prod/prod green 127.0.0.1:3001 → 127.0.0.1:3001, 127.0.0.1:3002"]
         );
-        let diff = changed("blue = 3000\n        green = 3001", "upstream = 3000\n        path = \"/shop\"");
+        let diff = changed(
+            "blue = 3000\n        green = 3001",
+            "upstream = 3000\n        path = \"/shop\"",
+        );
         assert_eq!(
             shown(&diff),
             [
@@ -456,10 +492,16 @@ mod tests {
 
     #[test]
     fn tls_and_protection_are_differences_too() {
-        let diff = changed("blue = 3000", "blue = 3000\n        tls = \"internal\"\n        protected = true");
+        let diff = changed(
+            "blue = 3000",
+            "blue = 3000\n        tls = \"internal\"\n        protected = true",
+        );
         assert_eq!(
             shown(&diff),
-            ["Changed prod/* protected false → true", "Changed prod/prod tls acme → internal"]
+            [
+                "Changed prod/* protected false → true",
+                "Changed prod/prod tls acme → internal"
+            ]
         );
         assert!(diff.certificates);
     }

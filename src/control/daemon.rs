@@ -22,8 +22,8 @@ use super::limits;
 use super::listeners::{Addresses, Listeners};
 use super::office::Office;
 use super::paths::Paths;
-use super::signals::{Signal, Signals};
 use super::served::{Current, Loaded};
+use super::signals::{Signal, Signals};
 use super::socket::{Access, ControlSocket};
 use super::state_dir::StateDir;
 use super::state_file::StateFile;
@@ -195,11 +195,7 @@ impl Daemon {
             pid: std::process::id(),
         });
         announce(&addresses, &folder, &paths);
-        Ok(Self {
-            office,
-            tasks,
-            folder,
-        })
+        Ok(Self { office, tasks, folder })
     }
 
     /// Returns when a signal says stop.
@@ -219,7 +215,9 @@ impl Daemon {
             uid: rustix::process::geteuid().as_raw(),
             user: "SIGHUP".into(),
         };
-        let mut events = self.office.ask(Request::Reload(ReloadRequest { dry_run: false }), caller);
+        let mut events = self
+            .office
+            .ask(Request::Reload(ReloadRequest { dry_run: false }), caller);
         self.tasks.spawn_local("reload's log", async move {
             while let Some(event) = events.recv().await {
                 log_reload(&event);
@@ -299,7 +297,10 @@ fn log_reload(event: &Event) {
             }
         }
         Event::Invalid { report, errors } => {
-            tracing::error!(errors, "reload: the file is no configuration, and nothing changed\n{report}");
+            tracing::error!(
+                errors,
+                "reload: the file is no configuration, and nothing changed\n{report}"
+            );
         }
         Event::Refused { reason, .. } => tracing::error!("reload: refused, and nothing changed: {reason}"),
         Event::Failed { reason, .. } => tracing::error!("reload: failed: {reason}"),

@@ -766,6 +766,9 @@ pub struct ServiceStatus {
     pub requests: u64,
     /// Streams on the live side.
     pub streams: u64,
+    /// WebSockets among them.
+    #[serde(default)]
+    pub web_sockets: u64,
     /// Everything since the live side became live.
     pub traffic: Traffic,
     /// `acme`, `internal`, `files` or `off`.

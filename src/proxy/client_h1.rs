@@ -394,7 +394,7 @@ impl ClientH1 {
             .extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n\r\n");
         exchange.body.drop_head(exchange.head.len);
         if let Some(claim) = &exchange.record.claim {
-            claim.become_stream();
+            claim.become_web_socket();
         }
         let termination = tunnel::run(&mut self.wire, &mut exchange, out, &mut self.deadline).await;
         exchange.record.ended(termination);

@@ -263,6 +263,7 @@ impl CoreService {
         self.activation.gate().try_claim(self.core).then(|| Claim {
             service: self.clone(),
             is_stream: Cell::new(false),
+            is_web_socket: Cell::new(false),
         })
     }
 
@@ -289,6 +290,7 @@ impl CoreService {
 pub(super) struct Claim {
     pub(super) service: Rc<CoreService>,
     is_stream: Cell<bool>,
+    is_web_socket: Cell<bool>,
 }
 
 impl Claim {
@@ -300,6 +302,14 @@ impl Claim {
     pub(super) fn become_stream(&self) {
         if !self.is_stream.replace(true) {
             self.counters().stream_began();
+        }
+    }
+
+    /// From the 101 on it counts as a WebSocket too.
+    pub(super) fn become_web_socket(&self) {
+        self.become_stream();
+        if !self.is_web_socket.replace(true) {
+            self.counters().web_socket_began();
         }
     }
 
@@ -317,6 +327,9 @@ impl Drop for Claim {
     fn drop(&mut self) {
         if self.is_stream.get() {
             self.counters().stream_over();
+        }
+        if self.is_web_socket.get() {
+            self.counters().web_socket_over();
         }
         self.service.activation.release(self.service.core);
     }

@@ -265,7 +265,11 @@ fn poll_leaving(
     match *leaving {
         Leaving::No if patience >= Patience::Polite => {
             // Under a pause whoever comes back is held: there is nothing to spread, and everybody waits for the last.
-            let spread = if patience == Patience::Polite { Duration::ZERO } else { SPREAD };
+            let spread = if patience == Patience::Polite {
+                Duration::ZERO
+            } else {
+                SPREAD
+            };
             let at = now + spread.mul_f64(fastrand::f64());
             *leaving = Leaving::At(at);
             deadline.set_at(at);

@@ -116,7 +116,11 @@ impl AccessLog {
     /// What an operator should know: the last block could not be written.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared
+            .trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Writes what was handed over so far and ends the writer. Whether that was done within `patience`; a reader of standard

@@ -26,6 +26,8 @@ pub struct CoreCounters {
     retries: AtomicU64,
     /// Streams that are open now: it goes up and down.
     streams: AtomicU64,
+    /// WebSockets that are open now.
+    web_sockets: AtomicU64,
     ended: AtomicU64,
     cut: AtomicU64,
     latency: [AtomicU64; BUCKETS],
@@ -44,6 +46,7 @@ impl Default for CoreCounters {
             connect_failures: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             streams: AtomicU64::new(0),
+            web_sockets: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             cut: AtomicU64::new(0),
             latency: [const { AtomicU64::new(0) }; BUCKETS],
@@ -83,6 +86,16 @@ impl CoreCounters {
         add(&self.streams, 1_u64.wrapping_neg());
     }
 
+    /// A WebSocket is open.
+    pub fn web_socket_began(&self) {
+        add(&self.web_sockets, 1);
+    }
+
+    /// It is closed.
+    pub fn web_socket_over(&self) {
+        add(&self.web_sockets, 1_u64.wrapping_neg());
+    }
+
     /// A stream was ended politely at the drain deadline.
     pub fn stream_ended(&self) {
         add(&self.ended, 1);
@@ -109,6 +122,8 @@ pub struct Counters {
     pub retries: u64,
     /// Streams that are open.
     pub streams: u64,
+    /// WebSockets that are open.
+    pub web_sockets: u64,
     /// Streams that were ended politely at the drain deadline.
     pub ended: u64,
     /// Exchanges that were cut at the drain deadline.
@@ -132,6 +147,7 @@ impl Counters {
             connect_failures: 0,
             retries: 0,
             streams: 0,
+            web_sockets: 0,
             ended: 0,
             cut: 0,
             latency: [0; BUCKETS],
@@ -144,6 +160,7 @@ impl Counters {
             sum.connect_failures += read(&core.connect_failures);
             sum.retries += read(&core.retries);
             sum.streams += read(&core.streams);
+            sum.web_sockets += read(&core.web_sockets);
             sum.ended += read(&core.ended);
             sum.cut += read(&core.cut);
             for (total, counter) in sum.latency.iter_mut().zip(&core.latency) {
@@ -161,6 +178,7 @@ impl Counters {
         self.connect_failures += other.connect_failures;
         self.retries += other.retries;
         self.streams += other.streams;
+        self.web_sockets += other.web_sockets;
         self.ended += other.ended;
         self.cut += other.cut;
         for (total, n) in self.latency.iter_mut().zip(&other.latency) {

@@ -147,6 +147,7 @@ fn a_status(healthy: Option<bool>, protected: bool) -> Status {
         resident_bytes: 28 << 20,
         connections: 1_412,
         dropped_log_lines: 0,
+        configuration: None,
         environments: vec![EnvironmentStatus {
             name: "prod".into(),
             live: Some(Slot::Green),
@@ -154,6 +155,7 @@ fn a_status(healthy: Option<bool>, protected: bool) -> Status {
             since: "2026-11-21T08:00:00Z".into(),
             protected,
             operation: None,
+            maintenance: None,
             can_roll_back: true,
             draining: vec![DrainingStatus {
                 service: "web".into(),
@@ -174,6 +176,7 @@ fn a_status(healthy: Option<bool>, protected: bool) -> Status {
                 }],
                 requests: 3,
                 streams: 0,
+                web_sockets: 0,
                 traffic: Traffic {
                     proxy_errors: 2,
                     ..traffic(1_204)

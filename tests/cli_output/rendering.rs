@@ -5,7 +5,7 @@ use greengate::cli::commands::history::{self, Read};
 use greengate::cli::commands::status;
 use greengate::cli::output::text::{self, Style};
 use greengate::cli::output::{self, State, Stream};
-use greengate::model::api::{Event, Kind, exit};
+use greengate::model::api::{Action, Event, Kind, exit};
 use greengate::model::history::{Caller, Entry, Record};
 use greengate::model::slot::{Generation, Slot};
 

@@ -173,7 +173,9 @@ fn ending(read: &Read, asked: &str, style: Style) -> Option<String> {
                 "{} serves again{}{}",
                 style.green("✓"),
                 took(),
-                reason.as_ref().map_or(String::new(), |why| format!(": {}", escape(why)))
+                reason
+                    .as_ref()
+                    .map_or(String::new(), |why| format!(": {}", escape(why)))
             )),
             Event::Maintained { on, .. } => Some(format!(
                 "{} {}",

@@ -3,8 +3,11 @@
 pub mod check;
 pub mod demo;
 pub mod history;
+pub mod pause;
 pub mod status;
 pub mod swap;
+pub mod upkeep;
+pub mod watch;
 
 use super::exit::Stop;
 use super::output::text::escape;

@@ -169,7 +169,10 @@ fn code_of(status: ExitStatus) -> u8 {
 
 /// The pause is over before the command: it is asked to end, as `timeout` does.
 async fn stop(child: &mut Child, name: &str) {
-    output::err(&format!("The pause is over; `{}` is asked to end (SIGTERM).", escape(name)));
+    output::err(&format!(
+        "The pause is over; `{}` is asked to end (SIGTERM).",
+        escape(name)
+    ));
     send(child, Signal::TERM);
     if tokio::time::timeout(PATIENCE, child.wait()).await.is_err() {
         output::err(&format!("`{}` goes on by itself.", escape(name)));

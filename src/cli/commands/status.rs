@@ -10,7 +10,9 @@ use crate::cli::output;
 use crate::cli::output::text::{
     Style, address, addresses, bytes, count, escape, latency, period, short_address, thousands,
 };
-use crate::model::api::{CertificateStatus, EnvironmentStatus, HealthStatus, ServiceStatus, Status, Traffic, exit};
+use crate::model::api::{
+    CertificateStatus, EnvironmentStatus, HealthStatus, MaintenanceStatus, ServiceStatus, Status, Traffic, exit,
+};
 
 /// A certificate that ends sooner than this is worth a look.
 const SOON_DAYS: i64 = 14;
@@ -20,16 +22,8 @@ const SOON_DAYS: i64 = 14;
 /// # Errors
 /// When the daemon cannot be asked, or has no such environment.
 pub async fn run(client: &Client, args: &StatusArgs) -> Outcome {
-    let mut status: Status = client.get("/v1/status").await?;
-    if let Some(name) = &args.environment {
-        if !status.environments.iter().any(|one| one.name == *name) {
-            return Err(unknown_environment(
-                name,
-                status.environments.iter().map(|one| one.name.as_str()),
-            ));
-        }
-        status.environments.retain(|one| one.name == *name);
-    }
+    let status: Status = client.get("/v1/status").await?;
+    let status = only(status, args.environment.as_deref())?;
     if args.json {
         let text = serde_json::to_string_pretty(&status).map_err(|error| Stop::failed(error.to_string()))?;
         output::out(&text);
@@ -43,6 +37,20 @@ pub async fn run(client: &Client, args: &StatusArgs) -> Outcome {
     } else {
         exit::DONE
     })
+}
+
+/// The same, of one environment if it is named.
+pub(super) fn only(mut status: Status, environment: Option<&str>) -> Result<Status, Stop> {
+    if let Some(name) = environment {
+        if !status.environments.iter().any(|one| one.name == *name) {
+            return Err(unknown_environment(
+                name,
+                status.environments.iter().map(|one| one.name.as_str()),
+            ));
+        }
+        status.environments.retain(|one| one.name == *name);
+    }
+    Ok(status)
 }
 
 /// Whether every live instance is known to be healthy.
@@ -75,6 +83,13 @@ pub fn render(status: &Status, now: Timestamp, style: Style) -> Vec<String> {
     if status.dropped_log_lines > 0 {
         let dropped = count(status.dropped_log_lines, "access-log line was", "access-log lines were");
         warnings.push(format!("{dropped} dropped: the log's target is too slow"));
+    }
+    if let Some(configuration) = &status.configuration {
+        warnings.extend(configuration.differs.iter().map(|text| escape(text).into_owned()));
+        if !configuration.restart.is_empty() {
+            let keys = configuration.restart.join(", ");
+            warnings.push(format!("takes effect at the next restart: {}", escape(&keys)));
+        }
     }
     if !warnings.is_empty() {
         lines.push(String::new());
@@ -119,10 +134,33 @@ fn render_environment(environment: &EnvironmentStatus, now: Timestamp, style: St
             holder.operation,
         ));
     }
+    if let Some(maintenance) = &environment.maintenance {
+        lines.extend(render_maintenance(&environment.name, maintenance, now, style));
+    }
     if environment.can_roll_back {
         let way_back = format!("way back: proxyctl rollback {}", escape(&environment.name));
         lines.push(format!("  {}", style.dim(&way_back)));
     }
+    lines
+}
+
+fn render_maintenance(environment: &str, maintenance: &MaintenanceStatus, now: Timestamp, style: Style) -> Vec<String> {
+    let since = age(&maintenance.since, now).map_or(String::new(), |age| format!(" for {age}"));
+    let but = if maintenance.allow.is_empty() {
+        String::new()
+    } else {
+        format!(", but not {}", escape(&maintenance.allow.join(", ")))
+    };
+    let mut lines = vec![format!(
+        "  {} by {}{since}: visitors get 503{but}",
+        style.yellow("maintenance"),
+        escape(&maintenance.user)
+    )];
+    if let Some(message) = &maintenance.message {
+        lines.push(format!("    “{}”", escape(message)));
+    }
+    let off = format!("proxyctl maintenance {} off", escape(environment));
+    lines.push(format!("    {}", style.dim(&off)));
     lines
 }
 

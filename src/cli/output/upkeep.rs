@@ -34,7 +34,9 @@ pub fn render(event: &Event, words: Words) -> Vec<Line> {
             let mut lines: Vec<Line> = report.lines().map(|line| err(escape(line).into_owned())).collect();
             let text = format!("the file has {}", count(*errors as u64, "error", "errors"));
             lines.push(step(style, Mark::Bad, "refused", &text));
-            lines.push(err("Nothing changed; the configuration that was served is served on.".into()));
+            lines.push(err(
+                "Nothing changed; the configuration that was served is served on.".into()
+            ));
             lines
         }
         Event::Reloaded {
@@ -73,7 +75,9 @@ pub fn render(event: &Event, words: Words) -> Vec<Line> {
             elapsed_ms,
             reason,
         } => {
-            let why = reason.as_ref().map_or(String::new(), |why| format!(" ({})", escape(why)));
+            let why = reason
+                .as_ref()
+                .map_or(String::new(), |why| format!(" ({})", escape(why)));
             let text = format!(
                 "{} serves again; requests were held for {}{why}",
                 escape(environment),
@@ -140,7 +144,12 @@ fn diff(change: &Change, style: Style) -> Vec<Line> {
         ChangeKind::Changed => (style.yellow("~"), ""),
     };
     let mut lines = vec![out(format!("{mark} {}{what}", style.bold(&name)))];
-    lines.extend(change.values.iter().map(|value| out(format!("    {}", shown(value, style)))));
+    lines.extend(
+        change
+            .values
+            .iter()
+            .map(|value| out(format!("    {}", shown(value, style)))),
+    );
     lines
 }
 

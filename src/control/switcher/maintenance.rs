@@ -81,7 +81,9 @@ impl Owner {
             Ok(Durability::Durable) => {}
             Ok(Durability::Uncertain(why)) => {
                 let message = format!("durability uncertain: a power cut may undo it ({why})");
-                let _ = stream.send(Event::Warning { message: message.clone() });
+                let _ = stream.send(Event::Warning {
+                    message: message.clone(),
+                });
                 let event = Box::new(Event::Warning { message });
                 self.record(Some(&environment), operation, Record::Step { event });
             }
@@ -107,14 +109,18 @@ impl Owner {
         if let Some(maintenance) = self.saving.state().maintenance.get(environment) {
             return stance(maintenance);
         }
-        let paused = self.rooms.iter().any(|room| *room.name == *environment && room.pause.is_some());
+        let paused = self
+            .rooms
+            .iter()
+            .any(|room| *room.name == *environment && room.pause.is_some());
         if paused { Stance::Paused } else { Stance::Open }
     }
 
     /// Lets every core know.
     pub(super) fn publish_stance(&self, environment: &str) {
         let snapshot = self.routing.load();
-        self.routing.publish(snapshot.with_stance(environment, &self.stance(environment)));
+        self.routing
+            .publish(snapshot.with_stance(environment, &self.stance(environment)));
         self.plane.poke();
     }
 
@@ -141,7 +147,11 @@ fn objection(notice: &Notice) -> Option<String> {
     if let Some(page) = &notice.page
         && page.len() > Notice::PAGE
     {
-        return Some(format!("the page has {} bytes; {} are allowed", page.len(), Notice::PAGE));
+        return Some(format!(
+            "the page has {} bytes; {} are allowed",
+            page.len(),
+            Notice::PAGE
+        ));
     }
     let wrong = notice.allow.iter().find(|text| network(text).is_none())?;
     Some(format!(

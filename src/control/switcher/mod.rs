@@ -35,8 +35,8 @@ use super::ports::{Durability, Hosts, Journal, StateStore};
 use super::served::Current;
 use crate::config::Service;
 use crate::model::api::{
-    Action, EnvironmentStatus, Event, GateReport, Holder, MaintenanceRequest, OperationRequest, PauseRequest, ProbeReport,
-    ReloadRequest, ResumeRequest, exit,
+    Action, EnvironmentStatus, Event, GateReport, Holder, MaintenanceRequest, OperationRequest, PauseRequest,
+    ProbeReport, ReloadRequest, ResumeRequest, exit,
 };
 use crate::model::history::{Caller, Entry, Record};
 use crate::model::slot::{Address, Generation};

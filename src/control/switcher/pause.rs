@@ -92,7 +92,9 @@ impl Owner {
         }
         let now = Instant::now();
         let timeout = Duration::from_millis(request.timeout_ms);
-        let attached = request.attached.then(|| self.watch_caller(index, operation, stream.clone()));
+        let attached = request
+            .attached
+            .then(|| self.watch_caller(index, operation, stream.clone()));
         let name = self.rooms[index].name.clone();
         let since = self.moment().written();
         let snapshot = self.routing.load();
@@ -130,7 +132,8 @@ impl Owner {
             limit_ms: request.timeout_ms,
         };
         self.tell_pause(index, event);
-        self.routing.publish(snapshot.with(&new).with_stance(&name, &self.stance(&name)));
+        self.routing
+            .publish(snapshot.with(&new).with_stance(&name, &self.stance(&name)));
         for live in &old {
             live.activation.close();
             live.activation.lose_patience(Patience::Polite);
@@ -184,7 +187,9 @@ impl Owner {
         };
         let operation = pause.operation;
         if request.operation.is_some_and(|asked| asked != operation) {
-            return refuse(format!("that pause of `{name}` is over; pause {operation} holds it now"));
+            return refuse(format!(
+                "that pause of `{name}` is over; pause {operation} holds it now"
+            ));
         }
         pause.watchers.push(stream.clone());
         if request.operation.is_none() {
@@ -218,7 +223,9 @@ impl Owner {
             match &mut pause.stage {
                 Stage::Draining { left } if now >= pause.limit => {
                     let of_pause = room.retired.iter().filter(|it| left.contains(&it.activation.id));
-                    let under_way = of_pause.map(|it| it.activation.in_flight()).fold(0, |sum, (r, s)| sum + r + s);
+                    let under_way = of_pause
+                        .map(|it| it.activation.in_flight())
+                        .fold(0, |sum, (r, s)| sum + r + s);
                     let reason = format!(
                         "{under_way} requests and streams did not end within {limit} s, so the app was not touched; requests \
                          are let through again"
@@ -266,7 +273,10 @@ impl Owner {
         let (name, operation) = (room.name.clone(), pause.operation);
         let patience = pause.limit.saturating_duration_since(Instant::now()).max(LAST_LOOK);
         let snapshot = self.routing.load();
-        let own = snapshot.services().iter().filter(|live| live.service.environment == name);
+        let own = snapshot
+            .services()
+            .iter()
+            .filter(|live| live.service.environment == name);
         let candidates: Vec<_> = own
             .flat_map(|live| {
                 live.activation.addresses.iter().map(|address| Candidate {
@@ -314,8 +324,12 @@ impl Owner {
         if !self.is_gating(index, operation) {
             return;
         }
-        let Some(pause) = &mut self.rooms[index].pause else { return };
-        let Stage::Gating { why } = &mut pause.stage else { return };
+        let Some(pause) = &mut self.rooms[index].pause else {
+            return;
+        };
+        let Stage::Gating { why } = &mut pause.stage else {
+            return;
+        };
         let why = why.take();
         match result {
             Ok(instances) => {
@@ -403,7 +417,9 @@ impl Owner {
     }
 
     fn tell_pause(&mut self, index: usize, event: Event) {
-        let Some(pause) = &mut self.rooms[index].pause else { return };
+        let Some(pause) = &mut self.rooms[index].pause else {
+            return;
+        };
         pause.watchers.retain(|watcher| watcher.send(event.clone()).is_ok());
         let operation = pause.operation;
         if super::effects::is_a_step(&event) {

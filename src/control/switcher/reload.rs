@@ -260,25 +260,23 @@ impl Owner {
         } = plan;
         let before = self.routing.load();
         let mut previous = Vec::new();
-        let mut snapshot = Snapshot::new(&loaded.config, |service| {
-            match next(&before, &diff, &states, service) {
-                Next::Same(activation) => activation,
-                Next::New {
+        let mut snapshot = Snapshot::new(&loaded.config, |service| match next(&before, &diff, &states, service) {
+            Next::Same(activation) => activation,
+            Next::New {
+                slot,
+                addresses,
+                before,
+            } => {
+                previous.extend(before.map(|before| (service.clone(), before.addresses.clone())));
+                let generation = states.get(&*service.environment).map(|state| state.generation);
+                Activation::new(
+                    service.environment.clone(),
+                    service.name.clone(),
                     slot,
+                    generation.unwrap_or_default(),
                     addresses,
-                    before,
-                } => {
-                    previous.extend(before.map(|before| (service.clone(), before.addresses.clone())));
-                    let generation = states.get(&*service.environment).map(|state| state.generation);
-                    Activation::new(
-                        service.environment.clone(),
-                        service.name.clone(),
-                        slot,
-                        generation.unwrap_or_default(),
-                        addresses,
-                        self.cores,
-                    )
-                }
+                    self.cores,
+                )
             }
         })
         .inheriting(&before);
@@ -316,7 +314,13 @@ impl Owner {
     }
 
     /// The rooms are those of the new configuration. One whose environment is gone stays for what drains in it, and for its return.
-    fn follow(&mut self, diff: &Diff, config: &Config, states: &BTreeMap<String, EnvironmentState>, snapshot: &Snapshot) {
+    fn follow(
+        &mut self,
+        diff: &Diff,
+        config: &Config,
+        states: &BTreeMap<String, EnvironmentState>,
+        snapshot: &Snapshot,
+    ) {
         for name in &diff.environments {
             let environment = config.environments.iter().find(|it| it.name == *name);
             let known = self.rooms.iter().position(|room| room.name == *name);
@@ -327,7 +331,10 @@ impl Owner {
                     room.pairs = initial::pairs(environment);
                     room.gone = false;
                     // Whoever still waits for a drain is told what the environment served meanwhile, by whomever.
-                    let own = snapshot.services().iter().filter(|live| live.service.environment == *name);
+                    let own = snapshot
+                        .services()
+                        .iter()
+                        .filter(|live| live.service.environment == *name);
                     for live in own {
                         for publication in room.publications.values_mut() {
                             publication.also(&live.activation);
@@ -359,7 +366,13 @@ impl Owner {
             let sides: Vec<_> = own.iter().map(|live| side(&live.activation)).collect();
             room.switch.leave(generation, sides.iter());
             for (service, live) in own.iter().enumerate() {
-                self.retire(index, generation, service, live.activation.clone(), limits(&live.service));
+                self.retire(
+                    index,
+                    generation,
+                    service,
+                    live.activation.clone(),
+                    limits(&live.service),
+                );
             }
         }
     }
@@ -419,7 +432,9 @@ impl Owner {
                 moved = true;
                 let known = before.as_ref().map_or(&[][..], |before| &before.addresses);
                 // A service that comes is held for until its app is there; one that moves must not move to where nothing is.
-                let fresh = addresses.into_iter().filter(|it| before.is_some() && !known.contains(it));
+                let fresh = addresses
+                    .into_iter()
+                    .filter(|it| before.is_some() && !known.contains(it));
                 candidates.extend(fresh.map(|address| Candidate {
                     service: service.clone(),
                     address,

@@ -77,6 +77,7 @@ impl Owner {
                 .collect(),
             requests,
             streams,
+            web_sockets: activation.counters().web_sockets,
             traffic: activation.counters().traffic(),
             tls: match service.tls {
                 Tls::Acme => "acme",
