@@ -287,6 +287,32 @@ impl Door {
         self.swap(env, args).await.events
     }
 
+    /// Writes the configuration anew.
+    pub fn rewrite(&self, change: impl FnOnce(&str) -> String) {
+        let before = std::fs::read_to_string(self.config()).expect("the configuration can be read");
+        self.restore(&change(&before));
+    }
+
+    /// Writes this configuration, in one piece, as editors and deploys do it: nobody reads half of it.
+    pub fn restore(&self, text: &str) {
+        let next = self.folder().join("proxy.toml.next");
+        std::fs::write(&next, text).expect("the configuration can be written");
+        std::fs::rename(&next, self.config()).expect("the configuration can be replaced");
+    }
+
+    /// Replaces words of the configuration; they have to be there.
+    pub fn replace(&self, from: &str, to: &str) {
+        self.rewrite(|text| {
+            assert!(text.contains(from), "{from:?} is not in the configuration:\n{text}");
+            text.replace(from, to)
+        });
+    }
+
+    /// `proxyctl reload ARGS --json`, to its end.
+    pub async fn reload(&self, args: &[&str]) -> Finished {
+        self.watch(&[&["reload"], args].concat()).finish().await
+    }
+
     /// `proxyctl status --json`.
     pub async fn status(&self) -> Status {
         let output = self.proxyctl(&["status", "--json"]).await;

@@ -102,6 +102,11 @@ impl Process {
         self.signal(Signal::INT);
     }
 
+    /// Sends SIGHUP.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     fn signal(&self, signal: Signal) {
         assert!(
             self.ended().is_none(),

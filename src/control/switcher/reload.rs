@@ -38,7 +38,7 @@ pub(super) struct Reloading {
 /// What became of the file.
 #[derive(Debug)]
 pub(super) enum Reading {
-    Done(Loaded),
+    Done(Box<Loaded>),
     Invalid(LoadError),
     Broken(String),
 }
@@ -99,7 +99,7 @@ impl Owner {
         let mailbox = self.mailbox.clone();
         self.tasks.spawn_local("reload", async move {
             let reading = match tokio::task::spawn_blocking(move || Loaded::read(&file)).await {
-                Ok(Ok(loaded)) => Reading::Done(loaded),
+                Ok(Ok(loaded)) => Reading::Done(Box::new(loaded)),
                 Ok(Err(error)) => Reading::Invalid(error),
                 Err(error) => Reading::Broken(error.to_string()),
             };
@@ -111,7 +111,7 @@ impl Owner {
     /// The file was read.
     pub(super) fn loaded(&mut self, dry: Option<&UnboundedSender<Event>>, reading: Reading) {
         let mut loaded = match reading {
-            Reading::Done(loaded) => loaded,
+            Reading::Done(loaded) => *loaded,
             Reading::Invalid(error) => {
                 let errors = error.diagnostics.iter().filter(|one| one.severity == Severity::Error);
                 let invalid = Event::Invalid {
