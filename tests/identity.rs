@@ -289,7 +289,7 @@ async fn e21_an_unknown_name_and_no_name_are_shown_no_certificate() {
 async fn a_wildcard_covers_one_label_and_loses_to_the_exact_name() {
     let [exact, wild] = [App::start("exact", "v1").await, App::start("wild", "v1").await];
     let config = format!(
-        "{QUICK}[env.a]\nhost = \"app.localhost\"\nupstream = \"{}\"\n[env.b]\nhost = \"*.localhost\"\nupstream = \"{}\"\n",
+        "{QUICK}[env.a]\nhost = \"app.localhost\"\nupstream = \"{}\"\n[env.b]\nhost = \"*.localhost\"\nhealth.host = \"any.localhost\"\nupstream = \"{}\"\n",
         exact.address(),
         wild.address()
     );
