@@ -20,6 +20,7 @@ mod deadline;
 mod error;
 mod forward;
 pub mod gate;
+mod h2_stream;
 mod headers;
 mod listener;
 mod passing;
