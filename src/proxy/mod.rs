@@ -22,6 +22,7 @@ mod forward;
 pub mod gate;
 mod headers;
 mod listener;
+mod passing;
 mod pool;
 mod record;
 mod request;
@@ -31,6 +32,7 @@ mod stock;
 mod tunnel;
 mod upstream;
 mod websocket;
+mod wire;
 
 /// The atomics of `gate`; its loom test puts loom's in their place.
 mod atomic {

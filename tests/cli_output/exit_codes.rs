@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Output, Stdio};
 
-use greengate::model::api::{Event, Kind, Problem, Status, exit};
+use greengate::model::api::{Event, Problem, Status, exit};
 use greengate::model::slot::{Generation, Slot};
 
 use crate::{a_status, a_swap, plan, shift};

@@ -1,6 +1,6 @@
 //! Every refusal and every rule, one at a time. `tests/simulation.rs` mixes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::*;
 use crate::model::api::{Check, GateReport, ProbeReport, Target, Traffic};
@@ -106,53 +106,55 @@ impl Stage {
 
     /// Handles an input and everything that follows from it at once.
     fn input(&mut self, input: Input) {
-        let wall = jiff::Timestamp::UNIX_EPOCH;
-        let effects = self.switch.handle(input, Moment { at: self.now, wall });
-        for effect in effects {
-            self.done.push(effect.clone());
-            let generation = self.switch.state().generation;
-            match effect {
-                Effect::Tell { operation, event } => self.events.push((operation, event)),
-                Effect::Probe {
-                    ticket,
-                    service,
-                    address,
-                    ..
-                } => {
-                    let report = self.report(service, &address);
-                    self.input(Input::Probed {
-                        ticket,
-                        service,
-                        address,
-                        report,
-                    });
-                }
-                Effect::Warm { ticket, instances } => self.input(Input::Warmed {
-                    ticket,
-                    requests: u32::try_from(instances.len()).unwrap(),
-                    failed: 1,
-                }),
-                Effect::Persist { ticket, .. } => {
-                    let result = self.disk.clone();
-                    self.input(Input::Persisted { ticket, result });
-                }
-                Effect::Publish { .. } => {}
-                Effect::Verify { ticket, moves } => {
-                    let seen = moves.iter().map(|step| self.seen(&step.service)).collect();
-                    self.input(Input::Verified { ticket, seen });
-                }
-                Effect::Measure { .. } => {
-                    let figures = self.figures.clone();
-                    self.input(Input::Measured {
-                        generation,
-                        figures,
-                        traffic: Traffic::default(),
-                        before: Traffic::default(),
-                        served: Traffic::default(),
-                    });
-                }
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let wall = jiff::Timestamp::UNIX_EPOCH;
+            for effect in self.switch.handle(input, Moment { at: self.now, wall }) {
+                self.done.push(effect.clone());
+                inputs.extend(self.follow(effect));
             }
         }
+    }
+
+    fn follow(&mut self, effect: Effect) -> Option<Input> {
+        Some(match effect {
+            Effect::Tell { operation, event } => {
+                self.events.push((operation, event));
+                return None;
+            }
+            Effect::Publish { .. } => return None,
+            Effect::Probe {
+                ticket,
+                service,
+                address,
+                ..
+            } => Input::Probed {
+                ticket,
+                report: self.report(service, &address),
+                service,
+                address,
+            },
+            Effect::Warm { ticket, instances } => Input::Warmed {
+                ticket,
+                requests: u32::try_from(instances.len()).unwrap(),
+                failed: 1,
+            },
+            Effect::Persist { ticket, .. } => Input::Persisted {
+                ticket,
+                result: self.disk.clone(),
+            },
+            Effect::Verify { ticket, moves } => Input::Verified {
+                ticket,
+                seen: moves.iter().map(|step| self.seen(&step.service)).collect(),
+            },
+            Effect::Measure { generation } => Input::Measured {
+                generation,
+                figures: self.figures.clone(),
+                traffic: Traffic::default(),
+                before: Traffic::default(),
+                served: Traffic::default(),
+            },
+        })
     }
 
     fn report(&self, service: usize, address: &Address) -> ProbeReport {
