@@ -100,7 +100,7 @@ pub(super) fn verdict(reports: &[GateReport], elapsed: Duration) -> String {
         first.last.reason.as_deref().unwrap_or("it did not say why")
     };
     format!(
-        "{} {} is not healthy: {why} ({} {} in {} s)",
+        "{} {} did not become healthy: {why} ({} {} in {} s)",
         first.last.service,
         first.last.address,
         first.probes,

@@ -20,9 +20,11 @@ mod deadline;
 mod error;
 mod forward;
 pub mod gate;
+mod h2_stream;
 mod headers;
 mod listener;
 pub mod maintenance;
+mod passing;
 mod pool;
 mod record;
 mod request;
@@ -32,8 +34,32 @@ mod stock;
 mod tunnel;
 mod upstream;
 mod websocket;
+mod wire;
 
 /// The atomics of `gate`; its loom test puts loom's in their place.
 mod atomic {
     pub(super) use std::sync::atomic::{AtomicUsize, Ordering};
+}
+
+/// What leaves for an app when a client at `client` sends `head` over TLS: all that benches and property tests need of `headers`.
+///
+/// # Errors
+/// The status with which the request is refused.
+pub fn rewrite_head(
+    head: &crate::http1::head::RequestHead,
+    buffer: &[u8],
+    client: std::net::IpAddr,
+    out: &mut Vec<u8>,
+) -> Result<(), u16> {
+    let peer = request::Peer {
+        client,
+        trusted: false,
+        secure: true,
+        inside: false,
+        sni: None,
+        tls_version: "",
+    };
+    let request = request::of_http1(head, buffer).map_err(|error| error.status())?;
+    headers::request(out, &request, &peer, "", false, core::RequestId::NONE);
+    Ok(())
 }

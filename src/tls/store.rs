@@ -113,7 +113,8 @@ impl Store {
             .map_err(StoreError::Tls)?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&self.resolver) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // `http/1.0` is what old tools offer; it goes the way of HTTP/1.1.
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
         config.ticketer = Arc::clone(&self.tickets) as Arc<dyn ProducesTickets>;
         // A second ticket costs 7 % of a handshake, and browsers come back with one.
         config.send_tls13_tickets = 1;

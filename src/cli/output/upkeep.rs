@@ -1,6 +1,6 @@
 //! The events of a reload, a pause and of maintenance as lines. Pure: an event in, lines out.
 
-use super::operation::{INDENT, Mark, err, failures, gate_reports, step};
+use super::operation::{Mark, err, gate_reports, refusal, step};
 use super::text::{Style, count, escape, period};
 use super::{Line, Stream};
 use crate::model::api::{Change, ChangeKind, Event, ValueChange};
@@ -85,11 +85,7 @@ pub fn render(event: &Event, words: Words) -> Vec<Line> {
             );
             vec![step(style, Mark::Done, "resume", &text)]
         }
-        Event::Lapsed { reason, evidence } => {
-            let mut lines = failures(evidence, 0, style);
-            lines.push(step(style, Mark::Bad, "failed", &escape(reason)));
-            lines
-        }
+        Event::Lapsed { reason, evidence } => refusal("failed", reason, evidence, None, style),
         Event::Maintained { environment, on } => {
             let text = match on {
                 None => format!("{} serves its visitors again", escape(environment)),
@@ -105,11 +101,7 @@ pub fn render(event: &Event, words: Words) -> Vec<Line> {
         Event::Refused {
             reason, evidence, hint, ..
         } => {
-            let mut lines = failures(evidence, 0, style);
-            lines.push(step(style, Mark::Bad, "refused", &escape(reason)));
-            if let Some(hint) = hint {
-                lines.push(err(format!("{INDENT}{} {}", style.dim("hint:"), escape(hint))));
-            }
+            let mut lines = refusal("refused", reason, evidence, hint.as_deref(), style);
             lines.push(err(words.nothing.into()));
             lines
         }
