@@ -289,16 +289,16 @@ async fn e21_an_unknown_name_and_no_name_are_shown_no_certificate() {
 async fn a_wildcard_covers_one_label_and_loses_to_the_exact_name() {
     let [exact, wild] = [App::start("exact", "v1").await, App::start("wild", "v1").await];
     let config = format!(
-        "{QUICK}[env.a]\nhost = \"app.localhost\"\nupstream = \"{}\"\n[env.b]\nhost = \"*.localhost\"\nupstream = \"{}\"\n",
+        "{QUICK}[env.a]\nhost = \"one.app.localhost\"\nupstream = \"{}\"\n[env.b]\nhost = \"*.app.localhost\"\nhealth.host = \"any.app.localhost\"\nupstream = \"{}\"\n",
         exact.address(),
         wild.address()
     );
     let door = Door::start(&config).await;
-    for (host, app) in [("app.localhost", "exact"), ("any.localhost", "wild")] {
+    for (host, app) in [("one.app.localhost", "exact"), ("any.app.localhost", "wild")] {
         assert_eq!(door.tls(host).await.unwrap().get(host, "/").await.unwrap().app(), app);
         assert_eq!(door.h2(host).await.unwrap().get(host, "/").await.unwrap().app(), app);
     }
-    assert!(door.tls("two.labels.localhost").await.is_err());
+    assert!(door.tls("two.labels.app.localhost").await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -151,10 +151,9 @@ async fn during_swaps(pair: &Pair, command: Command, at_least: usize) -> Output 
 async fn n2_h2load_sees_no_swap() {
     let pair = Pair::tls("").await;
     let requests = count(20_000, 1_000_000).to_string();
-    for protocol in ["h2", "http/1.1"] {
+    for (protocol, choice) in [("h2", &["-m", "10"][..]), ("http/1.1", &["--h1"])] {
         let mut command = tool("h2load");
-        let streams = if protocol == "h2" { "10" } else { "1" };
-        command.args(["-n", &requests, "-c", "10", "-m", streams, "--alpn-list", protocol]);
+        command.args(["-n", &requests, "-c", "10"]).args(choice);
         command
             .arg(format!("--connect-to=127.0.0.1:{}", pair.door.https().port()))
             .arg(url(&pair, "/hello"));

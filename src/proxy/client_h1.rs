@@ -6,28 +6,28 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
 use super::answer::{Answer, wants_json};
-use super::body::{Cut, Piece};
 use super::client_io::ClientIo;
 use super::core::{Core, Ticket};
 use super::deadline::Deadline;
 use super::error::ProxyError;
-use super::forward::{Client, Exchange};
+use super::forward::Exchange;
+use super::passing::Passing;
 use super::record::Record;
 use super::request::{self, Peer};
 use super::service::{Decision, decide};
-use super::stock::{Buffer, Out};
+use super::stock::Out;
+use super::wire::Wire;
 use super::{headers, tunnel};
-use crate::http1::chunked::BodyDecoder;
 use crate::http1::framing::Framing;
-use crate::http1::head::{Limits, Method, Name, Parsed, RequestHead, ResponseHead, Version, eq_ignore_case, list};
-use crate::http1::write::{chunk_size, field, last_chunk, status_line};
+use crate::http1::head::{Limits, Method, Name, Parsed, RequestHead, Version, eq_ignore_case, list};
+use crate::http1::write::{field, status_line};
 
 /// E24.
 const REQUEST_LIMITS: Limits = Limits {
@@ -42,8 +42,6 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 pub(super) const DRAIN_GRACE: Duration = Duration::from_secs(10);
 /// What a client may still send after an answer that did not wait for its body (N15).
 const LINGER: (Duration, usize) = (Duration::from_secs(10), 64 * 1024 * 1024);
-/// A piece up to this size is copied behind the head, so that both leave with one write.
-const COPIED: usize = 16 * 1024;
 
 /// One HTTP/1 connection.
 pub(super) struct ClientH1 {
@@ -52,22 +50,6 @@ pub(super) struct ClientH1 {
     wire: Wire,
     deadline: Deadline,
     ticket: Ticket,
-}
-
-/// The client's bytes, and the request body that is being read from them.
-pub(super) struct Wire {
-    pub(super) io: ClientIo,
-    /// Bytes that were read and not used: the rest of a body, or the next request.
-    pub(super) inbox: Option<Buffer>,
-    body: BodyDecoder,
-    uploaded: u64,
-    limit: u64,
-    /// Interim responses that wait to be written.
-    interim: Vec<u8>,
-    /// The version of the request: HTTP/1.0 gets no interim responses.
-    version: Version,
-    /// The client has ended its direction (N17) or broken off.
-    at_end: bool,
 }
 
 /// What is to be done with the connection after an exchange.
@@ -92,20 +74,10 @@ enum Next {
 
 impl ClientH1 {
     pub(super) fn new(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) -> Self {
-        let wire = Wire {
-            io,
-            inbox: None,
-            body: BodyDecoder::new(Framing::None),
-            uploaded: 0,
-            limit: u64::MAX,
-            interim: Vec::new(),
-            version: Version::Http11,
-            at_end: false,
-        };
         Self {
             core,
             peer,
-            wire,
+            wire: Wire::new(io),
             deadline: Deadline::after(IDLE_TIMEOUT),
             ticket: Ticket::default(),
         }
@@ -272,7 +244,7 @@ impl ClientH1 {
             claim.become_stream();
         }
         self.deadline.set(exchange.service.service.timeout.idle);
-        let passed = poll_fn(|cx| self.poll_pass_on(cx, &mut exchange, &mut passing)).await;
+        let passed = poll_fn(|cx| passing.poll(cx, &mut exchange, &mut self.wire, &mut self.deadline)).await;
         exchange.record.bytes_in = self.wire.uploaded;
         match passed {
             Err(cut) => {
@@ -284,7 +256,7 @@ impl ClientH1 {
             }
             Ok(()) => {
                 exchange.record.ended("done");
-                let upload_done = exchange.sending.done && self.wire.body.is_done();
+                let upload_done = exchange.sending.done && self.wire.body_is_done();
                 exchange.finish();
                 drop(exchange);
                 self.after(passing.keep_alive, upload_done)
@@ -298,87 +270,6 @@ impl ClientH1 {
             (_, false) => After::Linger,
             (false, true) => After::Close,
         }
-    }
-
-    /// Writes the response, piece by piece, while the upload goes on.
-    fn poll_pass_on(
-        &mut self,
-        cx: &mut Context<'_>,
-        exchange: &mut Exchange,
-        passing: &mut Passing,
-    ) -> Poll<Result<(), Cut>> {
-        loop {
-            // Only the head waits for the first piece, to leave with it if that is at hand; nothing else is kept back.
-            if !passing.head_waits {
-                match self.poll_write_out(cx, exchange, passing) {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(_)) => return Poll::Ready(Err(Cut("client: gone"))),
-                    Poll::Pending => {
-                        passing.fast = false;
-                        return self.poll_slow(cx, exchange);
-                    }
-                }
-                if passing.ended {
-                    return Pin::new(&mut self.wire.io)
-                        .poll_flush(cx)
-                        .map_err(|_| Cut("client: gone"));
-                }
-            }
-            match exchange.poll_piece(cx, &mut self.wire, &mut self.deadline, passing.fast) {
-                Poll::Ready(Ok(Piece::Data)) => passing.take(exchange),
-                Poll::Ready(Ok(Piece::End | Piece::EndOfEvents)) => passing.end(exchange),
-                Poll::Ready(Err(cut)) => {
-                    // What the app has said is the client's, even if it is not whole.
-                    let _ = self.wire.poll_write_all(cx, &mut passing.out);
-                    let _ = Pin::new(&mut self.wire.io).poll_flush(cx);
-                    return Poll::Ready(Err(cut));
-                }
-                Poll::Pending if passing.head_waits => passing.head_waits = false,
-                Poll::Pending => {
-                    // Nothing of the app: whatever TLS has kept back leaves now.
-                    return match Pin::new(&mut self.wire.io).poll_flush(cx) {
-                        Poll::Ready(Err(_)) => Poll::Ready(Err(Cut("client: gone"))),
-                        Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
-                    };
-                }
-            }
-        }
-    }
-
-    /// Writes what was put together, and then the piece from where it lies.
-    fn poll_write_out(
-        &mut self,
-        cx: &mut Context<'_>,
-        exchange: &mut Exchange,
-        passing: &mut Passing,
-    ) -> Poll<io::Result<()>> {
-        ready!(self.wire.poll_flush_interim(cx))?;
-        if !passing.out.is_empty() {
-            ready!(self.wire.poll_write_all(cx, &mut passing.out))?;
-        }
-        while !exchange.piece().is_empty() {
-            match ready!(Pin::new(&mut self.wire.io).poll_write(cx, exchange.piece()))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                n => exchange.consume(n),
-            }
-            passing.fast = true;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// The client does not take what we have: the upload goes on, and patience may end.
-    fn poll_slow(&mut self, cx: &mut Context<'_>, exchange: &mut Exchange) -> Poll<Result<(), Cut>> {
-        if exchange.poll_send(cx, &mut self.wire).is_err() {
-            return Poll::Ready(Err(Cut("client: broke off the body")));
-        }
-        match exchange.poll_patience(cx, &mut self.deadline) {
-            Poll::Ready(Err(cut)) => return Poll::Ready(Err(cut)),
-            Poll::Ready(Ok(())) | Poll::Pending => {}
-        }
-        if self.deadline.poll_passed(cx) {
-            return Poll::Ready(Err(Cut("client: stopped reading")));
-        }
-        Poll::Pending
     }
 
     /// 101: from here on both sides are bytes.
@@ -422,7 +313,7 @@ impl ClientH1 {
     }
 
     async fn write_answer(&mut self, answer: &Answer, close: bool, is_head: bool) -> After {
-        let close = close || !self.wire.body.is_done() || self.core.is_draining();
+        let close = close || !self.wire.body_is_done() || self.core.is_draining();
         let mut out = Out::new();
         out.bytes.append(&mut self.wire.interim);
         status_line(&mut out.bytes, answer.status, b"");
@@ -456,7 +347,7 @@ impl ClientH1 {
         });
         match written.await {
             Err(_) => After::Abort,
-            Ok(()) => self.after(!close, self.wire.body.is_done()),
+            Ok(()) => self.after(!close, self.wire.body_is_done()),
         }
     }
 
@@ -482,264 +373,6 @@ impl ClientH1 {
             Poll::Ready(())
         })
         .await;
-    }
-}
-
-/// A response on its way to the client.
-struct Passing {
-    out: Out,
-    chunked: bool,
-    keep_alive: bool,
-    /// HTTP/1.0 has to be told that the connection stays.
-    says_keep_alive: bool,
-    /// The head was not written yet, because the first piece may leave with it.
-    head_waits: bool,
-    /// The body has ended, and so has everything in `out`.
-    ended: bool,
-    /// The client took the last piece without a wait.
-    fast: bool,
-}
-
-impl Passing {
-    fn of(exchange: &Exchange, version: Version, keep_alive: bool) -> Self {
-        let open_ended = matches!(exchange.body.framing, Framing::Chunked | Framing::UntilClose);
-        let chunked = open_ended && version == Version::Http11;
-        let mut passing = Self {
-            out: Out::new(),
-            chunked,
-            keep_alive: keep_alive && (chunked || !open_ended),
-            says_keep_alive: version == Version::Http10,
-            head_waits: true,
-            ended: false,
-            fast: true,
-        };
-        let mut bytes = std::mem::take(&mut passing.out.bytes);
-        passing.write_head(&mut bytes, exchange);
-        passing.out.bytes = bytes;
-        passing
-    }
-
-    /// A piece is there: it is copied behind what waits, or written from where it lies.
-    fn take(&mut self, exchange: &mut Exchange) {
-        self.head_waits = false;
-        let len = exchange.piece().len();
-        if self.chunked {
-            chunk_size(&mut self.out.bytes, len);
-        }
-        if self.chunked || (len <= COPIED && !self.out.is_empty()) {
-            self.out.bytes.extend_from_slice(exchange.piece());
-            exchange.consume(len);
-        }
-        if self.chunked {
-            self.out.bytes.extend_from_slice(b"\r\n");
-        }
-    }
-
-    fn end(&mut self, exchange: &Exchange) {
-        self.head_waits = false;
-        self.ended = true;
-        if self.chunked {
-            last_chunk(&mut self.out.bytes, exchange.body.trailers());
-        }
-    }
-
-    fn write_head(&self, out: &mut Vec<u8>, exchange: &Exchange) {
-        let Some(inbox) = &exchange.body.inbox else { return };
-        let (head, bytes): (&ResponseHead, _) = (&exchange.head, inbox.filled());
-        status_line(out, head.status, head.reason.of(bytes));
-        let label = exchange.service.service.label.as_deref();
-        for (kind, name, value) in headers::response(&head.fields, bytes) {
-            if label.is_some() && matches!(kind, Name::XEnvironment | Name::XRobotsTag) {
-                continue;
-            }
-            field(out, name, value);
-        }
-        if let Some(label) = label {
-            field(out, b"x-environment", label.as_bytes());
-            field(out, b"x-robots-tag", b"noindex");
-        }
-        match exchange.body.framing {
-            Framing::Length(length) => headers::push_length(out, length),
-            Framing::Chunked | Framing::UntilClose => {
-                if self.chunked {
-                    out.extend_from_slice(b"transfer-encoding: chunked\r\n");
-                }
-            }
-            // To HEAD and with 304 the length speaks of the body that GET would have had (RFC 9110 §8.6).
-            Framing::None => {
-                let length = head.fields.iter().find(|field| field.kind == Name::ContentLength);
-                if let Some(length) = length {
-                    field(out, b"content-length", length.value.of(bytes));
-                } else if head.status != 204 && head.status != 304 && exchange.method != Method::Head {
-                    out.extend_from_slice(b"content-length: 0\r\n");
-                }
-            }
-        }
-        if !self.keep_alive {
-            out.extend_from_slice(b"connection: close\r\n");
-        } else if self.says_keep_alive {
-            out.extend_from_slice(b"connection: keep-alive\r\n");
-        }
-        out.extend_from_slice(b"\r\n");
-    }
-}
-
-impl Wire {
-    /// A request body of this framing begins behind the head.
-    fn begin_body(&mut self, framing: Framing, version: Version) {
-        self.body = BodyDecoder::new(framing);
-        self.uploaded = 0;
-        self.limit = u64::MAX;
-        self.version = version;
-    }
-
-    /// Takes a buffer back whose first `n` bytes are done with.
-    fn put_back(&mut self, mut buffer: Buffer, n: usize) {
-        buffer.consume(n);
-        self.inbox = Some(buffer).filter(|buffer| !buffer.is_empty());
-    }
-
-    /// Reads into an empty inbox; without a buffer while there is nothing.
-    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        debug_assert!(self.inbox.is_none(), "what is in the inbox would be lost");
-        let mut buffer = Buffer::small();
-        let n = ready!(self.poll_read(cx, &mut buffer))?;
-        self.inbox = Some(buffer).filter(|buffer| !buffer.is_empty());
-        Poll::Ready(Ok(n))
-    }
-
-    /// Reads behind what is in the inbox.
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let Some(mut buffer) = self.inbox.take() else {
-            return self.poll_fill(cx);
-        };
-        buffer.make_room(0);
-        let read = self.poll_read(cx, &mut buffer);
-        self.inbox = Some(buffer);
-        read
-    }
-
-    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Buffer) -> Poll<io::Result<usize>> {
-        let read = buffer.read_with(|room| Pin::new(&mut self.io).poll_read(cx, room));
-        if matches!(read, Poll::Ready(Ok(0) | Err(_))) {
-            self.at_end = true;
-        }
-        read
-    }
-
-    fn poll_write_all(&mut self, cx: &mut Context<'_>, out: &mut Out) -> Poll<io::Result<()>> {
-        while !out.is_empty() {
-            match ready!(Pin::new(&mut self.io).poll_write(cx, out.rest()))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                n => out.wrote(n),
-            }
-        }
-        out.clear();
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_flush_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.interim.is_empty() {
-            return Poll::Ready(Ok(()));
-        }
-        while !self.interim.is_empty() {
-            let n = ready!(Pin::new(&mut self.io).poll_write(cx, &self.interim))?;
-            self.interim.drain(..n);
-        }
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-}
-
-impl Client for Wire {
-    fn poll_upload(
-        &mut self,
-        cx: &mut Context<'_>,
-        out: &mut Vec<u8>,
-        chunked: bool,
-    ) -> Poll<Result<bool, ProxyError>> {
-        // An interim response that the client waits for must not wait for the upload.
-        if let Poll::Ready(Err(_)) = Wire::poll_flush_interim(self, cx) {
-            return Poll::Ready(Err(ProxyError::ClientGone));
-        }
-        if self.inbox.is_none() {
-            if self.at_end {
-                return Poll::Ready(Err(ProxyError::ClientGone));
-            }
-            match ready!(self.poll_fill(cx)) {
-                Ok(n) if n > 0 => {}
-                Ok(_) | Err(_) => return Poll::Ready(Err(ProxyError::ClientGone)),
-            }
-        }
-        let Some(buffer) = &mut self.inbox else {
-            return Poll::Pending;
-        };
-        while !buffer.is_empty() && !self.body.is_done() {
-            let step = match self.body.decode(buffer.filled()) {
-                Ok(step) => step,
-                Err(error) => return Poll::Ready(Err(ProxyError::Body(error))),
-            };
-            let data = &buffer.filled()[step.data];
-            self.uploaded += data.len() as u64;
-            if self.uploaded > self.limit {
-                return Poll::Ready(Err(ProxyError::BodyTooLarge));
-            }
-            if !data.is_empty() && chunked {
-                chunk_size(out, data.len());
-            }
-            out.extend_from_slice(data);
-            if !data.is_empty() && chunked {
-                out.extend_from_slice(b"\r\n");
-            }
-            if step.consumed == 0 {
-                break;
-            }
-            buffer.consume(step.consumed);
-        }
-        if buffer.is_empty() {
-            self.inbox = None;
-        }
-        if self.body.is_done() {
-            if chunked {
-                last_chunk(out, self.body.trailers());
-            }
-            return Poll::Ready(Ok(true));
-        }
-        Poll::Ready(Ok(false))
-    }
-
-    fn interim(&mut self, status: u16, head: &[u8]) {
-        if self.version == Version::Http10 {
-            return;
-        }
-        if status == 100 {
-            self.interim.extend_from_slice(head);
-            return;
-        }
-        // The app's interim head is built anew, like every other.
-        let mut parsed = ResponseHead::new();
-        let limits = Limits {
-            bytes: head.len(),
-            fields: REQUEST_LIMITS.fields,
-        };
-        if matches!(parsed.parse(head, limits), Ok(Parsed::Whole)) {
-            status_line(&mut self.interim, status, parsed.reason.of(head));
-            for (_, name, value) in headers::response(&parsed.fields, head) {
-                field(&mut self.interim, name, value);
-            }
-            self.interim.extend_from_slice(b"\r\n");
-        }
-    }
-
-    fn poll_flush_interim(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ProxyError>> {
-        Wire::poll_flush_interim(self, cx).map_err(|_| ProxyError::ClientGone)
-    }
-
-    fn is_gone(&mut self) -> bool {
-        self.io.take_error().is_some()
-    }
-
-    fn uploaded(&self) -> u64 {
-        self.uploaded
     }
 }
 

@@ -50,7 +50,8 @@ pub(super) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
     let open = Rc::new(Open::default());
     let service = hyper::service::service_fn({
         let (core, peer, open) = (core.clone(), peer.clone(), open.clone());
-        move |request| respond(core.clone(), peer.clone(), open.enter(), request)
+        // Boxed, because hyper and tokio move a stream's future several times.
+        move |request| Box::pin(respond(core.clone(), peer.clone(), open.enter(), request))
     });
     let connection = hyper::server::conn::http2::Builder::new(OnThisCore)
         .timer(TokioTimer::new())

@@ -219,7 +219,8 @@ impl Exchange {
                 return Ok(true);
             }
             let address = &self.service.activation.addresses[instance];
-            match Upstream::connect(address, self.service.service.timeout.connect).await {
+            // Boxed: most requests find a connection, and should not carry the room for making one.
+            match Box::pin(Upstream::connect(address, self.service.service.timeout.connect)).await {
                 Ok(upstream) => {
                     self.upstream = Some(upstream);
                     return Ok(false);

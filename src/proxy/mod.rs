@@ -23,6 +23,7 @@ pub mod gate;
 mod headers;
 mod listener;
 pub mod maintenance;
+mod passing;
 mod pool;
 mod record;
 mod request;
@@ -32,6 +33,7 @@ mod stock;
 mod tunnel;
 mod upstream;
 mod websocket;
+mod wire;
 
 /// The atomics of `gate`; its loom test puts loom's in their place.
 mod atomic {

@@ -11,11 +11,11 @@ use tokio::time::Instant;
 
 use super::activation::Patience;
 use super::body::SPREAD;
-use super::client_h1::Wire;
 use super::deadline::Deadline;
 use super::forward::Exchange;
 use super::stock::{Buffer, Out};
 use super::websocket::{CLOSE_TO_CLIENT, Frames, close_to_app};
+use super::wire::Wire;
 
 /// How long the client may take to echo our Close.
 const ECHO: Duration = Duration::from_secs(2);

@@ -238,7 +238,7 @@ fn bucket(micros: u64) -> usize {
 fn upper_end(index: usize) -> u64 {
     let (power, fraction) = (index / 4, (index % 4) as u64);
     let width = 1_u64 << power;
-    (width + width * (fraction + 1) / 4).saturating_sub(1).max(width)
+    (width + (width * (fraction + 1)).div_ceil(4) - 1).max(width)
 }
 
 #[cfg(test)]

@@ -50,30 +50,47 @@ fn only_the_result_is_data() {
 
 #[test]
 fn a_refusal_shows_the_apps_own_words_and_what_still_serves() {
-    let mut evidence = report("api", "8011", Some(503), 0, 117);
-    evidence.last.body = r#"{"db":"connection refused"}"#.into();
-    let events = [
-        plan(vec![shift("api", "8001", "8011")]),
-        Event::Gating {
-            instances: vec![evidence.clone()],
-            elapsed_ms: 60_000,
-        },
-        Event::Refused {
+    let mut failing = report("api", "8011", Some(503), 0, 117);
+    failing.last.body = r#"{"db":"connection refused"}"#.into();
+    let refused = |reason: &str| {
+        texts(&[Event::Refused {
             code: exit::REFUSED,
-            reason: "the candidate did not pass within 60 s".into(),
-            evidence: vec![report("web", "3010", Some(200), 3, 3), evidence],
+            reason: reason.into(),
+            evidence: vec![
+                report("web", "3010", Some(200), 3, 3),
+                failing.clone(),
+                report("api", "8012", None, 0, 117),
+            ],
             hint: Some("look at its log".into()),
             live: Some(Slot::Blue),
-        },
-    ];
-    assert_eq!(
-        texts(&events)[1..],
+        }])
+    };
+    let (words, end) = (
+        r#"          {"db":"connection refused"}"#,
         [
-            "✗ gate    api 127.0.0.1:8011 → 503 (117 probes in 60 s)",
-            r#"          {"db":"connection refused"}"#,
-            "✗ refused the candidate did not pass within 60 s",
             "          hint: look at its log",
             "Nothing was switched; blue still serves.",
+        ],
+    );
+    assert_eq!(
+        refused("api 127.0.0.1:8011 did not pass /healthz: 503 (117 probes in 60 s)"),
+        [
+            "✗ gate    api 127.0.0.1:8011 did not pass /healthz: 503 (117 probes in 60 s)",
+            words,
+            "✗ gate    api 127.0.0.1:8012 → connection refused (117 probes)",
+            end[0],
+            end[1],
+        ]
+    );
+    assert_eq!(
+        refused("two instances did not pass"),
+        [
+            "✗ gate    api 127.0.0.1:8011 → 503 (117 probes)",
+            words,
+            "✗ gate    api 127.0.0.1:8012 → connection refused (117 probes)",
+            "✗ refused two instances did not pass",
+            end[0],
+            end[1],
         ]
     );
 }

@@ -36,6 +36,7 @@ health.passes = 2
 health.deadline = "5s"
 drain.requests = "20s"
 drain.streams = "20s"
+timeout.response = "20s"
 "#;
 
 /// The same without TLS: served on the plain port.
@@ -48,6 +49,7 @@ health.passes = 2
 health.deadline = "5s"
 drain.requests = "20s"
 drain.streams = "20s"
+timeout.response = "20s"
 "#;
 
 /// An environment in the short form.
@@ -124,7 +126,7 @@ impl Door {
             if let Some(status) = process.ended() {
                 panic!(
                     "proxyd ended with {status} instead of becoming ready; its log:\n{}",
-                    process.log().text()
+                    process.last_words()
                 );
             }
             let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;

@@ -26,11 +26,7 @@ impl Output {
     /// Panics unless the command ended with `code`; shows what it said.
     #[track_caller]
     pub fn assert_code(&self, code: u8) -> &Self {
-        assert_eq!(
-            self.code,
-            i32::from(code),
-            "unexpected exit code of proxyctl\n{self:#?}"
-        );
+        assert_eq!(self.code, i32::from(code), "unexpected exit code\n{self:#?}");
         self
     }
 
@@ -44,7 +40,7 @@ impl Output {
     pub fn assert_says(&self, words: &[&str]) -> &Self {
         let said = self.all().to_lowercase();
         let found = words.iter().any(|word| said.contains(&word.to_lowercase()));
-        assert!(found, "proxyctl said none of {words:?}\n{self:#?}");
+        assert!(found, "it said none of {words:?}\n{self:#?}");
         self
     }
 }
@@ -165,11 +161,7 @@ impl Finished {
     /// Panics unless it ended with `code` and its last event says the same.
     #[track_caller]
     pub fn assert_code(&self, code: u8) -> &Self {
-        assert_eq!(
-            self.code,
-            i32::from(code),
-            "unexpected exit code of proxyctl\n{self:#?}"
-        );
+        assert_eq!(self.code, i32::from(code), "unexpected exit code\n{self:#?}");
         if let Some(said) = self.events.last().and_then(Event::exit_code) {
             assert_eq!(said, code, "the last event and the exit code differ\n{self:#?}");
         }

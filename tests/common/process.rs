@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
@@ -18,6 +19,7 @@ pub struct Process {
     name: String,
     child: Mutex<Child>,
     log: Log,
+    readers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// What a child wrote to stdout and stderr, as it came.
@@ -30,7 +32,7 @@ impl Log {
         self.0.lock().unwrap().join("\n")
     }
 
-    fn follow(&self, source: impl Read + Send + 'static) {
+    fn follow(&self, source: impl Read + Send + 'static) -> JoinHandle<()> {
         let lines = Arc::clone(&self.0);
         std::thread::spawn(move || {
             let mut reader = BufReader::new(source);
@@ -43,7 +45,7 @@ impl Log {
                 lines.push(String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned());
                 line.clear();
             }
-        });
+        })
     }
 }
 
@@ -57,17 +59,26 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {name} ({command:?}): {error}"));
         let log = Log::default();
-        if let Some(stdout) = child.stdout.take() {
-            log.follow(stdout);
-        }
-        if let Some(stderr) = child.stderr.take() {
-            log.follow(stderr);
-        }
+        let readers = vec![
+            log.follow(child.stdout.take().expect("a pipe")),
+            log.follow(child.stderr.take().expect("a pipe")),
+        ];
+        let (child, readers) = (Mutex::new(child), Mutex::new(readers));
         Self {
             name: name.to_owned(),
-            child: Mutex::new(child),
+            child,
             log,
+            readers,
         }
+    }
+
+    /// Everything that a child said which has ended.
+    pub fn last_words(&self) -> String {
+        assert!(self.ended().is_some(), "{} still runs", self.name);
+        for reader in self.readers.lock().unwrap().drain(..) {
+            drop(reader.join());
+        }
+        self.log.text()
     }
 
     /// Its process id.
@@ -163,7 +174,7 @@ impl Drop for Process {
             eprintln!(
                 "--- log of {} (it {how}) ---\n{}\n--- end ---",
                 self.name,
-                self.log.text()
+                self.last_words()
             );
         }
     }

@@ -23,8 +23,6 @@ pub struct State {
     environment: String,
     /// The step whose failure would end the operation.
     step: &'static str,
-    /// How long the gate has been going on, in milliseconds.
-    gating_ms: u64,
 }
 
 impl State {
@@ -38,7 +36,6 @@ impl State {
             kind,
             environment: environment.to_owned(),
             step: "refused",
-            gating_ms: 0,
         }
     }
 }
@@ -71,10 +68,6 @@ pub fn render(event: &Event, state: &mut State) -> Vec<Line> {
         }
         Event::Planned => vec![err("Nothing was switched: this was a dry run.".into())],
         Event::Warning { message } => vec![step(style, Mark::Look, "warning", &escape(message))],
-        Event::Gating { elapsed_ms, .. } => {
-            state.gating_ms = *elapsed_ms;
-            Vec::new()
-        }
         Event::Gated { instances, version, .. } => {
             let passed = instances.iter().all(|report| report.passes >= report.needed);
             let mut text = gate_reports(instances, false);
@@ -132,7 +125,7 @@ pub fn render(event: &Event, state: &mut State) -> Vec<Line> {
             state.step = "bake";
             verified(checks, style)
         }
-        Event::Baking { .. } | Event::Draining { .. } => Vec::new(),
+        Event::Gating { .. } | Event::Baking { .. } | Event::Draining { .. } => Vec::new(),
         Event::Baked {
             traffic,
             before,
@@ -165,7 +158,7 @@ pub fn render(event: &Event, state: &mut State) -> Vec<Line> {
             evidence,
             hint,
             live,
-        } => refused(reason, evidence, hint.as_deref(), *live, state),
+        } => refused(reason, evidence, hint.as_deref(), *live, style),
         Event::RolledBack {
             reason,
             live,
@@ -372,37 +365,47 @@ fn done(environment: &str, live: Slot, safe: &[SafeToStop], traffic: &Traffic, s
     lines
 }
 
-fn refused(reason: &str, evidence: &[GateReport], hint: Option<&str>, live: Option<Slot>, state: &State) -> Vec<Line> {
-    let style = state.err;
+fn refused(reason: &str, evidence: &[GateReport], hint: Option<&str>, live: Option<Slot>, style: Style) -> Vec<Line> {
     let mut lines = Vec::new();
+    let mut told = false;
     for report in evidence.iter().filter(|report| report.passes < report.needed) {
         let last = &report.last;
-        let answer = match (last.status, &last.reason) {
-            (Some(status), Some(reason)) => format!("{status}: {}", escape(reason)),
-            (Some(status), None) => status.to_string(),
-            (None, Some(reason)) => escape(reason).into_owned(),
-            (None, None) => "no answer".into(),
+        // The reason may be about this very instance, and then knows more: the path, and how long it took.
+        let text = if !told && reason.starts_with(&format!("{} {} ", last.service, last.address)) {
+            told = true;
+            escape(reason).into_owned()
+        } else {
+            no_pass(report)
         };
-        let probes = count(u64::from(report.probes), "probe", "probes");
-        let time = match state.gating_ms {
-            0 => String::new(),
-            millis => format!(" in {}", period(millis)),
-        };
-        let text = format!(
-            "{} {} → {answer} ({probes}{time})",
-            escape(&last.service),
-            address(&last.address)
-        );
         lines.push(step(style, Mark::Bad, "gate", &text));
         if !last.body.is_empty() {
             lines.push(err(format!("{INDENT}{}", escape(&last.body))));
         }
     }
-    lines.push(step(style, Mark::Bad, "refused", &escape(reason)));
+    if !told {
+        lines.push(step(style, Mark::Bad, "refused", &escape(reason)));
+    }
     if let Some(hint) = hint {
         lines.push(err(format!("{INDENT}{} {}", style.dim("hint:"), escape(hint))));
     }
     let still = live.map_or(String::new(), |live| format!("; {} still serves", style.slot(live)));
     lines.push(err(format!("Nothing was switched{still}.")));
     lines
+}
+
+/// `api 127.0.0.1:8011 → 503: redirects to /login (117 probes)`.
+fn no_pass(report: &GateReport) -> String {
+    let last = &report.last;
+    let answer = match (last.status, &last.reason) {
+        (Some(status), Some(reason)) => format!("{status}: {}", escape(reason)),
+        (Some(status), None) => status.to_string(),
+        (None, Some(reason)) => escape(reason).into_owned(),
+        (None, None) => "no answer".into(),
+    };
+    let probes = count(u64::from(report.probes), "probe", "probes");
+    format!(
+        "{} {} → {answer} ({probes})",
+        escape(&last.service),
+        address(&last.address)
+    )
 }

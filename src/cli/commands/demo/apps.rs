@@ -34,8 +34,8 @@ pub(super) const VERSION: HeaderName = HeaderName::from_static("x-demo-version")
 pub(super) const ID: HeaderName = HeaderName::from_static("x-demo-id");
 
 /// Pieces of a streamed body, and events of an event stream.
-pub(super) const PIECES: u32 = 16;
-/// Time between two of them: 1.6 s in all, well within the demo's `drain.streams`.
+pub(super) const PIECES: u32 = 10;
+/// Time between two of them: a second in all, well within the demo's `drain.streams`.
 const PACE: Duration = Duration::from_millis(100);
 
 /// How long the port of the last life may still be taken.

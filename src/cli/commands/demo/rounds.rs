@@ -16,7 +16,7 @@ use crate::model::api::{Event, Kind, OperationRequest, exit};
 use crate::model::slot::Slot;
 
 /// Time without a swap, before each of them: also what the swaps' latencies are compared with.
-const CALM: Duration = Duration::from_millis(1_500);
+const CALM: Duration = Duration::from_millis(1_200);
 
 /// What the swaps came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -282,7 +282,7 @@ tls = "internal"
 health.interval = "100ms"
 health.passes = 2
 health.version = "json:version"
-drain.streams = "3s"
+drain.streams = "2s"
 
 [env.{ENVIRONMENT}]
 host = "{HOST}"
