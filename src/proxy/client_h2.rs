@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::activation::Patience;
 use super::answer::{Answer, wants_json};
+use super::answering::{self, Left};
 use super::body::Piece;
 use super::client_h1::DRAIN_GRACE;
 use super::client_io::ClientIo;
@@ -223,6 +224,13 @@ impl Client for Upload {
         false
     }
 
+    fn begin_to_watch(&mut self, _deadline: &mut Deadline) {}
+
+    /// As above: whoever leaves takes the future along that waits.
+    fn watch(&mut self, _cx: &mut Context<'_>, _deadline: &mut Deadline) -> Option<Left> {
+        None
+    }
+
     fn uploaded(&self) -> u64 {
         self.uploaded
     }
@@ -262,10 +270,9 @@ async fn respond(
         limit: exchange.service.service.limit_body,
     };
     let mut deadline = Deadline::after(exchange.service.service.timeout.response);
-    if let Err(error) = exchange.respond(&mut upload, &mut deadline).await {
+    if let Err(ending) = answering::obtain(&mut exchange, &mut upload, &mut deadline).await {
         exchange.record.bytes_in = upload.uploaded;
-        exchange.record.failed(&error);
-        let answer = Answer::error(&error, json, exchange.record.id);
+        let answer = ending.answer(&mut exchange.record, json);
         exchange.let_go();
         // The claim is held until the answer has left.
         return Ok(of_answer(answer, is_head, Keep::Exchange(exchange), guard));

@@ -9,6 +9,7 @@
 
 pub mod activation;
 mod answer;
+mod answering;
 mod body;
 mod client_h1;
 mod client_h2;
@@ -21,6 +22,8 @@ mod error;
 mod forward;
 pub mod gate;
 mod headers;
+mod hold;
+mod keeper;
 mod listener;
 pub mod maintenance;
 mod passing;
@@ -29,6 +32,7 @@ mod record;
 mod request;
 pub mod routing;
 mod service;
+mod stale;
 mod stock;
 mod tunnel;
 mod upstream;
