@@ -12,13 +12,24 @@ use crate::model::api::Check;
 use crate::model::routes::Lookup;
 use crate::model::slot::Address;
 use crate::model::switch::Seen;
-use crate::proxy::data_plane::{Answer, Ask, DataPlane};
+use crate::proxy::data_plane::{Answer, Ask, DataPlane, Waiting};
 use crate::proxy::routing::{Destination, Snapshot};
 
 /// What the switcher needs from the data plane. Tests put an answer of their own in its place.
 pub trait Plane {
     /// Every core looks at patience and snapshot again.
     fn poke(&self);
+
+    /// The requests of a service that wait now, and since when its app cannot be reached.
+    fn waiting(&self, environment: &str, service: &str) -> Waiting {
+        let _ = (environment, service);
+        Waiting::default()
+    }
+
+    /// Answers every request of an environment that waits now with 503.
+    fn turn_away(&self, environment: &str) {
+        let _ = environment;
+    }
 
     /// One request through the front door, inside the process.
     fn ask(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Result<Answer, String>> + '_>>;
@@ -27,6 +38,14 @@ pub trait Plane {
 impl Plane for DataPlane {
     fn poke(&self) {
         Self::poke(self);
+    }
+
+    fn waiting(&self, environment: &str, service: &str) -> Waiting {
+        Self::waiting(self, environment, service)
+    }
+
+    fn turn_away(&self, environment: &str) {
+        Self::turn_away(self, environment);
     }
 
     fn ask(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Result<Answer, String>> + '_>> {

@@ -769,6 +769,12 @@ pub struct ServiceStatus {
     /// WebSockets among them.
     #[serde(default)]
     pub web_sockets: u64,
+    /// Requests that wait, because the app cannot be reached or the environment is paused.
+    #[serde(default)]
+    pub held: u64,
+    /// Since when the app cannot be reached, RFC 3339; `None` while it can, as far as any request has tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away_since: Option<String>,
     /// Everything since the live side became live.
     pub traffic: Traffic,
     /// `acme`, `internal`, `files` or `off`.

@@ -24,7 +24,7 @@ use super::request::{self, Peer};
 use super::service::{Decision, decide};
 use super::stock::Out;
 use super::wire::Wire;
-use super::{headers, tunnel};
+use super::{answering, headers, tunnel};
 use crate::http1::framing::Framing;
 use crate::http1::head::{Limits, Method, Name, Parsed, RequestHead, Version, eq_ignore_case, list};
 use crate::http1::write::{field, status_line};
@@ -220,15 +220,14 @@ impl ClientH1 {
     /// Forwards, and passes the response on to its last byte.
     async fn forward(&mut self, mut exchange: Box<Exchange>, keep_alive: bool, json: bool) -> After {
         self.wire.limit = exchange.service.service.limit_body;
-        if let Err(error) = exchange.respond(&mut self.wire, &mut self.deadline).await {
+        if let Err(ending) = answering::obtain(&mut exchange, &mut self.wire, &mut self.deadline).await {
             let is_head = exchange.method == Method::Head;
             exchange.record.bytes_in = self.wire.uploaded;
-            if matches!(error, ProxyError::ClientGone) {
-                exchange.record.ended(error.termination());
+            if ending.is_without_client() {
+                exchange.record.ended(ProxyError::ClientGone.termination());
                 return After::Abort;
             }
-            exchange.record.failed(&error);
-            let answer = Answer::error(&error, json, exchange.record.id);
+            let answer = ending.answer(&mut exchange.record, json);
             exchange.let_go();
             return self.answer_exchange(answer, exchange, keep_alive, is_head).await;
         }

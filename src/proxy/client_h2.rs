@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::answer::{Answer, wants_json};
+use super::answering;
 use super::client_h1::DRAIN_GRACE;
 use super::client_io::ClientIo;
 use super::core::{Core, Ticket};
@@ -143,10 +144,9 @@ async fn respond(
     };
     let mut upload = Upload::new(incoming, exchange.service.service.limit_body);
     let mut deadline = Deadline::after(exchange.service.service.timeout.response);
-    if let Err(error) = exchange.respond(&mut upload, &mut deadline).await {
+    if let Err(ending) = answering::obtain(&mut exchange, &mut upload, &mut deadline).await {
         exchange.record.bytes_in = upload.uploaded;
-        exchange.record.failed(&error);
-        let answer = Answer::error(&error, json, exchange.record.id);
+        let answer = ending.answer(&mut exchange.record, json);
         exchange.let_go();
         // The claim is held until the answer has left.
         return Ok(of_answer(answer, is_head, Keep::Exchange(exchange), guard));

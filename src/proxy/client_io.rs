@@ -2,9 +2,9 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -27,6 +27,18 @@ impl ClientIo {
             Self::Tls(tls) => tls.get_ref().0.take_error().ok().flatten(),
             Self::Inside(_) => None,
         }
+    }
+
+    /// Whether the peer has ended its direction, even when bytes of it were not read yet.
+    pub(super) fn has_ended(&self) -> bool {
+        let tcp = match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+            Self::Inside(_) => return false,
+        };
+        let mut ready = std::pin::pin!(tcp.ready(Interest::READABLE));
+        let now = ready.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        matches!(now, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 
     /// Ends our direction of the TCP connection without a wait: what was written still arrives, and then the client reads EOF.

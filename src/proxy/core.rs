@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::activation::{Activation, Patience};
 use super::data_plane::{Front, Settings};
+use super::hold::{Queue, Queues};
 use super::pool::Pool;
 use super::routing::{Live, Snapshot};
 use crate::config;
@@ -36,6 +37,8 @@ pub(super) struct Shared {
     pub(super) stopping: AtomicBool,
     /// Wakes each core's caretaker.
     pub(super) pokes: Box<[Notify]>,
+    /// Requests that wait for their app.
+    pub(super) queues: Queues,
     /// Connections of each client address; loopback and trusted proxies are not in it.
     pub(super) per_client: Mutex<HashMap<IpAddr, usize>>,
 }
@@ -121,6 +124,8 @@ pub(super) struct CoreService {
     pub(super) activation: Arc<Activation>,
     pub(super) pool: Pool,
     pub(super) retry_budget: RetryBudget,
+    /// Where requests wait while the app cannot be reached.
+    pub(super) queue: Arc<Queue>,
     /// The instances' addresses as the log writes them.
     addresses: Vec<String>,
     core: usize,
@@ -132,7 +137,7 @@ pub(super) struct CoreService {
 impl Core {
     pub(super) fn new(id: usize, shared: Arc<Shared>, current: Arc<ArcSwap<Snapshot>>, log: Lines) -> Rc<Self> {
         let mut cache = Cache::new(current);
-        let view = View::of(cache.load().clone(), id, None);
+        let view = View::of(cache.load().clone(), id, &shared.queues, None);
         Rc::new(Self {
             id,
             shared,
@@ -153,7 +158,7 @@ impl Core {
         let snapshot = cache.load();
         let mut view = self.view.borrow_mut();
         if !Arc::ptr_eq(&view.snapshot, snapshot) {
-            let next = Rc::new(View::of(snapshot.clone(), self.id, Some(&view)));
+            let next = Rc::new(View::of(snapshot.clone(), self.id, &self.shared.queues, Some(&view)));
             let previous = std::mem::replace(&mut *view, next);
             let mut retired = self.retired.borrow_mut();
             for service in &previous.services {
@@ -224,7 +229,7 @@ impl Core {
 
 impl View {
     /// A core's services for a snapshot. What has not changed is carried over, with its connections.
-    fn of(snapshot: Arc<Snapshot>, core: usize, previous: Option<&Self>) -> Self {
+    fn of(snapshot: Arc<Snapshot>, core: usize, queues: &Queues, previous: Option<&Self>) -> Self {
         let carried = |live: &Live| {
             previous?.services.iter().find(|service| {
                 Arc::ptr_eq(&service.activation, &live.activation) && Arc::ptr_eq(&service.service, &live.service)
@@ -237,7 +242,7 @@ impl View {
             });
             same.or_else(|| carried(live))
                 .cloned()
-                .unwrap_or_else(|| Rc::new(CoreService::new(live, core)))
+                .unwrap_or_else(|| Rc::new(CoreService::new(live, core, queues.of(&live.service))))
         });
         let services = services.collect();
         Self { snapshot, services }
@@ -245,12 +250,13 @@ impl View {
 }
 
 impl CoreService {
-    fn new(live: &Live, core: usize) -> Self {
+    fn new(live: &Live, core: usize, queue: Arc<Queue>) -> Self {
         Self {
             service: live.service.clone(),
             activation: live.activation.clone(),
             pool: Pool::new(live.activation.addresses.len(), live.service.keepalive.idle),
             retry_budget: RetryBudget::default(),
+            queue,
             addresses: live.activation.addresses.iter().map(ToString::to_string).collect(),
             core,
             streams: RefCell::default(),

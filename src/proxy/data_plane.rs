@@ -22,11 +22,13 @@ use tokio::time::Instant;
 use super::client_h1::DRAIN_GRACE;
 use super::connection;
 use super::core::{Core, Shared};
+use super::hold::Queues;
 use super::listener::{self, Kind};
 use super::routing::Routing;
 use crate::tasks;
 use crate::telemetry::access_log::{AccessLog, Lines};
 
+pub use super::hold::Waiting;
 pub use super::listener::bind;
 
 /// How often a core hands begun log blocks over and looks at what has become old.
@@ -139,6 +141,7 @@ impl DataPlane {
             draining: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             pokes: (0..workers).map(|_| Notify::new()).collect(),
+            queues: Queues::default(),
             per_client: Mutex::new(HashMap::new()),
         });
         let mut plane = Self {
@@ -174,11 +177,23 @@ impl DataPlane {
         Ok(plane)
     }
 
-    /// Every core looks at the snapshot and at its activations' patience again.
+    /// Every core looks at the snapshot and at its activations' patience again, and at the requests that wait.
     pub fn poke(&self) {
         for core in &self.shared.pokes {
             core.notify_one();
         }
+        self.shared.queues.look();
+    }
+
+    /// The requests of a service that wait now, and since when its app cannot be reached.
+    #[must_use]
+    pub fn waiting(&self, environment: &str, service: &str) -> Waiting {
+        self.shared.queues.waiting(environment, service)
+    }
+
+    /// Answers every request of an environment that waits now with 503: the pause is over, and the app is not back.
+    pub fn turn_away(&self, environment: &str) {
+        self.shared.queues.turn_away(environment);
     }
 
     /// Open client connections.

@@ -47,6 +47,12 @@ pub(super) enum ProxyError {
     ClientGone,
     /// No instance could be connected to.
     Unreachable(io::Error),
+    /// The app could not be reached for `hold.for` (N12).
+    HoldOver,
+    /// The app cannot be reached, or its environment is paused, and as many requests wait as may.
+    HoldFull,
+    /// The environment was paused, and its app did not come back in time (N13).
+    PauseOver,
     /// The app ended the connection, or an error came, before a response head.
     AppBrokeOff(Option<io::Error>),
     /// What the app sent is not an HTTP/1.1 response.
@@ -75,7 +81,7 @@ impl ProxyError {
             Self::Head(HeadError::TooLarge) => 431,
             Self::Framing(FramingError::Coding) => 501,
             Self::AppBrokeOff(_) | Self::AppNonsense(_) => 502,
-            Self::Unreachable(_) | Self::DrainedAway => 503,
+            Self::Unreachable(_) | Self::HoldOver | Self::HoldFull | Self::PauseOver | Self::DrainedAway => 503,
             Self::AppTimedOut => 504,
             Self::Head(HeadError::Version) => 505,
         }
@@ -97,8 +103,10 @@ impl ProxyError {
             | Self::UnknownPath
             | Self::Misdirected
             | Self::ClientGone => Who::Client,
-            Self::DrainedAway => Who::Proxy,
-            Self::Unreachable(_) | Self::AppBrokeOff(_) | Self::AppNonsense(_) | Self::AppTimedOut => Who::App,
+            Self::HoldFull | Self::PauseOver | Self::DrainedAway => Who::Proxy,
+            Self::Unreachable(_) | Self::HoldOver | Self::AppBrokeOff(_) | Self::AppNonsense(_) | Self::AppTimedOut => {
+                Who::App
+            }
         }
     }
 
@@ -119,6 +127,9 @@ impl ProxyError {
             Self::Misdirected => "client: misdirected",
             Self::ClientGone => "client: gone",
             Self::Unreachable(_) => "app: unreachable",
+            Self::HoldOver => "app: unreachable for longer than hold.for",
+            Self::HoldFull => "proxy: hold is full",
+            Self::PauseOver => "proxy: pause is over",
             Self::AppBrokeOff(_) => "app: broke off before a response",
             Self::AppNonsense(_) => "app: no valid response",
             Self::AppTimedOut => "app: timed out",
@@ -139,7 +150,7 @@ impl ProxyError {
             Self::UnknownHost => "No site with this name is served here.",
             Self::UnknownPath => "This site has nothing at this address.",
             Self::Misdirected => "This connection belongs to another site. Please try again.",
-            Self::Unreachable(_) | Self::DrainedAway => {
+            Self::Unreachable(_) | Self::HoldOver | Self::HoldFull | Self::PauseOver | Self::DrainedAway => {
                 "The site cannot be reached just now. Please try again in a moment."
             }
             Self::AppBrokeOff(_) | Self::AppNonsense(_) => "The site did not give a valid answer. Please try again.",
@@ -150,7 +161,7 @@ impl ProxyError {
     /// Seconds after which it is worth to try again.
     pub(super) fn retry_after(&self) -> Option<u32> {
         match self {
-            Self::Unreachable(_) | Self::DrainedAway => Some(2),
+            Self::Unreachable(_) | Self::HoldOver | Self::HoldFull | Self::PauseOver | Self::DrainedAway => Some(2),
             _ => None,
         }
     }
@@ -174,6 +185,9 @@ impl fmt::Display for ProxyError {
             Self::Misdirected => f.write_str("the connection was made for another host"),
             Self::ClientGone => f.write_str("the client went away"),
             Self::Unreachable(error) => write!(f, "the app cannot be reached: {error}"),
+            Self::HoldOver => f.write_str("the app could not be reached for `hold.for`"),
+            Self::HoldFull => f.write_str("as many requests wait as `hold.max_requests` and `hold.max_bytes` let"),
+            Self::PauseOver => f.write_str("the pause ended without the app"),
             Self::AppBrokeOff(Some(error)) => write!(f, "the app broke off before a response: {error}"),
             Self::AppBrokeOff(None) => f.write_str("the app closed the connection before a response"),
             Self::AppNonsense(what) => write!(f, "the app's response is not valid: {what}"),

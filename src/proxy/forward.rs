@@ -14,10 +14,12 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::activation::Patience;
+use super::answering::Left;
 use super::body::Body;
 use super::core::{CoreService, Ticket};
 use super::deadline::Deadline;
 use super::error::ProxyError;
+use super::hold::LetGo;
 use super::record::Record;
 use super::request::{Fields, Request};
 use super::stock::{Buffer, Out};
@@ -37,7 +39,7 @@ const MAX_RETRIES: u32 = 2;
 /// How long an app may take to say `100 Continue` before we say it.
 const CONTINUE_AFTER: Duration = Duration::from_secs(1);
 /// While an app thinks, we look this often whether the client is still there.
-const LOOK_AFTER_CLIENT: Duration = Duration::from_secs(1);
+pub(super) const LOOK_AFTER_CLIENT: Duration = Duration::from_secs(1);
 
 /// The client's side, as far as forwarding needs it.
 pub(super) trait Client {
@@ -53,6 +55,13 @@ pub(super) trait Client {
 
     /// Whether the client is known to have gone.
     fn is_gone(&mut self) -> bool;
+
+    /// The request begins to wait in the queue.
+    fn begin_to_watch(&mut self, deadline: &mut Deadline);
+
+    /// What it has been seen to do while its request waits in the queue; the task is woken when there is something to see. Reads
+    /// nothing of the request's body.
+    fn watch(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Option<Left>;
 
     /// Bytes of the body so far.
     fn uploaded(&self) -> u64;
@@ -72,9 +81,13 @@ pub(super) struct Exchange {
     instance: Option<usize>,
     pub(super) upstream: Option<Upstream>,
     /// Whether the request may ride a reused connection, if it can be sent again.
-    may_reuse: bool,
+    pub(super) may_reuse: bool,
+    /// Its number in the queue of its service, once it has waited there.
+    pub(super) number: Option<u64>,
+    /// It has just been let go from there.
+    pub(super) pass: Option<LetGo>,
     /// How long the app keeps an idle connection, as its `Keep-Alive: timeout=` says.
-    app_idle: Option<Duration>,
+    pub(super) app_idle: Option<Duration>,
     /// Whether the connection may serve another exchange after this one.
     pub(super) reusable: bool,
     pub(super) ticket: Ticket,
@@ -83,8 +96,8 @@ pub(super) struct Exchange {
 /// The request's side of an exchange.
 pub(super) struct Sending {
     /// The head, and body that was read and not yet sent. Kept whole until a response comes, as long as it is the whole request.
-    out: Out,
-    framing: Framing,
+    pub(super) out: Out,
+    pub(super) framing: Framing,
     /// The body has ended, or will not be read any more.
     pub(super) done: bool,
     /// Everything that was ever sent is still in `out`.
@@ -95,7 +108,7 @@ pub(super) struct Sending {
 }
 
 /// Why an attempt came to nothing.
-enum Failure {
+pub(super) enum Failure {
     /// Of the connection, with what the retry rule needs to know.
     Connection {
         error: Option<io::Error>,
@@ -139,6 +152,8 @@ impl Exchange {
             instance: None,
             upstream: None,
             may_reuse: reuse_any || request.method.is_idempotent(),
+            number: None,
+            pass: None,
             app_idle: None,
             reusable: false,
             ticket: Ticket::default(),
@@ -218,6 +233,11 @@ impl Exchange {
                 self.upstream = Some(upstream);
                 return Ok(true);
             }
+            // While the app is known to be away, only the keeper of its queue tries, so that nobody storms it (N12).
+            if self.service.queue.is_away(self.service.activation.id) && !self.record.is_inside() {
+                self.let_go();
+                return Err(ProxyError::Unreachable(io::ErrorKind::NotConnected.into()));
+            }
             let address = &self.service.activation.addresses[instance];
             // Boxed: most requests find a connection, and should not carry the room for making one.
             match Box::pin(Upstream::connect(address, self.service.service.timeout.connect)).await {
@@ -240,7 +260,7 @@ impl Exchange {
         }
     }
 
-    fn poll_head(
+    pub(super) fn poll_head(
         &mut self,
         cx: &mut Context<'_>,
         client: &mut impl Client,
@@ -442,7 +462,7 @@ impl Exchange {
     }
 
     /// The final head is in the inbox: its framing, and what becomes of the connection.
-    fn take_head(&mut self) -> Result<(), ProxyError> {
+    pub(super) fn take_head(&mut self) -> Result<(), ProxyError> {
         let Some(buffer) = &self.body.inbox else {
             return Err(ProxyError::AppNonsense("no head"));
         };

@@ -11,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::activation::Patience;
+use super::answering::Left;
 use super::body::Piece;
 use super::deadline::Deadline;
 use super::error::ProxyError;
@@ -136,6 +137,13 @@ impl Client for Upload {
     /// A stream that was reset is dropped, and the exchange with it.
     fn is_gone(&mut self) -> bool {
         false
+    }
+
+    fn begin_to_watch(&mut self, _deadline: &mut Deadline) {}
+
+    /// As above: whoever leaves takes the future along that waits.
+    fn watch(&mut self, _cx: &mut Context<'_>, _deadline: &mut Deadline) -> Option<Left> {
+        None
     }
 
     fn uploaded(&self) -> u64 {

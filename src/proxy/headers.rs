@@ -198,7 +198,7 @@ pub(super) fn push_length(out: &mut Vec<u8>, length: u64) {
 }
 
 /// The target as the app sees it: without the service's prefix, where that is stripped.
-fn push_target(out: &mut Vec<u8>, target: &[u8], strip: &str) {
+pub(super) fn push_target(out: &mut Vec<u8>, target: &[u8], strip: &str) {
     let rest = target.strip_prefix(strip.as_bytes()).unwrap_or(target);
     if !rest.starts_with(b"/") && target.starts_with(b"/") {
         out.push(b'/');

@@ -9,6 +9,7 @@
 
 pub mod activation;
 mod answer;
+mod answering;
 mod body;
 mod client_h1;
 mod client_h2;
@@ -22,6 +23,8 @@ mod forward;
 pub mod gate;
 mod h2_stream;
 mod headers;
+mod hold;
+mod keeper;
 mod listener;
 pub mod maintenance;
 mod passing;
@@ -30,6 +33,7 @@ mod record;
 mod request;
 pub mod routing;
 mod service;
+mod stale;
 mod stock;
 mod tunnel;
 mod upstream;

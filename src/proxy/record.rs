@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::core::{Claim, Core, RequestId};
+use super::core::{Claim, Core, CoreService, RequestId};
 use super::error::{ProxyError, Who};
 use super::request::{Fields, Peer, Request};
 use crate::telemetry::access_log::Line;
@@ -20,9 +20,17 @@ pub(super) struct Record {
     pub(super) started: Instant,
     /// Set when an activation was claimed; released last, after the counting.
     pub(super) claim: Option<Claim>,
+    /// Whose request it is, where no claim says so: one that waits owns none.
+    pub(super) service: Option<Rc<CoreService>>,
+    /// The time that it has waited in the queue.
+    pub(super) held: Duration,
+    /// Who answered, where it was not an instance of the service.
+    pub(super) stale_from: Option<String>,
     pub(super) status: u16,
     /// Whether the status is one that the proxy had to make.
     own_answer: bool,
+    /// That answer is what an operator wanted, and no error.
+    deliberate: bool,
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
     pub(super) first_byte: Option<Duration>,
@@ -44,8 +52,12 @@ impl Record {
             id: core.request_id(),
             started: Instant::now(),
             claim: None,
+            service: None,
+            held: Duration::ZERO,
+            stale_from: None,
             status: 0,
             own_answer: false,
+            deliberate: false,
             bytes_in: 0,
             bytes_out: 0,
             first_byte: None,
@@ -81,9 +93,9 @@ impl Record {
         self.status = error.status();
         self.own_answer = true;
         self.ended(error.termination());
-        let Some(claim) = &self.claim else { return };
+        let Some(service) = self.service() else { return };
         if error.who() != Who::Client {
-            let activation = &claim.service.activation;
+            let activation = &service.activation;
             // Not louder: under load there is one for each request, and the access log names who failed.
             tracing::debug!(
                 environment = &*activation.environment,
@@ -99,7 +111,28 @@ impl Record {
     pub(super) fn answered(&mut self, status: u16) {
         self.status = status;
         self.own_answer = true;
+        self.deliberate = true;
         self.ended("done");
+    }
+
+    /// Whether the daemon itself asks.
+    pub(super) fn is_inside(&self) -> bool {
+        self.peer.inside
+    }
+
+    pub(super) fn core(&self) -> &Rc<Core> {
+        &self.core
+    }
+
+    pub(super) fn peer(&self) -> &Rc<Peer> {
+        &self.peer
+    }
+
+    fn service(&self) -> Option<&Rc<CoreService>> {
+        self.claim
+            .as_ref()
+            .map(|claim| &claim.service)
+            .or(self.service.as_ref())
     }
 
     /// Why it ended; the first word counts.
@@ -115,21 +148,21 @@ impl Drop for Record {
         }
         let duration = self.started.elapsed();
         let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        if let Some(claim) = &self.claim {
+        if let Some(service) = self.service() {
             let error = match (self.status, self.own_answer) {
+                (500..600, true) if self.deliberate => None,
                 (500..600, true) => Some(ErrorFrom::Proxy),
                 (500..600, false) => Some(ErrorFrom::App),
                 _ => None,
             };
-            claim.counters().answered(micros(duration), error);
+            service.counters().answered(micros(duration), error);
         }
         if self.text.is_empty() {
             return;
         }
-        let service = self.claim.as_ref().map(|claim| &claim.service);
-        let address = service
-            .zip(self.instance)
-            .map(|(service, instance)| &service.addresses()[instance]);
+        let service = self.service();
+        let instance = service.zip(self.instance);
+        let instance = instance.map(|(service, instance)| service.addresses()[instance].as_str());
         self.core.log.borrow_mut().write(&Line {
             time: SystemTime::now() - duration,
             environment: service.map_or("", |service| &service.activation.environment),
@@ -145,9 +178,9 @@ impl Drop for Record {
             bytes_out: self.bytes_out,
             duration_us: micros(duration),
             first_byte_us: self.first_byte.map(micros),
-            upstream: address.map_or("", |address| address.as_str()),
+            upstream: self.stale_from.as_deref().or(instance).unwrap_or_default(),
             retries: self.retries,
-            held_ms: 0,
+            held_ms: u64::try_from(self.held.as_millis()).unwrap_or(u64::MAX),
             termination: self.termination.unwrap_or("client: gone"),
             request_id: str::from_utf8(&self.id.text()).unwrap_or_default(),
             protocol: self.protocol,

@@ -29,7 +29,7 @@ pub enum Stance {
     /// They are forwarded.
     #[default]
     Open,
-    /// They wait in the line of their service, within the bounds of `hold`, and own no claim (N13). What ends it is another
+    /// They wait in the queue of their service, within the bounds of `hold`, and own no claim (N13). What ends it is another
     /// stance: then each resolves its route again.
     Paused,
     /// They are answered with 503 and a page, but for the clients that it lets in.

@@ -9,10 +9,10 @@ use super::error::ProxyError;
 use super::forward::Exchange;
 use super::headers;
 use super::record::Record;
-use super::request::{Fields, Peer, Request};
-use super::routing::Destination;
+use super::request::{Fields, Peer, Request, path_of};
+use super::routing::{Destination, Stance};
 use super::stock::Out;
-use crate::config::{Reuse, Tls};
+use crate::config::{Reuse, Service, Tls};
 use crate::http1::framing::Framing;
 use crate::model::routes::Lookup;
 
@@ -44,10 +44,10 @@ pub(super) fn decide<'r, F: Fields<'r>>(
         return Ok(Decision::Answer(answer, record));
     }
     // A closed gate means that a newer snapshot is published already, so this loop ends (N1).
-    let claim = loop {
+    let (service, claim) = loop {
         let view = core.view();
-        let service = match route(core, &view, peer, request) {
-            Ok(Found::Service(service)) => service,
+        let place = match route(core, &view, peer, &request.host, request.target) {
+            Ok(Found::Service(place)) => place,
             Ok(Found::Answer(answer)) => {
                 record.describe(request);
                 record.answered(answer.status);
@@ -58,15 +58,21 @@ pub(super) fn decide<'r, F: Fields<'r>>(
                 return Err((error, record));
             }
         };
+        let service = &view.services[place];
+        let open = matches!(view.snapshot.services()[place].stance, Stance::Open);
+        if !open && !peer.inside {
+            // Built without a claim: what is done with it is decided where requests wait, in `answering`.
+            record.service = Some(service.clone());
+            break (service.clone(), None);
+        }
         if let Some(claim) = service.claim() {
-            break claim;
+            break (service.clone(), Some(claim));
         }
     };
-    let service = claim.service.clone();
     if service.service.log {
         record.describe(request);
     }
-    record.claim = Some(claim);
+    record.claim = claim;
     if let Framing::Length(length) = request.framing
         && length > service.service.limit_body
     {
@@ -74,35 +80,35 @@ pub(super) fn decide<'r, F: Fields<'r>>(
     }
     service.retry_budget.earn();
 
-    let strip = if service.service.strip_prefix {
-        &*service.service.path
-    } else {
-        ""
-    };
+    let strip = strip_of(&service.service);
+    let reuses = reuses_for_all(&service);
     let mut out = Out::new();
     headers::request(&mut out.bytes, request, peer, strip, !service.pool.keeps(), record.id);
-    let exchange = Exchange::new(record, service.clone(), request, out, reuse(&service));
+    let exchange = Exchange::new(record, service, request, out, reuses);
     Ok(Decision::Forward(Box::new(exchange)))
 }
 
-fn reuse(service: &CoreService) -> bool {
+/// The path prefix that the app does not see.
+pub(super) fn strip_of(service: &Service) -> &str {
+    if service.strip_prefix { &service.path } else { "" }
+}
+
+/// Whether every method may ride a reused connection.
+pub(super) fn reuses_for_all(service: &CoreService) -> bool {
     service.service.keepalive.reuse == Reuse::Always
 }
 
 /// What a host and path lead to.
-enum Found {
-    Service(Rc<CoreService>),
+pub(super) enum Found {
+    /// The service at this place of the view.
+    Service(usize),
     Answer(Answer),
 }
 
-fn route<'r, F: Fields<'r>>(
-    core: &Core,
-    view: &View,
-    peer: &Peer,
-    request: &Request<'r, F>,
-) -> Result<Found, ProxyError> {
-    let path = if request.target == b"*" { b"/" } else { request.path() };
-    let destination = match view.snapshot.table().find(&request.host, path) {
+/// Host and target → what they lead to.
+pub(super) fn route(core: &Core, view: &View, peer: &Peer, host: &str, target: &[u8]) -> Result<Found, ProxyError> {
+    let path = if target == b"*" { b"/" } else { path_of(target) };
+    let destination = match view.snapshot.table().find(host, path) {
         Lookup::Found(destination) => *destination,
         Lookup::UnknownHost if peer.secure => return Err(ProxyError::Misdirected),
         Lookup::UnknownHost => return Err(ProxyError::UnknownHost),
@@ -110,13 +116,13 @@ fn route<'r, F: Fields<'r>>(
         Lookup::Ambiguous => return Err(ProxyError::BadRequest("the path could be read in two ways")),
     };
     let plain = *view.snapshot.tls_of(destination) == Tls::Off;
-    if peer.secure && !peer.inside && (plain || !fits_handshake(core, view, peer, &request.host)) {
+    if peer.secure && !peer.inside && (plain || !fits_handshake(core, view, peer, host)) {
         return Err(ProxyError::Misdirected);
     }
     match destination {
         Destination::Redirect(index) => {
             let to = &view.snapshot.redirects()[index].to;
-            Ok(Found::Answer(Answer::redirect(location(to, "", request.target))))
+            Ok(Found::Answer(Answer::redirect(location(to, "", target))))
         }
         Destination::Service(_) if !plain && !peer.secure => {
             let port = core
@@ -125,14 +131,10 @@ fn route<'r, F: Fields<'r>>(
                 .https_port
                 .map(|port| format!(":{port}"))
                 .unwrap_or_default();
-            let origin = format!("https://{}", request.host);
-            Ok(Found::Answer(Answer::redirect(location(
-                &origin,
-                &port,
-                request.target,
-            ))))
+            let origin = format!("https://{host}");
+            Ok(Found::Answer(Answer::redirect(location(&origin, &port, target))))
         }
-        Destination::Service(index) => Ok(Found::Service(view.services[index].clone())),
+        Destination::Service(index) => Ok(Found::Service(index)),
     }
 }
 

@@ -7,9 +7,11 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::answering::Left;
 use super::client_io::ClientIo;
+use super::deadline::Deadline;
 use super::error::ProxyError;
-use super::forward::Client;
+use super::forward::{Client, LOOK_AFTER_CLIENT};
 use super::headers;
 use super::stock::{Buffer, Out};
 use crate::http1::chunked::BodyDecoder;
@@ -206,6 +208,30 @@ impl Client for Wire {
 
     fn is_gone(&mut self) -> bool {
         self.io.take_error().is_some()
+    }
+
+    fn begin_to_watch(&mut self, deadline: &mut Deadline) {
+        deadline.set(LOOK_AFTER_CLIENT);
+    }
+
+    fn watch(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Option<Left> {
+        let mut left = None;
+        // Behind bytes that nobody has read yet, an end is seen only now and then.
+        while deadline.poll_passed(cx) {
+            deadline.set(LOOK_AFTER_CLIENT);
+            if self.io.take_error().is_some() {
+                return Some(Left::Surely);
+            }
+            left = self.io.has_ended().then_some(Left::Perhaps);
+        }
+        if self.body.is_done() && self.inbox.is_none() && !self.at_end {
+            match self.poll_fill(cx) {
+                Poll::Ready(Err(_)) => return Some(Left::Surely),
+                // The next request, or the end.
+                Poll::Ready(Ok(_)) | Poll::Pending => {}
+            }
+        }
+        if self.at_end { Some(Left::Perhaps) } else { left }
     }
 
     fn uploaded(&self) -> u64 {

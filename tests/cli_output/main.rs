@@ -177,6 +177,8 @@ fn a_status(healthy: Option<bool>, protected: bool) -> Status {
                 requests: 3,
                 streams: 0,
                 web_sockets: 0,
+                held: 0,
+                away_since: None,
                 traffic: Traffic {
                     proxy_errors: 2,
                     ..traffic(1_204)

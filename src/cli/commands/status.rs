@@ -187,6 +187,7 @@ fn render_service(service: &ServiceStatus, now: Timestamp, style: Style) -> Vec<
         count(service.requests, "request", "requests"),
         count(service.streams, "stream", "streams"),
     ));
+    lines.extend(waiting(service, now, style));
     lines.extend(
         service
             .certificates
@@ -223,6 +224,19 @@ fn render_health(health: &HealthStatus, instances: usize, now: Timestamp, style:
         text += &style.dim(&format!(", {age} ago"));
     }
     text
+}
+
+/// An app that cannot be reached, and the requests that wait for it or for the end of a pause.
+fn waiting(service: &ServiceStatus, now: Timestamp, style: Style) -> Option<String> {
+    if service.held == 0 && service.away_since.is_none() {
+        return None;
+    }
+    let held = format!("{} held", count(service.held, "request", "requests"));
+    let away = service.away_since.as_ref().map(|since| {
+        let age = age(since, now).map_or(String::new(), |age| format!(" for {age}"));
+        style.red(&format!("away{age}")) + ", "
+    });
+    Some(format!("    {}{held}", away.unwrap_or_default()))
 }
 
 /// `1,204 requests  5xx: app 0, proxy 0  p50 12 ms  p95 39 ms`.

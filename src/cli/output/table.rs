@@ -266,8 +266,7 @@ fn certificate(service: &ServiceStatus, now: Timestamp, style: Style) -> String 
 }
 
 fn held(service: &ServiceStatus) -> u64 {
-    let _ = service;
-    0
+    service.held
 }
 
 fn web_sockets(service: &ServiceStatus) -> u64 {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::{Config, Environment, Service, Slots};
 use crate::model::bake;
-use crate::model::slot::{Generation, Slot};
+use crate::model::slot::{Address, Generation, Slot};
 use crate::model::state::{EnvironmentState, State};
 use crate::model::switch;
 use crate::proxy::activation::Activation;
@@ -26,7 +26,7 @@ pub struct Initial {
 #[must_use]
 pub fn initial(config: &Config, state: &State, cores: usize) -> Initial {
     let (state, messages) = complete(config, state);
-    let snapshot = Snapshot::new(config, |service| {
+    let mut snapshot = Snapshot::new(config, |service| {
         let known = state.environments.get(&*service.environment);
         let (slot, addresses) = live(service, known);
         Activation::new(
@@ -38,6 +38,11 @@ pub fn initial(config: &Config, state: &State, cores: usize) -> Initial {
             cores,
         )
     });
+    for service in config.environments.iter().flat_map(|environment| &environment.services) {
+        if let Some(addresses) = previous(service, state.environments.get(&*service.environment)) {
+            snapshot = snapshot.with_previous(&service.environment, &service.name, &addresses);
+        }
+    }
     Initial {
         snapshot,
         state,
@@ -71,7 +76,7 @@ pub(super) fn complete(config: &Config, state: &State) -> (State, Vec<String>) {
     (state, messages)
 }
 
-pub(super) fn live(service: &Service, known: Option<&EnvironmentState>) -> (Slot, Vec<crate::model::slot::Address>) {
+pub(super) fn live(service: &Service, known: Option<&EnvironmentState>) -> (Slot, Vec<Address>) {
     let slot = match &service.slots {
         Slots::Single(_) => Slot::Upstream,
         Slots::Pair { .. } => known.map_or(Slot::Blue, |known| known.live),
@@ -82,6 +87,13 @@ pub(super) fn live(service: &Service, known: Option<&EnvironmentState>) -> (Slot
         (Slot::Upstream, _) | (_, None) => file.to_vec(),
     };
     (slot, addresses)
+}
+
+/// Where the side before the live one ran.
+fn previous(service: &Service, known: Option<&EnvironmentState>) -> Option<Vec<Address>> {
+    let known = known?;
+    let file = service.slots.get(known.previous.as_ref()?.slot)?;
+    known.previous_addresses(&service.name, file)
 }
 
 /// The services with two sides, in the order of the file.

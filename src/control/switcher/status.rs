@@ -65,6 +65,10 @@ impl Owner {
         } = live;
         let (requests, streams) = activation.in_flight();
         let addresses = activation.addresses.iter();
+        let waiting = self.plane.waiting(&service.environment, &service.name);
+        let away_since = waiting
+            .away_since
+            .and_then(|since| jiff::Timestamp::try_from(since).ok());
         ServiceStatus {
             name: service.name.to_string(),
             routes: routes(service),
@@ -78,6 +82,8 @@ impl Owner {
             requests,
             streams,
             web_sockets: activation.counters().web_sockets,
+            held: waiting.held as u64,
+            away_since: away_since.map(|since| format!("{since:.3}")),
             traffic: activation.counters().traffic(),
             tls: match service.tls {
                 Tls::Acme => "acme",

@@ -1,0 +1,285 @@
+//! From a request to the head of its answer, whatever that takes: it is forwarded, and while its app cannot be reached or its
+//! environment is paused it waits in the queue, and then goes the whole way again: route, claim, send (N12, N13).
+//!
+//! What is kept of a request that waits is the head as it was built for the app. Its bytes do not depend on the activation, only
+//! on the client and on one setting of the service, the prefix that is stripped; so host and target can be read back from its
+//! first two lines, which we have written ourselves, and only the first line is written anew when a reload has changed that
+//! setting. To keep the client's head instead, every request would have to hold on to its buffer until the app has answered.
+
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::time::Instant;
+
+use super::answer::Answer;
+use super::core::{Claim, CoreService, Shared};
+use super::deadline::Deadline;
+use super::error::ProxyError;
+use super::forward::{Client, Exchange};
+use super::headers;
+use super::hold::{LetGo, Place, Verdict, Why};
+use super::maintenance::MaintenancePage;
+use super::record::Record;
+use super::routing::Stance;
+use super::service::{Found, reuses_for_all, route, strip_of};
+use super::stale;
+use crate::http1::head::list;
+use crate::model::routes::canonical_host;
+
+/// Why there is no answer of the app.
+pub(super) enum Ending {
+    /// Something is wrong.
+    Error(ProxyError),
+    /// We answer in its place.
+    Answer(Answer),
+    /// So does the operator.
+    Maintenance(Arc<MaintenancePage>),
+}
+
+impl Ending {
+    /// Whether nobody is there any more who could be answered.
+    pub(super) fn is_without_client(&self) -> bool {
+        matches!(self, Self::Error(ProxyError::ClientGone))
+    }
+
+    /// What the client is told. The record is told, too.
+    pub(super) fn answer(self, record: &mut Record, wants_json: bool) -> Answer {
+        let answer = match self {
+            Self::Error(error) => {
+                record.failed(&error);
+                return Answer::error(&error, wants_json, record.id);
+            }
+            Self::Answer(answer) => answer,
+            Self::Maintenance(page) => page.answer(wants_json, record.id),
+        };
+        record.answered(answer.status);
+        answer
+    }
+}
+
+impl From<ProxyError> for Ending {
+    fn from(error: ProxyError) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// What a client that waits has been seen to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// It has broken off.
+    Surely,
+    /// It has ended its direction: it may be gone, or only have said everything (N17).
+    Perhaps,
+}
+
+/// Waits for the head of the answer. It is in the exchange then, which holds a claim.
+///
+/// # Errors
+/// What the client is to be told; nothing was sent to it but interim responses.
+pub(super) async fn obtain(
+    exchange: &mut Exchange,
+    client: &mut impl Client,
+    deadline: &mut Deadline,
+) -> Result<(), Ending> {
+    // The waits are boxed: the requests that need none should not carry the room for them.
+    if exchange.record.claim.is_none() {
+        Box::pin(wait(exchange, client, deadline, None)).await?;
+    }
+    loop {
+        match exchange.respond(client, deadline).await {
+            Ok(()) => break,
+            Err(ProxyError::Unreachable(error)) => {
+                let period = exchange.service.service.hold.period;
+                if exchange.record.is_inside() || period.is_zero() {
+                    return Err(ProxyError::Unreachable(error).into());
+                }
+                let why = Why::Away(exchange.service.activation.id);
+                Box::pin(wait(exchange, client, deadline, Some(why))).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    exchange.pass = None;
+    if stale::is_wanted(exchange) {
+        Box::pin(stale::ask(exchange, client, deadline)).await;
+    }
+    Ok(())
+}
+
+/// Waits in the queue, if there is a reason to, until the exchange has a claim again.
+async fn wait(
+    exchange: &mut Exchange,
+    client: &mut impl Client,
+    deadline: &mut Deadline,
+    mut why: Option<Why>,
+) -> Result<(), Ending> {
+    loop {
+        if let Some(why) = why {
+            let began = Instant::now();
+            let verdict = stand_in_queue(exchange, client, deadline, why).await;
+            exchange.record.held += began.elapsed();
+            exchange.pass = Some(verdict?);
+        }
+        if claim_again(exchange)? {
+            return Ok(());
+        }
+        why = Some(Why::Paused);
+    }
+}
+
+async fn stand_in_queue(
+    exchange: &mut Exchange,
+    client: &mut impl Client,
+    deadline: &mut Deadline,
+    why: Why,
+) -> Result<LetGo, ProxyError> {
+    exchange.give_up_claim();
+    let bounds = &exchange.service.service.hold;
+    let bytes = exchange.sending.out.bytes.len() as u64;
+    let place = exchange
+        .service
+        .queue
+        .enter(exchange.record.core(), why, exchange.number, bytes, bounds);
+    // Only now, so that nobody is let go in its place while the queue does not know that the app is away again.
+    exchange.pass = None;
+    let place = place?;
+    exchange.number = Some(place.number);
+    verdict(place, client, deadline).await
+}
+
+async fn verdict(mut place: Place, client: &mut impl Client, deadline: &mut Deadline) -> Result<LetGo, ProxyError> {
+    client.begin_to_watch(deadline);
+    poll_fn(|cx| {
+        match place.poll_verdict(cx) {
+            Poll::Ready(Verdict::Go(pass)) => return Poll::Ready(Ok(pass)),
+            Poll::Ready(Verdict::Refused(why)) => return Poll::Ready(Err(why.into())),
+            Poll::Pending => {}
+        }
+        match client.watch(cx, deadline) {
+            None => Poll::Pending,
+            Some(Left::Surely) => Poll::Ready(Err(ProxyError::ClientGone)),
+            Some(Left::Perhaps) => match place.doubt() {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error)),
+            },
+        }
+    })
+    .await
+}
+
+/// Resolves the route and enters the activation that it leads to. `false` when the environment is paused.
+fn claim_again(exchange: &mut Exchange) -> Result<bool, Ending> {
+    let (core, peer) = (exchange.record.core().clone(), exchange.record.peer().clone());
+    let asked = Asked::of(exchange).ok_or(ProxyError::BadRequest("a head that is not ours"))?;
+    loop {
+        let view = core.view();
+        let place = match route(&core, &view, &peer, &asked.host, &asked.target)? {
+            Found::Service(place) => place,
+            Found::Answer(answer) => return Err(Ending::Answer(answer)),
+        };
+        let service = &view.services[place];
+        match &view.snapshot.services()[place].stance {
+            Stance::Paused => {
+                exchange.move_to(service, None);
+                return Ok(false);
+            }
+            Stance::Maintenance(page) if !page.admits(asked.client(&core.shared, peer.client)) => {
+                return Err(Ending::Maintenance(page.clone()));
+            }
+            Stance::Open | Stance::Maintenance(_) => {}
+        }
+        // A closed gate means that a newer snapshot is published already, so this loop ends (N1).
+        if let Some(claim) = service.claim() {
+            exchange.move_to(service, Some(claim));
+            return Ok(true);
+        }
+    }
+}
+
+impl Exchange {
+    /// A waiter owns no claim, and no more memory than it needs.
+    fn give_up_claim(&mut self) {
+        if let Some(claim) = self.record.claim.take() {
+            claim.forget_waker(&mut self.ticket);
+        }
+        self.record.service = Some(self.service.clone());
+        self.record.instance = None;
+        self.sending.out.bytes.shrink_to_fit();
+    }
+
+    /// From now on this service's, which may be another than before.
+    fn move_to(&mut self, service: &Rc<CoreService>, claim: Option<Claim>) {
+        let (before, now) = (strip_of(&self.service.service), strip_of(&service.service));
+        if before != now
+            && let Some(asked) = Asked::of(self)
+        {
+            let bytes = &mut self.sending.out.bytes;
+            let old = bytes.split_off(asked.target_at.1);
+            bytes.truncate(asked.target_at.0);
+            headers::push_target(bytes, &asked.target, now);
+            bytes.extend_from_slice(&old);
+        }
+        if !Arc::ptr_eq(&self.service.queue, &service.queue) {
+            self.number = None;
+        }
+        self.may_reuse = reuses_for_all(service) || self.method.is_idempotent();
+        self.service = service.clone();
+        self.record.claim = claim;
+        self.record.service = Some(service.clone());
+    }
+}
+
+/// What was asked for, read back from a head that we have built.
+pub(super) struct Asked {
+    /// Canonical, without the port.
+    host: String,
+    /// Path and query as the client sent them.
+    pub(super) target: Vec<u8>,
+    /// Where the target stands in the head.
+    target_at: (usize, usize),
+    /// `X-Forwarded-For`.
+    forwarded_for: Vec<u8>,
+}
+
+impl Asked {
+    pub(super) fn of(exchange: &Exchange) -> Option<Self> {
+        let bytes = &exchange.sending.out.bytes;
+        let start = memchr::memchr(b' ', bytes)? + 1;
+        let end = start + memchr::memchr(b' ', &bytes[start..])?;
+        let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).skip(1);
+        let host = canonical_host(lines.next()?.strip_prefix(b"host: ")?)
+            .ok()?
+            .into_owned();
+        // The body that may follow the head can hold anything, but stands behind our own line.
+        let forwarded_for = lines.find_map(|line| line.strip_prefix(b"x-forwarded-for: "))?.to_vec();
+        let prefix = strip_of(&exchange.service.service);
+        let mut target = Vec::new();
+        if prefix != "/" && bytes[start] == b'/' {
+            target.extend_from_slice(prefix.as_bytes());
+        }
+        target.extend_from_slice(&bytes[start..end]);
+        Some(Self {
+            host,
+            target,
+            target_at: (start, end),
+            forwarded_for,
+        })
+    }
+
+    /// The client behind the proxies that are trusted. The last of the list is the peer itself.
+    fn client(&self, shared: &Shared, peer: IpAddr) -> IpAddr {
+        let mut hops: Vec<_> = list(&self.forwarded_for).collect();
+        while let Some(hop) = hops.pop() {
+            let hop = str::from_utf8(hop).ok().and_then(|hop| hop.parse::<IpAddr>().ok());
+            match hop.map(|hop| hop.to_canonical()) {
+                Some(hop) if hops.is_empty() || !shared.is_trusted(hop) => return hop,
+                Some(_) => {}
+                None => break,
+            }
+        }
+        peer
+    }
+}
