@@ -274,6 +274,11 @@ impl Door {
         Operation::start(self.command(&[args, &["--json"]].concat()))
     }
 
+    /// The same with `--json` among the arguments, for those that end in a command.
+    pub fn watch_plain(&self, args: &[&str]) -> Operation {
+        Operation::start(self.command(args))
+    }
+
     /// `proxyctl swap ENV ARGS --json`, to its end.
     pub async fn swap(&self, env: &str, args: &[&str]) -> Finished {
         self.watch(&[&["swap", env], args].concat()).finish().await

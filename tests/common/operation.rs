@@ -136,6 +136,11 @@ impl Operation {
         self.finish().await.into_output()
     }
 
+    /// `kill -9` of `proxyctl` alone; what it has started goes on.
+    pub async fn kill9(mut self) {
+        self.child.kill().await.expect("the own child can be killed");
+    }
+
     /// Reads all events that are left, and waits for the end.
     pub async fn finish(mut self) -> Finished {
         while self.next().await.is_some() {}

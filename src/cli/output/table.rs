@@ -166,12 +166,8 @@ fn row(
         (Some(p50), Some(p95)) => pair(p50, p95),
         _ => "-".into(),
     };
-    let held = pad(&short(held(service)), COLUMNS[7].1, true);
-    let held = if self::held(service) > 0 {
-        style.yellow(&held)
-    } else {
-        held
-    };
+    let held = cell(&short(service.held), 7);
+    let held = if service.held > 0 { style.yellow(&held) } else { held };
     let cells = [
         style.bold(&cell(&name, 0)),
         slot_style(style, slot, &cell(&live, 1)),
@@ -181,7 +177,7 @@ fn row(
         errors(traffic.proxy_errors, 5),
         cell(&latencies, 6),
         held,
-        cell(&short(web_sockets(service)), 8),
+        cell(&short(service.web_sockets), 8),
         certificate(service, now, style),
     ];
     cells.join(" ").trim_end().to_owned()
@@ -263,14 +259,6 @@ fn certificate(service: &ServiceStatus, now: Timestamp, style: Style) -> String 
         Some(days) if days < SOON_DAYS => style.yellow(&cell(&format!("{days}d"), 9)),
         Some(days) => cell(&format!("{days}d"), 9),
     }
-}
-
-fn held(service: &ServiceStatus) -> u64 {
-    service.held
-}
-
-fn web_sockets(service: &ServiceStatus) -> u64 {
-    service.web_sockets
 }
 
 /// `8/39 ms` where both have the same unit, else `9 ms/1.2 s` cut to the column.

@@ -43,6 +43,9 @@ pub fn initial(config: &Config, state: &State, cores: usize) -> Initial {
             snapshot = snapshot.with_previous(&service.environment, &service.name, &addresses);
         }
     }
+    for (name, maintenance) in &state.maintenance {
+        snapshot = snapshot.with_stance(name, &super::maintenance::stance(maintenance));
+    }
     Initial {
         snapshot,
         state,

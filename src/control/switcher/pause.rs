@@ -2,7 +2,7 @@
 //! requests go on. When health does not come back in time, they are answered with 503.
 //!
 //! ```text
-//! Draining → Paused → Gating → (Failing →) over
+//! Draining → Paused → Gating → over
 //! ```
 //!
 //! What was begun drains as the old side of a swap does: the pause puts a new activation of the same slot in its place, which
@@ -21,17 +21,12 @@ use crate::control::gating::{self, Candidate};
 use crate::model::api::{Action, Event, GateReport, Holder, PauseRequest, ResumeRequest, exit};
 use crate::model::history::{Caller, Record};
 use crate::proxy::activation::{Activation, Patience};
-use crate::proxy::maintenance::MaintenancePage;
-use crate::proxy::routing::{Live, Stance};
+use crate::proxy::routing::Live;
 
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_secs(1);
 /// However late it is, the app is asked for this long before held requests are given up.
 const LAST_LOOK: Duration = Duration::from_secs(3);
-/// What every held request is given to hear that it is given up.
-const GIVING_UP: Duration = Duration::from_millis(500);
-/// `Retry-After` for those that are given up, in seconds.
-const RETRY_AFTER: u32 = 5;
 /// No switch waits for what a pause leaves behind.
 const NO_SERVICE: usize = usize::MAX;
 
@@ -59,8 +54,6 @@ enum Stage {
     Paused,
     /// The app is asked for its health; why, where nobody asked for the end.
     Gating { why: Option<String> },
-    /// Held requests are being answered with 503, until then; what the end is.
-    Failing { until: Instant, end: Box<Event> },
 }
 
 impl Pause {
@@ -71,7 +64,6 @@ impl Pause {
             Stage::Paused => Some(self.limit),
             // Its own deadline ends it.
             Stage::Gating { .. } => None,
-            Stage::Failing { until, .. } => Some(*until),
         }
     }
 }
@@ -250,11 +242,7 @@ impl Owner {
                     let why = format!("its limit of {limit} s was reached");
                     self.gate_pause(index, Some(why));
                 }
-                Stage::Failing { until, end } if now >= *until => {
-                    let end = (**end).clone();
-                    self.end_pause(index, end);
-                }
-                Stage::Draining { .. } | Stage::Paused | Stage::Gating { .. } | Stage::Failing { .. } => {}
+                Stage::Draining { .. } | Stage::Paused | Stage::Gating { .. } => {}
             }
         }
     }
@@ -264,7 +252,7 @@ impl Owner {
         let Some(pause) = &mut room.pause else { return };
         match pause.stage {
             Stage::Draining { .. } | Stage::Paused => {}
-            Stage::Gating { .. } | Stage::Failing { .. } => return,
+            Stage::Gating { .. } => return,
         }
         pause.stage = Stage::Gating { why };
         if let Some(holder) = &mut room.held {
@@ -347,31 +335,10 @@ impl Owner {
                     "{why}{}; the held requests were answered with 503",
                     gating::verdict(&evidence, elapsed)
                 );
-                pause.stage = Stage::Failing {
-                    until: Instant::now() + GIVING_UP,
-                    end: Box::new(Event::Lapsed { reason, evidence }),
-                };
-                self.give_up_held(index);
+                self.plane.turn_away(&self.rooms[index].name);
+                self.end_pause(index, Event::Lapsed { reason, evidence });
             }
         }
-    }
-
-    /// For a moment everybody is answered with 503, those who were held among them.
-    fn give_up_held(&self, index: usize) {
-        let name = &self.rooms[index].name;
-        if let Stance::Maintenance(_) = self.stance(name) {
-            return;
-        }
-        let page = MaintenancePage {
-            message: Some("The application did not come back in time. Please try again in a moment.".into()),
-            page: None,
-            retry_after: RETRY_AFTER,
-            allow: Vec::new(),
-        };
-        let snapshot = self.routing.load();
-        let stance = Stance::Maintenance(Arc::new(page));
-        self.routing.publish(snapshot.with_stance(name, &stance));
-        self.plane.poke();
     }
 
     /// Lets the held requests go on.
