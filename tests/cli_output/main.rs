@@ -4,6 +4,7 @@
 mod exit_codes;
 mod rendering;
 mod typed;
+mod upkeep;
 
 use greengate::cli::output::text::Style;
 use greengate::model::api::{

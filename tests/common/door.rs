@@ -251,7 +251,8 @@ impl Door {
         }
     }
 
-    fn command(&self, args: &[&str]) -> tokio::process::Command {
+    /// `proxyctl --socket … ARGS`, to be started.
+    pub fn command(&self, args: &[&str]) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_proxyctl"));
         command
             .arg("--socket")

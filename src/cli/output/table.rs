@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::text::{Style, addresses, bytes, count, escape, fit, latency, period, short_address};
 use crate::model::api::{EnvironmentStatus, ServiceStatus, Status};
-use crate::model::slot::Generation;
+use crate::model::slot::{Generation, Slot};
 
 /// A certificate that ends sooner than this is worth a look.
 const SOON_DAYS: i64 = 14;
@@ -68,15 +68,15 @@ impl Reading {
 /// A column: its heading, its width, and whether numbers stand to the right.
 struct Column(&'static str, usize, bool);
 
-/// 72 characters and seven gaps: 79, so that a terminal of 80 breaks no line.
+/// 70 characters and nine gaps: 79, so that a terminal of 80 breaks no line.
 const COLUMNS: [Column; 10] = [
-    Column("SERVICE", 13, false),
+    Column("SERVICE", 16, false),
     Column("LIVE", 12, false),
     Column("HEALTH", 6, false),
     Column("REQ/S", 5, true),
     Column("APP", 4, true),
     Column("PRX", 4, true),
-    Column("P50/P95", 9, true),
+    Column("P50/P95", 11, true),
     Column("HELD", 4, true),
     Column("WS", 4, true),
     Column("CERT", 4, true),
@@ -146,8 +146,8 @@ fn row(
     let slot = service.live.slot;
     // `upstream` says nothing that the address does not.
     let slot_name = match slot {
-        crate::model::slot::Slot::Upstream => String::new(),
-        crate::model::slot::Slot::Blue | crate::model::slot::Slot::Green => format!("{slot} "),
+        Slot::Upstream => String::new(),
+        Slot::Blue | Slot::Green => format!("{slot} "),
     };
     let live = format!("{slot_name}{}", addresses(&service.live.addresses, short_address));
     let (healthy, checked) = health(service, now);
@@ -203,6 +203,12 @@ fn remarks(environment: &EnvironmentStatus, now: Timestamp, width: usize) -> imp
             escape(&maintenance.user)
         ));
     }
+    for service in &environment.services {
+        if let Some(since) = &service.away_since {
+            let since = age(since, now).map_or(String::new(), |age| format!(" for {age}"));
+            remarks.push(format!("{name}: {} cannot be reached{since}", escape(&service.name)));
+        }
+    }
     for drain in &environment.draining {
         remarks.push(format!(
             "{name}: {} {} {} drains: {}, {}",
@@ -218,11 +224,11 @@ fn remarks(environment: &EnvironmentStatus, now: Timestamp, width: usize) -> imp
         .map(move |text| fit(&text, width.saturating_sub(3)).into_owned())
 }
 
-fn slot_style(style: Style, slot: crate::model::slot::Slot, text: &str) -> String {
+fn slot_style(style: Style, slot: Slot, text: &str) -> String {
     match slot {
-        crate::model::slot::Slot::Blue => style.blue(text),
-        crate::model::slot::Slot::Green => style.green(text),
-        crate::model::slot::Slot::Upstream => text.to_owned(),
+        Slot::Blue => style.blue(text),
+        Slot::Green => style.green(text),
+        Slot::Upstream => text.to_owned(),
     }
 }
 
@@ -261,13 +267,12 @@ fn certificate(service: &ServiceStatus, now: Timestamp, style: Style) -> String 
     }
 }
 
-/// `8/39 ms` where both have the same unit, else `9 ms/1.2 s` cut to the column.
+/// `8/39ms` where both have the same unit, else `900ms/1.2s`.
 fn pair(p50: u64, p95: u64) -> String {
     let (low, high) = (latency(p50), latency(p95));
     match (low.split_once(' '), high.split_once(' ')) {
-        (Some((number, unit)), Some((_, same))) if unit == same => format!("{number}/{high}"),
-        (Some((number, "ms")), Some((seconds, "s"))) => format!("{number}m/{seconds}s"),
-        _ => format!("{low}/{high}"),
+        (Some((number, unit)), Some((other, same))) if unit == same => format!("{number}/{other}{unit}"),
+        _ => format!("{low}/{high}").replace(' ', ""),
     }
 }
 
