@@ -19,7 +19,8 @@ Examples:
 ";
 
 const MORE: &str = "\
-SIGTERM and SIGINT finish what was begun and stop; a second one stops at once. SIGUSR1 opens the log files again.
+SIGTERM and SIGINT finish what was begun and stop; a second one stops at once. SIGUSR1 opens the log files again. SIGHUP reads
+the configuration again, as `proxyctl reload` does, and says in the log what became of it.
 Exit codes: 0 stopped as asked, 1 failed, 2 usage or invalid configuration.
 `proxyctl check FILE` checks a configuration without serving it.";
 

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod bake;
+pub mod clock;
 pub mod drain;
 pub mod health;
 pub mod history;

@@ -9,10 +9,13 @@ use tokio::time::Instant;
 use super::{Message, Owner};
 use crate::control::prober;
 use crate::model::api::{HealthStatus, ProbeReport};
+use crate::model::clock::ClockWatch;
 use crate::model::slot::Address;
 use crate::proxy::routing::Snapshot;
 
 const INTERVAL: Duration = Duration::from_secs(5);
+/// A jump of the clock is told in the status for this long.
+const TOLD_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// What was last seen of each live instance.
 #[derive(Default)]
@@ -20,6 +23,9 @@ pub(super) struct Vigil {
     instances: HashMap<(u64, Address), Instance>,
     next: Option<Instant>,
     waiting: Vec<oneshot::Sender<()>>,
+    clock: ClockWatch,
+    /// The last jump of the clock, and until when it is told.
+    jump: Option<(Instant, String)>,
 }
 
 #[derive(Default)]
@@ -76,6 +82,11 @@ impl Vigil {
         self.instances.len() > known
     }
 
+    /// What an operator should know of the clock.
+    pub(super) fn jump(&self) -> Option<&str> {
+        self.jump.as_ref().map(|(_, told)| told.as_str())
+    }
+
     fn tell_if_all_seen(&mut self) {
         if !self.waiting.is_empty() && self.instances.values().all(|instance| instance.last.is_some()) {
             for reply in self.waiting.drain(..) {
@@ -86,6 +97,22 @@ impl Vigil {
 }
 
 impl Owner {
+    /// What a person who compares times has to know.
+    fn look_at_the_clock(&mut self) {
+        let moment = self.moment();
+        if let Some(jump) = self.vigil.clock.look(moment.at, moment.wall) {
+            let (seconds, direction) = (jump.abs().as_secs(), if jump.is_negative() { "back" } else { "ahead" });
+            let told = format!(
+                "the system's clock jumped {seconds} s {direction} (noticed at {}): times before and after do not compare; \
+                 nothing but certificates and ticket keys goes by it",
+                moment.written()
+            );
+            tracing::warn!("{told}");
+            self.vigil.jump = Some((Instant::now() + TOLD_FOR, told));
+        }
+        self.vigil.jump.take_if(|(until, _)| Instant::now() >= *until);
+    }
+
     /// Asks every live instance that is due: all of them every 5 s, new ones at once.
     pub(super) fn watch_live(&mut self) {
         let snapshot = self.routing.load();
@@ -94,6 +121,7 @@ impl Owner {
         let due = self.vigil.next.is_none_or(|next| next <= now);
         if due {
             self.vigil.next = Some(now + INTERVAL);
+            self.look_at_the_clock();
             self.past.read(&snapshot, now);
         }
         if due || new {

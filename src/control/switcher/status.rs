@@ -8,7 +8,11 @@ use crate::proxy::routing::{Live, Snapshot};
 impl Owner {
     /// What an operator should know of all this.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let mut warnings: Vec<String> = self.saving.trouble().map(str::to_owned).into_iter().collect();
+        let mut warnings: Vec<String> = [self.saving.trouble(), self.vigil.jump()]
+            .into_iter()
+            .flatten()
+            .map(str::to_owned)
+            .collect();
         for room in self.rooms.iter().filter(|room| room.gone) {
             for DrainingStatus {
                 service,
