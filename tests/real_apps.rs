@@ -10,93 +10,13 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use common::client::Client;
+use common::count;
 use common::door::{Door, QUICK};
 use common::fixture::HOST;
 use common::load::{Kind, Load, MIXED, Target};
-use common::port::reserve;
-use common::process::Process;
-use common::{count, eventually, secs};
+use common::place::{Place, Runtime};
 use greengate::model::api::exit;
 use greengate::model::slot::Slot;
-
-fn tests() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
-}
-
-/// What runs an app, with the arguments PORT, NAME and VERSION to come.
-#[derive(Debug, Clone, Copy)]
-enum Runtime {
-    Node,
-    Uvicorn,
-}
-
-impl Runtime {
-    fn command(self) -> Command {
-        match self {
-            Self::Node => {
-                let mut command = Command::new("node");
-                command.arg(tests().join("apps/node-app/server.js"));
-                command
-            }
-            Self::Uvicorn => {
-                let python = tests().join(".venv/bin/python");
-                assert!(python.exists(), "{} is missing: `tests/run` makes it", python.display());
-                let mut command = Command::new(python);
-                command.arg(tests().join("apps/fastapi_app.py"));
-                command
-            }
-        }
-    }
-}
-
-/// A slot: a port that stays ours, and the process that runs there.
-struct Place {
-    name: &'static str,
-    runtime: Runtime,
-    _port: socket2::Socket,
-    address: std::net::SocketAddr,
-    process: Option<Process>,
-}
-
-impl Place {
-    fn new(name: &'static str, runtime: Runtime) -> Self {
-        let (port, address) = reserve();
-        Self {
-            name,
-            runtime,
-            _port: port,
-            address,
-            process: None,
-        }
-    }
-
-    /// Starts a version, and waits until it accepts connections.
-    async fn start(&mut self, version: &str) {
-        let mut command = self.runtime.command();
-        command.args([&self.address.port().to_string(), self.name, version]);
-        let process = Process::spawn(&format!("{} {version} ({:?})", self.name, self.runtime), command);
-        eventually(secs(30), || async {
-            if let Some(status) = process.ended() {
-                panic!("the app ended with {status}: {}", process.log().text());
-            }
-            Client::plain(self.address)
-                .await
-                .map(drop)
-                .map_err(|broken| broken.to_string())
-        })
-        .await;
-        self.process = Some(process);
-    }
-
-    /// `kill -9` by its own process id.
-    fn kill9(&mut self) {
-        self.process.take().expect("the app runs").kill9();
-    }
-}
 
 fn door_config(blue: &Place, green: &Place) -> String {
     let slots = format!("blue = \"{}\"\ngreen = \"{}\"\n", blue.address, green.address);

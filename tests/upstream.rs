@@ -353,7 +353,7 @@ async fn an_app_on_a_unix_socket_is_served_and_swapped() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_that_cannot_be_reached_is_a_503_and_a_slow_one_a_504() {
-    let pair = Pair::plain("timeout.response = \"300ms\"\n").await;
+    let pair = Pair::plain("timeout.response = \"300ms\"\nhold.for = \"off\"\n").await;
     pair.blue.on("/never", vec![Step::Hang]);
     assert_eq!(pair.get("/never").await.status, 504);
     pair.blue.on(
@@ -368,7 +368,7 @@ async fn an_app_that_cannot_be_reached_is_a_503_and_a_slow_one_a_504() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_answer_is_json_or_html_and_carries_the_request_id() {
-    let pair = Pair::plain("").await;
+    let pair = Pair::plain("hold.for = \"off\"\n").await;
     pair.blue.stop_hard().await;
     let mut client = pair.door.plain().await;
     let json = client

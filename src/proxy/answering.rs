@@ -147,10 +147,16 @@ async fn stand_in_queue(
     exchange.pass = None;
     let place = place?;
     exchange.number = Some(place.number);
-    verdict(place, client, deadline).await
+    verdict(place, client, deadline, exchange.method.is_idempotent()).await
 }
 
-async fn verdict(mut place: Place, client: &mut impl Client, deadline: &mut Deadline) -> Result<LetGo, ProxyError> {
+/// What becomes of a request in the queue. One that may not be repeated is not sent for a client that may have left.
+async fn verdict(
+    mut place: Place,
+    client: &mut impl Client,
+    deadline: &mut Deadline,
+    idempotent: bool,
+) -> Result<LetGo, ProxyError> {
     client.begin_to_watch(deadline);
     poll_fn(|cx| {
         match place.poll_verdict(cx) {
@@ -160,6 +166,7 @@ async fn verdict(mut place: Place, client: &mut impl Client, deadline: &mut Dead
         }
         match client.watch(cx, deadline) {
             None => Poll::Pending,
+            Some(Left::Perhaps) if !idempotent => Poll::Ready(Err(ProxyError::ClientGone)),
             Some(Left::Surely) => Poll::Ready(Err(ProxyError::ClientGone)),
             Some(Left::Perhaps) => match place.doubt() {
                 Ok(()) => Poll::Pending,

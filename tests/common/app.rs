@@ -6,7 +6,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -49,6 +49,7 @@ pub(super) struct Inner {
     pub(super) ledger: Ledger,
     pub(super) released: watch::Sender<HashSet<String>>,
     pub(super) seen: Mutex<VecDeque<Seen>>,
+    remembered: AtomicUsize,
     pub(super) requests: AtomicU64,
     pub(super) probes: AtomicU64,
     pub(super) accepted: AtomicU64,
@@ -111,6 +112,7 @@ impl App {
             ledger: ledger.clone(),
             released: watch::Sender::default(),
             seen: Mutex::default(),
+            remembered: AtomicUsize::new(REMEMBERED),
             requests: AtomicU64::new(0),
             probes: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
@@ -248,6 +250,11 @@ impl App {
     /// Connections that are open.
     pub fn open_connections(&self) -> u64 {
         self.inner.open.load(Ordering::SeqCst)
+    }
+
+    /// From now on it forgets no request.
+    pub fn remember_all(&self) {
+        self.inner.remembered.store(usize::MAX, Ordering::SeqCst);
     }
 
     /// The last requests, in order, health checks included.
@@ -396,7 +403,7 @@ fn remember(inner: &Inner, seen: &Seen) {
         inner.ledger.saw(id, &format!("{name} {version}"));
     }
     let mut remembered = inner.seen.lock().unwrap();
-    if remembered.len() == REMEMBERED {
+    if remembered.len() >= inner.remembered.load(Ordering::SeqCst) {
         remembered.pop_front();
     }
     remembered.push_back(seen.clone());

@@ -25,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub struct H2 {
     sender: http2::SendRequest<Full<Bytes>>,
+    patience: Duration,
 }
 
 impl H2 {
@@ -42,7 +43,15 @@ impl H2 {
             .await
             .map_err(|error| Broken::Connect(error.to_string()))?;
         tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { sender })
+        Ok(Self {
+            sender,
+            patience: PATIENCE,
+        })
+    }
+
+    /// The same connection, for requests that may take so long.
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// `GET https://HOST/TARGET`.
@@ -70,8 +79,8 @@ impl H2 {
         let request = request
             .body(Full::new(body))
             .map_err(|error| Broken::Wrong(error.to_string()))?;
-        match tokio::time::timeout(PATIENCE, self.exchange(request)).await {
-            Err(_) => Err(Broken::Timeout(format!("no whole answer within {PATIENCE:?}"))),
+        match tokio::time::timeout(self.patience, self.exchange(request)).await {
+            Err(_) => Err(Broken::Timeout(format!("no whole answer within {:?}", self.patience))),
             Ok(answer) => answer,
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! - [`door`]: `proxyd` and `proxyctl` as processes; [`process`]: any child, its log, and its end
 //! - [`app`]: a scriptable HTTP/1.1 app; [`ledger`]: which app saw which request
+//! - [`place`]: Node and uvicorn, as users run them
 //! - [`fixture`]: what most tests begin with
 //! - [`client`], [`h2`]: raw HTTP/1.1 and HTTP/2 clients; [`incoming`]: heads and bodies, read strictly; [`wire`]: TCP, TLS, Unix
 //! - [`load`]: steady traffic of every kind
@@ -30,6 +31,7 @@ pub mod incoming;
 pub mod ledger;
 pub mod load;
 pub mod operation;
+pub mod place;
 pub mod port;
 pub mod process;
 mod script;
