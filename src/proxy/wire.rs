@@ -132,12 +132,15 @@ impl Client for Wire {
             return Poll::Ready(Err(ProxyError::ClientGone));
         }
         if self.inbox.is_none() {
+            // Half-closed inside its body: it may still read why that was no request.
+            const CUT: ProxyError = ProxyError::BadRequest("the body ended before its end");
             if self.at_end {
-                return Poll::Ready(Err(ProxyError::ClientGone));
+                return Poll::Ready(Err(CUT));
             }
             match ready!(self.poll_fill(cx)) {
                 Ok(n) if n > 0 => {}
-                Ok(_) | Err(_) => return Poll::Ready(Err(ProxyError::ClientGone)),
+                Ok(_) => return Poll::Ready(Err(CUT)),
+                Err(_) => return Poll::Ready(Err(ProxyError::ClientGone)),
             }
         }
         let Some(buffer) = &mut self.inbox else {
