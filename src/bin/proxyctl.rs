@@ -28,6 +28,6 @@ fn check(file: &Path, color: bool) -> CheckOutcome {
 }
 
 /// Runs the daemon until it ends.
-fn daemon(_args: &[OsString]) -> ExitCode {
-    ExitCode::FAILURE
+fn daemon(arguments: &[OsString]) -> ExitCode {
+    greengate::control::command::run(std::iter::once(OsString::from("proxyd")).chain(arguments.iter().cloned()))
 }

@@ -26,7 +26,8 @@ use crate::model::api::exit as codes;
 pub struct Host {
     /// Reads and checks a configuration file; the flag asks for colour in the report.
     pub check: fn(&Path, bool) -> CheckOutcome,
-    /// Runs the daemon with these arguments until it ends, for the demo, which starts itself a second time.
+    /// Runs the daemon with these arguments (the program's name is not among them) until it ends, for the demo, which starts
+    /// itself a second time.
     pub daemon: fn(&[OsString]) -> ExitCode,
 }
 

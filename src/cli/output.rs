@@ -2,9 +2,9 @@
 //!
 //! What a line says is decided by pure functions ([`render`], [`progress`], [`text`]); this file only writes.
 //! A reader that has gone away is no error: a swap goes on when somebody closes `less`.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the room that prints")]
 
 mod operation;
+mod progress;
 pub mod text;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub use self::operation::{State, progress, render};
+pub use self::operation::{State, render};
+pub use self::progress::progress;
 use self::text::{Style, escape, fit};
 use super::exit::Stop;
 
@@ -51,9 +52,8 @@ impl Screen {
     /// The one that this process was started with.
     #[must_use]
     pub fn of_process() -> Self {
-        let live = std::io::stderr().is_terminal();
         Self {
-            live,
+            live: live(),
             style: err_style(),
             width: width(),
             shown: false,
@@ -144,6 +144,12 @@ pub fn out_style() -> Style {
 #[must_use]
 pub fn err_style() -> Style {
     Style::of(std::io::stderr().is_terminal(), &|name| std::env::var_os(name))
+}
+
+/// Whether what is on stderr can be rewritten.
+#[must_use]
+pub fn live() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Whether somebody can be asked.

@@ -2,6 +2,7 @@
 
 pub mod api;
 mod certificates;
+pub mod command;
 pub mod daemon;
 pub mod drainer;
 pub mod fault;

@@ -230,9 +230,14 @@ impl Load {
         .await;
     }
 
+    /// From now on no worker begins anything new.
+    pub fn begin_nothing_new(&self) {
+        self.stop.send_replace(true);
+    }
+
     /// Lets every worker finish what it is doing, and counts.
     pub async fn stop(mut self) -> Tally {
-        self.stop.send_replace(true);
+        self.begin_nothing_new();
         for worker in std::mem::take(&mut self.workers) {
             worker.await.expect("a worker does not panic");
         }
@@ -253,7 +258,7 @@ impl Drop for Load {
 struct Kept {
     client: Option<Client>,
     h2: Option<H2>,
-    version: u8,
+    rounds: u8,
 }
 
 async fn work(kind: Kind, shared: Arc<Shared>, stop: watch::Receiver<bool>) {
@@ -352,9 +357,9 @@ async fn h2(shared: &Shared, kept: &mut Kept, id: &str) -> Result<(), Broken> {
     };
     let host = &shared.target.host;
     // A connection that was ended politely between two requests is no failure; one connection is not kept for ever.
-    kept.version = kept.version.wrapping_add(1);
+    kept.rounds = kept.rounds.wrapping_add(1);
     let h2 = match kept.h2.take() {
-        Some(h2) if h2.is_open() && kept.version % 50 != 0 => h2,
+        Some(h2) if h2.is_open() && !kept.rounds.is_multiple_of(50) => h2,
         _ => H2::tls(shared.target.address, host, tls).await?,
     };
     let target = format!("/h2?n={id}");

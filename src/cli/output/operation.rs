@@ -189,45 +189,6 @@ pub fn render(event: &Event, state: &mut State) -> Vec<Line> {
     }
 }
 
-/// What the running step is at, for the live line; `None` for events that end a step.
-#[must_use]
-pub fn progress(event: &Event) -> Option<String> {
-    let text = |name: &str, text: String| Some(format!("… {name:<8}{text}"));
-    match event {
-        Event::Gating { instances, elapsed_ms } => text(
-            "gate",
-            format!("{}  {}", gate_reports(instances, true), period(*elapsed_ms)),
-        ),
-        Event::Baking { traffic, left_ms } => text("bake", format!("{} left: {}", period(*left_ms), served(traffic))),
-        Event::Draining {
-            requests,
-            streams,
-            elapsed_ms,
-        } => text(
-            "drain",
-            format!(
-                "{} and {} to go  {}",
-                count(*requests, "request", "requests"),
-                count(*streams, "stream", "streams"),
-                period(*elapsed_ms)
-            ),
-        ),
-        Event::Plan { .. }
-        | Event::Planned
-        | Event::Warning { .. }
-        | Event::Gated { .. }
-        | Event::Warmed { .. }
-        | Event::Switched { .. }
-        | Event::Verified { .. }
-        | Event::Baked { .. }
-        | Event::Drained { .. }
-        | Event::Done { .. }
-        | Event::Refused { .. }
-        | Event::RolledBack { .. }
-        | Event::Failed { .. } => None,
-    }
-}
-
 /// How a step went.
 #[derive(Clone, Copy)]
 enum Mark {
@@ -287,7 +248,7 @@ fn plan(kind: Kind, environment: &str, moves: &[Move], forced: bool, style: Styl
 }
 
 /// `web 200 in 8 ms (3/3)  api :8011 connection refused (0/3, 12 probes)`.
-fn gate_reports(reports: &[GateReport], running: bool) -> String {
+pub(super) fn gate_reports(reports: &[GateReport], running: bool) -> String {
     let one = |report: &GateReport| {
         let last = &report.last;
         let siblings = reports
@@ -320,7 +281,7 @@ fn gate_reports(reports: &[GateReport], running: bool) -> String {
 }
 
 /// `1,204 requests, 0 proxy errors, app 5xx 0.0 %`.
-fn served(traffic: &Traffic) -> String {
+pub(super) fn served(traffic: &Traffic) -> String {
     format!(
         "{}, {}, app 5xx {}",
         count(traffic.requests, "request", "requests"),

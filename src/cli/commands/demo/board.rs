@@ -15,6 +15,8 @@ use crate::model::slot::Slot;
 const REDRAW: Duration = Duration::from_millis(250);
 /// How often a line is said without a terminal.
 const QUIET: Duration = Duration::from_secs(2);
+/// Columns that the lines need.
+const WIDTH: usize = 78;
 /// Width of a full bar.
 const BAR: u64 = 30;
 
@@ -51,7 +53,8 @@ struct Rates {
 impl Board {
     /// An empty one; `swaps` is how many there will be, if that is known.
     pub(super) fn new(tally: Rc<Tally>, swaps: Option<u32>) -> Self {
-        let terminal = output::interactive();
+        // A line that wraps could not be taken back.
+        let terminal = output::live() && output::width() >= WIDTH;
         Self {
             tally,
             style: output::err_style(),
@@ -143,9 +146,9 @@ impl Board {
         if self.closed.get() {
             return;
         }
-        let mut text = String::new();
         let lines = self.lines(rates);
-        self.wipe();
+        // In one write, or it would flicker.
+        let mut text = up(self.shown.get());
         for line in &lines {
             text += line;
             text.push('\n');
@@ -211,7 +214,7 @@ impl Board {
     fn wipe(&self) {
         let shown = self.shown.replace(0);
         if shown > 0 {
-            output::err_raw(&format!("\x1b[{shown}A\r\x1b[J"));
+            output::err_raw(&up(shown));
         }
     }
 }
@@ -219,6 +222,15 @@ impl Board {
 impl Drop for Board {
     fn drop(&mut self) {
         self.wipe();
+    }
+}
+
+/// Back over this many lines, which are taken off the screen.
+fn up(lines: usize) -> String {
+    if lines == 0 {
+        String::new()
+    } else {
+        format!("\x1b[{lines}A\r\x1b[J")
     }
 }
 

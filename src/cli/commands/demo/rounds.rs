@@ -89,14 +89,15 @@ async fn round(
             let lines = output::render(event, &mut state);
             said.extend(lines.into_iter().map(|line| line.text));
             if let Some(progress) = output::progress(event) {
-                board.step(format!("swap {number}  {}", progress.trim_start_matches("… ")));
+                let words: Vec<_> = progress.trim_start_matches("… ").split_whitespace().collect();
+                board.step(format!("swap {number}: {}", words.join(" ")));
             }
             match event {
                 Event::Gated { elapsed_ms, .. } => gate = *elapsed_ms,
                 Event::Switched { .. } => {
                     board.live(next, &version);
                     board.step(format!(
-                        "swap {number}  {next} serves; {live} finishes what it had begun"
+                        "swap {number}: {next} serves; {live} finishes what it had begun"
                     ));
                 }
                 Event::Drained { elapsed_ms, .. } => drain = *elapsed_ms,

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::rounds::Report;
 use super::tally::{Kind, Tally};
-use crate::cli::output::text::{Style, escape, latency, period, thousands};
+use crate::cli::output::text::{Style, escape, fit, latency, period, thousands};
+
+/// Characters of an example that are shown.
+const EXAMPLE: usize = 90;
 
 /// Everything that was counted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -110,10 +113,11 @@ impl Verdict {
         self.kinds.iter().map(|one| one.failures).sum()
     }
 
-    /// Whether the promise was kept: something was asked of every kind, nothing failed, no POST arrived twice.
+    /// Whether the promise was kept: there was a swap, something was asked of every kind, nothing failed, no POST arrived twice.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.failed() == 0
+        self.swaps > 0
+            && self.failed() == 0
             && self.posts_twice == 0
             && self.trouble.is_empty()
             && !self.kinds.is_empty()
@@ -154,6 +158,7 @@ impl Verdict {
         lines.push(String::new());
         for (kind, sort, count, example) in &self.failures {
             let (sort, example) = (escape(sort), escape(example));
+            let example = fit(&example, EXAMPLE);
             lines.push(format!(
                 "{} {kind}: {} × {sort} ({example})",
                 style.red("✗"),
@@ -172,6 +177,8 @@ impl Verdict {
         );
         lines.push(if self.passed() {
             format!("{} {what}: no client saw a deploy.", style.green("✓"))
+        } else if self.swaps == 0 && self.failed() == 0 && self.trouble.is_empty() {
+            format!("{} {what}: without a swap, nothing is shown.", style.yellow("!"))
         } else {
             format!("{} {what}: the promise was not kept.", style.red("✗"))
         });

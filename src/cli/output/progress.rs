@@ -1,0 +1,44 @@
+//! The step that is under way as one line, which the next one replaces. Pure.
+
+use super::operation::{gate_reports, served};
+use super::text::{count, period};
+use crate::model::api::Event;
+
+/// What the running step is at, for the live line; `None` for events that end a step.
+#[must_use]
+pub fn progress(event: &Event) -> Option<String> {
+    let text = |name: &str, text: String| Some(format!("… {name:<8}{text}"));
+    match event {
+        Event::Gating { instances, elapsed_ms } => text(
+            "gate",
+            format!("{}  {}", gate_reports(instances, true), period(*elapsed_ms)),
+        ),
+        Event::Baking { traffic, left_ms } => text("bake", format!("{} left: {}", period(*left_ms), served(traffic))),
+        Event::Draining {
+            requests,
+            streams,
+            elapsed_ms,
+        } => text(
+            "drain",
+            format!(
+                "{} and {} to go  {}",
+                count(*requests, "request", "requests"),
+                count(*streams, "stream", "streams"),
+                period(*elapsed_ms)
+            ),
+        ),
+        Event::Plan { .. }
+        | Event::Planned
+        | Event::Warning { .. }
+        | Event::Gated { .. }
+        | Event::Warmed { .. }
+        | Event::Switched { .. }
+        | Event::Verified { .. }
+        | Event::Baked { .. }
+        | Event::Drained { .. }
+        | Event::Done { .. }
+        | Event::Refused { .. }
+        | Event::RolledBack { .. }
+        | Event::Failed { .. } => None,
+    }
+}

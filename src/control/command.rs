@@ -1,0 +1,60 @@
+//! `proxyd` from its arguments to its exit code. A room of its own, because the demo's daemon is `proxyctl` under another name.
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use super::daemon::{Daemon, Failure, Options};
+use super::paths;
+use crate::telemetry::logging;
+
+const EXAMPLES: &str = "\
+Examples:
+  proxyd                           serve /etc/greengate/proxy.toml
+  proxyd --config ./proxy.toml     serve another file
+  GREENGATE_LOG=debug proxyd       say more on standard error
+";
+
+const MORE: &str = "\
+SIGTERM and SIGINT finish what was begun and stop; a second one stops at once. SIGUSR1 opens the log files again.
+Exit codes: 0 stopped as asked, 1 failed, 2 usage or invalid configuration.
+`proxyctl check FILE` checks a configuration without serving it.";
+
+/// The daemon of Greengate, a TLS front door that no deploy can be seen through.
+#[derive(Debug, Parser)]
+#[command(name = "proxyd", version, before_help = EXAMPLES, after_help = MORE)]
+struct Arguments {
+    /// The configuration to serve.
+    #[arg(long, short, value_name = "FILE", default_value = paths::CONFIG)]
+    config: PathBuf,
+}
+
+/// Runs the daemon until it ends. The first argument is the program's name. Exits with 2 on its own when the arguments are wrong.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let Arguments { config } = Arguments::parse_from(arguments);
+    logging::init();
+    match Daemon::run(&Options { config }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let colors =
+                std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            tell(&failure.render(colors));
+            match failure {
+                Failure::Configuration(_) => ExitCode::from(2),
+                Failure::Fault(_) => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "why it does not start is for the person in front of it"
+)]
+fn tell(message: &str) {
+    eprint!("{message}");
+}

@@ -1,0 +1,80 @@
+"""A small FastAPI app, run by uvicorn with its defaults: idle connections are closed after 5 s.
+
+It knows the paths of `tests/common/app_routes.rs`. Usage: python fastapi_app.py PORT NAME VERSION
+"""
+
+import asyncio
+import sys
+
+import uvicorn
+from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi.responses import StreamingResponse
+
+PORT, NAME, VERSION = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+IDENTITY = {"X-App": NAME, "X-Version": VERSION}
+
+app = FastAPI()
+
+
+def hello(request: Request) -> Response:
+    target = request.url.path
+    if request.url.query:
+        target += "?" + request.url.query
+    return Response(f"{NAME} {VERSION} {target}", headers=IDENTITY)
+
+
+@app.get("/health")
+async def health() -> Response:
+    return Response('{"ok":true,"version":"' + VERSION + '"}', media_type="application/json", headers=IDENTITY)
+
+
+@app.post("/echo")
+async def echo(request: Request) -> Response:
+    return Response(await request.body(), media_type="application/octet-stream", headers=IDENTITY)
+
+
+@app.get("/slow")
+async def slow(request: Request, ms: int = 20) -> Response:
+    await asyncio.sleep(ms / 1000)
+    return hello(request)
+
+
+@app.get("/stream")
+async def stream(chunks: int = 10, size: int = 1024, ms: int = 1) -> Response:
+    async def body():
+        for index in range(chunks):
+            yield bytes([97 + index % 26]) * size
+            await asyncio.sleep(ms / 1000)
+
+    return StreamingResponse(body(), headers=IDENTITY)
+
+
+@app.get("/sse")
+async def events(n: int = 0, ms: int = 20) -> Response:
+    async def body():
+        index = 0
+        while n == 0 or index < n:
+            yield f"id: {index}\ndata: {NAME} {index}\n\n"
+            await asyncio.sleep(ms / 1000)
+            index += 1
+
+    return StreamingResponse(body(), media_type="text/event-stream", headers=IDENTITY)
+
+
+@app.websocket("/ws")
+async def web_socket(socket: WebSocket) -> None:
+    await socket.accept(headers=[(name.lower().encode(), value.encode()) for name, value in IDENTITY.items()])
+    try:
+        while True:
+            await socket.send_text(await socket.receive_text())
+    except WebSocketDisconnect:
+        pass
+
+
+@app.get("/{path:path}")
+async def anything(request: Request) -> Response:
+    return hello(request)
+
+
+if __name__ == "__main__":
+    uvicorn.run(app, host="127.0.0.1", port=PORT, log_level="warning")

@@ -1,0 +1,332 @@
+//! Events, status, history and verdict as text.
+
+use greengate::cli::commands::demo::{Kind as LoadKind, KindCount, Latency, Verdict};
+use greengate::cli::commands::history::{self, Read};
+use greengate::cli::commands::status;
+use greengate::cli::output::text::{self, Style};
+use greengate::cli::output::{self, State, Stream};
+use greengate::model::api::{Event, Kind, exit};
+use greengate::model::history::{Caller, Entry, Record};
+use greengate::model::slot::{Generation, Slot};
+
+use crate::{PLAIN, a_status, a_swap, plan, report, shift};
+
+fn rendered(events: &[Event], dry_run: bool) -> Vec<(Stream, String)> {
+    let mut state = State::new("prod", Kind::Swap, dry_run, PLAIN, PLAIN);
+    let lines = events.iter().flat_map(|event| output::render(event, &mut state));
+    lines.map(|line| (line.stream, line.text)).collect()
+}
+
+fn texts(events: &[Event]) -> Vec<String> {
+    rendered(events, false).into_iter().map(|(_, text)| text).collect()
+}
+
+#[test]
+fn a_swap_reads_step_by_step() {
+    assert_eq!(
+        texts(&a_swap()),
+        [
+            " PROD  web  blue 127.0.0.1:3000 → green 127.0.0.1:3010   api  blue :8001 → green :8011",
+            "✓ gate    web 200 in 8 ms (3/3)  api 200 in 8 ms (3/3)  version 8b71ff7",
+            "✓ switch  generation 118, both services",
+            "✓ verify  https://app.example.com/health 200, version 8b71ff7",
+            "✓ bake    30 s: 1,204 requests, 0 proxy errors, app 5xx 0.0 %, p95 41 → 39 ms",
+            "✓ drain   412 requests finished, 12 streams ended after 5 min",
+            "green is live. Safe to stop: web :3000, api :8001.   Undo: proxyctl rollback prod",
+        ]
+    );
+}
+
+#[test]
+fn only_the_result_is_data() {
+    let lines = rendered(&a_swap(), false);
+    let data: Vec<_> = lines.iter().filter(|(stream, _)| *stream == Stream::Out).collect();
+    assert_eq!(data.len(), 1, "{data:?}");
+    assert!(data[0].1.starts_with("green is live."));
+    let dry = rendered(&[plan(vec![shift("web", "3000", "3010")]), Event::Planned], true);
+    assert_eq!(dry[0].0, Stream::Out, "a dry run was asked for its plan");
+    assert_eq!(dry[1].0, Stream::Err);
+}
+
+#[test]
+fn a_refusal_shows_the_apps_own_words_and_what_still_serves() {
+    let mut evidence = report("api", "8011", Some(503), 0, 117);
+    evidence.last.body = r#"{"db":"connection refused"}"#.into();
+    let events = [
+        plan(vec![shift("api", "8001", "8011")]),
+        Event::Gating {
+            instances: vec![evidence.clone()],
+            elapsed_ms: 60_000,
+        },
+        Event::Refused {
+            code: exit::REFUSED,
+            reason: "the candidate did not pass within 60 s".into(),
+            evidence: vec![report("web", "3010", Some(200), 3, 3), evidence],
+            hint: Some("look at its log".into()),
+            live: Some(Slot::Blue),
+        },
+    ];
+    assert_eq!(
+        texts(&events)[1..],
+        [
+            "✗ gate    api 127.0.0.1:8011 → 503 (117 probes in 60 s)",
+            r#"          {"db":"connection refused"}"#,
+            "✗ refused the candidate did not pass within 60 s",
+            "          hint: look at its log",
+            "Nothing was switched; blue still serves.",
+        ]
+    );
+}
+
+#[test]
+fn a_bad_new_side_is_told_with_the_step_that_found_it() {
+    let rolled_back = |after: usize| {
+        let mut events: Vec<_> = a_swap().into_iter().take(after).collect();
+        events.push(Event::RolledBack {
+            reason: "version 1 instead of 2".into(),
+            live: Slot::Blue,
+            generation: Generation(119),
+        });
+        texts(&events)
+    };
+    let lines = rolled_back(4);
+    assert_eq!(lines[lines.len() - 2], "✗ verify  version 1 instead of 2");
+    assert!(lines[lines.len() - 1].starts_with("blue is live again (generation 119)"));
+    let lines = rolled_back(5);
+    assert_eq!(lines[lines.len() - 2], "✗ bake    version 1 instead of 2");
+}
+
+#[test]
+fn what_apps_say_cannot_steer_the_terminal() {
+    let mut evidence = report("api\u{1b}[2J", "8011", None, 0, 1);
+    evidence.last.body = "\u{1b}]0;owned\u{7}\r\nnext\u{9b}31m".into();
+    evidence.last.reason = Some("evil\u{202e}txt".into());
+    let events = [
+        Event::Warning { message: "a\nb".into() },
+        Event::Gated {
+            instances: vec![evidence.clone()],
+            version: Some("1\u{1b}[31m".into()),
+            elapsed_ms: 1,
+        },
+        Event::Refused {
+            code: exit::REFUSED,
+            reason: "\u{8}".into(),
+            evidence: vec![evidence],
+            hint: Some("\u{7f}".into()),
+            live: None,
+        },
+        Event::Failed {
+            reason: "\u{0}".into(),
+            live: None,
+        },
+    ];
+    for text in texts(&events) {
+        assert!(!text.contains(|c: char| c.is_control() || c == '\u{202e}'), "{text:?}");
+    }
+    assert_eq!(text::escape("\u{1b}[31m\n"), r"\u{1b}[31m\n");
+    assert_eq!(text::escape("grün"), "grün");
+}
+
+#[test]
+fn the_running_step_shows_what_it_waits_for() {
+    let gating = &a_swap()[1];
+    assert_eq!(
+        output::progress(gating).unwrap(),
+        "… gate    web 200 in 8 ms (1/3)  api connection refused (0/3, 4 probes)  2.1 s"
+    );
+    let draining = Event::Draining {
+        requests: 1,
+        streams: 12,
+        elapsed_ms: 14_000,
+    };
+    assert_eq!(
+        output::progress(&draining).unwrap(),
+        "… drain   1 request and 12 streams to go  14 s"
+    );
+    assert_eq!(output::progress(&Event::Planned), None);
+}
+
+#[test]
+fn a_plan_that_is_too_wide_takes_a_line_for_each_service() {
+    let moves = (0..4).map(|n| shift(&format!("service-{n}"), "10.1.2.3:3000", "10.1.2.3:3010"));
+    let lines = texts(&[plan(moves.collect())]);
+    assert_eq!(lines.len(), 5);
+    assert_eq!(lines[1], "  service-0  blue 10.1.2.3:3000 → green 10.1.2.3:3010");
+}
+
+#[test]
+fn numbers_read_as_people_write_them() {
+    for (number, shown) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+        assert_eq!(text::thousands(number), shown);
+    }
+    for (millis, shown) in [
+        (8, "8 ms"),
+        (1_000, "1 s"),
+        (1_234, "1.2 s"),
+        (30_000, "30 s"),
+        (60_900, "60 s"),
+        (300_000, "5 min"),
+        (303_000, "5 min 3 s"),
+        (7_380_000, "2 h 3 min"),
+        (273_600_000, "3 d 4 h"),
+    ] {
+        assert_eq!(text::period(millis), shown);
+    }
+    for (micros, shown) in [
+        (0, "0 ms"),
+        (420, "0.4 ms"),
+        (8_012, "8 ms"),
+        (9_960, "10 ms"),
+        (41_400, "41 ms"),
+        (999_400, "999 ms"),
+        (999_600, "1 s"),
+        (1_250_000, "1.2 s"),
+    ] {
+        assert_eq!(text::latency(micros), shown);
+    }
+    assert_eq!(text::change("41 ms", "39 ms"), "41 → 39 ms");
+    assert_eq!(text::change("900 ms", "1.2 s"), "900 ms → 1.2 s");
+    assert_eq!(text::percent(1, 3), "33.3 %");
+    assert_eq!(text::percent(0, 0), "0.0 %");
+    assert_eq!(text::bytes(30 << 20), "30 MiB");
+    assert_eq!(text::fit("abcdef", 4), "abc…");
+}
+
+#[test]
+fn colour_needs_a_terminal_and_nobody_against_it() {
+    let none = |_: &str| None;
+    let no_color = |name: &str| (name == "NO_COLOR").then(|| "1".into());
+    let dumb = |name: &str| (name == "TERM").then(|| "dumb".into());
+    assert!(Style::of(true, &none).color);
+    assert!(!Style::of(false, &none).color);
+    assert!(!Style::of(true, &no_color).color);
+    assert!(!Style::of(true, &dumb).color);
+}
+
+#[test]
+fn status_is_read_at_a_glance_in_80_columns() {
+    let now = "2026-11-21T10:00:00Z".parse().unwrap();
+    let lines = status::render(&a_status(Some(true), true), now, PLAIN);
+    let text = lines.join("\n");
+    assert_eq!(
+        text,
+        "proxyd 0.1.0  pid 4711  up 3 d 4 h  1,412 connections  28 MiB
+
+ PROD  green is live, generation 118 for 2 h  protected
+  web  green 127.0.0.1:3010  app.example.com
+    ✓ healthy: 200 in 8 ms, 2 s ago
+    1,204 requests  5xx: app 0, proxy 2  p50 12 ms  p95 39 ms
+    in flight: 3 requests, 0 streams
+    app.example.com by local CA: 9 days left
+      ! stands in until ACME is built
+  drains web blue :3000: 1 request and 12 streams to go
+  way back: proxyctl rollback prod
+
+! swap 17 of prod was torn"
+    );
+    assert!(text.lines().all(|line| line.chars().count() <= 80));
+}
+
+#[test]
+fn unknown_is_not_healthy() {
+    assert!(status::healthy(&a_status(Some(true), false)));
+    assert!(!status::healthy(&a_status(Some(false), false)));
+    assert!(!status::healthy(&a_status(None, false)));
+}
+
+fn entry(time: &str, operation: u64, record: Record) -> Read {
+    let entry = Entry {
+        time: format!("2026-11-21T{time}Z"),
+        environment: Some("prod".into()),
+        operation: Some(operation),
+        record,
+    };
+    Read {
+        raw: serde_json::to_string(&entry).unwrap(),
+        entry,
+    }
+}
+
+#[test]
+fn history_tells_each_operation_once_and_names_the_torn() {
+    let asked = |kind| Record::Asked {
+        kind,
+        caller: Caller {
+            uid: 1000,
+            user: "alice".into(),
+        },
+    };
+    let step = |event| Record::Step { event: Box::new(event) };
+    let swapped = a_swap();
+    let rows = history::group(
+        [
+            // The beginning of this one is cut off by the limit.
+            entry("09:00:00", 6, step(Event::Planned)),
+            entry("10:00:00", 7, asked(Kind::Swap)),
+            entry("10:00:00.1", 7, step(swapped[0].clone())),
+            entry("10:00:01", 8, asked(Kind::Rollback)),
+            entry("10:00:34", 7, step(swapped[7].clone())),
+            entry(
+                "10:05:00",
+                8,
+                Record::Torn {
+                    kind: Kind::Rollback,
+                    live: "green".into(),
+                },
+            ),
+        ]
+        .into_iter(),
+    );
+    let lines: Vec<_> = rows
+        .iter()
+        .flat_map(|row| history::render(row, &jiff::tz::TimeZone::UTC, PLAIN))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "2026-11-21 10:00  prod swap #7 by alice  web blue → green :3010, api blue → green :8011",
+            "                  ✓ green live after 34 s, generation 118",
+            "2026-11-21 10:00  prod rollback #8 by alice",
+            "                  ! torn: the daemon ended before it did; green is live",
+        ]
+    );
+}
+
+#[test]
+fn the_verdict_is_good_only_if_everything_was_asked_and_nothing_failed() {
+    let good = Verdict {
+        swaps: 5,
+        kinds: LoadKind::ALL
+            .into_iter()
+            .map(|kind| KindCount {
+                kind,
+                requests: 10,
+                failures: 0,
+            })
+            .collect(),
+        calm: Some(Latency {
+            p50_us: 1_100,
+            p99_us: 4_200,
+        }),
+        ..Verdict::default()
+    };
+    assert!(good.passed());
+    assert!(good.render(PLAIN).last().unwrap().contains("no client saw a deploy"));
+    assert!(!Verdict::default().passed(), "nothing asked is nothing shown");
+    let mut bad = good.clone();
+    bad.swaps = 0;
+    assert!(!bad.passed(), "without a swap, nothing is shown");
+    let mut bad = good.clone();
+    bad.posts_twice = 1;
+    assert!(!bad.passed());
+    let mut bad = good.clone();
+    bad.kinds[3].failures = 1;
+    assert!(!bad.passed());
+    let mut bad = good.clone();
+    bad.kinds[3].requests = 0;
+    assert!(!bad.passed(), "a kind that was never asked proves nothing");
+    let mut bad = good;
+    bad.trouble = vec!["swap 3: refused".into()];
+    assert!(!bad.passed());
+    assert_eq!(bad.json()["passed"], false);
+}
