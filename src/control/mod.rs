@@ -15,6 +15,7 @@ mod office;
 pub mod paths;
 pub mod ports;
 pub mod prober;
+mod renewer;
 pub mod signals;
 pub mod socket;
 pub mod state_dir;
