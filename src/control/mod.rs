@@ -12,6 +12,7 @@ pub mod journal;
 pub mod limits;
 mod listeners;
 mod office;
+pub mod online;
 pub mod paths;
 pub mod ports;
 pub mod prober;

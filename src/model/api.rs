@@ -577,6 +577,17 @@ impl std::fmt::Debug for ImportRequest {
     }
 }
 
+/// What `check --online` found out about a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnlineFinding {
+    /// The host.
+    pub host: String,
+    /// Whether a CA would find this machine there.
+    pub good: bool,
+    /// Where it leads, and what answers there.
+    pub what: String,
+}
+
 /// What became of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Imported {

@@ -11,4 +11,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod crashing;
+mod importing;
 mod issuing;
+mod renewing;
+mod unhappy;

@@ -165,6 +165,23 @@ impl Pebble {
         Door::start_at(self.http.1, self.https.1, "", config, prepare).await
     }
 
+    /// The same, with plain HTTP at another port than the one that the CA checks.
+    pub async fn door_with_closed_port_80(&self, config: &str) -> Door {
+        let any = "127.0.0.1:0".parse().expect("an address");
+        Door::start_at(any, self.https.1, "", config, |_| {}).await
+    }
+
+    /// Something else that answers on the plain port that the CA checks: a daemon that has no part in any order.
+    pub async fn other_machine(&self) -> (Door, App) {
+        let app = App::start("other", "v1").await;
+        let config = format!(
+            "[env.other]\nhost = \"other.test\"\ntls = \"off\"\nupstream = \"{}\"\n",
+            app.address()
+        );
+        let any = "127.0.0.1:0".parse().expect("an address");
+        (Door::start_at(self.http.1, any, "", &config, |_| {}).await, app)
+    }
+
     /// A TLS client configuration that trusts what this CA gives, and nothing else.
     pub async fn trust(&self, alpn: &[&str]) -> Arc<ClientConfig> {
         let request = Request::get("/roots/0")

@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Attempts at once.
 const AT_ONCE: usize = 4;
 /// Between two tries to put on disk what is served from memory.
-const SAVE_AGAIN: Duration = Duration::from_secs(60);
+const SAVE_AGAIN: Duration = Duration::from_secs(5);
 /// A CA that does not say when it wants to be asked again about renewal, or cannot be asked, is asked after this.
 const ASK_AGAIN: i64 = 6 * 60 * 60;
 /// No CA is asked about renewal more often than this, or less often than once a day, whatever it says.
