@@ -327,4 +327,35 @@ mod tests {
         let front = certificates.front().unwrap();
         assert!((front.covers)("example.com", "example.com") && !(front.covers)("example.com", "dev.localhost"));
     }
+
+    #[test]
+    fn n29_a_reload_keeps_what_stays_and_the_files_of_what_goes() {
+        let (folder, certificates) = certificates(TEXT);
+        let shelf = folder.path().join("certificates/example.com");
+        std::fs::create_dir_all(&shelf).unwrap();
+        let text = TEXT
+            .replace("\"example.com\", ", "")
+            .replace("[env.plain]", "[acme]\nprofile = \"shortlived\"\n[env.plain]");
+        let (config, _) = Config::parse(Path::new("/etc/greengate/proxy.toml"), &text).unwrap();
+        assert_eq!(certificates.reload(&Arc::new(config)).unwrap(), Vec::<String>::new());
+        let hosts: Vec<String> = certificates
+            .report()
+            .certificates
+            .into_iter()
+            .map(|report| report.host)
+            .collect();
+        assert_eq!(hosts, ["dev.localhost", "www.example.com"]);
+        assert_eq!(certificates.of_service("prod", "prod").len(), 1);
+        assert!(shelf.exists());
+    }
+
+    #[test]
+    fn this_daemon_is_known_again_by_what_only_it_answers() {
+        let (_one, one) = certificates(TEXT);
+        let (_other, other) = certificates(TEXT);
+        let answer = |certificates: &Certificates| (certificates.front().unwrap().acme)("greengate");
+        assert_eq!(answer(&one), Some(one.report().probe));
+        assert_ne!(answer(&one), answer(&other));
+        assert_eq!((one.front().unwrap().acme)("another"), None);
+    }
 }

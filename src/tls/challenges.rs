@@ -14,6 +14,7 @@ use rcgen::{CertificateParams, CustomExtension, KeyPair, SanType};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 /// For the command to make a record that can be seen, which may mean waiting for name servers.
 const COMMAND_TIME: Duration = Duration::from_secs(180);
@@ -194,14 +195,14 @@ fn answering(host: &str, digest: &[u8]) -> Result<ServerConfig, String> {
     let key = KeyPair::generate().map_err(text)?;
     let certificate = params.self_signed(&key).map_err(text)?;
     let secret = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .and_then(|config| {
-            config
-                .with_no_client_auth()
-                .with_single_cert(vec![certificate.into()], secret)
-        })
-        .map_err(|error| error.to_string())?;
+    let text = |error: rustls::Error| error.to_string();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let secret = provider.key_provider.load_private_key(secret).map_err(text)?;
+    // Not `with_single_cert`: that looks into the certificate, and refuses what is critical and unknown to it.
+    let shown = SingleCertAndKey::from(CertifiedKey::new(vec![certificate.into()], secret));
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(text)?.with_no_client_auth();
+    let mut config = config.with_cert_resolver(Arc::new(shown));
     config.alpn_protocols = vec![PROTOCOL.to_vec()];
     Ok(config)
 }

@@ -222,7 +222,7 @@ impl Pebble {
         eventually(secs(30), || async {
             match self.get(door, host).await {
                 Ok(200) => Ok(()),
-                other => Err(format!("{host}: {other:?}; {:?}", report(door, host).await)),
+                other => Err(format!("{host}: {other:?}; {}", door.proxyctl(&["certs"]).await.all())),
             }
         })
         .await;

@@ -40,7 +40,7 @@ impl Renewer {
                 self.save(name, bundle);
                 self.ledger.borrow_mut().change(name, |record| {
                     record.attempts.succeeded();
-                    record.held.clear();
+                    record.directories.clear();
                     record.suggestion = None;
                 });
                 tracing::info!(host = name, by, until = time(life.until), "obtained a certificate");
@@ -67,7 +67,7 @@ impl Renewer {
         let watch = Watching { renewer: self, host };
         let mut failed: Option<AcmeError> = None;
         for directory in &settings.directories {
-            let held = self.ledger.borrow().of(&host.name).held.get(directory).copied();
+            let held = self.ledger.borrow().of(&host.name).directories.get(directory).copied();
             // With a single CA its word is in `attempts` already, and a person may not overrule it.
             if settings.directories.len() > 1 && held.is_some_and(|until| until > now()) {
                 continue;
@@ -83,7 +83,7 @@ impl Renewer {
             if let Some(wait) = error.retry_after {
                 let until = now().saturating_add(wait);
                 let hold = |record: &mut super::Record| {
-                    record.held.insert(directory.clone(), until);
+                    record.directories.insert(directory.clone(), until);
                 };
                 self.ledger.borrow_mut().change(&host.name, hold);
             }
@@ -101,7 +101,7 @@ impl Renewer {
 
     fn all_held(&self, host: &str) -> AcmeError {
         let record = self.ledger.borrow().of(host);
-        let first = record.held.values().min().copied().unwrap_or_default();
+        let first = record.directories.values().min().copied().unwrap_or_default();
         AcmeError {
             message: record
                 .attempts

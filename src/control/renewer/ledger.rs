@@ -19,7 +19,7 @@ pub(super) struct Record {
     pub(super) attempts: Attempts,
     /// Which directories asked to wait, and until when.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) held: BTreeMap<String, i64>,
+    pub(super) directories: BTreeMap<String, i64>,
     /// What the CA suggests for the certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) suggestion: Option<Suggested>,
