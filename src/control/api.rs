@@ -11,9 +11,13 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::model::api::{Event, OperationRequest, Problem, Status, exit};
+use crate::model::api::{
+    CertificateReport, Certificates, Event, ImportRequest, Imported, OperationRequest, Problem, RenewRequest, Status,
+    exit,
+};
 use crate::model::history::{Caller, Entry};
 
 /// Bytes that the body of a request may have.
@@ -31,6 +35,15 @@ pub trait Desk {
 
     /// The newest entries, newest last.
     async fn history(&self, environment: Option<String>, limit: usize) -> Vec<Entry>;
+
+    /// How every certificate stands.
+    fn certificates(&self) -> Certificates;
+
+    /// Gets a host's certificate anew, and waits for it. Whether anyone waits changes nothing for the attempt.
+    async fn renew(&self, request: RenewRequest) -> Result<CertificateReport, Problem>;
+
+    /// Serves a certificate that another program obtained.
+    fn import(&self, request: ImportRequest) -> Result<Imported, Problem>;
 
     /// Begins an operation; whether anyone listens to its events changes nothing for it.
     fn operate(&self, request: OperationRequest, caller: Caller) -> UnboundedReceiver<Event>;
@@ -69,13 +82,23 @@ enum Place {
     Status,
     History,
     Operations,
+    Certificates,
+    Renew,
+    Import,
 }
 
 impl Place {
     fn at(path: &str) -> Option<Self> {
-        [Self::Status, Self::History, Self::Operations]
-            .into_iter()
-            .find(|place| place.path() == path)
+        [
+            Self::Status,
+            Self::History,
+            Self::Operations,
+            Self::Certificates,
+            Self::Renew,
+            Self::Import,
+        ]
+        .into_iter()
+        .find(|place| place.path() == path)
     }
 
     fn path(self) -> &'static str {
@@ -83,13 +106,16 @@ impl Place {
             Self::Status => "/v1/status",
             Self::History => "/v1/history",
             Self::Operations => "/v1/operations",
+            Self::Certificates => "/v1/certificates",
+            Self::Renew => "/v1/certificates/renew",
+            Self::Import => "/v1/certificates/import",
         }
     }
 
     fn method(self) -> (Method, HeaderValue) {
         match self {
-            Self::Status | Self::History => (Method::GET, HeaderValue::from_static("GET")),
-            Self::Operations => (Method::POST, HeaderValue::from_static("POST")),
+            Self::Status | Self::History | Self::Certificates => (Method::GET, HeaderValue::from_static("GET")),
+            Self::Operations | Self::Renew | Self::Import => (Method::POST, HeaderValue::from_static("POST")),
         }
     }
 }
@@ -126,7 +152,16 @@ where
             }
             Err(reason) => problem(StatusCode::BAD_REQUEST, exit::USAGE, reason, None),
         },
-        Place::Operations => match operation(request.into_body()).await {
+        Place::Certificates => whole(&desk.certificates()),
+        Place::Renew => match read(request.into_body(), "renewal").await {
+            Ok(renewal) => answered(desk.renew(renewal).await),
+            Err((status, reason)) => problem(status, exit::USAGE, reason, None),
+        },
+        Place::Import => match read(request.into_body(), "certificate").await {
+            Ok(certificate) => answered(desk.import(certificate)),
+            Err((status, reason)) => problem(status, exit::USAGE, reason, None),
+        },
+        Place::Operations => match read(request.into_body(), "operation").await {
             Ok(operation) => respond(StatusCode::OK, LINES, Reply::Events(desk.operate(operation, caller))),
             Err((status, reason)) => problem(status, exit::USAGE, reason, None),
         },
@@ -178,8 +213,22 @@ fn line(value: &impl Serialize) -> Bytes {
     text.into()
 }
 
-async fn operation<B>(body: B) -> Result<OperationRequest, (StatusCode, String)>
+fn whole(value: &impl Serialize) -> Response<Reply> {
+    respond(StatusCode::OK, "application/json", Reply::Whole(Some(line(value))))
+}
+
+/// What the daemon did, or why it did not.
+fn answered(answer: Result<impl Serialize, Problem>) -> Response<Reply> {
+    match answer {
+        Ok(value) => whole(&value),
+        Err(Problem { code, reason, hint }) => problem(StatusCode::CONFLICT, code, reason, hint.as_deref()),
+    }
+}
+
+/// Reads the body of a request, which is called `what` where it is none.
+async fn read<T, B>(body: B, what: &str) -> Result<T, (StatusCode, String)>
 where
+    T: DeserializeOwned,
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
@@ -196,7 +245,7 @@ where
         Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time".into())),
     };
     serde_json::from_slice(&bytes)
-        .map_err(|error| (StatusCode::BAD_REQUEST, format!("the request is no operation: {error}")))
+        .map_err(|error| (StatusCode::BAD_REQUEST, format!("the request is no {what}: {error}")))
 }
 
 /// Reads `env=NAME&limit=N`; both may be missing.
@@ -273,6 +322,29 @@ pub(super) mod tests {
                 record,
             };
             vec![entry; limit]
+        }
+
+        fn certificates(&self) -> Certificates {
+            Certificates {
+                certificates: Vec::new(),
+                probe: "greengate 1".into(),
+            }
+        }
+
+        async fn renew(&self, request: RenewRequest) -> Result<CertificateReport, Problem> {
+            Err(Problem {
+                code: exit::FAILED,
+                reason: format!("`{}` is not served", request.host),
+                hint: None,
+            })
+        }
+
+        fn import(&self, request: ImportRequest) -> Result<Imported, Problem> {
+            Ok(Imported {
+                name: request.name,
+                hosts: Vec::new(),
+                left: Vec::new(),
+            })
         }
 
         fn operate(&self, request: OperationRequest, caller: Caller) -> UnboundedReceiver<Event> {

@@ -69,6 +69,17 @@ pub struct Front {
     pub covers: Covers,
     /// Answers below `/.well-known/acme-challenge/`.
     pub acme: AcmeLookup,
+    /// Certificates for CAs that check a host on the TLS port (RFC 8737).
+    pub challenge: TlsChallenges,
+}
+
+/// What a CA is shown that asks by `acme-tls/1`: a configuration of its own, so that the main one never offers that protocol.
+#[derive(Clone)]
+pub struct TlsChallenges {
+    /// How many there are; while it is 0, handshakes are spared the look at the name.
+    pub pending: Arc<AtomicUsize>,
+    /// By server name.
+    pub lookup: Arc<dyn Fn(&str) -> Option<Arc<rustls::ServerConfig>> + Send + Sync>,
 }
 
 /// One request through the front door's own routing.

@@ -528,7 +528,11 @@ fn the_defaults_that_the_annotated_example_shows_are_the_defaults() {
             continue;
         }
         let config = accepted(&text.replace(line, setting));
-        assert_eq!(config.server, plain.server, "{setting}");
+        assert_eq!(
+            (&config.server, &config.acme),
+            (&plain.server, &plain.acme),
+            "{setting}"
+        );
         for (one, other) in config.environments.iter().zip(&plain.environments) {
             assert_eq!(one.services, other.services, "{setting}");
         }
