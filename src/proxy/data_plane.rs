@@ -73,13 +73,16 @@ pub struct Front {
     pub challenge: TlsChallenges,
 }
 
+/// The configuration that answers a CA's handshake for a name.
+pub type ChallengeLookup = Arc<dyn Fn(&str) -> Option<Arc<rustls::ServerConfig>> + Send + Sync>;
+
 /// What a CA is shown that asks by `acme-tls/1`: a configuration of its own, so that the main one never offers that protocol.
 #[derive(Clone)]
 pub struct TlsChallenges {
     /// How many there are; while it is 0, handshakes are spared the look at the name.
     pub pending: Arc<AtomicUsize>,
     /// By server name.
-    pub lookup: Arc<dyn Fn(&str) -> Option<Arc<rustls::ServerConfig>> + Send + Sync>,
+    pub lookup: ChallengeLookup,
 }
 
 /// One request through the front door's own routing.

@@ -9,8 +9,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::client_io::ClientIo;
 use super::error::ProxyError;
-use super::forward::Client;
 use super::headers;
+use super::sending::Client;
 use super::stock::{Buffer, Out};
 use crate::http1::chunked::BodyDecoder;
 use crate::http1::framing::Framing;
