@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use greengate::config::{AccessLogTarget, Config, Listen};
 use greengate::model::slot::{Address, Generation, Slot};
 use greengate::proxy::activation::Activation;
-use greengate::proxy::data_plane::{DataPlane, Front, Settings, bind};
+use greengate::proxy::data_plane::{DataPlane, Front, Settings, TlsChallenges, bind};
 use greengate::proxy::routing::{Routing, Snapshot};
 use greengate::telemetry::access_log::AccessLog;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -222,5 +222,6 @@ fn front() -> Front {
         tls: Arc::new(tls),
         covers: Arc::new(|_, _| false),
         acme: Arc::new(|_| None),
+        challenge: TlsChallenges::default(),
     }
 }
