@@ -14,7 +14,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -222,9 +222,6 @@ fn front() -> Front {
         tls: Arc::new(tls),
         covers: Arc::new(|_, _| false),
         acme: Arc::new(|_| None),
-        challenge: TlsChallenges {
-            pending: Arc::new(AtomicUsize::new(0)),
-            lookup: Arc::new(|_| None),
-        },
+        challenge: TlsChallenges::default(),
     }
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::query::history_query;
 use crate::model::api::{
     CertificateReport, Certificates, Event, ImportRequest, Imported, OperationRequest, Problem, RenewRequest, Status,
     exit,
@@ -24,8 +25,6 @@ use crate::model::history::{Caller, Entry};
 const BODY: usize = 1024 * 1024;
 /// Time for it to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
-/// Entries of history, unless `limit` says otherwise.
-const HISTORY: usize = 50;
 
 /// The daemon, as the socket sees it.
 #[expect(async_fn_in_trait, reason = "used on one thread, within this crate")]
@@ -246,38 +245,6 @@ where
     };
     serde_json::from_slice(&bytes)
         .map_err(|error| (StatusCode::BAD_REQUEST, format!("the request is no {what}: {error}")))
-}
-
-/// Reads `env=NAME&limit=N`; both may be missing.
-fn history_query(query: &str) -> Result<(Option<String>, usize), String> {
-    let (mut environment, mut limit) = (None, HISTORY);
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        match name {
-            "env" => environment = Some(percent_decoded(value)),
-            "limit" => {
-                limit = value
-                    .parse()
-                    .map_err(|_| format!("`limit` is no number: `{}`", value.escape_debug()))?
-            }
-            _ => return Err(format!("`{}` is no parameter of the history", name.escape_debug())),
-        }
-    }
-    Ok((environment, limit))
-}
-
-/// What is no valid escape stays as it is: at worst it names no environment.
-fn percent_decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let escape = bytes.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
-        let value = escape.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        decoded.push(value.unwrap_or(bytes[at]));
-        at += if value.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 #[cfg(test)]

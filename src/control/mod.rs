@@ -16,6 +16,7 @@ pub mod online;
 pub mod paths;
 pub mod ports;
 pub mod prober;
+mod query;
 mod renewer;
 pub mod signals;
 pub mod socket;

@@ -12,18 +12,17 @@
 //! An operation belongs to the daemon: a client that hangs up stops watching, not the operation.
 //! Errors outside of operations are [`Problem`]s with status 400, 403, 404 or 500.
 
+mod certificates;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 mod status;
 
-pub use status::{
-    CertificateReport, CertificateStatus, Certificates, DrainingStatus, EnvironmentStatus, HealthStatus, Holder,
-    ImportRequest, Imported, OnlineFinding, RenewRequest, ServiceStatus, Status,
-};
-
+pub use self::certificates::{CertificateReport, Certificates, ImportRequest, Imported, OnlineFinding, RenewRequest};
 use super::slot::{Address, Generation, Slot};
+pub use status::{CertificateStatus, DrainingStatus, EnvironmentStatus, HealthStatus, Holder, ServiceStatus, Status};
 
 /// Exit codes of `proxyctl`; people script against them.
 pub mod exit {

@@ -85,6 +85,16 @@ pub struct TlsChallenges {
     pub lookup: ChallengeLookup,
 }
 
+impl Default for TlsChallenges {
+    /// No host is being checked, and none will be.
+    fn default() -> Self {
+        Self {
+            pending: Arc::default(),
+            lookup: Arc::new(|_| None),
+        }
+    }
+}
+
 /// One request through the front door's own routing.
 #[derive(Debug, Clone)]
 pub struct Ask {

@@ -32,18 +32,19 @@ pub struct Authority {
     /// `acme` in the state folder.
     folder: PathBuf,
     challenges: Arc<Challenges>,
-    /// Held while an account is looked for or made, so that hosts that come at once make one and not many.
-    accounts: Mutex<()>,
+    /// Held while an account is looked for or made, so that hosts that come at once make one and not many. Holds what the disk
+    /// would not take.
+    accounts: Mutex<Option<Accounts>>,
 }
 
 /// `account.json`: one entry a directory.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Accounts {
     #[serde(default)]
     accounts: Vec<Entry>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
     directory: String,
     contacts: Vec<String>,
@@ -81,7 +82,7 @@ impl Authority {
             settings,
             folder: state_dir.join("acme"),
             challenges,
-            accounts: Mutex::new(()),
+            accounts: Mutex::new(None),
         }
     }
 
@@ -187,9 +188,15 @@ impl Authority {
 
     /// Our account at a directory; made where there is none, or where there should be a `new` one.
     async fn account(&self, directory: &str, http: &AcmeHttp, new: bool) -> Result<Account, AcmeError> {
-        let _one_at_a_time = self.accounts.lock().await;
+        let mut unwritten = self.accounts.lock().await;
         let failed = |error: &instant_acme::Error| AcmeError::of(error, directory, http);
-        let mut accounts = self.read()?;
+        if let Some(accounts) = unwritten.take() {
+            *unwritten = self.write(accounts);
+        }
+        let mut accounts = match &*unwritten {
+            Some(accounts) => accounts.clone(),
+            None => self.read()?,
+        };
         let contacts = self.contacts();
         let kid = self.settings.eab.as_ref().map(|eab| eab.kid.clone());
         let known = accounts
@@ -209,7 +216,7 @@ impl Authority {
                 match account.update_contacts(&list).await {
                     Ok(()) => {
                         entry.contacts = contacts;
-                        self.write(&accounts);
+                        *unwritten = self.write(accounts);
                     }
                     // Not worth a certificate; tried again with the next one.
                     Err(error) => tracing::warn!(%error, "the CA does not take the new `email`"),
@@ -244,7 +251,7 @@ impl Authority {
             kid,
             credentials: Opaque(credentials),
         });
-        self.write(&accounts);
+        *unwritten = self.write(accounts);
         tracing::info!(directory, account = account.id(), "made an account");
         Ok(account)
     }
@@ -270,18 +277,19 @@ impl Authority {
         })
     }
 
-    fn write(&self, accounts: &Accounts) {
-        let written = serde_json::to_vec_pretty(accounts)
+    /// Returns the accounts when the disk would not take them.
+    fn write(&self, accounts: Accounts) -> Option<Accounts> {
+        let written = serde_json::to_vec_pretty(&accounts)
             .map_err(io::Error::other)
             .and_then(|text| files::replace_private(&self.folder, ACCOUNTS, &text));
-        if let Err(error) = written {
-            let path = self.folder.join(ACCOUNTS);
-            let reason = files::io_reason(&error);
-            tracing::warn!(
-                "`{}` cannot be written, so that the next start makes another account: {reason}",
-                path.display()
-            );
-        }
+        let error = written.err()?;
+        let path = self.folder.join(ACCOUNTS);
+        let reason = files::io_reason(&error);
+        tracing::warn!(
+            "`{}` cannot be written, so that the next start makes another account: {reason}",
+            path.display()
+        );
+        Some(accounts)
     }
 
     /// Keeps an order that is being handed in, for a process after this one.

@@ -148,15 +148,19 @@ impl Drop for Posted {
             Undo::Tls(challenges, name) => challenges.change(|answers| {
                 answers.tls.remove(name);
             }),
-            // Nobody waits for it: what it leaves behind is a record that nobody asks for. tokio reaps the child.
             Undo::Dns(program, arguments) => {
-                let mut run = tokio::process::Command::new(program);
-                let run = run
-                    .args(arguments)
+                // Nobody waits for it: what it leaves behind is a record that nobody asks for. tokio reaps the child; without
+                // a runtime this process is at its end.
+                let mut run = std::process::Command::new(program);
+                run.args(arguments)
                     .stdin(Stdio::null())
                     .stdout(Stdio::null())
                     .stderr(Stdio::null());
-                if let Err(error) = run.spawn() {
+                let spawned = match tokio::runtime::Handle::try_current() {
+                    Ok(_) => tokio::process::Command::from(run).spawn().map(drop),
+                    Err(_) => run.spawn().map(drop),
+                };
+                if let Err(error) = spawned {
                     tracing::warn!(command = program, %error, "the DNS record of a challenge is left behind");
                 }
             }

@@ -359,9 +359,9 @@ upstream = 3001
 
 #[test]
 fn a_probe_asks_for_the_first_host_that_is_no_wildcard() {
-    let config = accepted("[env.a]\nhost = [\"*.a.com\", \"www.a.com\", \"a.com\"]\nupstream = 3000\n");
+    let config = accepted("[env.a]\nhost = [\"*.a.com\", \"www.a.com\", \"a.com\"]\nupstream = 3000\ntls = \"off\"\n");
     assert_eq!(service(&config, "a", "a").health.host, "www.a.com");
-    let config = accepted("[env.a]\nhost = \"*.a.com\"\nupstream = 3000\nhealth.host = \"b.com\"\n");
+    let config = accepted("[env.a]\nhost = \"*.a.com\"\nupstream = 3000\nhealth.host = \"b.com\"\ntls = \"off\"\n");
     assert_eq!(service(&config, "a", "a").health.host, "b.com");
 }
 
