@@ -3,13 +3,9 @@
 
 use std::sync::Arc;
 
-use super::units::{format_duration, format_size};
-use super::{
-    Bake, Config, Drain, Environment, Health, Hold, Keepalive, Redirect, Reuse, Server, Service, Slots, StatusRange,
-    Timeouts, Tls, VersionSource,
-};
+use super::describe::{of_acme, of_service, tls};
+use super::{Acme, Config, Environment, Redirect, Server, Service};
 use crate::model::api::{Change, ChangeKind, ValueChange};
-use crate::model::state::list;
 
 /// What differs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +37,9 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
             diff.note(&environment.name, of_environment(Some(environment), None));
         }
     }
+    let acme = acme(&old.acme, &new.acme);
+    diff.certificates |= acme.is_some();
+    diff.changes.extend(acme);
     diff.changes.extend(redirects(&old.redirects, &new.redirects));
     diff
 }
@@ -110,7 +109,11 @@ fn of_environment(old: Option<&Environment>, new: Option<&Environment>) -> Vec<C
         match before.iter().find(|known| known.name == service.name) {
             None => changes.push(change(service, ChangeKind::Added, all(service))),
             Some(known) if known == service => {}
-            Some(known) => changes.push(change(service, ChangeKind::Changed, differing(known, service))),
+            Some(known) => changes.push(change(
+                service,
+                ChangeKind::Changed,
+                differing(&of_service(known), &of_service(service)),
+            )),
         }
     }
     for service in &before {
@@ -119,6 +122,17 @@ fn of_environment(old: Option<&Environment>, new: Option<&Environment>) -> Vec<C
         }
     }
     changes
+}
+
+/// `[acme]`: the next order goes by it, and no certificate is ordered anew because of it.
+fn acme(old: &Acme, new: &Acme) -> Option<Change> {
+    let values = differing(&of_acme(old), &of_acme(new));
+    (old != new).then(|| Change {
+        section: "acme".into(),
+        name: None,
+        kind: ChangeKind::Changed,
+        values,
+    })
 }
 
 fn redirects(old: &[Redirect], new: &[Redirect]) -> Vec<Change> {
@@ -215,15 +229,14 @@ fn value(key: &str, from: Option<String>, to: Option<String>) -> ValueChange {
 /// What a service that comes is: where, and to whom.
 fn all(service: &Service) -> Vec<ValueChange> {
     let told = ["host", "path", "blue", "green", "upstream"];
-    let values = describe(service).into_iter();
+    let values = of_service(service).into_iter();
     values
         .filter(|(key, text)| told.contains(key) && !(*key == "path" && text == "/"))
         .map(|(key, text)| value(key, None, Some(text)))
         .collect()
 }
 
-fn differing(old: &Service, new: &Service) -> Vec<ValueChange> {
-    let (before, after) = (describe(old), describe(new));
+fn differing(before: &[(&'static str, String)], after: &[(&'static str, String)]) -> Vec<ValueChange> {
     let of = |values: &[(&'static str, String)], key: &str| {
         values
             .iter()
@@ -231,147 +244,18 @@ fn differing(old: &Service, new: &Service) -> Vec<ValueChange> {
             .map(|(_, text)| text.clone())
     };
     let mut values = Vec::new();
-    for (key, text) in &after {
-        let from = of(&before, key);
+    for (key, text) in after {
+        let from = of(before, key);
         if from.as_ref() != Some(text) {
             values.push(value(key, from, Some(text.clone())));
         }
     }
-    for (key, text) in &before {
-        if of(&after, key).is_none() {
+    for (key, text) in before {
+        if of(after, key).is_none() {
             values.push(value(key, Some(text.clone()), None));
         }
     }
     values
-}
-
-/// Every value of a service, by the key that the file has for it. Taken apart by name, so that a new one is not forgotten.
-fn describe(service: &Service) -> Vec<(&'static str, String)> {
-    let Service {
-        environment: _,
-        name: _,
-        hosts,
-        path,
-        strip_prefix,
-        slots,
-        health,
-        warmup,
-        hold: Hold {
-            period: hold_for,
-            max_requests,
-            max_bytes,
-        },
-        drain: Drain { requests, streams },
-        bake,
-        keepalive: Keepalive { idle, reuse },
-        timeout,
-        limit_body,
-        stale_assets,
-        tls: source,
-        label,
-        log,
-    } = service;
-    let mut values = vec![
-        ("host", joined(hosts)),
-        ("path", path.to_string()),
-        ("strip_prefix", strip_prefix.to_string()),
-    ];
-    match slots {
-        Slots::Pair { blue, green } => values.extend([("blue", list(blue)), ("green", list(green))]),
-        Slots::Single(only) => values.push(("upstream", list(only))),
-    }
-    values.extend(of_health(health));
-    values.push(("warmup", joined(warmup)));
-    values.extend([
-        ("hold.for", format_duration(*hold_for)),
-        ("hold.max_requests", max_requests.to_string()),
-        ("hold.max_bytes", format_size(*max_bytes)),
-    ]);
-    values.push(("drain.requests", format_duration(*requests)));
-    values.push(("drain.streams", format_duration(*streams)));
-    if let Some(Bake { period, max_error_rate }) = bake {
-        values.push(("bake.for", format_duration(*period)));
-        values.push(("bake.max_error_rate", format!("{} %", max_error_rate * 100.0)));
-    }
-    let Timeouts {
-        connect,
-        response,
-        idle: between,
-        stream,
-    } = timeout;
-    values.extend([
-        ("keepalive.idle", format_duration(*idle)),
-        (
-            "keepalive.reuse",
-            match reuse {
-                Reuse::Safe => "safe",
-                Reuse::Always => "always",
-            }
-            .into(),
-        ),
-        ("timeout.connect", format_duration(*connect)),
-        ("timeout.response", format_duration(*response)),
-        ("timeout.idle", format_duration(*between)),
-        ("timeout.stream", format_duration(*stream)),
-        ("limit.body", format_size(*limit_body)),
-        ("stale_assets", joined(stale_assets)),
-        ("tls", tls(source)),
-        ("log", log.to_string()),
-    ]);
-    if let Some(label) = label {
-        values.push(("label", label.to_string()));
-    }
-    values
-}
-
-fn of_health(health: &Health) -> Vec<(&'static str, String)> {
-    let Health {
-        path,
-        status: StatusRange(status),
-        host,
-        body,
-        version,
-        interval,
-        timeout,
-        passes,
-        deadline,
-    } = health;
-    let range = |&(low, high): &(u16, u16)| match (low, high) {
-        (low, high) if low == high => low.to_string(),
-        (low, high) if low % 100 == 0 && high == low + 99 => format!("{}xx", low / 100),
-        (low, high) => format!("{low}-{high}"),
-    };
-    let mut values = vec![
-        ("health.path", path.clone()),
-        ("health.status", joined(&status.iter().map(range).collect::<Vec<_>>())),
-        ("health.host", host.clone()),
-        ("health.interval", format_duration(*interval)),
-        ("health.timeout", format_duration(*timeout)),
-        ("health.passes", passes.to_string()),
-        ("health.deadline", format_duration(*deadline)),
-    ];
-    if let Some(body) = body {
-        values.push(("health.body", body.clone()));
-    }
-    match version {
-        Some(VersionSource::Header(name)) => values.push(("health.version", format!("header:{name}"))),
-        Some(VersionSource::Json(field)) => values.push(("health.version", format!("json:{field}"))),
-        None => {}
-    }
-    values
-}
-
-fn joined<T: AsRef<str>>(parts: &[T]) -> String {
-    parts.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
-}
-
-fn tls(source: &Tls) -> String {
-    match source {
-        Tls::Acme => "acme".into(),
-        Tls::Internal => "internal".into(),
-        Tls::Files { cert, key } => format!("{} with {}", cert.display(), key.display()),
-        Tls::Off => "off".into(),
-    }
 }
 
 #[cfg(test)]

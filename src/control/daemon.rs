@@ -139,7 +139,7 @@ impl Daemon {
         let journal = JournalFile::open(folder.path());
         let mut warnings = journal.close_torn(|environment| live_in(&remembered, environment));
 
-        let (certificates, told) = Certificates::open(&current, folder.path())?;
+        let (certificates, told) = Certificates::open(&config, folder.path())?;
         warnings.extend(told);
 
         let log = open_log(&config.server.access_log, &mut warnings)?;
@@ -176,6 +176,7 @@ impl Daemon {
         let tasks = Group::new("daemon");
         tasks.spawn_local("switcher", switching);
         tasks.spawn_local("certificates", certificates.clone().keep_fresh());
+        tasks.spawn_local("renewals", certificates.clone().renew_what_is_due());
         let office = Rc::new(Office {
             current,
             switcher,

@@ -204,9 +204,9 @@ fn copy_fields(map: &mut http::HeaderMap, exchange: &Exchange) {
     }
 }
 
-fn own(answer: Answer, mut record: Record, guard: StreamGuard, is_head: bool) -> Response<H2Body> {
+fn own(answer: Answer, mut record: Box<Record>, guard: StreamGuard, is_head: bool) -> Response<H2Body> {
     record.bytes_out = answer.body.len() as u64;
-    of_answer(answer, is_head, Keep::Record(Box::new(record)), guard)
+    of_answer(answer, is_head, Keep::Record(record), guard)
 }
 
 fn of_answer(answer: Answer, is_head: bool, keep: Keep, guard: StreamGuard) -> Response<H2Body> {

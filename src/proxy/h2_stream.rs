@@ -15,8 +15,9 @@ use super::answering::Left;
 use super::body::Piece;
 use super::deadline::Deadline;
 use super::error::ProxyError;
-use super::forward::{Client, Exchange};
+use super::forward::Exchange;
 use super::record::Record;
+use super::sending::Client;
 use super::stock::SMALL;
 use crate::http1::write::{chunk_size, last_chunk};
 

@@ -1,0 +1,113 @@
+//! What may be typed for `pause`, `resume`, `maintenance` and `reload`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{TEMPLATE, parse_duration};
+
+/// `pause`.
+#[derive(Debug, Args)]
+#[command(help_template = TEMPLATE, before_help = examples![
+    "proxyctl pause prod -- systemctl restart app     no request fails, whatever its method",
+    "proxyctl pause prod --timeout 2m -- ./migrate.sh",
+    "proxyctl pause prod                              until `proxyctl resume prod`, at most 30 s",
+], after_help = PAUSE)]
+pub struct PauseArgs {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    pub environment: String,
+    /// For all of it: what is under way, the command, and the app's health
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "30s")]
+    pub timeout: Duration,
+    /// Print the daemon's events as JSON lines (a command writes to the same stdout)
+    #[arg(long)]
+    pub json: bool,
+    /// What to run while nobody needs the app; it runs as you, here
+    #[arg(value_name = "COMMAND", last = true)]
+    pub command: Vec<OsString>,
+}
+
+const PAUSE: &str = "\
+New requests wait, those under way finish (WebSockets are closed politely, their clients come back), the command runs, and
+when the app is healthy again everybody goes on. If it is not healthy in time, those who wait get 503.
+
+\x1b[1m\x1b[4mExit codes with a command:\x1b[0m
+  the command's own, or
+  124  it took too long
+  125  the pause itself failed (no daemon, no such environment, another operation)
+  126  the command cannot be executed
+  127  there is no such command";
+
+/// `resume`.
+#[derive(Debug, Args)]
+#[command(help_template = TEMPLATE, before_help = examples![
+    "proxyctl resume prod                       when the app is healthy",
+    "proxyctl resume prod --force               whatever the health checks say",
+])]
+pub struct ResumeArgs {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    pub environment: String,
+    /// Do not wait for the app's health
+    #[arg(long)]
+    pub force: bool,
+    /// Print the daemon's events as JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `maintenance`.
+#[derive(Debug, Args)]
+#[command(help_template = TEMPLATE, before_help = examples![
+    "proxyctl maintenance prod on --message \"Back at 14:00\"",
+    "proxyctl maintenance prod on --allow 192.0.2.7 --allow 10.0.0.0/8",
+    "proxyctl maintenance prod on --page soon.html",
+    "proxyctl maintenance prod off",
+])]
+pub struct MaintenanceArgs {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    pub environment: String,
+    /// On or off; it outlasts a restart of the daemon
+    #[arg(value_name = "on|off")]
+    pub switch: Switch,
+    /// A sentence for the page
+    #[arg(long, value_name = "TEXT")]
+    pub message: Option<String>,
+    /// An HTML page in place of ours; the daemon keeps a copy
+    #[arg(long, value_name = "FILE")]
+    pub page: Option<PathBuf>,
+    /// Who sees the site all the same: a network or an address; may be given more than once
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub allow: Vec<String>,
+    /// Print the daemon's events as JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `on` or `off`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Switch {
+    /// Visitors get 503.
+    On,
+    /// They are served.
+    Off,
+}
+
+/// `reload`.
+#[derive(Debug, Args)]
+#[command(help_template = TEMPLATE, before_help = examples![
+    "proxyctl reload --dry-run                  what would change?",
+    "proxyctl reload                            serve the file as it is now, or refuse all of it",
+])]
+pub struct ReloadArgs {
+    /// Show what would change, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the daemon's events as JSON lines
+    #[arg(long)]
+    pub json: bool,
+}

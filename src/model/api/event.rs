@@ -1,0 +1,278 @@
+//! What an operation says while it goes on, line by line.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Change, GateReport, Kind, MaintenanceStatus, Move, Traffic, exit};
+use crate::model::slot::{Address, Generation, Slot};
+
+/// One line of an operation's stream. The first says what is about to happen, or why it is not; `done`, `planned`, `refused`,
+/// `failed`, `rolled-back`, `invalid`, `reloaded`, `resumed`, `lapsed` and `maintained` are final.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The environment is locked, and this is about to happen.
+    Plan {
+        /// Number of the operation, unique in this state folder.
+        operation: u64,
+        /// Swap or rollback.
+        kind: Kind,
+        /// The environment.
+        environment: String,
+        /// What moves where.
+        moves: Vec<Move>,
+        /// Whether the verdict of the gate is skipped.
+        forced: bool,
+    },
+    /// `--dry-run` ends here (final).
+    Planned,
+    /// Something an operator should know that stops nothing.
+    Warning {
+        /// What.
+        message: String,
+    },
+    /// The gate goes on; at most one a second, and one per change.
+    Gating {
+        /// Every instance of the candidate.
+        instances: Vec<GateReport>,
+        /// Since the gate began, in milliseconds.
+        elapsed_ms: u64,
+    },
+    /// Every instance has passed (or the verdict was skipped).
+    Gated {
+        /// Every instance of the candidate.
+        instances: Vec<GateReport>,
+        /// What the candidate calls itself, where it says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
+        /// Since the gate began, in milliseconds.
+        elapsed_ms: u64,
+    },
+    /// Warm-up paths were asked for.
+    Warmed {
+        /// Requests made.
+        requests: u32,
+        /// Requests that failed or were answered with a status of 400 and above; they stop nothing.
+        failed: u32,
+        /// In milliseconds.
+        elapsed_ms: u64,
+    },
+    /// The new side serves.
+    Switched {
+        /// The environment's new generation.
+        generation: Generation,
+        /// Services that switched, together.
+        services: Vec<String>,
+        /// Whether the state file was written, but the folder could not be synced: a power cut may undo it.
+        durability_uncertain: bool,
+    },
+    /// The new side answers through the front door.
+    Verified {
+        /// What was asked, per service.
+        checks: Vec<Check>,
+    },
+    /// The bake window is open; at most one a second.
+    Baking {
+        /// The new side so far.
+        traffic: Traffic,
+        /// Time left, in milliseconds.
+        left_ms: u64,
+    },
+    /// The bake window closed well.
+    Baked {
+        /// The new side in the window.
+        traffic: Traffic,
+        /// The old side before the switch, over a period as long or since its start.
+        before: Traffic,
+        /// Length of the window, in milliseconds.
+        elapsed_ms: u64,
+    },
+    /// The old side still serves what it had begun; at most one a second.
+    Draining {
+        /// Requests that wait for their response head.
+        requests: u64,
+        /// Streams: responses under way, event streams, tunnels.
+        streams: u64,
+        /// Since the switch, in milliseconds.
+        elapsed_ms: u64,
+    },
+    /// The old side holds no claim any more.
+    Drained {
+        /// Exchanges that ended by themselves.
+        finished: u64,
+        /// Streams that were ended politely at the deadline.
+        ended: u64,
+        /// Exchanges that had to be cut.
+        cut: u64,
+        /// Since the switch, in milliseconds.
+        elapsed_ms: u64,
+    },
+    /// All done (final, exit 0).
+    Done {
+        /// The environment.
+        environment: String,
+        /// The slot that is live.
+        live: Slot,
+        /// The environment's generation.
+        generation: Generation,
+        /// What may be stopped now.
+        safe_to_stop: Vec<SafeToStop>,
+        /// What the environment served from the switch to now.
+        traffic: Traffic,
+    },
+    /// Nothing changed (final, exit 2, 4 or 5).
+    Refused {
+        /// Exit code.
+        code: u8,
+        /// Why, as a sentence without a final period.
+        reason: String,
+        /// The app's own words, or other evidence.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        evidence: Vec<GateReport>,
+        /// What to do about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+        /// The slot that still serves.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        live: Option<Slot>,
+    },
+    /// It switched, the new side was bad, and the old side serves again (final, exit 6).
+    RolledBack {
+        /// Why.
+        reason: String,
+        /// The slot that is live again.
+        live: Slot,
+        /// The environment's generation.
+        generation: Generation,
+    },
+    /// A reload: the file is valid, and this is what differs.
+    Reloading {
+        /// Number of the operation; `None` for a dry run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operation: Option<u64>,
+        /// Every difference.
+        changes: Vec<Change>,
+        /// Keys that take effect at the next restart: `server.http`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        restart: Vec<String>,
+    },
+    /// The file is no configuration; what was served is served on (final, exit 2).
+    Invalid {
+        /// Every finding with its place in the file, ready to print.
+        report: String,
+        /// Findings that make the file unusable.
+        errors: usize,
+    },
+    /// The new configuration is served (final, exit 0).
+    Reloaded {
+        /// How many differences were published.
+        changes: usize,
+        /// Whether the state file was written, but the folder could not be synced.
+        durability_uncertain: bool,
+    },
+    /// From now on new requests of the environment are held.
+    Pausing {
+        /// Number of the operation.
+        operation: u64,
+        /// The environment.
+        environment: String,
+        /// When it ends by itself, in milliseconds from now.
+        limit_ms: u64,
+    },
+    /// The app holds no request any more: it may be restarted.
+    Paused {
+        /// Since the pause began, in milliseconds.
+        elapsed_ms: u64,
+        /// When it ends by itself, in milliseconds from now.
+        left_ms: u64,
+    },
+    /// Held requests were let go, and new ones go to the app (final, exit 0).
+    Resumed {
+        /// The environment.
+        environment: String,
+        /// Since the pause began, in milliseconds.
+        elapsed_ms: u64,
+        /// Why it ended, where nobody asked for it: `whoever asked for it is gone`, `its limit of 30 s was reached`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// The pause took too long and is over (final, exit 1; 124 for `pause ENV -- COMMAND`).
+    Lapsed {
+        /// What took too long, and what became of the held requests.
+        reason: String,
+        /// The app's own words.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        evidence: Vec<GateReport>,
+    },
+    /// Maintenance is on or off, and that is saved (final, exit 0).
+    Maintained {
+        /// The environment.
+        environment: String,
+        /// What is shown; `None` when it is off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on: Option<MaintenanceStatus>,
+    },
+    /// It went wrong and needs a person (final, exit 1).
+    Failed {
+        /// What and why.
+        reason: String,
+        /// The slot that is live.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        live: Option<Slot>,
+    },
+}
+
+impl Event {
+    /// The exit code of a final event; `None` when more will follow.
+    #[must_use]
+    pub fn exit_code(&self) -> Option<u8> {
+        match self {
+            Self::Done { .. }
+            | Self::Planned
+            | Self::Reloaded { .. }
+            | Self::Resumed { .. }
+            | Self::Maintained { .. } => Some(exit::DONE),
+            Self::Refused { code, .. } => Some(*code),
+            Self::RolledBack { .. } => Some(exit::ROLLED_BACK),
+            Self::Failed { .. } | Self::Lapsed { .. } => Some(exit::FAILED),
+            Self::Invalid { .. } => Some(exit::USAGE),
+            Self::Plan { .. }
+            | Self::Reloading { .. }
+            | Self::Pausing { .. }
+            | Self::Paused { .. }
+            | Self::Warning { .. }
+            | Self::Gating { .. }
+            | Self::Gated { .. }
+            | Self::Warmed { .. }
+            | Self::Switched { .. }
+            | Self::Verified { .. }
+            | Self::Baking { .. }
+            | Self::Baked { .. }
+            | Self::Draining { .. }
+            | Self::Drained { .. } => None,
+        }
+    }
+}
+
+/// One check through the front door.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// The service.
+    pub service: String,
+    /// What was asked (`https://app.example.com/health`), or the address that was probed directly.
+    pub target: String,
+    /// Status of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What the app calls its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// What no request needs any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SafeToStop {
+    /// The service.
+    pub service: String,
+    /// Its old instances.
+    pub addresses: Vec<Address>,
+}
