@@ -64,7 +64,7 @@ pub(super) async fn keep(core: Rc<Core>, queue: Arc<Queue>, alive: Arc<()>) {
             }
             Outlook::Open(service) => {
                 let id = service.activation.id;
-                let tried = attempt(&queue, &service).await;
+                let tried = attempt(&core, &queue, &service).await;
                 match tried {
                     // Something has changed in the meantime: look again.
                     None => continue,
@@ -117,12 +117,17 @@ fn outlook(core: &Core, queue: &Queue) -> Outlook {
 }
 
 /// Connects to any instance. `None` when the control plane has changed something first, or the window has ended.
-async fn attempt(queue: &Queue, service: &CoreService) -> Option<io::Result<()>> {
+async fn attempt(core: &Core, queue: &Queue, service: &CoreService) -> Option<io::Result<()>> {
     let connect = service.service.timeout.connect;
     let addresses = &service.activation.addresses;
     let mut tries: Vec<Option<Pin<Box<dyn Future<Output = io::Result<Upstream>>>>>> = addresses
         .iter()
-        .map(|address| Some(Box::pin(Upstream::connect(address, connect)) as Pin<Box<dyn Future<Output = _>>>))
+        .map(|address| {
+            Some(
+                Box::pin(Upstream::reach(address, connect, &service.pool, &core.reserve))
+                    as Pin<Box<dyn Future<Output = _>>>,
+            )
+        })
         .collect();
     let any = poll_fn(|cx| {
         let (mut last, mut pending) = (None, false);

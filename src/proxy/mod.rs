@@ -30,6 +30,7 @@ mod passing;
 mod pool;
 mod record;
 mod request;
+mod reserve;
 pub mod routing;
 mod service;
 mod stale;
