@@ -9,6 +9,8 @@
 
 #[path = "config/accepted.rs"]
 mod accepted;
+#[path = "config/acme.rs"]
+mod acme;
 #[path = "config/certificates.rs"]
 mod certificates;
 #[path = "config/environments.rs"]

@@ -7,9 +7,11 @@ use std::process::ExitCode;
 use greengate::cli::{self, CheckOutcome, Host};
 use greengate::config::Config;
 use greengate::config::report::{self, Severity};
+use greengate::control::online;
+use greengate::model::api::OnlineFinding;
 
 fn main() -> ExitCode {
-    cli::run(std::env::args_os(), &Host { check, daemon })
+    cli::run(std::env::args_os(), &Host { check, online, daemon })
 }
 
 /// Reads and checks a configuration file.
@@ -24,6 +26,16 @@ fn check(file: &Path, color: bool) -> CheckOutcome {
         report: report::render(&file.display().to_string(), &text, &diagnostics, color),
         errors: of(Severity::Error) + of(Severity::Certificate),
         warnings: of(Severity::Warning),
+    }
+}
+
+/// Looks whether the hosts lead here.
+fn online(file: &Path, probe: Option<&str>) -> Vec<OnlineFinding> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match (Config::load(file), runtime) {
+        (Ok((config, _)), Ok(runtime)) => runtime.block_on(online::look(&config, probe)),
+        // The file was checked a moment ago; what is wrong with it now is not what was asked.
+        (Err(_), _) | (_, Err(_)) => Vec::new(),
     }
 }
 

@@ -13,6 +13,7 @@ use http::{Method, Request, Response, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
@@ -99,6 +100,23 @@ impl Client {
             Ok(answer) => answer,
             Err(_) => Err(ClientError::Silent(self.socket.clone())),
         }
+    }
+
+    /// Asks for something that may take the daemon minutes. Dropping the future stops the waiting, not what was begun.
+    ///
+    /// # Errors
+    /// All of [`ClientError`] but `Silent` and `Cut`.
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, request: &impl Serialize) -> Result<T, ClientError> {
+        let unexpected = |error: serde_json::Error| ClientError::Unexpected(error.to_string());
+        let body = serde_json::to_vec(request).map_err(unexpected)?;
+        let mut answer = self.send(Method::POST, path, body.into()).await?;
+        let body = answer
+            .response
+            .body_mut()
+            .collect()
+            .await
+            .map_err(ClientError::Broken)?;
+        serde_json::from_slice(&body.to_bytes()).map_err(unexpected)
     }
 
     /// Starts an operation and shows `watch` every event, until the final one or until it breaks with an exit code.

@@ -19,13 +19,15 @@ use clap::Parser as _;
 use self::args::{Cli, Command};
 use self::client::Client;
 use self::exit::{Outcome, Stop};
-use crate::model::api::exit as codes;
+use crate::model::api::{OnlineFinding, exit as codes};
 
 /// What the binary lends to the commands, so that `cli` need not know `config` and `control`.
 #[derive(Debug, Clone, Copy)]
 pub struct Host {
     /// Reads and checks a configuration file; the flag asks for colour in the report.
     pub check: fn(&Path, bool) -> CheckOutcome,
+    /// Looks whether the hosts of a configuration that can be used lead here; with what the running daemon calls itself.
+    pub online: fn(&Path, Option<&str>) -> Vec<OnlineFinding>,
     /// Runs the daemon with these arguments (the program's name is not among them) until it ends, for the demo, which starts
     /// itself a second time.
     pub daemon: fn(&[OsString]) -> ExitCode,
@@ -72,7 +74,8 @@ fn dispatch(cli: Cli, host: &Host) -> Outcome {
         Command::Swap(args) => with_daemon(socket, async |client| commands::swap::swap(&client, &args).await),
         Command::Rollback(args) => with_daemon(socket, async |client| commands::swap::rollback(&client, &args).await),
         Command::History(args) => with_daemon(socket, async |client| commands::history::run(&client, &args).await),
-        Command::Check(args) => Ok(commands::check::run(host, &args)),
+        Command::Certs(args) => with_daemon(socket, async |client| commands::certs::run(&client, &args).await),
+        Command::Check(args) => Ok(commands::check::run(host, socket, &args)),
         Command::Demo(args) => in_runtime(commands::demo::run(&args)),
         Command::DemoApp { port, version } => in_runtime(commands::demo::app(port, version)),
         // Taken care of before: the daemon brings its own runtime.
@@ -87,7 +90,7 @@ fn with_daemon(flag: Option<std::path::PathBuf>, command: impl AsyncFnOnce(Clien
 }
 
 /// One thread is enough for a client, and for the demo's load.
-fn in_runtime(command: impl Future<Output = Outcome>) -> Outcome {
+fn in_runtime<T>(command: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

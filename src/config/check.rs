@@ -13,8 +13,8 @@ use super::report::{self, Diagnostic, LoadError, Severity};
 use super::server::RawServer;
 use super::settings::Settings;
 use super::{
-    Config, Environment, Redirect, addresses, certificates, environments, hosts, merge, raw, read, redirects, server,
-    service,
+    Acme, Challenge, Config, Environment, Redirect, acme, addresses, certificates, environments, hosts, merge, raw,
+    read, redirects, server, service,
 };
 
 /// The tables of the file, each read, none compared with another.
@@ -24,6 +24,7 @@ struct Tables {
     environments: Vec<RawEnvironment>,
     server: RawServer,
     redirects: Vec<RawRedirect>,
+    acme: Acme,
 }
 
 /// Reads `text` as the content of `file`; `now` decides which certificates have expired.
@@ -66,6 +67,7 @@ impl Tables {
                         problems.push(read::mismatch("defaults", &entry.value, "a table", "`[defaults]`"));
                     }
                 },
+                "acme" => tables.acme = acme::read(&entry.value, folder, problems),
                 "env" => tables.environments = environments::read(&entry.value, problems),
                 "redirect" => tables.redirects = redirects::read(&entry.value, problems),
                 "server" => tables.server = server::read(&entry.value, folder, problems),
@@ -113,6 +115,9 @@ impl Tables {
         hosts::check(&services, &self.redirects, problems);
         addresses::check(&services, &self.server, problems);
         certificates::check(&services, tls, &self.redirects, folder, now, problems);
+        if !matches!(self.acme.challenge, Challenge::Dns(_)) {
+            hosts::warn_wildcards(&services, problems);
+        }
         let redirects = self.redirects.iter().map(|redirect| Redirect {
             host: Arc::clone(&redirect.host.value),
             to: Arc::clone(&redirect.to.value),
@@ -123,6 +128,7 @@ impl Tables {
             redirects: redirects.collect(),
             environments,
             server: self.server.server,
+            acme: self.acme,
         }
     }
 }

@@ -178,6 +178,23 @@ pub(super) fn check(services: &[Merged], redirects: &[RawRedirect], problems: &m
     }
 }
 
+/// No CA gives a certificate for `*.example.com` on the word of a web server (RFC 8555 §7.1.3).
+pub(super) fn warn_wildcards(services: &[Merged], problems: &mut Vec<Diagnostic>) {
+    for service in services.iter().filter(|service| tls(service) == Tls::Acme) {
+        for host in service
+            .hosts()
+            .iter()
+            .filter(|host| host.value.starts_with("*.") && !host.value.ends_with(".localhost"))
+        {
+            problems.push(
+                Diagnostic::warning(&host.span, format!("no certificate can be had for `{}`", host.value))
+                    .expected("a wildcard has to be proved in the DNS")
+                    .hint("`[acme]`, `challenge = { dns = \"COMMAND\" }`, or another `tls` for this service"),
+            );
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,6 @@
 //! Which keys exist, where each may stand, and what to say to one that does not.
 
+use super::acme::ACME_KEYS;
 use super::raw::At;
 use super::report::Diagnostic;
 use super::server::SERVER_KEYS;
@@ -18,6 +19,8 @@ pub(super) enum Place {
     Service,
     /// `[server]`.
     Server,
+    /// `[acme]`.
+    Acme,
 }
 
 /// One table of the file: what kind it is, and what it is called in messages.
@@ -36,18 +39,19 @@ pub(super) struct Key {
 }
 
 /// Tables of the file.
-const ROOT_KEYS: &[&str] = &["defaults", "env", "redirect", "server"];
+const ROOT_KEYS: &[&str] = &["acme", "defaults", "env", "redirect", "server"];
 
 /// What belongs to an environment as a whole.
 const ENVIRONMENT_KEYS: &[&str] = &["extends", "protected", "service"];
 
 impl Place {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Root,
         Self::Defaults,
         Self::Environment,
         Self::Service,
         Self::Server,
+        Self::Acme,
     ];
 
     /// Every key that may stand here, by its dotted path.
@@ -59,6 +63,7 @@ impl Place {
         match self {
             Self::Root => ROOT_KEYS.to_vec(),
             Self::Server => SERVER_KEYS.to_vec(),
+            Self::Acme => ACME_KEYS.to_vec(),
             Self::Environment => settings.chain(ENVIRONMENT_KEYS.iter().copied()).collect(),
             Self::Defaults | Self::Service => settings.collect(),
         }
@@ -71,6 +76,7 @@ impl Place {
             Self::Environment => "`[env.NAME]`",
             Self::Service => "`[env.NAME.service.NAME]`",
             Self::Server => "`[server]`",
+            Self::Acme => "`[acme]`",
         }
     }
 }
@@ -80,7 +86,7 @@ pub(super) fn unknown(section: Section<'_>, prefix: &str, key: &At<String>) -> D
     let path = format!("{prefix}{}", key.value);
     let message = match section.place {
         Place::Root => format!("unknown key `{path}`"),
-        Place::Defaults | Place::Environment | Place::Service | Place::Server => {
+        Place::Defaults | Place::Environment | Place::Service | Place::Server | Place::Acme => {
             format!("unknown key `{path}` in `{}`", section.title)
         }
     };

@@ -1,10 +1,12 @@
 //! Text → a [`Config`] that cannot be wrong. What a user typed stops here; everything behind it holds checked values.
 //!
-//! The way of a file: `raw` keeps what was typed and where; `settings`, `environments`, `server` and `redirects` read the values
+//! The way of a file: `raw` keeps what was typed and where; `settings`, `environments`, `server`, `acme` and `redirects` read the
+//! values
 //! (with `read` and `values`, and `keys` for the names); `merge` applies `extends` and lays the tables over one another; `service` fills
 //! in the defaults; `hosts`, `addresses` and `certificates` compare the services with each other and the world. `check` calls
 //! them in that order and collects every error, `report` shows them.
 
+mod acme;
 mod addresses;
 mod certificates;
 mod check;
@@ -27,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+pub use acme::{Acme, Challenge, Eab};
 pub use report::{Diagnostic, LoadError, Severity};
 
 use crate::model::slot::{Address, Slot};
@@ -42,6 +45,8 @@ pub struct Config {
     pub environments: Vec<Environment>,
     /// `[redirect]`: host → where to.
     pub redirects: Vec<Redirect>,
+    /// `[acme]`.
+    pub acme: Acme,
 }
 
 impl Config {

@@ -11,17 +11,20 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::model::api::{Event, OperationRequest, Problem, Status, exit};
+use super::query::history_query;
+use crate::model::api::{
+    CertificateReport, Certificates, Event, ImportRequest, Imported, OperationRequest, Problem, RenewRequest, Status,
+    exit,
+};
 use crate::model::history::{Caller, Entry};
 
 /// Bytes that the body of a request may have.
 const BODY: usize = 1024 * 1024;
 /// Time for it to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
-/// Entries of history, unless `limit` says otherwise.
-const HISTORY: usize = 50;
 
 /// The daemon, as the socket sees it.
 #[expect(async_fn_in_trait, reason = "used on one thread, within this crate")]
@@ -31,6 +34,15 @@ pub trait Desk {
 
     /// The newest entries, newest last.
     async fn history(&self, environment: Option<String>, limit: usize) -> Vec<Entry>;
+
+    /// How every certificate stands.
+    fn certificates(&self) -> Certificates;
+
+    /// Gets a host's certificate anew, and waits for it. Whether anyone waits changes nothing for the attempt.
+    async fn renew(&self, request: RenewRequest) -> Result<CertificateReport, Problem>;
+
+    /// Serves a certificate that another program obtained.
+    fn import(&self, request: ImportRequest) -> Result<Imported, Problem>;
 
     /// Begins an operation; whether anyone listens to its events changes nothing for it.
     fn operate(&self, request: OperationRequest, caller: Caller) -> UnboundedReceiver<Event>;
@@ -69,13 +81,23 @@ enum Place {
     Status,
     History,
     Operations,
+    Certificates,
+    Renew,
+    Import,
 }
 
 impl Place {
     fn at(path: &str) -> Option<Self> {
-        [Self::Status, Self::History, Self::Operations]
-            .into_iter()
-            .find(|place| place.path() == path)
+        [
+            Self::Status,
+            Self::History,
+            Self::Operations,
+            Self::Certificates,
+            Self::Renew,
+            Self::Import,
+        ]
+        .into_iter()
+        .find(|place| place.path() == path)
     }
 
     fn path(self) -> &'static str {
@@ -83,13 +105,16 @@ impl Place {
             Self::Status => "/v1/status",
             Self::History => "/v1/history",
             Self::Operations => "/v1/operations",
+            Self::Certificates => "/v1/certificates",
+            Self::Renew => "/v1/certificates/renew",
+            Self::Import => "/v1/certificates/import",
         }
     }
 
     fn method(self) -> (Method, HeaderValue) {
         match self {
-            Self::Status | Self::History => (Method::GET, HeaderValue::from_static("GET")),
-            Self::Operations => (Method::POST, HeaderValue::from_static("POST")),
+            Self::Status | Self::History | Self::Certificates => (Method::GET, HeaderValue::from_static("GET")),
+            Self::Operations | Self::Renew | Self::Import => (Method::POST, HeaderValue::from_static("POST")),
         }
     }
 }
@@ -126,7 +151,16 @@ where
             }
             Err(reason) => problem(StatusCode::BAD_REQUEST, exit::USAGE, reason, None),
         },
-        Place::Operations => match operation(request.into_body()).await {
+        Place::Certificates => whole(&desk.certificates()),
+        Place::Renew => match read(request.into_body(), "renewal").await {
+            Ok(renewal) => answered(desk.renew(renewal).await),
+            Err((status, reason)) => problem(status, exit::USAGE, reason, None),
+        },
+        Place::Import => match read(request.into_body(), "certificate").await {
+            Ok(certificate) => answered(desk.import(certificate)),
+            Err((status, reason)) => problem(status, exit::USAGE, reason, None),
+        },
+        Place::Operations => match read(request.into_body(), "operation").await {
             Ok(operation) => respond(StatusCode::OK, LINES, Reply::Events(desk.operate(operation, caller))),
             Err((status, reason)) => problem(status, exit::USAGE, reason, None),
         },
@@ -178,8 +212,22 @@ fn line(value: &impl Serialize) -> Bytes {
     text.into()
 }
 
-async fn operation<B>(body: B) -> Result<OperationRequest, (StatusCode, String)>
+fn whole(value: &impl Serialize) -> Response<Reply> {
+    respond(StatusCode::OK, "application/json", Reply::Whole(Some(line(value))))
+}
+
+/// What the daemon did, or why it did not.
+fn answered(answer: Result<impl Serialize, Problem>) -> Response<Reply> {
+    match answer {
+        Ok(value) => whole(&value),
+        Err(Problem { code, reason, hint }) => problem(StatusCode::CONFLICT, code, reason, hint.as_deref()),
+    }
+}
+
+/// Reads the body of a request, which is called `what` where it is none.
+async fn read<T, B>(body: B, what: &str) -> Result<T, (StatusCode, String)>
 where
+    T: DeserializeOwned,
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
@@ -196,191 +244,8 @@ where
         Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time".into())),
     };
     serde_json::from_slice(&bytes)
-        .map_err(|error| (StatusCode::BAD_REQUEST, format!("the request is no operation: {error}")))
-}
-
-/// Reads `env=NAME&limit=N`; both may be missing.
-fn history_query(query: &str) -> Result<(Option<String>, usize), String> {
-    let (mut environment, mut limit) = (None, HISTORY);
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        match name {
-            "env" => environment = Some(percent_decoded(value)),
-            "limit" => {
-                limit = value
-                    .parse()
-                    .map_err(|_| format!("`limit` is no number: `{}`", value.escape_debug()))?
-            }
-            _ => return Err(format!("`{}` is no parameter of the history", name.escape_debug())),
-        }
-    }
-    Ok((environment, limit))
-}
-
-/// What is no valid escape stays as it is: at worst it names no environment.
-fn percent_decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let escape = bytes.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
-        let value = escape.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        decoded.push(value.unwrap_or(bytes[at]));
-        at += if value.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
+        .map_err(|error| (StatusCode::BAD_REQUEST, format!("the request is no {what}: {error}")))
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use std::cell::RefCell;
-    use std::rc::Rc;
-
-    use http_body_util::Full;
-    use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-
-    use super::*;
-    use crate::model::api::Kind;
-    use crate::model::history::Record;
-
-    /// A daemon that does nothing but remember who asked.
-    #[derive(Debug, Default)]
-    pub(in super::super) struct FakeDesk {
-        pub(in super::super) operations: RefCell<Vec<(OperationRequest, Caller, UnboundedSender<Event>)>>,
-    }
-
-    impl Desk for Rc<FakeDesk> {
-        async fn status(&self) -> Status {
-            Status {
-                version: "1.2.3".into(),
-                pid: 1,
-                started: "2026-01-01T00:00:00.000Z".into(),
-                config: "/etc/greengate/proxy.toml".into(),
-                resident_bytes: 0,
-                connections: 0,
-                dropped_log_lines: 0,
-                environments: Vec::new(),
-                warnings: Vec::new(),
-            }
-        }
-
-        async fn history(&self, environment: Option<String>, limit: usize) -> Vec<Entry> {
-            let record = Record::Stopped { pid: 7 };
-            let entry = Entry {
-                time: "t".into(),
-                environment,
-                operation: None,
-                record,
-            };
-            vec![entry; limit]
-        }
-
-        fn operate(&self, request: OperationRequest, caller: Caller) -> UnboundedReceiver<Event> {
-            let (send, receive) = unbounded_channel();
-            self.operations.borrow_mut().push((request, caller, send));
-            receive
-        }
-    }
-
-    pub(in super::super) fn ann() -> Caller {
-        Caller {
-            uid: 1000,
-            user: "ann".into(),
-        }
-    }
-
-    fn ask(method: &str, uri: &str, body: &'static [u8]) -> (Rc<FakeDesk>, Response<Reply>) {
-        let desk = Rc::new(FakeDesk::default());
-        let request = Request::builder()
-            .method(method)
-            .uri(uri)
-            .body(Full::new(Bytes::from_static(body)))
-            .unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .unwrap();
-        let response = runtime.block_on(answer(&desk, ann(), request));
-        (desk, response)
-    }
-
-    fn text(response: Response<Reply>) -> String {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let body = runtime.block_on(response.into_body().collect()).unwrap();
-        String::from_utf8(body.to_bytes().to_vec()).unwrap()
-    }
-
-    #[test]
-    fn status_is_one_object() {
-        let (_, response) = ask("GET", "/v1/status", b"");
-        assert_eq!(response.status(), 200);
-        let status: Status = serde_json::from_str(&text(response)).unwrap();
-        assert_eq!(status.version, "1.2.3");
-    }
-
-    #[test]
-    fn history_is_asked_for_by_environment_and_limit() {
-        let (_, response) = ask("GET", "/v1/history?env=pr%6fd&limit=2", b"");
-        let text = text(response);
-        let entries: Vec<Entry> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(entries.len(), 2);
-        assert_eq!(entries[0].environment.as_deref(), Some("prod"));
-        for uri in ["/v1/history?limit=all", "/v1/history?since=1"] {
-            assert_eq!(ask("GET", uri, b"").1.status(), 400, "{uri}");
-        }
-    }
-
-    #[test]
-    fn an_operation_is_a_stream_that_ends_with_it() {
-        let (desk, response) = ask("POST", "/v1/operations", br#"{"environment":"prod","kind":"swap"}"#);
-        let (request, caller, events) = desk.operations.borrow_mut().pop().unwrap();
-        assert_eq!((request.kind, caller), (Kind::Swap, ann()));
-        events
-            .send(Event::Warning {
-                message: "one\ntwo".into(),
-            })
-            .unwrap();
-        events.send(Event::Planned).unwrap();
-        drop(events);
-        let text = text(response);
-        let events: Vec<Event> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(events.len(), 2);
-        assert_eq!(events[1], Event::Planned);
-    }
-
-    #[test]
-    fn what_is_no_request_is_answered_with_its_reason_and_begins_nothing() {
-        let long: &'static [u8] = Box::leak(vec![b' '; BODY + 1].into_boxed_slice());
-        let cases: [(&str, &str, &'static [u8], u16, &str); 6] = [
-            ("GET", "/v2/status", b"", 404, "/v2/status"),
-            ("GET", "/v1/operations", b"", 405, "POST"),
-            ("POST", "/v1/status", b"", 405, "GET"),
-            ("POST", "/v1/operations", b"{", 400, "no operation"),
-            (
-                "POST",
-                "/v1/operations",
-                br#"{"environment":"prod","kind":"swap","forse":true}"#,
-                400,
-                "forse",
-            ),
-            ("POST", "/v1/operations", long, 413, "longer"),
-        ];
-        for (method, uri, body, status, reason) in cases {
-            let (desk, response) = ask(method, uri, body);
-            assert_eq!(response.status(), status, "{method} {uri}");
-            assert_eq!(response.headers().contains_key(ALLOW), status == 405);
-            let problem: Problem = serde_json::from_str(&text(response)).unwrap();
-            assert!(problem.reason.contains(reason), "{problem:?}");
-            assert!(desk.operations.borrow().is_empty());
-        }
-    }
-
-    #[test]
-    fn who_is_refused_learns_whom_to_ask() {
-        let response = refuse(&ann(), Some("deploy"));
-        assert_eq!(response.status(), 403);
-        assert_eq!(response.headers()[CONNECTION], "close");
-        let problem: Problem = serde_json::from_str(&text(response)).unwrap();
-        assert_eq!(problem.hint.as_deref(), Some("join the group `deploy`, or use `sudo`"));
-    }
-}
+pub(super) mod tests;

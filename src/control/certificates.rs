@@ -1,36 +1,72 @@
 //! What the daemon does with the TLS room: tells it which hosts there are, lets the data plane use it without knowing it, keeps
-//! it fresh, and asks it what clients are shown.
+//! it fresh, and asks it what clients are shown. Who obtains certificates is the [`Renewer`].
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::fault::Fault;
+use super::renewer::Renewer;
 use crate::config::{Config, Service, Tls};
-use crate::model::api::CertificateStatus;
-use crate::proxy::data_plane::Front;
-use crate::tls::{Host, Store};
+use crate::model::api::{
+    self, CertificateReport, CertificateStatus, ImportRequest, Imported, Problem, RenewRequest, exit,
+};
+use crate::proxy::data_plane::{Front, TlsChallenges};
+use crate::tls::{Bundle, Challenges, Host, Meta, Secret, Store};
 
 /// Between two looks at certificate files and ticket keys.
 const REFRESH: Duration = Duration::from_secs(2);
+/// Between two warnings about a certificate that ends soon.
+const REMIND: Duration = Duration::from_secs(24 * 60 * 60);
+/// What `check --online` asks for, to know this daemon again; no CA makes such a short token.
+const PROBE: &str = "greengate";
 
 /// The certificates of this daemon's services.
 #[derive(Debug, Clone)]
 pub(super) struct Certificates {
-    config: Arc<Config>,
+    config: Rc<RefCell<Arc<Config>>>,
     store: Arc<Store>,
+    challenges: Arc<Challenges>,
+    renewer: Rc<Renewer>,
+    probe: Arc<str>,
 }
 
 impl Certificates {
-    /// Gets a certificate for every host. Also returns what an operator should be told.
+    /// Shows a certificate for every host: what was obtained before, or a stand-in. Also returns what an operator should be told.
     ///
     /// # Errors
     /// When there can be no TLS at all; what concerns one host alone is only told (N27).
-    pub(super) fn open(config: &Arc<Config>, state_dir: &std::path::Path) -> Result<(Self, Vec<String>), Fault> {
+    pub(super) fn open(config: &Arc<Config>, state_dir: &Path) -> Result<(Self, Vec<String>), Fault> {
         let opened = Store::open(hosts(config), state_dir);
-        let (store, told) = opened.map_err(|error| Fault::new(error.to_string()))?;
-        let config = config.clone();
-        Ok((Self { config, store }, told))
+        let (store, mut told) = opened.map_err(|error| Fault::new(error.to_string()))?;
+        let challenges = Arc::new(Challenges::default());
+        let certificates = Self {
+            renewer: Renewer::new(&config.acme, &store, &challenges, state_dir, &mut told),
+            config: Rc::new(RefCell::new(config.clone())),
+            store,
+            challenges,
+            probe: format!("greengate {:016x}", fastrand::u64(..)).into(),
+        };
+        Ok((certificates, told))
+    }
+
+    /// Serves the hosts of another configuration from now on. Hosts that stay keep their certificates, attempts under way go
+    /// on, and files of hosts that are gone stay where they are (N29). Also returns what an operator should be told.
+    ///
+    /// # Errors
+    /// When hosts are meant for the local CA, and it cannot be used; then nothing has changed.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a reload calls it"))]
+    pub(super) fn reload(&self, config: &Arc<Config>) -> Result<Vec<String>, Fault> {
+        let replaced = self.store.replace_hosts(hosts(config));
+        let told = replaced.map_err(|error| Fault::new(error.to_string()))?;
+        self.renewer.reload(&config.acme);
+        *self.config.borrow_mut() = config.clone();
+        Ok(told)
     }
 
     /// What the data plane needs.
@@ -43,36 +79,152 @@ impl Certificates {
             .server_config()
             .map_err(|error| Fault::new(error.to_string()))?;
         let store = self.store.clone();
+        let (http, by_tls) = (self.challenges.clone(), self.challenges.clone());
+        let probe = self.probe.clone();
         Ok(Front {
             tls,
             covers: Arc::new(move |shown, host| store.covers(shown, host)),
-            // Nobody orders certificates yet, so there are no challenges to answer.
-            acme: Arc::new(|_| None),
+            acme: Arc::new(move |token| match token {
+                PROBE => Some(probe.to_string()),
+                token => http.http(token),
+            }),
+            challenge: TlsChallenges {
+                pending: self.challenges.pending(),
+                lookup: Arc::new(move |name| by_tls.tls(name)),
+            },
         })
+    }
+
+    /// Obtains and renews what is due. Never ends.
+    pub(super) async fn renew_what_is_due(self) {
+        self.renewer.run().await;
+    }
+
+    /// How every certificate stands, by host.
+    pub(super) fn report(&self) -> api::Certificates {
+        let mut reports: BTreeMap<String, CertificateReport> = BTreeMap::new();
+        for mut report in self.renewer.reports() {
+            let status = self.store.certificates(&report.host);
+            report.issuer = status.issuer;
+            report.not_after = status.not_after;
+            report.note = status.note;
+            reports.insert(report.host.clone(), report);
+        }
+        for host in hosts(&self.config.borrow()) {
+            let status = self.store.certificates(&host.name);
+            let why = match &host.tls {
+                Tls::Off => continue,
+                Tls::Acme | Tls::Internal => "the local CA renews it by itself",
+                Tls::Files { .. } => "its files are read again when they change",
+            };
+            let name = host.name.trim_matches(['[', ']']).to_owned();
+            reports.entry(name.clone()).or_insert_with(|| CertificateReport {
+                host: name,
+                issuer: status.issuer,
+                not_after: status.not_after,
+                note: status.note,
+                obtained: false,
+                challenge: None,
+                imported: false,
+                running: false,
+                next: None,
+                why: why.to_owned(),
+                failures: 0,
+                error: None,
+                unsaved: None,
+            });
+        }
+        api::Certificates {
+            certificates: reports.into_values().collect(),
+            probe: self.probe.to_string(),
+        }
+    }
+
+    /// Gets a new certificate for a host now, and waits for it.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) async fn renew(&self, request: &RenewRequest) -> Result<CertificateReport, Problem> {
+        let mut report = self.renewer.clone().renew(&request.host).await?;
+        let status = self.store.certificates(&report.host);
+        (report.issuer, report.not_after, report.note) = (status.issuer, status.not_after, status.note);
+        Ok(report)
+    }
+
+    /// Serves what another program obtained, for every host that it covers and that has nothing better.
+    ///
+    /// # Errors
+    /// When chain or key are of no use.
+    pub(super) fn import(&self, request: ImportRequest) -> Result<Imported, Problem> {
+        let ImportRequest { name, chain, key } = request;
+        let bundle = Bundle {
+            chain,
+            key: Secret(key),
+            meta: Meta {
+                chance: fastrand::f64(),
+                imported: true,
+                ..Meta::default()
+            },
+        };
+        let covered = self.store.covered_by(&bundle).map_err(|why| Problem {
+            code: exit::FAILED,
+            reason: format!("`{}` is of no use: {why}", name.escape_debug()),
+            hint: None,
+        })?;
+        let (life, covered) = covered;
+        let (mut hosts, mut left) = (Vec::new(), Vec::new());
+        for host in covered {
+            if host.current.is_some_and(|current| current.life.until >= life.until) {
+                left.push(format!("`{}` has one that is good for as long", host.name));
+                continue;
+            }
+            match self.renewer.import(&host.name, bundle.clone()) {
+                Ok(()) => {
+                    tracing::info!(host = host.name, from = name, "imported a certificate");
+                    hosts.push(host.name);
+                }
+                Err(why) => left.push(format!("`{}`: {why}", host.name)),
+            }
+        }
+        Ok(Imported { name, hosts, left })
+    }
+
+    /// What an operator should know of certificates that end soon.
+    pub(super) fn ending(&self) -> Vec<String> {
+        let line = |(host, end): (String, String)| format!("the certificate of `{host}` ends {end} and is not renewed");
+        self.store.ending().into_iter().map(line).collect()
     }
 
     /// Reads changed files again, and turns the ticket keys. Never ends.
     pub(super) async fn keep_fresh(self) {
+        let mut told = (BTreeSet::new(), Instant::now());
         loop {
-            tokio::time::sleep(REFRESH).await;
             for message in self.store.refresh() {
                 tracing::info!("{message}");
             }
+            if told.1.elapsed() >= REMIND {
+                told = (BTreeSet::new(), Instant::now());
+            }
+            for message in self.ending() {
+                if told.0.insert(message.clone()) {
+                    tracing::warn!("{message}");
+                }
+            }
+            tokio::time::sleep(REFRESH).await;
         }
     }
 
     /// What clients of a service are shown, by host.
     pub(super) fn of_service(&self, environment: &str, service: &str) -> Vec<CertificateStatus> {
-        let mut services = self.services(environment);
-        services
-            .find(|of| &*of.name == service)
-            .map_or_else(Vec::new, |of| self.of(of))
+        let services = self.services(environment);
+        let mut of_service = services.iter().filter(|of| &*of.name == service);
+        of_service.next().map_or_else(Vec::new, |of| self.of(of))
     }
 
     /// What an operator should know of an environment's certificates, with the hosts that it is true of.
     pub(super) fn trouble(&self, environment: &str) -> Vec<String> {
         let mut hosts_by_note: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for status in self.services(environment).flat_map(|service| self.of(service)) {
+        for status in self.services(environment).iter().flat_map(|service| self.of(service)) {
             if let Some(note) = status.note {
                 hosts_by_note
                     .entry(note)
@@ -84,22 +236,27 @@ impl Certificates {
         hosts_by_note.into_iter().map(line).collect()
     }
 
-    fn services(&self, environment: &str) -> impl Iterator<Item = &Arc<Service>> {
-        let environments = self
-            .config
-            .environments
-            .iter()
-            .filter(move |of| &*of.name == environment);
-        environments.flat_map(|of| &of.services)
+    fn services(&self, environment: &str) -> Vec<Arc<Service>> {
+        let config = self.config.borrow();
+        let environments = config.environments.iter().filter(|of| &*of.name == environment);
+        environments.flat_map(|of| of.services.iter().cloned()).collect()
     }
 
     fn of(&self, service: &Service) -> Vec<CertificateStatus> {
-        match service.tls {
-            Tls::Off => Vec::new(),
-            Tls::Acme | Tls::Internal | Tls::Files { .. } => {
-                service.hosts.iter().map(|host| self.store.certificates(host)).collect()
-            }
+        if service.tls == Tls::Off {
+            return Vec::new();
         }
+        let status = |host: &Arc<str>| {
+            let mut status = self.store.certificates(host);
+            // Why another stands in, or why what is shown has ended, is what the last attempt says.
+            if let Some(note) = &mut status.note
+                && let Some(reason) = self.renewer.trouble(host)
+            {
+                *note = format!("{note}; {reason}");
+            }
+            status
+        };
+        service.hosts.iter().map(status).collect()
     }
 }
 
@@ -169,5 +326,36 @@ mod tests {
         assert!(hosts("plain").is_empty() && hosts("nowhere").is_empty());
         let front = certificates.front().unwrap();
         assert!((front.covers)("example.com", "example.com") && !(front.covers)("example.com", "dev.localhost"));
+    }
+
+    #[test]
+    fn n29_a_reload_keeps_what_stays_and_the_files_of_what_goes() {
+        let (folder, certificates) = certificates(TEXT);
+        let shelf = folder.path().join("certificates/example.com");
+        std::fs::create_dir_all(&shelf).unwrap();
+        let text = TEXT
+            .replace("\"example.com\", ", "")
+            .replace("[env.plain]", "[acme]\nprofile = \"shortlived\"\n[env.plain]");
+        let (config, _) = Config::parse(Path::new("/etc/greengate/proxy.toml"), &text).unwrap();
+        assert_eq!(certificates.reload(&Arc::new(config)).unwrap(), Vec::<String>::new());
+        let hosts: Vec<String> = certificates
+            .report()
+            .certificates
+            .into_iter()
+            .map(|report| report.host)
+            .collect();
+        assert_eq!(hosts, ["dev.localhost", "www.example.com"]);
+        assert_eq!(certificates.of_service("prod", "prod").len(), 1);
+        assert!(shelf.exists());
+    }
+
+    #[test]
+    fn this_daemon_is_known_again_by_what_only_it_answers() {
+        let (_one, one) = certificates(TEXT);
+        let (_other, other) = certificates(TEXT);
+        let answer = |certificates: &Certificates| (certificates.front().unwrap().acme)("greengate");
+        assert_eq!(answer(&one), Some(one.report().probe));
+        assert_ne!(answer(&one), answer(&other));
+        assert_eq!((one.front().unwrap().acme)("another"), None);
     }
 }

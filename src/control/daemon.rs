@@ -172,6 +172,7 @@ impl Daemon {
         let tasks = Group::new("daemon");
         tasks.spawn_local("switcher", switching);
         tasks.spawn_local("certificates", certificates.clone().keep_fresh());
+        tasks.spawn_local("renewals", certificates.clone().renew_what_is_due());
         let patience = patience(&config);
         let office = Rc::new(Office {
             config,

@@ -140,3 +140,58 @@ fn covers(wildcard: &str, host: &str) -> bool {
             .is_some_and(|label| !label.is_empty() && !label.contains(['.', '*']))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::control::switcher::initial;
+    use crate::model::state::State;
+
+    /// Where a client finds the service `it`.
+    fn found(services: &str) -> Option<String> {
+        let text = format!("[defaults]\ntls = \"internal\"\n{services}");
+        let (config, _) = Config::parse(Path::new("proxy.toml"), &text).unwrap();
+        let snapshot = initial(&config, &State::new(), 1).snapshot;
+        let services = snapshot.services().iter().map(|live| &live.service);
+        let service = services.clone().find(|service| &*service.name == "it").unwrap();
+        reach(service, &snapshot).map(|(host, path)| format!("{host}{path}"))
+    }
+
+    #[test]
+    fn a_client_finds_health_under_host_and_path() {
+        for (service, place) in [
+            ("host = \"a.example\"", Some("a.example/health")),
+            ("host = [\"*.a.example\", \"b.example\"]", Some("b.example/health")),
+            (
+                "host = \"a.example\"\npath = \"/api\"\nstrip_prefix = true",
+                Some("a.example/api/health"),
+            ),
+            ("host = \"a.example\"\npath = \"/api\"", None),
+            (
+                "host = \"a.example\"\npath = \"/api\"\nhealth.path = \"/api/health?deep=1\"",
+                Some("a.example/api/health?deep=1"),
+            ),
+            (
+                "host = \"*.a.example\"\nhealth.host = \"x.a.example\"",
+                Some("x.a.example/health"),
+            ),
+            ("host = \"*.a.example\"\nhealth.host = \"a.example\"", None),
+        ] {
+            let text = format!("[env.prod.service.it]\nupstream = 4000\n{service}\n");
+            assert_eq!(found(&text).as_deref(), place, "{service}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_leads_to_another_service_is_not_its_own() {
+        let text = "[env.prod.service.it]\nhost = \"a.example\"\nupstream = 4000\n\
+                    [env.prod.service.other]\nhost = \"a.example\"\npath = \"/health\"\nupstream = 4001\n";
+        assert_eq!(found(text), None);
+        let text = "[env.prod.service.it]\nhost = \"*.a.example\"\nhealth.host = \"x.a.example\"\nupstream = 4000\n\
+                    [env.prod.service.other]\nhost = \"x.a.example\"\nupstream = 4001\n";
+        assert_eq!(found(text), None);
+    }
+}

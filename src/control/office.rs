@@ -5,12 +5,14 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::api::Desk;
-use super::certificates::Certificates;
+use super::certificates;
 use super::journal::JournalFile;
 use super::limits;
 use super::switcher::Switcher;
 use crate::config::Config;
-use crate::model::api::{Event, OperationRequest, Status};
+use crate::model::api::{
+    CertificateReport, Certificates, Event, ImportRequest, Imported, OperationRequest, Problem, RenewRequest, Status,
+};
 use crate::model::history::{Caller, Entry};
 use crate::proxy::data_plane::DataPlane;
 use crate::telemetry::access_log::AccessLog;
@@ -21,7 +23,7 @@ pub(super) struct Office {
     pub(super) config: Arc<Config>,
     pub(super) switcher: Switcher,
     pub(super) plane: Arc<DataPlane>,
-    pub(super) certificates: Certificates,
+    pub(super) certificates: certificates::Certificates,
     pub(super) journal: JournalFile,
     pub(super) log: AccessLog,
     /// RFC 3339.
@@ -47,8 +49,25 @@ impl Desk for Office {
             connections: self.plane.connections() as u64,
             dropped_log_lines: self.log.dropped(),
             environments,
-            warnings: self.warnings.clone(),
+            warnings: self
+                .warnings
+                .iter()
+                .cloned()
+                .chain(self.certificates.ending())
+                .collect(),
         }
+    }
+
+    fn certificates(&self) -> Certificates {
+        self.certificates.report()
+    }
+
+    async fn renew(&self, request: RenewRequest) -> Result<CertificateReport, Problem> {
+        self.certificates.renew(&request).await
+    }
+
+    fn import(&self, request: ImportRequest) -> Result<Imported, Problem> {
+        self.certificates.import(request)
     }
 
     async fn history(&self, environment: Option<String>, limit: usize) -> Vec<Entry> {

@@ -7,6 +7,7 @@ pub mod health;
 pub mod history;
 pub mod host;
 pub mod proxy_protocol;
+pub mod renewal;
 pub mod routes;
 pub mod slot;
 pub mod state;

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::activation::Patience;
 use super::deadline::Deadline;
-use super::forward::{Client, Exchange};
+use super::forward::Exchange;
+use super::sending::Client;
 use super::stock::{Buffer, SMALL};
 use crate::http1::chunked::BodyDecoder;
 use crate::http1::framing::Framing;

@@ -182,7 +182,7 @@ impl ClientH1 {
     }
 
     /// The framing of such a request is not to be trusted: the connection ends with the answer.
-    async fn refuse(&mut self, error: ProxyError, mut record: Record, json: bool, is_head: bool) -> After {
+    async fn refuse(&mut self, error: ProxyError, mut record: Box<Record>, json: bool, is_head: bool) -> After {
         record.failed(&error);
         let answer = Answer::error(&error, json, record.id);
         match self.answer(answer, record, true, is_head).await {
@@ -311,7 +311,7 @@ impl ClientH1 {
         after
     }
 
-    async fn answer(&mut self, answer: Answer, mut record: Record, close: bool, is_head: bool) -> After {
+    async fn answer(&mut self, answer: Answer, mut record: Box<Record>, close: bool, is_head: bool) -> After {
         record.bytes_out = answer.body.len() as u64;
         let after = self.write_answer(&answer, close, is_head).await;
         drop(record);

@@ -6,10 +6,11 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::io::DuplexStream;
+use rustls::server::Acceptor;
+use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 use super::client_h1::ClientH1;
 use super::client_h2;
@@ -95,9 +96,16 @@ async fn handshake(
     client: IpAddr,
     trusted: bool,
 ) -> Option<(TlsStream<TcpStream>, Peer, bool)> {
-    let accepting = TlsAcceptor::from(core.shared.front.tls.clone()).accept(tcp);
+    let front = &core.shared.front;
+    let accepting = async {
+        if front.challenge.pending.load(Ordering::Acquire) == 0 {
+            return TlsAcceptor::from(front.tls.clone()).accept(tcp).await.map(Some);
+        }
+        accept_or_prove(core, tcp).await
+    };
     let mut tls = match tokio::time::timeout(HANDSHAKE_TIMEOUT, accepting).await {
-        Ok(Ok(tls)) => tls,
+        Ok(Ok(Some(tls))) => tls,
+        Ok(Ok(None)) => return None,
         Ok(Err(error)) => {
             tracing::debug!(%client, "TLS handshake: {error}");
             return None;
@@ -127,6 +135,29 @@ async fn handshake(
         },
         h2,
     ))
+}
+
+/// Looks at the name before it decides who answers: a CA that came to check a host is shown its certificate, and that was it
+/// (RFC 8737 §3).
+async fn accept_or_prove(core: &Core, tcp: TcpStream) -> io::Result<Option<TlsStream<TcpStream>>> {
+    let front = &core.shared.front;
+    let start = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
+    let hello = start.client_hello();
+    let proves = hello
+        .alpn()
+        .is_some_and(|mut names| names.any(|name| name == b"acme-tls/1"));
+    let challenge = hello
+        .server_name()
+        .filter(|_| proves)
+        .and_then(|name| (front.challenge.lookup)(name));
+    match challenge {
+        Some(config) => {
+            let mut tls = start.into_stream(config).await?;
+            tls.shutdown().await?;
+            Ok(None)
+        }
+        None => start.into_stream(front.tls.clone()).await.map(Some),
+    }
 }
 
 /// Reads exactly the header: it is looked at first, and only then taken.

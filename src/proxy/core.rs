@@ -399,6 +399,9 @@ impl Wakers {
 pub(super) struct RequestId(u64);
 
 impl RequestId {
+    /// For what belongs to no request.
+    pub(super) const NONE: Self = Self(0);
+
     /// 16 hex digits.
     pub(super) fn text(self) -> [u8; 16] {
         let mut text = [0; 16];
@@ -407,11 +410,6 @@ impl RequestId {
         }
         text
     }
-}
-
-#[cfg(test)]
-pub(super) fn tests_request_id() -> RequestId {
-    RequestId(0x0123_4567_89ab_cdef)
 }
 
 #[cfg(test)]

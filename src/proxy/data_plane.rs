@@ -71,6 +71,30 @@ pub struct Front {
     pub covers: Covers,
     /// Answers below `/.well-known/acme-challenge/`.
     pub acme: AcmeLookup,
+    /// Certificates for CAs that check a host on the TLS port (RFC 8737).
+    pub challenge: TlsChallenges,
+}
+
+/// The configuration that answers a CA's handshake for a name.
+pub type ChallengeLookup = Arc<dyn Fn(&str) -> Option<Arc<rustls::ServerConfig>> + Send + Sync>;
+
+/// What a CA is shown that asks by `acme-tls/1`: a configuration of its own, so that the main one never offers that protocol.
+#[derive(Clone)]
+pub struct TlsChallenges {
+    /// How many there are; while it is 0, handshakes are spared the look at the name.
+    pub pending: Arc<AtomicUsize>,
+    /// By server name.
+    pub lookup: ChallengeLookup,
+}
+
+impl Default for TlsChallenges {
+    /// No host is being checked, and none will be.
+    fn default() -> Self {
+        Self {
+            pending: Arc::default(),
+            lookup: Arc::new(|_| None),
+        }
+    }
 }
 
 /// One request through the front door's own routing.

@@ -14,7 +14,6 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::activation::Patience;
-use super::answering::Left;
 use super::body::Body;
 use super::core::{CoreService, Ticket};
 use super::deadline::Deadline;
@@ -22,10 +21,12 @@ use super::error::ProxyError;
 use super::hold::LetGo;
 use super::record::Record;
 use super::request::{Fields, Request};
+use super::sending::{Client, Sending};
 use super::stock::{Buffer, Out};
+use super::terms::Terms;
 use super::upstream::Upstream;
 use crate::http1::framing::{self, Framing};
-use crate::http1::head::{HeadError, Limits, Method, Name, Parsed, ResponseHead, Version, eq_ignore_case, list};
+use crate::http1::head::{HeadError, Limits, Method, Parsed, ResponseHead};
 
 /// N16: an app may send many and large fields.
 const RESPONSE_LIMITS: Limits = Limits {
@@ -41,35 +42,9 @@ const CONTINUE_AFTER: Duration = Duration::from_secs(1);
 /// While an app thinks, we look this often whether the client is still there.
 pub(super) const LOOK_AFTER_CLIENT: Duration = Duration::from_secs(1);
 
-/// The client's side, as far as forwarding needs it.
-pub(super) trait Client {
-    /// Appends more of the request's body, framed for HTTP/1.1: as it is, or chunked. `Ready(true)` when the body has ended.
-    fn poll_upload(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>, chunked: bool)
-    -> Poll<Result<bool, ProxyError>>;
-
-    /// Passes an interim response on, where the protocol can (N19). `head` is whole.
-    fn interim(&mut self, status: u16, head: &[u8]);
-
-    /// Writes interim responses that wait.
-    fn poll_flush_interim(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ProxyError>>;
-
-    /// Whether the client is known to have gone.
-    fn is_gone(&mut self) -> bool;
-
-    /// The request begins to wait in the queue.
-    fn begin_to_watch(&mut self, deadline: &mut Deadline);
-
-    /// What it has been seen to do while its request waits in the queue; the task is woken when there is something to see. Reads
-    /// nothing of the request's body.
-    fn watch(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Option<Left>;
-
-    /// Bytes of the body so far.
-    fn uploaded(&self) -> u64;
-}
-
 /// A request on its way, and the response on its way back.
 pub(super) struct Exchange {
-    pub(super) record: Record,
+    pub(super) record: Box<Record>,
     pub(super) service: Rc<CoreService>,
     /// The response head; valid once [`Exchange::respond`] has succeeded.
     pub(super) head: ResponseHead,
@@ -93,20 +68,6 @@ pub(super) struct Exchange {
     pub(super) ticket: Ticket,
 }
 
-/// The request's side of an exchange.
-pub(super) struct Sending {
-    /// The head, and body that was read and not yet sent. Kept whole until a response comes, as long as it is the whole request.
-    pub(super) out: Out,
-    pub(super) framing: Framing,
-    /// The body has ended, or will not be read any more.
-    pub(super) done: bool,
-    /// Everything that was ever sent is still in `out`.
-    replayable: bool,
-    /// The app does not read any more (N14).
-    pub(super) broken: bool,
-    awaits_continue: bool,
-}
-
 /// Why an attempt came to nothing.
 pub(super) enum Failure {
     /// Of the connection, with what the retry rule needs to know.
@@ -128,7 +89,7 @@ impl From<ProxyError> for Failure {
 impl Exchange {
     /// An exchange whose head is built in `out`. `reuse_any` lets every method ride a reused connection.
     pub(super) fn new<'r, F: Fields<'r>>(
-        record: Record,
+        record: Box<Record>,
         service: Rc<CoreService>,
         request: &Request<'r, F>,
         out: Out,
@@ -140,14 +101,7 @@ impl Exchange {
             head: ResponseHead::new(),
             method: request.method,
             upgrade: request.upgrade,
-            sending: Sending {
-                out,
-                framing: request.framing,
-                done: request.framing == Framing::None,
-                replayable: true,
-                broken: false,
-                awaits_continue: request.expects_continue,
-            },
+            sending: Sending::new(out, request.framing, request.expects_continue),
             body: Body::none(),
             instance: None,
             upstream: None,
@@ -357,35 +311,12 @@ impl Exchange {
         })
     }
 
-    /// Sends what is there to be sent. An app that stops reading is no error: its answer may be on the way (N14).
+    /// Sends what is there to be sent; see [`Sending::poll`].
     pub(super) fn poll_send(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Result<(), ProxyError> {
-        let Some(upstream) = &mut self.upstream else {
-            return Ok(());
-        };
-        let sending = &mut self.sending;
-        while !sending.broken {
-            if !sending.out.is_empty() {
-                match upstream.poll_write(cx, sending.out.rest()) {
-                    Poll::Ready(Ok(0)) => sending.broken = true,
-                    Poll::Ready(Ok(n)) => sending.out.wrote(n),
-                    Poll::Ready(Err(_)) => sending.broken = true,
-                    Poll::Pending => return Ok(()),
-                }
-                continue;
-            }
-            if sending.done || sending.awaits_continue {
-                return Ok(());
-            }
-            sending.replayable = false;
-            sending.out.clear();
-            let chunked = sending.framing == Framing::Chunked;
-            match client.poll_upload(cx, &mut sending.out.bytes, chunked) {
-                Poll::Ready(ended) => sending.done = ended?,
-                Poll::Pending if sending.out.is_empty() => return Ok(()),
-                Poll::Pending => {}
-            }
+        match &mut self.upstream {
+            Some(upstream) => self.sending.poll(cx, upstream, client),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// `Ready(true)` with the final head, `Ready(false)` after an interim one.
@@ -482,22 +413,10 @@ impl Exchange {
                 return Err(error);
             }
         };
-        let mut keep_alive = self.head.version == Version::Http11;
-        for field in &self.head.fields {
-            let value = field.value.of(bytes);
-            match field.kind {
-                Name::Connection => {
-                    for option in list(value) {
-                        keep_alive &= !eq_ignore_case(option, b"close");
-                        keep_alive |= eq_ignore_case(option, b"keep-alive") && self.head.version == Version::Http10;
-                    }
-                }
-                Name::KeepAlive => self.app_idle = keep_alive_timeout(value),
-                Name::ContentType => self.body.is_event_stream = is_event_stream(value),
-                _ => {}
-            }
-        }
-        self.reusable = keep_alive && !self.upgrade;
+        let terms = Terms::of(&self.head, bytes);
+        self.app_idle = terms.idle;
+        self.body.is_event_stream = terms.is_event_stream;
+        self.reusable = terms.keep_alive && !self.upgrade;
         self.body.begin(framing, self.head.len);
         Ok(())
     }
@@ -536,50 +455,5 @@ impl Drop for Exchange {
         if let Some(claim) = &self.record.claim {
             claim.forget_waker(&mut self.ticket);
         }
-    }
-}
-
-/// `timeout=5` of a Keep-Alive field.
-fn keep_alive_timeout(value: &[u8]) -> Option<Duration> {
-    let seconds = list(value).find_map(|parameter| {
-        let (name, seconds) = parameter.split_at_checked(8)?;
-        eq_ignore_case(name, b"timeout=").then_some(seconds)
-    })?;
-    str::from_utf8(seconds)
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
-        .map(Duration::from_secs)
-}
-
-fn is_event_stream(content_type: &[u8]) -> bool {
-    let essence = content_type
-        .split(|byte| *byte == b';')
-        .next()
-        .unwrap_or_default()
-        .trim_ascii();
-    eq_ignore_case(essence, b"text/event-stream")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_apps_own_keep_alive_is_read_n9() {
-        assert_eq!(keep_alive_timeout(b"timeout=5"), Some(Duration::from_secs(5)));
-        assert_eq!(
-            keep_alive_timeout(b"max=100, Timeout=72"),
-            Some(Duration::from_secs(72))
-        );
-        assert_eq!(keep_alive_timeout(b"max=100"), None);
-        assert_eq!(keep_alive_timeout(b"timeout=soon"), None);
-    }
-
-    #[test]
-    fn event_streams_are_known_with_parameters() {
-        assert!(is_event_stream(b"Text/Event-Stream; charset=utf-8"));
-        assert!(!is_event_stream(b"text/event-streams"));
     }
 }

@@ -308,14 +308,7 @@ mod tests {
         .unwrap();
         let parsed = of_http1(&head, written.as_bytes()).unwrap();
         let mut out = Vec::new();
-        request(
-            &mut out,
-            &parsed,
-            peer,
-            strip,
-            false,
-            super::super::core::tests_request_id(),
-        );
+        request(&mut out, &parsed, peer, strip, false, RequestId::NONE);
         String::from_utf8(out).unwrap()
     }
 

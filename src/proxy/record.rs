@@ -45,8 +45,9 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(core: &Rc<Core>, peer: &Rc<Peer>) -> Self {
-        Self {
+    /// Boxed: it travels from the head's arrival to the last byte.
+    pub(super) fn new(core: &Rc<Core>, peer: &Rc<Peer>) -> Box<Self> {
+        Box::new(Self {
             core: core.clone(),
             peer: peer.clone(),
             id: core.request_id(),
@@ -67,7 +68,7 @@ impl Record {
             protocol: "",
             text: Vec::new(),
             ends: (0, 0),
-        }
+        })
     }
 
     /// Keeps what the access log will say of a request; not called when nothing is logged.

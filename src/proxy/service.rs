@@ -24,7 +24,7 @@ pub(super) enum Decision {
     /// It is forwarded; the exchange has claimed its activation.
     Forward(Box<Exchange>),
     /// We answer ourselves.
-    Answer(Answer, Record),
+    Answer(Answer, Box<Record>),
 }
 
 /// Decides. The record comes back with an error too, so that it is answered and logged.
@@ -35,8 +35,8 @@ pub(super) fn decide<'r, F: Fields<'r>>(
     core: &Rc<Core>,
     peer: &Peer,
     request: &Request<'r, F>,
-    mut record: Record,
-) -> Result<Decision, (ProxyError, Record)> {
+    mut record: Box<Record>,
+) -> Result<Decision, (ProxyError, Box<Record>)> {
     if !peer.secure
         && let Some(answer) = challenge(core, request.path())
     {

@@ -11,8 +11,9 @@ use super::answering::Left;
 use super::client_io::ClientIo;
 use super::deadline::Deadline;
 use super::error::ProxyError;
-use super::forward::{Client, LOOK_AFTER_CLIENT};
+use super::forward::LOOK_AFTER_CLIENT;
 use super::headers;
+use super::sending::Client;
 use super::stock::{Buffer, Out};
 use crate::http1::chunked::BodyDecoder;
 use crate::http1::framing::Framing;
@@ -134,12 +135,15 @@ impl Client for Wire {
             return Poll::Ready(Err(ProxyError::ClientGone));
         }
         if self.inbox.is_none() {
+            // Half-closed inside its body: it may still read why that was no request.
+            const CUT: ProxyError = ProxyError::BadRequest("the body ended before its end");
             if self.at_end {
-                return Poll::Ready(Err(ProxyError::ClientGone));
+                return Poll::Ready(Err(CUT));
             }
             match ready!(self.poll_fill(cx)) {
                 Ok(n) if n > 0 => {}
-                Ok(_) | Err(_) => return Poll::Ready(Err(ProxyError::ClientGone)),
+                Ok(_) => return Poll::Ready(Err(CUT)),
+                Err(_) => return Poll::Ready(Err(ProxyError::ClientGone)),
             }
         }
         let Some(buffer) = &mut self.inbox else {

@@ -4,19 +4,23 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use instant_acme::CertificateIdentifier;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
+use crate::model::renewal::Life;
+
 /// What clients are shown, with the facts that were read out of it once.
 pub(super) struct Certificate {
     key: Arc<CertifiedKey>,
     names: Vec<Name>,
     issuer: String,
-    not_before: i64,
-    not_after: i64,
+    life: Life,
+    /// What a CA calls it when it is asked about renewal (RFC 9773 §4.1).
+    id: Option<Box<str>>,
 }
 
 impl std::fmt::Debug for Certificate {
@@ -25,7 +29,7 @@ impl std::fmt::Debug for Certificate {
         f.debug_struct("Certificate")
             .field("names", &self.names)
             .field("issuer", &self.issuer)
-            .field("not_after", &self.not_after)
+            .field("life", &self.life)
             .finish_non_exhaustive()
     }
 }
@@ -61,15 +65,20 @@ impl Certificate {
             .chain(issuer.iter_organization())
             .find_map(|attribute| attribute.as_str().ok())
             .map_or_else(|| issuer.to_string(), str::to_owned);
-        let (not_before, not_after) = (
-            leaf.validity().not_before.timestamp(),
-            leaf.validity().not_after.timestamp(),
-        );
+        let life = Life {
+            from: leaf.validity().not_before.timestamp(),
+            until: leaf.validity().not_after.timestamp(),
+        };
+        let id = key
+            .cert
+            .first()
+            .and_then(|leaf| CertificateIdentifier::try_from(leaf).ok());
+        let id = id.map(|id| id.to_string().into());
         Ok(Self {
             names,
             issuer: issuer_name,
-            not_before,
-            not_after,
+            life,
+            id,
             key,
         })
     }
@@ -89,9 +98,19 @@ impl Certificate {
         &self.issuer
     }
 
+    /// From when until when it is good.
+    pub(super) fn life(&self) -> Life {
+        self.life
+    }
+
+    /// What a CA calls it when it is asked about renewal; `None` where it does not name its issuer's key.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
     /// When it ends, RFC 3339; empty for a year that no calendar has.
     pub(super) fn not_after(&self) -> String {
-        jiff::Timestamp::from_second(self.not_after).map_or_else(|_| String::new(), |end| end.to_string())
+        jiff::Timestamp::from_second(self.life.until).map_or_else(|_| String::new(), |end| end.to_string())
     }
 
     /// Whether it covers a host: a name without port, or an address, IPv6 with or without brackets.
@@ -103,9 +122,9 @@ impl Certificate {
     /// Why clients will not take it at this time.
     pub(super) fn untimely(&self, now: SystemTime) -> Option<&'static str> {
         let now = unix_seconds(now);
-        if now > self.not_after {
+        if now > self.life.until {
             Some("has expired")
-        } else if now < self.not_before {
+        } else if now < self.life.from {
             Some("is not valid yet")
         } else {
             None
@@ -115,8 +134,7 @@ impl Certificate {
     /// Whether a third of its life or less is left, or it has not begun (a clock that was wrong when it was made).
     pub(super) fn is_due(&self, now: SystemTime) -> bool {
         let now = unix_seconds(now);
-        self.not_after.saturating_sub(now) <= self.not_after.saturating_sub(self.not_before) / 3
-            || now < self.not_before
+        self.life.until.saturating_sub(now) <= self.life.length() / 3 || now < self.life.from
     }
 }
 

@@ -6,9 +6,9 @@
 //! and `private_key` below.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -200,7 +200,11 @@ impl Fingerprint {
 }
 
 /// Reads a chain and its key, and checks that they fit. Also returns what is not good but works.
-fn load(cert: &Path, key: &Path, provider: &CryptoProvider) -> Result<(Certificate, Vec<String>), FileError> {
+pub(super) fn load(
+    cert: &Path,
+    key: &Path,
+    provider: &CryptoProvider,
+) -> Result<(Certificate, Vec<String>), FileError> {
     let chain = certificates(cert)?;
     let mut warnings = Vec::new();
     let (secret, mode) = private_key(key)?;
@@ -219,6 +223,19 @@ fn load(cert: &Path, key: &Path, provider: &CryptoProvider) -> Result<(Certifica
     })?;
     let certificate = Certificate::new(Arc::new(certified)).map_err(|reason| FileError::new(cert, reason))?;
     Ok((certificate, warnings))
+}
+
+/// A chain and its key in PEM.
+///
+/// # Errors
+/// What is wrong with them; never what stands in the key.
+pub(super) fn parse(chain: &str, key: &str, provider: &CryptoProvider) -> Result<Certificate, String> {
+    let chain: Result<Vec<_>, _> = rustls_pemfile::certs(&mut chain.as_bytes()).collect();
+    let chain = chain.map_err(|error| format!("the chain is not PEM: {error}"))?;
+    let key = rustls_pemfile::private_key(&mut key.as_bytes()).map_err(|_| "the key is not PEM")?;
+    let key = key.ok_or("there is no private key in it")?;
+    let certified = CertifiedKey::from_der(chain, key, provider).map_err(|error| error.to_string())?;
+    Certificate::new(Arc::new(certified))
 }
 
 /// Every certificate of a PEM file, in its order; at least one.
@@ -276,6 +293,20 @@ pub(super) fn write_new(path: &Path, contents: &[u8], mode: u32) -> io::Result<(
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
     file.write_all(contents)?;
     file.sync_all()
+}
+
+/// Puts a file that is for the daemon's user alone into a folder that is too: beside, synced, renamed; then the folder is synced.
+pub(super) fn replace_private(folder: &Path, name: &str, contents: &[u8]) -> io::Result<()> {
+    let mut private = DirBuilder::new();
+    private.recursive(true).mode(0o700).create(folder)?;
+    let temporary = folder.join(format!(".{name}.new"));
+    let _ = std::fs::remove_file(&temporary);
+    let written = write_new(&temporary, contents, 0o600).and_then(|()| std::fs::rename(&temporary, folder.join(name)));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written?;
+    sync_folder(folder)
 }
 
 /// Waits until a folder's entries are on disk.

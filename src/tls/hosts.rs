@@ -11,12 +11,16 @@ use std::time::SystemTime;
 
 use rustls::crypto::CryptoProvider;
 
-use super::certificate::{Certificate, bare};
+use super::certificate::{Certificate, bare, unix_seconds};
 use super::files::{self, Pair};
 use super::local_ca::{CaError, LocalCa};
 use super::resolver::Table;
+use super::shelf::{self, Meta};
 use crate::config::Tls;
 use crate::model::api::CertificateStatus;
+
+/// Renewal has failed for long, or nobody renews it.
+pub(super) const ENDS_SOON: &str = "ends soon and is not renewed";
 
 pub(super) const ACME_NOTE: &str = "the local CA stands in until an ACME certificate is there";
 
@@ -34,6 +38,8 @@ pub struct Host {
 pub(super) struct Place {
     /// The local CA's folder.
     pub(super) ca: PathBuf,
+    /// The folder of certificates that were obtained.
+    pub(super) shelf: PathBuf,
     pub(super) provider: Arc<CryptoProvider>,
 }
 
@@ -51,8 +57,17 @@ pub(super) struct Hosts {
 #[derive(Debug)]
 struct Served {
     source: Source,
+    /// What a CA gave for it.
+    issued: Option<Issued>,
     /// A leaf of the local CA, where nothing else is there to be shown.
     local: Option<Arc<Certificate>>,
+}
+
+/// A certificate that was obtained or imported.
+#[derive(Debug, Clone)]
+pub(super) struct Issued {
+    pub(super) certificate: Arc<Certificate>,
+    pub(super) meta: Meta,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +109,15 @@ impl Hosts {
                 }
             };
             let name = vacant.key().clone();
-            let mut served = Served { source, local: None };
+            let mut served = Served {
+                source,
+                issued: None,
+                local: None,
+            };
+            if served.source == Source::Acme {
+                let kept = old.by_name.get(&name).and_then(|served| served.issued.clone());
+                served.issued = kept.or_else(|| on_shelf(place, &name, &mut warnings));
+            }
             if let Source::Files(paths) = &served.source
                 && !next.pairs.contains_key(paths)
             {
@@ -136,8 +159,10 @@ impl Hosts {
         }
         let mut renewed = 0_usize;
         for (name, served) in &mut self.by_name {
-            if let Some(shown) = served.on_disk(&self.pairs) {
-                if served.local.take().is_some() && !shown.covers(name) {
+            let stood_in = served.local.is_some();
+            if let Some(covers) = served.on_disk(&self.pairs).map(|shown| shown.covers(name)) {
+                served.local = None;
+                if stood_in && !covers {
                     messages.push(format!("the certificate for `{name}` does not cover it"));
                 }
                 continue;
@@ -191,6 +216,8 @@ impl Hosts {
         };
         if let Some(untimely) = shown.untimely(now) {
             notes.push(untimely.to_owned());
+        } else if served.local.is_none() && shown.life().ends_soon(unix_seconds(now)) {
+            notes.push(ENDS_SOON.to_owned());
         }
         if !shown.covers(&name) {
             notes.push("does not cover this host".to_owned());
@@ -206,6 +233,36 @@ impl Hosts {
             note: (!notes.is_empty()).then(|| notes.join("; ")),
             host,
         }
+    }
+
+    /// Every host whose certificate is obtained, and what there is for it.
+    pub(super) fn acme(&self) -> impl Iterator<Item = (&str, Option<&Issued>)> {
+        let hosts = self.by_name.iter().filter(|(_, served)| served.source == Source::Acme);
+        hosts.map(|(name, served)| (&**name, served.issued.as_ref()))
+    }
+
+    /// Shows what was obtained for a host. Returns whether the host is (still) one that certificates are obtained for.
+    pub(super) fn install(&mut self, host: &str, issued: Issued) -> bool {
+        let Some(served) = self.by_name.get_mut(&normal(host)) else {
+            return false;
+        };
+        if served.source != Source::Acme {
+            return false;
+        }
+        served.issued = Some(issued);
+        served.local = None;
+        true
+    }
+
+    /// Hosts whose certificates end soon, each with its end; those of the local CA are not worth a word.
+    pub(super) fn ending(&self, now: SystemTime) -> Vec<(String, String)> {
+        let now = unix_seconds(now);
+        let ending = self.by_name.iter().filter_map(|(name, served)| {
+            let shown = served.on_disk(&self.pairs)?;
+            let soon = shown.life().ends_soon(now);
+            soon.then(|| (name.to_string(), shown.not_after()))
+        });
+        ending.collect()
     }
 
     /// The certificate of a host by the name it was given.
@@ -228,6 +285,7 @@ impl Hosts {
         match &served.source {
             Source::Local if served.local.is_none() => vec![none.to_owned()],
             Source::Local => Vec::new(),
+            Source::Acme if served.issued.is_some() => Vec::new(),
             Source::Acme if served.local.is_none() => vec![none.to_owned()],
             Source::Acme => vec![ACME_NOTE.to_owned()],
             Source::Files(paths) => match self.pairs.get(paths).and_then(|pair| Some((pair, pair.problem()?))) {
@@ -246,10 +304,11 @@ impl Hosts {
 }
 
 impl Served {
-    fn on_disk<'a>(&self, pairs: &'a BTreeMap<(PathBuf, PathBuf), Pair>) -> Option<&'a Arc<Certificate>> {
+    fn on_disk<'a>(&'a self, pairs: &'a BTreeMap<(PathBuf, PathBuf), Pair>) -> Option<&'a Arc<Certificate>> {
         match &self.source {
             Source::Files(paths) => pairs.get(paths)?.current(),
-            Source::Local | Source::Acme => None,
+            Source::Acme => self.issued.as_ref().map(|issued| &issued.certificate),
+            Source::Local => None,
         }
     }
 }
@@ -262,8 +321,28 @@ impl Source {
             Tls::Files { cert, key } => Some(Self::Files((cert, key))),
             Tls::Internal => Some(Self::Local),
             // No public CA signs names that every machine has for itself (RFC 6761 §6.3).
-            Tls::Acme if name == "localhost" || name.ends_with(".localhost") => Some(Self::Local),
+            Tls::Acme if is_own(name) => Some(Self::Local),
             Tls::Acme => Some(Self::Acme),
+        }
+    }
+}
+
+/// Whether it is a name or an address that every machine has for itself.
+fn is_own(name: &str) -> bool {
+    let loopback = name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    loopback || name == "localhost" || name.ends_with(".localhost")
+}
+
+/// What was obtained for a host by an earlier process. What is broken is obtained anew, and told about.
+fn on_shelf(place: &Place, name: &str, warnings: &mut Vec<String>) -> Option<Issued> {
+    match shelf::read(&place.shelf, name, &place.provider) {
+        Ok(found) => found.map(|(certificate, meta)| Issued {
+            certificate: Arc::new(certificate),
+            meta,
+        }),
+        Err(reason) => {
+            warnings.push(format!("{reason}; a new certificate for `{name}` is obtained"));
+            None
         }
     }
 }

@@ -12,11 +12,15 @@ use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, server::ResolvesServerCert};
 
-use super::hosts::{Host, Hosts, Place};
+use super::certificate::Certificate;
+use super::files;
+use super::hosts::{Host, Hosts, Issued, Place};
 use super::local_ca::{self, CaError};
 use super::resolver::Resolver;
+use super::shelf::{self, Bundle, Meta};
 use super::tickets::Tickets;
 use crate::model::api::CertificateStatus;
+use crate::model::renewal::Life;
 
 /// Why there can be no TLS at all. What concerns one host alone is a warning (N27).
 #[derive(Debug)]
@@ -49,6 +53,26 @@ impl std::error::Error for StoreError {
     }
 }
 
+/// A host whose certificate is obtained from a CA.
+#[derive(Debug, Clone)]
+pub struct AcmeHost {
+    /// A name, a wildcard or an address.
+    pub name: String,
+    /// What there is for it.
+    pub current: Option<Current>,
+}
+
+/// A certificate that was obtained or imported.
+#[derive(Debug, Clone)]
+pub struct Current {
+    /// From when until when it is good.
+    pub life: Life,
+    /// What the CA calls it when it is asked about renewal.
+    pub id: Option<String>,
+    /// Where it is from.
+    pub meta: Meta,
+}
+
 /// Every certificate of this process, and the keys of its session tickets.
 #[derive(Debug)]
 pub struct Store {
@@ -74,6 +98,7 @@ impl Store {
         let store = Self {
             place: Place {
                 ca: local_ca::folder(state_dir),
+                shelf: shelf::folder(state_dir),
                 provider: Arc::new(aws_lc_rs::default_provider()),
             },
             resolver: Arc::new(Resolver::empty()),
@@ -113,7 +138,8 @@ impl Store {
             .map_err(StoreError::Tls)?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&self.resolver) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // `http/1.0` is what old tools offer; it goes the way of HTTP/1.1.
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
         config.ticketer = Arc::clone(&self.tickets) as Arc<dyn ProducesTickets>;
         // A second ticket costs 7 % of a handshake, and browsers come back with one.
         config.send_tls13_tickets = 1;
@@ -131,6 +157,80 @@ impl Store {
     #[must_use]
     pub fn covers(&self, sni: &str, host: &str) -> bool {
         self.resolver.covers(sni, host)
+    }
+
+    /// Every host whose certificate is obtained from a CA.
+    #[must_use]
+    pub fn acme_hosts(&self) -> Vec<AcmeHost> {
+        let state = self.state();
+        let current = |issued: &Issued| Current {
+            life: issued.certificate.life(),
+            id: issued.certificate.id().map(str::to_owned),
+            meta: issued.meta.clone(),
+        };
+        let hosts = state.acme().map(|(name, issued)| AcmeHost {
+            name: name.to_owned(),
+            current: issued.map(current),
+        });
+        hosts.collect()
+    }
+
+    /// Shows what was obtained for a host to every client that comes from now on; connections and tickets stay as they are.
+    /// It is for the caller to [`Store::save`] it.
+    ///
+    /// # Errors
+    /// What is wrong with it, if it is of no use.
+    pub fn install(&self, host: &str, bundle: &Bundle) -> Result<Life, String> {
+        let certificate = self.usable(host, bundle)?;
+        let life = certificate.life();
+        let issued = Issued {
+            certificate: Arc::new(certificate),
+            meta: bundle.meta.clone(),
+        };
+        let mut state = self.state();
+        if state.install(host, issued) {
+            self.resolver.publish(state.table());
+        }
+        Ok(life)
+    }
+
+    fn usable(&self, host: &str, bundle: &Bundle) -> Result<Certificate, String> {
+        let certificate = files::parse(&bundle.chain, &bundle.key.0, &self.place.provider)?;
+        if !certificate.covers(host) {
+            return Err(format!("it does not cover `{host}`"));
+        }
+        match certificate.untimely(clock()) {
+            Some(untimely) => Err(format!("it {untimely}; is this machine's clock right?")),
+            None => Ok(certificate),
+        }
+    }
+
+    /// Keeps a certificate for the next start.
+    ///
+    /// # Errors
+    /// From the disk, in words.
+    pub fn save(&self, host: &str, bundle: &Bundle) -> Result<(), String> {
+        let saved = shelf::write(&self.place.shelf, host, bundle);
+        saved.map_err(|error| format!("`{}`: {}", self.place.shelf.display(), files::io_reason(&error)))
+    }
+
+    /// Which hosts a chain in PEM covers, of those whose certificates are obtained, each with the end of what it has now.
+    ///
+    /// # Errors
+    /// What is wrong with chain or key.
+    pub fn covered_by(&self, bundle: &Bundle) -> Result<(Life, Vec<AcmeHost>), String> {
+        let certificate = files::parse(&bundle.chain, &bundle.key.0, &self.place.provider)?;
+        let hosts = self
+            .acme_hosts()
+            .into_iter()
+            .filter(|host| certificate.covers(&host.name));
+        Ok((certificate.life(), hosts.collect()))
+    }
+
+    /// Hosts whose certificates end soon, each with its end, RFC 3339.
+    #[must_use]
+    pub fn ending(&self) -> Vec<(String, String)> {
+        self.state().ending(clock())
     }
 
     /// What clients of a host are shown.

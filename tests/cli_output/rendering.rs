@@ -2,10 +2,10 @@
 
 use greengate::cli::commands::demo::{Kind as LoadKind, KindCount, Latency, Verdict};
 use greengate::cli::commands::history::{self, Read};
-use greengate::cli::commands::status;
+use greengate::cli::commands::{certs, status};
 use greengate::cli::output::text::{self, Style};
 use greengate::cli::output::{self, State, Stream};
-use greengate::model::api::{Event, Kind, exit};
+use greengate::model::api::{CertificateReport, Event, Kind, exit};
 use greengate::model::history::{Caller, Entry, Record};
 use greengate::model::slot::{Generation, Slot};
 
@@ -207,6 +207,56 @@ fn numbers_read_as_people_write_them() {
     assert_eq!(text::percent(0, 0), "0.0 %");
     assert_eq!(text::bytes(30 << 20), "30 MiB");
     assert_eq!(text::fit("abcdef", 4), "abc…");
+}
+
+#[test]
+fn a_certificate_says_what_is_left_what_is_next_and_what_went_wrong() {
+    let now = "2026-11-21T10:00:00Z".parse().unwrap();
+    let mut report = CertificateReport {
+        host: "app.example.com".into(),
+        issuer: "E7".into(),
+        not_after: "2027-02-19T10:00:00Z".into(),
+        note: None,
+        obtained: true,
+        challenge: Some("http-01".into()),
+        imported: false,
+        running: false,
+        next: Some("2027-01-20T10:00:00Z".into()),
+        why: "the CA suggests it".into(),
+        failures: 0,
+        error: None,
+        unsaved: None,
+    };
+    let shown = |report: &CertificateReport| certs::render(report, now, PLAIN).join("\n");
+    assert_eq!(
+        shown(&report),
+        "app.example.com  E7  90 days left\n  next attempt in 60 d: the CA suggests it"
+    );
+    report.not_after = "2026-11-21T16:00:00Z".into();
+    report.next = Some("2026-11-21T10:01:00Z".into());
+    report.why = "the last attempt failed".into();
+    report.error = Some("the CA could not check `app.example.com`: \u{1b}[31mno".into());
+    report.unsaved = Some("no space left on device".into());
+    report.imported = true;
+    assert_eq!(
+        shown(&report),
+        "app.example.com  E7  6 h left  imported
+  next attempt in 60 s: the last attempt failed
+  ✗ the CA could not check `app.example.com`: \\u{1b}[31mno
+  ✗ it cannot be stored: no space left on device"
+    );
+    report.not_after = "2026-11-20T10:00:00Z".into();
+    (report.next, report.error, report.unsaved) = (None, None, None);
+    report.why = "a wildcard has to be proved in the DNS".into();
+    assert_eq!(
+        shown(&report),
+        "app.example.com  E7  expired  imported\n  a wildcard has to be proved in the DNS"
+    );
+    (report.running, report.not_after) = (true, String::new());
+    assert_eq!(
+        shown(&report),
+        "app.example.com  E7  no certificate  imported\n  one is being obtained"
+    );
 }
 
 #[test]

@@ -148,7 +148,7 @@ impl App {
         let inner = Arc::clone(&self.inner);
         let accepting = match &self.place {
             Place::Tcp(_, address) => {
-                let listener = listen(*address);
+                let listener = listen(*address).await;
                 tokio::spawn(async move {
                     while let Ok((tcp, _)) = listener.accept().await {
                         drop(tcp.set_nodelay(true));

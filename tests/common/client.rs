@@ -17,6 +17,9 @@ use super::wire::Wire;
 /// How long a client waits for the next byte: far above every deadline that a test configures.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a whole answer may take, however steadily it comes.
+const WHOLE: Duration = Duration::from_secs(60);
+
 /// A client's connection.
 #[derive(Debug)]
 pub struct Client {
@@ -116,8 +119,15 @@ impl Client {
         }
     }
 
-    /// Takes a whole answer to a request with this method.
+    /// Takes a whole answer to a request with this method. One that never ends is a failure, too.
     pub async fn response(&mut self, method: &str) -> Result<Response, Broken> {
+        match tokio::time::timeout(WHOLE, self.whole_response(method)).await {
+            Err(_) => Err(Broken::Timeout(format!("no end of the answer within {WHOLE:?}"))),
+            Ok(answer) => answer,
+        }
+    }
+
+    async fn whole_response(&mut self, method: &str) -> Result<Response, Broken> {
         let mut interim = Vec::new();
         let (status, head) = loop {
             match self.head().await? {

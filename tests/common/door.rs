@@ -94,6 +94,18 @@ impl Door {
 
     /// As [`Door::start`], with more lines for `[server]`.
     pub async fn start_with(server: &str, config: &str) -> Self {
+        let any = "127.0.0.1:0".parse().expect("an address");
+        Self::start_at(any, any, server, config, |_| {}).await
+    }
+
+    /// As [`Door::start_with`], at these addresses, after `prepare` was shown the folder.
+    pub async fn start_at(
+        http: SocketAddr,
+        https: SocketAddr,
+        server: &str,
+        config: &str,
+        prepare: impl FnOnce(&Path),
+    ) -> Self {
         // Short, because the path of a Unix socket may have 107 bytes.
         let folder = tempfile::Builder::new()
             .prefix("gg-")
@@ -101,13 +113,14 @@ impl Door {
             .expect("a temporary folder");
         let at = |name: &str| folder.path().join(name).display().to_string();
         let text = format!(
-            "[server]\nhttp = \"127.0.0.1:0\"\nhttps = \"127.0.0.1:0\"\nsocket = \"{}\"\nstate_dir = \"{}\"\n\
+            "[server]\nhttp = \"{http}\"\nhttps = \"{https}\"\nsocket = \"{}\"\nstate_dir = \"{}\"\n\
              access_log = \"{}\"\n{server}\n{config}",
             at("control.sock"),
             at("state"),
             at("access.log"),
         );
         std::fs::write(folder.path().join("proxy.toml"), text).expect("the configuration can be written");
+        prepare(folder.path());
         let process = RwLock::new(Arc::new(spawn(folder.path())));
         let door = Self {
             process,

@@ -6,6 +6,7 @@
 //! - [`place`]: Node and uvicorn, as users run them
 //! - [`fixture`]: what most tests begin with
 //! - [`client`], [`h2`]: raw HTTP/1.1 and HTTP/2 clients; [`incoming`]: heads and bodies, read strictly; [`wire`]: TCP, TLS, Unix
+//! - [`pebble`]: a real ACME server; [`acme_door`]: what stands in front of it, and misbehaves
 //! - [`load`]: steady traffic of every kind
 //!
 //! Nothing here sleeps to let something happen: [`eventually`] asks until it has, or fails with the last answer.
@@ -21,6 +22,7 @@
     reason = "every test file uses another part of the harness, and tests panic, spawn and print freely"
 )]
 
+pub mod acme_door;
 pub mod app;
 mod app_routes;
 pub mod client;
@@ -31,6 +33,7 @@ pub mod incoming;
 pub mod ledger;
 pub mod load;
 pub mod operation;
+pub mod pebble;
 pub mod place;
 pub mod port;
 pub mod process;

@@ -381,9 +381,9 @@ upstream = 3001
 
 #[test]
 fn a_probe_asks_for_the_first_host_that_is_no_wildcard() {
-    let config = accepted("[env.a]\nhost = [\"*.a.com\", \"www.a.com\", \"a.com\"]\nupstream = 3000\n");
+    let config = accepted("[env.a]\nhost = [\"*.a.com\", \"www.a.com\", \"a.com\"]\nupstream = 3000\ntls = \"off\"\n");
     assert_eq!(service(&config, "a", "a").health.host, "www.a.com");
-    let config = accepted("[env.a]\nhost = \"*.a.com\"\nupstream = 3000\nhealth.host = \"b.com\"\n");
+    let config = accepted("[env.a]\nhost = \"*.a.com\"\nupstream = 3000\nhealth.host = \"b.com\"\ntls = \"off\"\n");
     assert_eq!(service(&config, "a", "a").health.host, "b.com");
 }
 
@@ -550,7 +550,11 @@ fn the_defaults_that_the_annotated_example_shows_are_the_defaults() {
             continue;
         }
         let config = accepted(&text.replace(line, setting));
-        assert_eq!(config.server, plain.server, "{setting}");
+        assert_eq!(
+            (&config.server, &config.acme),
+            (&plain.server, &plain.acme),
+            "{setting}"
+        );
         for (one, other) in config.environments.iter().zip(&plain.environments) {
             assert_eq!(one.services, other.services, "{setting}");
         }

@@ -217,6 +217,7 @@ fn wildcards_alone_need_a_host_for_probes() {
 [env.a]
 host = "*.a.com"
 upstream = 3000
+tls = "off"
 "##,
         r##"
 error: with wildcards alone a probe does not know which host to ask for

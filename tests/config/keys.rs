@@ -215,18 +215,18 @@ error: unknown key `health`
 fn an_unknown_table_lists_the_tables() {
     refused(
         r##"
-[acme]
+[mail]
 email = "ops@example.com"
 [env.a]
 host = "a.com"
 upstream = 3000
 "##,
         r##"
-error: unknown key `acme`
+error: unknown key `mail`
  --> proxy.toml:1:2
   |
-1 | [acme]
-  |  ^^^^ expected one of `defaults`, `env`, `redirect`, `server`
+1 | [mail]
+  |  ^^^^ expected one of `acme`, `defaults`, `env`, `redirect`, `server`
 "##,
     );
 }

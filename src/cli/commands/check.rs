@@ -1,21 +1,32 @@
 //! `proxyctl check`: every finding about a configuration file at once.
 
-use crate::cli::args::CheckArgs;
-use crate::cli::output::{self, text};
-use crate::cli::{CheckOutcome, Host};
-use crate::model::api::exit;
+use std::path::PathBuf;
 
-/// Exit 0, or 2 when the file cannot be used.
-pub fn run(host: &Host, args: &CheckArgs) -> u8 {
+use crate::cli::args::CheckArgs;
+use crate::cli::client::{Client, socket_path};
+use crate::cli::output::{self, text};
+use crate::cli::{CheckOutcome, Host, in_runtime};
+use crate::model::api::{Certificates, OnlineFinding, exit};
+
+/// Exit 0; 2 when the file cannot be used; 1 when a host does not lead here.
+pub fn run(host: &Host, socket: Option<PathBuf>, args: &CheckArgs) -> u8 {
     let style = output::out_style();
     let outcome = (host.check)(&args.file, style.color && !args.json);
+    let online = if args.online && outcome.errors == 0 {
+        (host.online)(&args.file, probe(socket).as_deref())
+    } else {
+        Vec::new()
+    };
     if args.json {
-        let value = serde_json::json!({
+        let mut value = serde_json::json!({
             "file": args.file,
             "errors": outcome.errors,
             "warnings": outcome.warnings,
             "report": outcome.report,
         });
+        if args.online {
+            value["online"] = serde_json::json!(online);
+        }
         output::out(&value.to_string());
     } else {
         let report = outcome.report.trim_end();
@@ -30,8 +41,35 @@ pub fn run(host: &Host, args: &CheckArgs) -> u8 {
         };
         let file = args.file.to_string_lossy();
         output::out(&format!("{mark} {}: {}", text::escape(&file), summary(&outcome)));
+        for finding in &online {
+            output::out(&line(finding, style));
+        }
     }
-    if outcome.errors > 0 { exit::USAGE } else { exit::DONE }
+    match outcome.errors {
+        0 if online.iter().all(|finding| finding.good) => exit::DONE,
+        0 => exit::FAILED,
+        _ => exit::USAGE,
+    }
+}
+
+/// What the running daemon answers on port 80; `None` when it cannot be asked, which is no reason not to look.
+fn probe(socket: Option<PathBuf>) -> Option<String> {
+    let client = Client::new(socket_path(socket).ok()?);
+    let asked = in_runtime(async { Ok(client.get::<Certificates>("/v1/certificates").await?) });
+    Some(asked.ok()?.probe)
+}
+
+fn line(finding: &OnlineFinding, style: text::Style) -> String {
+    let mark = if finding.good {
+        style.green("✓")
+    } else {
+        style.red("✗")
+    };
+    format!(
+        "{mark} {}: {}",
+        text::escape(&finding.host),
+        text::escape(&finding.what)
+    )
 }
 
 /// `2 errors, 1 warning`.

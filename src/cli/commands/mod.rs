@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod certs;
 pub mod check;
 pub mod demo;
 pub mod history;

@@ -1,1 +1,319 @@
-//! Tests.
+//! The switcher with real probes and a real clock, a data plane that only answers, and a disk in memory. Whole processes are
+//! in `tests/`.
+
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Mutex;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::LocalSet;
+
+use super::*;
+use crate::model::api::Kind;
+use crate::model::slot::Slot;
+use crate::proxy::data_plane::{Answer, Ask};
+
+/// A front door that answers with one status, and remembers what it was asked.
+#[derive(Default)]
+struct Door {
+    status: u16,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Plane for Door {
+    fn poke(&self) {}
+
+    fn ask(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Result<Answer, String>> + '_>> {
+        self.asked.lock().unwrap().push(format!("{}{}", ask.host, ask.target));
+        let answer = Answer {
+            status: self.status,
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        Box::pin(async { Ok(answer) })
+    }
+}
+
+/// A disk that remembers every save, and fails from the n-th on.
+#[derive(Clone, Default)]
+struct Disk {
+    saved: Arc<Mutex<Vec<State>>>,
+    room: usize,
+}
+
+impl StateStore for Disk {
+    fn save(&mut self, state: &State) -> Result<Durability, String> {
+        let mut saved = self.saved.lock().unwrap();
+        if saved.len() >= self.room {
+            return Err("no space left on device".into());
+        }
+        saved.push(state.clone());
+        Ok(Durability::Durable)
+    }
+}
+
+#[derive(Clone, Default)]
+struct Book(Arc<Mutex<Vec<Entry>>>);
+
+impl Journal for Book {
+    fn record(&mut self, entry: Entry) {
+        self.0.lock().unwrap().push(entry);
+    }
+}
+
+struct Scene {
+    switcher: Switcher,
+    routing: Arc<Routing>,
+    door: Arc<Door>,
+    disk: Disk,
+    book: Book,
+    config: Arc<Config>,
+    _apps: Group,
+}
+
+impl Scene {
+    /// Two sides that answer their probes, unless green is `dead`.
+    async fn new(room: usize, status: u16, dead: bool) -> Self {
+        let apps = Group::new("apps");
+        let mut ports = Vec::new();
+        for _ in 0..2 {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            ports.push(listener.local_addr().unwrap().port());
+            if ports.len() == 1 || !dead {
+                apps.spawn_local("app", app(listener));
+            }
+        }
+        let text = format!(
+            "[env.prod]\nhost = \"app.example.com\"\nblue = {}\ngreen = {}\ntls = \"internal\"\n\
+             health = {{ interval = \"10ms\", deadline = \"300ms\" }}\n",
+            ports[0], ports[1]
+        );
+        let (config, _) = Config::parse(Path::new("proxy.toml"), &text).unwrap();
+        let config = Arc::new(config);
+        let first = initial(&config, &State::new(), 2);
+        let routing = Routing::new(first.snapshot);
+        let door = Arc::new(Door {
+            status,
+            ..Door::default()
+        });
+        let disk = Disk {
+            room,
+            ..Disk::default()
+        };
+        let book = Book::default();
+        let (switcher, task) = Switcher::start(Parts {
+            config: config.clone(),
+            routing: routing.clone(),
+            plane: door.clone(),
+            state: first.state,
+            store: Box::new(disk.clone()),
+            journal: Box::new(book.clone()),
+            cores: 2,
+            warnings: Box::new(|environment| vec![format!("{environment}: a certificate ends soon")]),
+        });
+        apps.spawn_local("switcher", task);
+        Self {
+            switcher,
+            routing,
+            door,
+            disk,
+            book,
+            config,
+            _apps: apps,
+        }
+    }
+
+    async fn operate(&self, environment: &str, kind: Kind) -> Vec<Event> {
+        let request = OperationRequest {
+            environment: environment.into(),
+            kind,
+            to: None,
+            expect_version: None,
+            dry_run: false,
+            force: false,
+            confirmed: None,
+            deadline_ms: None,
+        };
+        let caller = Caller {
+            uid: 1000,
+            user: "ci".into(),
+        };
+        let mut events = self.switcher.operate(request, caller);
+        let mut all = Vec::new();
+        while let Some(event) = events.recv().await {
+            all.push(event);
+        }
+        all
+    }
+
+    fn live(&self) -> Slot {
+        self.routing.load().services()[0].activation.slot
+    }
+}
+
+async fn app(listener: TcpListener) {
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            match stream.read_u8().await {
+                Ok(byte) => head.push(byte),
+                Err(_) => break,
+            }
+        }
+        // A probe that was cancelled is gone.
+        let _ = stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+            .await;
+    }
+}
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    LocalSet::new().block_on(&runtime, test);
+}
+
+#[test]
+fn a_swap_is_saved_published_verified_and_written_down() {
+    run(async {
+        let scene = Scene::new(usize::MAX, 200, false).await;
+        let old = scene.routing.load().services()[0].activation.clone();
+        let events = scene.operate("prod", Kind::Swap).await;
+        let Some(Event::Done { live, safe_to_stop, .. }) = events.last() else {
+            panic!("{events:?}");
+        };
+        assert_eq!((*live, scene.live()), (Slot::Green, Slot::Green));
+        assert_eq!(safe_to_stop[0].addresses, old.addresses);
+        assert!(old.is_drained());
+        assert_eq!(*scene.door.asked.lock().unwrap(), ["app.example.com/health"]);
+        assert!(matches!(&events[1], Event::Warning { message } if message.contains("certificate")));
+
+        let saved = scene.disk.saved.lock().unwrap();
+        let numbers: Vec<_> = saved.iter().map(|state| state.next_operation).collect();
+        assert_eq!(numbers, [2, 2]);
+        assert_eq!(saved[1].environments["prod"].live, Slot::Green);
+        let book = scene.book.0.lock().unwrap();
+        assert!(matches!(book[0].record, Record::Asked { .. }));
+        let last = serde_json::to_string(book.last().unwrap()).unwrap();
+        assert!(
+            last.contains("\"event\":\"done\"") && last.contains("\"operation\":1"),
+            "{last}"
+        );
+    });
+}
+
+#[test]
+fn a_rollback_goes_back_to_a_new_activation_of_the_old_slot() {
+    run(async {
+        let scene = Scene::new(usize::MAX, 200, false).await;
+        let first = scene.routing.load().services()[0].activation.clone();
+        scene.operate("prod", Kind::Swap).await;
+        let events = scene.operate("prod", Kind::Rollback).await;
+        assert!(
+            matches!(events.last(), Some(Event::Done { live: Slot::Blue, .. })),
+            "{events:?}"
+        );
+        let now = scene.routing.load().services()[0].activation.clone();
+        assert_ne!(now.id, first.id);
+        assert_eq!(now.addresses, first.addresses);
+    });
+}
+
+#[test]
+fn a_dead_candidate_is_refused_and_nothing_changes() {
+    run(async {
+        let scene = Scene::new(usize::MAX, 200, true).await;
+        let events = scene.operate("prod", Kind::Swap).await;
+        let Some(Event::Refused { code, evidence, .. }) = events.last() else {
+            panic!("{events:?}");
+        };
+        assert_eq!((*code, evidence.len(), scene.live()), (exit::REFUSED, 1, Slot::Blue));
+    });
+}
+
+#[test]
+fn what_the_front_door_does_not_answer_well_is_rolled_back() {
+    run(async {
+        let scene = Scene::new(usize::MAX, 500, false).await;
+        let events = scene.operate("prod", Kind::Swap).await;
+        assert!(
+            matches!(events.last(), Some(Event::RolledBack { live: Slot::Blue, .. })),
+            "{events:?}"
+        );
+        assert_eq!(scene.live(), Slot::Blue);
+        assert_eq!(
+            scene.disk.saved.lock().unwrap().last().unwrap().environments["prod"].live,
+            Slot::Blue
+        );
+    });
+}
+
+#[test]
+fn n27_a_full_disk_switches_nothing() {
+    run(async {
+        let scene = Scene::new(1, 200, false).await;
+        let events = scene.operate("prod", Kind::Swap).await;
+        assert!(
+            matches!(
+                events.last(),
+                Some(Event::Failed {
+                    live: Some(Slot::Blue),
+                    ..
+                })
+            ),
+            "{events:?}"
+        );
+        assert_eq!(scene.live(), Slot::Blue);
+        assert_eq!(scene.switcher.environments().await[0].generation, Generation(1));
+    });
+}
+
+#[test]
+fn an_unknown_environment_is_refused_and_the_known_ones_are_named() {
+    run(async {
+        let scene = Scene::new(0, 200, false).await;
+        let events = scene.operate("prd", Kind::Swap).await;
+        let [Event::Refused { code, hint, .. }] = &events[..] else {
+            panic!("{events:?}");
+        };
+        assert_eq!(*code, exit::USAGE);
+        assert!(hint.as_ref().unwrap().contains("`prod`"));
+    });
+}
+
+#[test]
+fn health_is_known_after_the_first_probes() {
+    run(async {
+        let scene = Scene::new(0, 200, false).await;
+        scene.switcher.first_probes(Duration::from_secs(5)).await;
+        let status = scene.switcher.environments().await;
+        let health = &status[0].services[0].health;
+        assert_eq!((health.len(), health[0].healthy), (1, Some(true)));
+        assert_eq!(status[0].services[0].routes, ["app.example.com"]);
+        assert_eq!((status[0].live, status[0].can_roll_back), (Some(Slot::Blue), false));
+    });
+}
+
+#[test]
+fn a_stop_answers_who_waits_and_lets_the_data_plane_go() {
+    run(async {
+        let scene = Scene::new(usize::MAX, 200, true).await;
+        let (events, ()) = tokio::join!(scene.operate("prod", Kind::Swap), async {
+            // The operation begins when its number is saved.
+            while scene.switcher.environments().await[0].operation.is_none() {
+                tokio::task::yield_now().await;
+            }
+            scene.switcher.stop().await;
+        });
+        assert!(matches!(events.last(), Some(Event::Failed { .. })), "{events:?}");
+        assert_eq!(Arc::strong_count(&scene.door), 1);
+        assert_eq!(Arc::strong_count(&scene.config), 1);
+        let late = scene.operate("prod", Kind::Swap).await;
+        assert!(matches!(late[..], [Event::Failed { .. }]), "{late:?}");
+        assert!(scene.switcher.environments().await.is_empty());
+    });
+}

@@ -108,13 +108,6 @@ pub(super) struct Plan {
     pub(super) deadline: Duration,
 }
 
-impl Plan {
-    /// The slot that will be live.
-    pub(super) fn slot(&self) -> Slot {
-        self.next.live
-    }
-}
-
 /// Makes the plan. `draining` are the slots that still serve what they had begun.
 pub(super) fn plan(
     rules: &Rules,

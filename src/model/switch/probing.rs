@@ -236,7 +236,7 @@ impl Instance {
 /// `60 s`, `1.5 s`.
 fn seconds(time: Duration) -> String {
     let tenths = time.as_millis() / 100;
-    if tenths % 10 == 0 {
+    if tenths.is_multiple_of(10) {
         format!("{} s", tenths / 10)
     } else {
         format!("{}.{} s", tenths / 10, tenths % 10)

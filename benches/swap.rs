@@ -1,0 +1,227 @@
+//! How long a swap takes, and what it costs those who are served meanwhile: from publish to the first answer of the new side, and
+//! the 99th percentile around swaps beside the one between them. In one process, over real sockets, plain HTTP.
+//!
+//! `cargo bench --bench swap` prints both; nothing here decides a test.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a measurement that prints"
+)]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use greengate::config::{AccessLogTarget, Config, Listen};
+use greengate::model::slot::{Address, Generation, Slot};
+use greengate::proxy::activation::Activation;
+use greengate::proxy::data_plane::{DataPlane, Front, Settings, TlsChallenges, bind};
+use greengate::proxy::routing::{Routing, Snapshot};
+use greengate::telemetry::access_log::AccessLog;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const SWAPS: usize = 100;
+const CLIENTS: usize = 8;
+/// What counts as being during a swap: from publish to this long after it. A real swap, with gate and drain, takes longer.
+const DURING: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(150);
+
+struct Sample {
+    began: Instant,
+    ended: Instant,
+    slot: u8,
+}
+
+fn main() {
+    // `cargo test --benches` only wants to know that it builds.
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    let (blue, green) = (app(b'b'), app(b'g'));
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "[server]\nhttp = \"127.0.0.1:0\"\nhttps = \"127.0.0.1:0\"\n[env.prod]\nhost = \"bench.test\"\ntls = \"off\"\nlog = false\n\
+         blue = {}\ngreen = {}\n",
+        blue.port(),
+        green.port()
+    );
+    let (config, _) = Config::parse(&folder.path().join("proxy.toml"), &text).unwrap();
+    let activation = |slot: Slot, generation: u64| {
+        let service = &config.environments[0].services[0];
+        let addresses: Vec<Address> = service.slots.get(slot).unwrap().to_vec();
+        Activation::new(
+            service.environment.clone(),
+            service.name.clone(),
+            slot,
+            Generation(generation),
+            addresses,
+            1,
+        )
+    };
+    let mut live = activation(Slot::Blue, 1);
+    let routing = Routing::new(Snapshot::new(&config, |_| live.clone()));
+    let listeners = bind(&Listen::At(vec!["127.0.0.1:0".parse().unwrap()])).unwrap();
+    let door = listeners[0].local_addr().unwrap();
+    let settings = Settings {
+        workers: 1,
+        trusted_proxies: Vec::new(),
+        proxy_protocol: false,
+        max_connections: 1000,
+        max_connections_per_client: 1000,
+        https_port: None,
+    };
+    let log = AccessLog::open(&AccessLogTarget::Stdout).unwrap();
+    let plane = DataPlane::start(settings, &listeners, &[], &routing, front(), &log).unwrap();
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let stop = stop.clone();
+            thread::spawn(move || client(door, &stop))
+        })
+        .collect();
+    thread::sleep(Duration::from_millis(500));
+    let mut swaps = Vec::new();
+    for generation in 2..SWAPS as u64 + 2 {
+        thread::sleep(PAUSE);
+        let next = activation(live.slot.other(), generation);
+        let snapshot = routing.load().with(std::slice::from_ref(&next));
+        let began = Instant::now();
+        routing.publish(snapshot);
+        live.close();
+        plane.poke();
+        swaps.push((began, next.slot));
+        live = next;
+    }
+    thread::sleep(Duration::from_millis(100));
+    stop.store(true, Ordering::Relaxed);
+    let samples: Vec<Vec<Sample>> = clients.into_iter().map(|client| client.join().unwrap()).collect();
+    report(&samples, &swaps);
+    plane.stop();
+}
+
+fn report(clients: &[Vec<Sample>], swaps: &[(Instant, Slot)]) {
+    let mut first: Vec<Duration> = swaps
+        .iter()
+        .filter_map(|(at, slot)| {
+            let letter = slot.as_str().as_bytes()[0];
+            let answers = clients
+                .iter()
+                .flatten()
+                .filter(|sample| sample.began >= *at && sample.slot == letter);
+            answers.map(|sample| sample.ended - *at).min()
+        })
+        .collect();
+    first.sort_unstable();
+    let (mut during, mut between, mut connecting) = (Vec::new(), Vec::new(), Vec::new());
+    for samples in clients {
+        let mut slot = 0;
+        for sample in samples {
+            let near = swaps
+                .iter()
+                .any(|(at, _)| sample.ended >= *at && sample.began <= *at + DURING);
+            let took = sample.ended - sample.began;
+            if near { &mut during } else { &mut between }.push(took);
+            if std::mem::replace(&mut slot, sample.slot) != sample.slot {
+                connecting.push(took);
+            }
+        }
+    }
+    let exchanges = during.len() + between.len();
+    for sorted in [&mut during, &mut between, &mut connecting] {
+        sorted.sort_unstable();
+    }
+    let at = |sorted: &[Duration], share: usize| sorted[(sorted.len() * share / 100).min(sorted.len() - 1)];
+    let line = |what: &str, sorted: &[Duration]| {
+        println!("{what:<32} p50 {:>9.1?}   p99 {:>9.1?}", at(sorted, 50), at(sorted, 99))
+    };
+    println!("{SWAPS} swaps under {CLIENTS} clients, {exchanges} exchanges, 0 failures");
+    line("publish to first new answer", &first);
+    line("a client's first, new connection", &connecting);
+    line("exchange during a swap", &during);
+    line("exchange between swaps", &between);
+    let ratio = at(&during, 99).as_secs_f64() / at(&between, 99).as_secs_f64();
+    println!("p99 during / between             {ratio:.2}");
+}
+
+/// Asks without a pause over one connection; any failure ends the measurement.
+fn client(door: SocketAddr, stop: &AtomicBool) -> Vec<Sample> {
+    let mut tcp = TcpStream::connect(door).unwrap();
+    tcp.set_nodelay(true).unwrap();
+    let mut samples = Vec::new();
+    let mut buffer = [0; 1024];
+    while !stop.load(Ordering::Relaxed) {
+        let began = Instant::now();
+        tcp.write_all(b"GET / HTTP/1.1\r\nHost: bench.test\r\n\r\n").unwrap();
+        let mut filled = 0;
+        while !buffer[..filled].windows(4).any(|four| four == b"\r\n\r\n") || buffer[filled - 1] == b'\n' {
+            let n = tcp.read(&mut buffer[filled..]).unwrap();
+            assert!(n > 0, "the door closed a connection");
+            filled += n;
+        }
+        assert!(
+            buffer.starts_with(b"HTTP/1.1 200"),
+            "{}",
+            String::from_utf8_lossy(&buffer[..filled])
+        );
+        samples.push(Sample {
+            began,
+            ended: Instant::now(),
+            slot: buffer[filled - 1],
+        });
+        thread::sleep(Duration::from_micros(200));
+    }
+    samples
+}
+
+/// An app whose answer is one letter, on one thread.
+fn app(letter: u8) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .unwrap();
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            loop {
+                let (mut tcp, _) = listener.accept().await.unwrap();
+                tcp.set_nodelay(true).unwrap();
+                tokio::spawn(async move {
+                    let mut buffer = [0; 4096];
+                    while tcp.read(&mut buffer).await.is_ok_and(|n| n > 0) {
+                        let answer = [&b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n"[..], &[letter]].concat();
+                        if tcp.write_all(&answer).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+    });
+    address
+}
+
+/// Nothing here speaks TLS.
+fn front() -> Front {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(rustls::server::ResolvesServerCertUsingSni::new()));
+    Front {
+        tls: Arc::new(tls),
+        covers: Arc::new(|_, _| false),
+        acme: Arc::new(|_| None),
+        challenge: TlsChallenges::default(),
+    }
+}

@@ -1,0 +1,256 @@
+//! `[acme]`: whom certificates are asked for, and how this machine proves that the hosts are its own.
+
+use std::path::{Path, PathBuf};
+
+use super::keys::{self, Place, Section};
+use super::raw::{Entry, Kind, Value};
+use super::read;
+use super::report::Diagnostic;
+
+/// Every key of `[acme]`.
+pub(super) const ACME_KEYS: &[&str] = &[
+    "email",
+    "directory",
+    "profile",
+    "eab.kid",
+    "eab.key_file",
+    "root",
+    "challenge",
+];
+
+/// Let's Encrypt.
+const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+
+/// `[acme]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acme {
+    /// Where the CA writes to; several are possible.
+    pub email: Vec<String>,
+    /// The CAs' directories: the first that works is used. At least one.
+    pub directories: Vec<String>,
+    /// The kind of certificate (`classic`, `tlsserver`, `shortlived`), where the CA has kinds.
+    pub profile: Option<String>,
+    /// The account of the CA's customer that our account belongs to (RFC 8555 §7.3.4).
+    pub eab: Option<Eab>,
+    /// PEM file with the roots of a private CA's own server; they are trusted beside the system's.
+    pub root: Option<PathBuf>,
+    /// How hosts are proved.
+    pub challenge: Challenge,
+}
+
+/// `eab = { kid, key_file }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Eab {
+    /// What the CA calls its customer.
+    pub kid: String,
+    /// File with the key that the CA gave, in base64url.
+    pub key_file: PathBuf,
+}
+
+/// `challenge`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Challenge {
+    /// By HTTP-01 or TLS-ALPN-01, whichever worked last, and by the other when that fails.
+    Either,
+    /// On port 80 alone.
+    Http,
+    /// On port 443 alone.
+    TlsAlpn,
+    /// By a command that changes the DNS: `COMMAND present|cleanup NAME VALUE`. The only way for wildcards.
+    Dns(String),
+}
+
+impl Default for Acme {
+    fn default() -> Self {
+        Self {
+            email: Vec::new(),
+            directories: vec![LETS_ENCRYPT.to_owned()],
+            profile: None,
+            eab: None,
+            root: None,
+            challenge: Challenge::Either,
+        }
+    }
+}
+
+/// Reads the table; paths are relative to `folder`, the one of the file.
+pub(super) fn read(value: &Value, folder: &Path, problems: &mut Vec<Diagnostic>) -> Acme {
+    let mut acme = Acme::default();
+    let Kind::Table(table) = &value.kind else {
+        problems.push(read::mismatch("acme", value, "a table", "`[acme]`"));
+        return acme;
+    };
+    for entry in &table.entries {
+        acme.read_entry(entry, folder, problems);
+    }
+    acme
+}
+
+impl Acme {
+    fn read_entry(&mut self, entry: &Entry, folder: &Path, problems: &mut Vec<Diagnostic>) {
+        let (key, value) = (entry.key.value.as_str(), &entry.value);
+        match key {
+            "email" => {
+                let expected = "an address, as `\"ops@example.com\"`, or a list of these";
+                if let Some(list) = texts(key, value, expected, problems, email) {
+                    self.email = list;
+                }
+            }
+            "directory" => {
+                let expected = "the URL of an ACME directory, or a list of these";
+                if let Some(list) = texts(key, value, expected, problems, directory) {
+                    self.directories = list;
+                }
+            }
+            "profile" => self.profile = read::text(key, value, problems),
+            "eab" => self.eab = eab(value, folder, problems),
+            "root" => self.root = read::text(key, value, problems).map(|path| folder.join(path)),
+            "challenge" => {
+                if let Some(challenge) = challenge(value, folder, problems) {
+                    self.challenge = challenge;
+                }
+            }
+            _ => problems.push(keys::unknown(SECTION, "", &entry.key)),
+        }
+    }
+}
+
+const SECTION: Section<'static> = Section {
+    place: Place::Acme,
+    title: "[acme]",
+};
+
+fn texts(
+    key: &str,
+    value: &Value,
+    expected: &str,
+    problems: &mut Vec<Diagnostic>,
+    objection: fn(&str) -> Option<&'static str>,
+) -> Option<Vec<String>> {
+    let values = read::one_or_many(key, value, expected, problems)?;
+    let texts = read::each(key, values, problems, |value, problems| {
+        let text = read::text(key, value, problems)?;
+        let Some(objection) = objection(&text) else {
+            return Some(text);
+        };
+        problems.push(
+            Diagnostic::error(&value.span, format!("`{text}` {objection}")).expected(format!("expected {expected}")),
+        );
+        None
+    })?;
+    Some(texts.into_iter().map(|text| text.value).collect())
+}
+
+/// A CA refuses what is no address, but only when the first certificate is due; `mailto:` is ours to write.
+fn email(text: &str) -> Option<&'static str> {
+    let plain = |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || ":,?<>@".contains(c));
+    match text.split_once('@') {
+        Some((local, domain)) if plain(local) && plain(domain) && domain.contains('.') => None,
+        Some(_) | None => Some("is no address"),
+    }
+}
+
+/// Everything that is said to a CA is signed, but what it answers is only as good as its TLS.
+fn directory(text: &str) -> Option<&'static str> {
+    match text.parse::<http::Uri>() {
+        Ok(uri) if uri.scheme_str() == Some("https") && uri.host().is_some_and(|host| !host.is_empty()) => None,
+        Ok(uri) if uri.scheme_str() == Some("http") => Some("is not safe: an ACME directory is reached by https"),
+        Ok(_) | Err(_) => Some("is no URL of a directory"),
+    }
+}
+
+fn eab(value: &Value, folder: &Path, problems: &mut Vec<Diagnostic>) -> Option<Eab> {
+    let expected = "`{ kid = \"…\", key_file = \"…\" }`";
+    let Kind::Table(table) = &value.kind else {
+        problems.push(read::mismatch("eab", value, "a table", expected));
+        return None;
+    };
+    let (mut kid, mut key_file) = (None, None);
+    let mut seen = Vec::new();
+    for entry in &table.entries {
+        seen.push(entry.key.value.as_str());
+        match entry.key.value.as_str() {
+            "kid" => kid = read::text("eab.kid", &entry.value, problems),
+            "key_file" => key_file = read::text("eab.key_file", &entry.value, problems),
+            _ => problems.push(keys::unknown(SECTION, "eab.", &entry.key)),
+        }
+    }
+    for missing in ["kid", "key_file"].into_iter().filter(|key| !seen.contains(key)) {
+        problems.push(
+            Diagnostic::error(&value.span, format!("`eab` has no `{missing}`"))
+                .expected(format!("expected {expected}")),
+        );
+    }
+    Some(Eab {
+        kid: kid?,
+        key_file: folder.join(key_file?),
+    })
+}
+
+fn challenge(value: &Value, folder: &Path, problems: &mut Vec<Diagnostic>) -> Option<Challenge> {
+    let expected = "expected `\"http-01\"`, `\"tls-alpn-01\"` or `{ dns = \"COMMAND\" }`";
+    match &value.kind {
+        Kind::Text(text) => match text.as_str() {
+            "http-01" => Some(Challenge::Http),
+            "tls-alpn-01" => Some(Challenge::TlsAlpn),
+            other => {
+                let diagnostic =
+                    Diagnostic::error(&value.span, format!("`{other}` is no challenge")).expected(expected);
+                problems.push(if other.starts_with("dns") {
+                    diagnostic.hint("the DNS is changed by a command of yours: `challenge = { dns = \"COMMAND\" }`")
+                } else {
+                    diagnostic
+                });
+                None
+            }
+        },
+        Kind::Table(table) => {
+            let mut command = None;
+            for entry in &table.entries {
+                match entry.key.value.as_str() {
+                    "dns" => command = read::text("challenge.dns", &entry.value, problems),
+                    other => problems.push(
+                        Diagnostic::error(&entry.key.span, format!("unknown key `challenge.{other}`"))
+                            .expected("expected `dns`"),
+                    ),
+                }
+            }
+            if table.entries.is_empty() {
+                problems.push(Diagnostic::error(&value.span, "`challenge` has no `dns`").expected(expected));
+            }
+            command.map(|command| Challenge::Dns(command_in(folder, &command)))
+        }
+        Kind::Integer(_) | Kind::Float(_) | Kind::Boolean(_) | Kind::Date | Kind::List(_) => {
+            problems.push(
+                Diagnostic::error(&value.span, format!("`challenge` cannot be {}", value.found())).expected(expected),
+            );
+            None
+        }
+    }
+}
+
+/// The command with its program in `folder`, where it is given by a relative path.
+fn command_in(folder: &Path, command: &str) -> String {
+    match command.split_once(char::is_whitespace) {
+        Some((program, rest)) if program.contains('/') => format!("{} {rest}", folder.join(program).display()),
+        None if command.contains('/') => folder.join(command).display().to_string(),
+        Some(_) | None => command.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_program_stands_in_the_folder_of_the_configuration() {
+        let folder = Path::new("/etc/greengate");
+        assert_eq!(
+            command_in(folder, "hooks/dns.sh --zone a"),
+            "/etc/greengate/hooks/dns.sh --zone a"
+        );
+        assert_eq!(command_in(folder, "./dns.sh"), "/etc/greengate/./dns.sh");
+        assert_eq!(command_in(folder, "/opt/dns"), "/opt/dns");
+        assert_eq!(command_in(folder, "lego-hook /a b"), "lego-hook /a b");
+    }
+}

@@ -1,0 +1,181 @@
+//! One attempt to get one host's certificate: the directories in turn, then the shelf and the resolver, then the ledger.
+
+use std::time::Duration;
+
+use super::{Answer, Renewer, now, time};
+use crate::config::{Acme, Challenge};
+use crate::tls::{AcmeError, AcmeHost, Begun, Bundle, Kind, Watch, Way, Wish};
+
+/// For all of it: every exchange has its own deadline, and a CA that answers each of them slowly has this one.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+
+impl Renewer {
+    /// Returns what a person who asked for it is told; everybody else finds it in the ledger.
+    pub(super) async fn attempt(&self, host: &AcmeHost) -> Answer {
+        let name = host.name.as_str();
+        let outcome = match tokio::time::timeout(PATIENCE, self.obtain(host)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(AcmeError {
+                message: format!("the CA did not come to an end within {} min", PATIENCE.as_secs() / 60),
+                hint: None,
+                retry_after: None,
+                kind: Kind::Ca,
+            }),
+        };
+        let installed = outcome.and_then(|bundle| match self.store.install(name, &bundle) {
+            Ok(life) => Ok((bundle, life)),
+            Err(why) => {
+                self.authority().forget_begun(name);
+                Err(AcmeError {
+                    message: format!("the CA's certificate is of no use: {why}"),
+                    hint: None,
+                    retry_after: None,
+                    kind: Kind::Here,
+                })
+            }
+        });
+        match installed {
+            Ok((bundle, life)) => {
+                let by = bundle.meta.challenge.clone().unwrap_or_default();
+                self.save(name, bundle);
+                self.ledger.borrow_mut().change(name, |record| {
+                    record.attempts.succeeded();
+                    record.directories.clear();
+                    record.suggestion = None;
+                });
+                tracing::info!(host = name, by, until = time(life.until), "obtained a certificate");
+                Ok(())
+            }
+            Err(error) => {
+                let text = error.to_string();
+                let chance = fastrand::f64();
+                let mut next = 0;
+                self.ledger.borrow_mut().change(name, |record| {
+                    record.attempts.failed(now(), text.clone(), error.retry_after, chance);
+                    next = record.attempts.not_before;
+                });
+                tracing::warn!(host = name, next = time(next), "no certificate: {text}");
+                Err(text)
+            }
+        }
+    }
+
+    /// Asks the directories in turn, and says in the end what every one of them said.
+    async fn obtain(&self, host: &AcmeHost) -> Result<Bundle, AcmeError> {
+        let authority = self.authority();
+        let settings = authority.settings();
+        let watch = Watching { renewer: self, host };
+        let mut failed: Option<AcmeError> = None;
+        for directory in &settings.directories {
+            let held = self.ledger.borrow().of(&host.name).directories.get(directory).copied();
+            // With a single CA its word is in `attempts` already, and a person may not overrule it.
+            if settings.directories.len() > 1 && held.is_some_and(|until| until > now()) {
+                continue;
+            }
+            // What is not on disk yet is this very order, which a renewal must not fetch again.
+            let fetched = self.unsaved.borrow().contains_key(&host.name);
+            let begun = authority.begun(&host.name).filter(|_| !fetched);
+            let wish = wish(settings, host, directory, begun);
+            let error = match authority.obtain(directory, &wish, &watch).await {
+                Ok(bundle) => return Ok(bundle),
+                Err(error) => error,
+            };
+            if let Some(wait) = error.retry_after {
+                let until = now().saturating_add(wait);
+                let hold = |record: &mut super::Record| {
+                    record.directories.insert(directory.clone(), until);
+                };
+                self.ledger.borrow_mut().change(&host.name, hold);
+            }
+            let last = matches!(error.kind, Kind::Here | Kind::Validation);
+            failed = Some(match failed.take() {
+                Some(first) => both(first, error),
+                None => error,
+            });
+            if last {
+                break;
+            }
+        }
+        Err(failed.unwrap_or_else(|| self.all_held(&host.name)))
+    }
+
+    fn all_held(&self, host: &str) -> AcmeError {
+        let record = self.ledger.borrow().of(host);
+        let first = record.directories.values().min().copied().unwrap_or_default();
+        AcmeError {
+            message: record
+                .attempts
+                .error
+                .unwrap_or_else(|| "every CA has asked to wait".into()),
+            hint: None,
+            retry_after: Some(first.saturating_sub(now()).max(0)),
+            kind: Kind::Ca,
+        }
+    }
+}
+
+/// One after the other; whoever lets us come back first says when.
+fn both(first: AcmeError, second: AcmeError) -> AcmeError {
+    AcmeError {
+        message: format!("{first}; then {}", second.message),
+        hint: second.hint,
+        retry_after: first
+            .retry_after
+            .zip(second.retry_after)
+            .map(|(one, other)| one.min(other)),
+        kind: second.kind,
+    }
+}
+
+/// The way that worked last comes first.
+fn wish(settings: &Acme, host: &AcmeHost, directory: &str, begun: Option<Begun>) -> Wish {
+    let last = host
+        .current
+        .as_ref()
+        .and_then(|current| current.meta.challenge.as_deref());
+    let ways = match &settings.challenge {
+        Challenge::Http => vec![Way::Http],
+        Challenge::TlsAlpn => vec![Way::TlsAlpn],
+        Challenge::Dns(command) => vec![Way::Dns(command.clone())],
+        Challenge::Either if last == Some(Way::TlsAlpn.name()) => vec![Way::TlsAlpn, Way::Http],
+        Challenge::Either => vec![Way::Http, Way::TlsAlpn],
+    };
+    let same_ca = |meta: &crate::tls::Meta| !meta.imported && meta.directory.as_deref() == Some(directory);
+    let replaced = host.current.as_ref().filter(|current| same_ca(&current.meta));
+    Wish {
+        host: host.name.clone(),
+        profile: settings.profile.clone(),
+        ways,
+        replaces: replaced.and_then(|current| current.id.clone()),
+        begun,
+    }
+}
+
+struct Watching<'a> {
+    renewer: &'a Renewer,
+    host: &'a AcmeHost,
+}
+
+impl Watch for Watching<'_> {
+    fn may_validate(&self) -> bool {
+        let now = now();
+        self.renewer
+            .ledger
+            .borrow()
+            .of(&self.host.name)
+            .attempts
+            .may_validate(now)
+            <= now
+    }
+
+    fn validation_failed(&self) {
+        let mut ledger = self.renewer.ledger.borrow_mut();
+        ledger.change(&self.host.name, |record| record.attempts.validation_failed(now()));
+    }
+
+    fn handing_in(&self, begun: &Begun) {
+        if let Err(error) = self.renewer.authority().keep_begun(&self.host.name, begun) {
+            tracing::warn!(host = self.host.name, %error, "an order cannot be kept, and would be placed again after a crash");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What is remembered of each host's attempts and of the CA's suggestions: `acme/attempts.json`, so that a restart does not begin
+//! to count anew.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::control::state_dir::{replace, sync_folder};
+use crate::model::renewal::{Attempts, Window};
+
+const NAME: &str = "attempts.json";
+
+/// Of one host.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Record {
+    #[serde(flatten)]
+    pub(super) attempts: Attempts,
+    /// Which directories asked to wait, and until when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) directories: BTreeMap<String, i64>,
+    /// What the CA suggests for the certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) suggestion: Option<Suggested>,
+}
+
+/// The CA's word about one certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Suggested {
+    /// The certificate.
+    pub(super) id: String,
+    /// When it is to be renewed.
+    pub(super) window: Option<Window>,
+    /// When the CA is asked again, in unix seconds.
+    pub(super) ask: i64,
+}
+
+/// Every host's record, and the file.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    folder: PathBuf,
+    hosts: BTreeMap<String, Record>,
+    /// Whether the last write failed, which is told once.
+    failing: bool,
+}
+
+impl Ledger {
+    /// What was written last. A file that cannot be read costs patience, not certificates: it is told, and begun anew.
+    pub(super) fn open(state_dir: &Path, warnings: &mut Vec<String>) -> Self {
+        let folder = state_dir.join("acme");
+        let path = folder.join(NAME);
+        let hosts = match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+                warnings.push(format!("`{}` is damaged and begun anew: {error}", path.display()));
+                BTreeMap::new()
+            }),
+            // The folder is made with the first account.
+            Err(_) => BTreeMap::new(),
+        };
+        Self {
+            folder,
+            hosts,
+            failing: false,
+        }
+    }
+
+    pub(super) fn of(&self, host: &str) -> Record {
+        self.hosts.get(host).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn change(&mut self, host: &str, change: impl FnOnce(&mut Record)) {
+        let before = self.of(host);
+        let record = self.hosts.entry(host.to_owned()).or_default();
+        change(record);
+        if *record != before {
+            self.write();
+        }
+    }
+
+    fn write(&mut self) {
+        let write = || -> std::io::Result<()> {
+            use std::os::unix::fs::DirBuilderExt;
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+            let bytes = serde_json::to_vec_pretty(&self.hosts)?;
+            replace(&self.folder, NAME, &bytes, sync_folder).map(drop)
+        };
+        match write() {
+            Ok(()) => self.failing = false,
+            Err(error) if !self.failing => {
+                self.failing = true;
+                tracing::warn!(%error, "what is known of attempts for certificates cannot be kept; a restart begins to count anew");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "what a test writes need not survive a crash")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_survives_a_restart_and_a_damaged_file_does_not_stop_anything() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut warnings = Vec::new();
+        let mut ledger = Ledger::open(folder.path(), &mut warnings);
+        ledger.change("a.com", |record| {
+            record.attempts.failed(1000, "dns".into(), Some(60), 0.0)
+        });
+        let again = Ledger::open(folder.path(), &mut warnings);
+        assert_eq!(again.of("a.com"), ledger.of("a.com"));
+        assert_eq!(again.of("a.com").attempts.next(0, 1000), 1060);
+        assert!(warnings.is_empty());
+        fs::write(folder.path().join("acme").join(NAME), "{").unwrap();
+        assert_eq!(
+            Ledger::open(folder.path(), &mut warnings).of("a.com"),
+            Record::default()
+        );
+        assert_eq!(warnings.len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_costs_only_the_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("acme"), "a file").unwrap();
+        let mut ledger = Ledger::open(folder.path(), &mut Vec::new());
+        ledger.change("a.com", |record| record.attempts.failed(0, "no".into(), None, 0.0));
+        assert_eq!(ledger.of("a.com").attempts.failures, 1);
+    }
+}

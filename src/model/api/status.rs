@@ -1,0 +1,146 @@
+//! `GET /v1/status`: what is live, how it does, and what still drains.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, ProbeReport, Side, Traffic};
+use crate::model::slot::{Address, Generation, Slot};
+
+/// `GET /v1/status`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the daemon.
+    pub version: String,
+    /// Process id of the daemon.
+    pub pid: u32,
+    /// When the daemon started, RFC 3339.
+    pub started: String,
+    /// The configuration file.
+    pub config: String,
+    /// Resident memory, in bytes.
+    pub resident_bytes: u64,
+    /// Client connections that are open.
+    pub connections: u64,
+    /// Access-log lines that were dropped because the writer could not follow.
+    pub dropped_log_lines: u64,
+    /// Every environment, in the order of the file.
+    pub environments: Vec<EnvironmentStatus>,
+    /// What an operator should know: torn operations, uncertain durability, certificates that stand in for others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// One environment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EnvironmentStatus {
+    /// Its name.
+    pub name: String,
+    /// The slot that is live; `None` when no service of it can be swapped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<Slot>,
+    /// The number of its published state.
+    pub generation: Generation,
+    /// When that was published, RFC 3339.
+    pub since: String,
+    /// Whether swap and rollback ask for its name.
+    pub protected: bool,
+    /// The operation that holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Holder>,
+    /// Whether `rollback` has a previous side to go to.
+    pub can_roll_back: bool,
+    /// Old sides that still serve what they had begun.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub draining: Vec<DrainingStatus>,
+    /// Its services, in the order of the file.
+    pub services: Vec<ServiceStatus>,
+}
+
+/// Who holds an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Number of the operation.
+    pub operation: u64,
+    /// Swap or rollback.
+    pub kind: Kind,
+    /// The name of the user who asked for it.
+    pub user: String,
+    /// Since when, RFC 3339.
+    pub since: String,
+    /// Which step it is in: `gate`, `warm-up`, `persist`, `verify`, `bake`.
+    pub step: String,
+}
+
+/// An old side that still serves what it had begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainingStatus {
+    /// The service.
+    pub service: String,
+    /// The slot it was.
+    pub slot: Slot,
+    /// Where it runs.
+    pub addresses: Vec<Address>,
+    /// Requests that wait for their response head.
+    pub requests: u64,
+    /// Streams: responses under way, event streams, tunnels.
+    pub streams: u64,
+}
+
+/// One service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    /// Its name.
+    pub name: String,
+    /// Hosts and path: `app.example.com`, `app.example.com/api`.
+    pub routes: Vec<String>,
+    /// The slot that serves, and where it runs.
+    pub live: Side,
+    /// Health of each live instance.
+    pub health: Vec<HealthStatus>,
+    /// Requests in flight on the live side.
+    pub requests: u64,
+    /// Streams on the live side.
+    pub streams: u64,
+    /// Requests that wait, because the app cannot be reached or the environment is paused.
+    #[serde(default)]
+    pub held: u64,
+    /// Since when the app cannot be reached, RFC 3339; `None` while it can, as far as any request has tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away_since: Option<String>,
+    /// Everything since the live side became live.
+    pub traffic: Traffic,
+    /// `acme`, `internal`, `files` or `off`.
+    pub tls: String,
+    /// The certificate that clients are shown, per host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<CertificateStatus>,
+}
+
+/// Health of one instance, for status only: health never takes the only live slot away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthStatus {
+    /// The instance.
+    pub address: Address,
+    /// `None` until the first probe: unknown is not healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy: Option<bool>,
+    /// When it was last checked, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<String>,
+    /// What the last probe saw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<ProbeReport>,
+}
+
+/// The certificate that clients of one host are shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateStatus {
+    /// The host.
+    pub host: String,
+    /// `local CA`, or the issuer's common name.
+    pub issuer: String,
+    /// When it ends, RFC 3339.
+    pub not_after: String,
+    /// What is wrong with it, or why another stands in: `stands in until ACME is built`, `certs/app.pem: key does not fit; the last good one is kept`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}

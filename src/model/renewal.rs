@@ -1,0 +1,405 @@
+//! When a certificate is due, and when one that could not be had is tried for again. Pure: times are unix seconds, chance is
+//! passed in as a number from 0 to 1.
+//!
+//! Nothing here knows how long certificates live: everything is a share of the life that the CA gave.
+
+use serde::{Deserialize, Serialize};
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// A life below this is renewed at its half instead of its last third, as Let's Encrypt asks for short-lived certificates.
+const SHORT_LIFE: i64 = 10 * DAY;
+/// A certificate that ends within this time is worth a warning, unless its whole life is short.
+const SOON: i64 = 7 * DAY;
+/// The pause after the first failures in a row; after these it is a day.
+const PAUSES: [i64; 3] = [MINUTE, 10 * MINUTE, 100 * MINUTE];
+/// A pause is longer than said by up to this share, so that the hosts of many servers do not come at once.
+const JITTER: f64 = 0.1;
+/// No CA's word keeps a host from trying again for longer than this.
+const LONGEST_HOLD: i64 = 8 * DAY;
+/// Failed validations of one host within an hour; Let's Encrypt's own limit.
+pub const VALIDATIONS_PER_HOUR: usize = 5;
+
+/// From when until when a certificate is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Life {
+    /// The first second.
+    pub from: i64,
+    /// The last second.
+    pub until: i64,
+}
+
+/// What the CA suggests (ARI, RFC 9773 §4.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Not before this.
+    pub start: i64,
+    /// Not after this.
+    pub end: i64,
+}
+
+/// Why a certificate is due when it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A share of its life is left.
+    Life,
+    /// The CA suggests it.
+    Suggested,
+}
+
+impl Life {
+    /// Seconds in all; never negative.
+    #[must_use]
+    pub fn length(self) -> i64 {
+        self.until.saturating_sub(self.from).max(0)
+    }
+
+    /// How long before the end it is renewed: a third of the life, or half of a short one.
+    fn lead(self) -> i64 {
+        let length = self.length();
+        if length < SHORT_LIFE { length / 2 } else { length / 3 }
+    }
+
+    /// When it is renewed. `window` is what the CA suggests, `chance` picks the moment in it and has to be the same every time
+    /// one certificate is asked about. A suggestion never counts past the last third of our own lead: a CA that errs must not
+    /// let a certificate end.
+    #[must_use]
+    pub fn due(self, window: Option<Window>, chance: f64) -> (i64, Reason) {
+        let own = self.until.saturating_sub(self.lead());
+        let Some(window) = window.filter(|window| window.end > window.start) else {
+            return (own, Reason::Life);
+        };
+        let latest = self.until.saturating_sub(self.lead() / 3);
+        let picked = window
+            .start
+            .saturating_add(share(window.end.saturating_sub(window.start), chance));
+        if picked <= latest {
+            (picked, Reason::Suggested)
+        } else {
+            (own, Reason::Life)
+        }
+    }
+
+    /// Before this no renewal is begun that nobody asked for, whatever clock, CA or suggestion say: never a loop.
+    #[must_use]
+    pub fn floor(self, issued: i64) -> i64 {
+        let length = self.length();
+        let rest = if length == 0 { HOUR } else { (length / 4).min(HOUR) };
+        issued.saturating_add(rest)
+    }
+
+    /// Whether its end is so near that a renewal has failed for long: within 7 days, or half of the lead of a short life.
+    #[must_use]
+    pub fn ends_soon(self, now: i64) -> bool {
+        self.until.saturating_sub(now) < SOON.min(self.lead() / 2)
+    }
+}
+
+/// What is remembered of the attempts for one host; survives restarts.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Attempts {
+    /// Failures since the last success.
+    #[serde(default)]
+    pub failures: u32,
+    /// Not before this.
+    #[serde(default)]
+    pub not_before: i64,
+    /// Not before this even when a person asks for it: the CA said so.
+    #[serde(default)]
+    pub held: i64,
+    /// When validations failed within the last hour.
+    #[serde(default)]
+    pub failed_validations: Vec<i64>,
+    /// The last failure, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Attempts {
+    /// Counts a validation that the CA says has failed.
+    pub fn validation_failed(&mut self, now: i64) {
+        self.forget_validations(now);
+        self.failed_validations.push(now);
+    }
+
+    /// When the next validation may fail without too many in an hour; `now` when it may right away.
+    #[must_use]
+    pub fn may_validate(&self, now: i64) -> i64 {
+        let mut recent: Vec<i64> = self.recent_validations(now).collect();
+        recent.sort_unstable();
+        match recent.len().checked_sub(VALIDATIONS_PER_HOUR) {
+            Some(index) => recent[index].saturating_add(HOUR).max(now),
+            None => now,
+        }
+    }
+
+    /// An attempt failed. `retry_after` is what the CA said, in seconds from now.
+    pub fn failed(&mut self, now: i64, error: String, retry_after: Option<i64>, chance: f64) {
+        self.forget_validations(now);
+        let index = usize::try_from(self.failures).unwrap_or(usize::MAX);
+        let pause = PAUSES.get(index).copied().unwrap_or(DAY);
+        self.failures = self.failures.saturating_add(1);
+        self.error = Some(error);
+        let held = retry_after.map_or(0, |seconds| now.saturating_add(seconds.clamp(0, LONGEST_HOLD)));
+        self.held = held;
+        self.not_before = now
+            .saturating_add(pause)
+            .saturating_add(share(pause, chance * JITTER))
+            .max(held);
+    }
+
+    /// An attempt succeeded.
+    pub fn succeeded(&mut self) {
+        let failed_validations = std::mem::take(&mut self.failed_validations);
+        *self = Self {
+            failed_validations,
+            ..Self::default()
+        };
+    }
+
+    /// When the next attempt may begin, for a certificate that is due at `due`. A clock that went back by more than the
+    /// longest pause frees whoever waits for a time that is not to come.
+    #[must_use]
+    pub fn next(&self, due: i64, now: i64) -> i64 {
+        due.max(self.sane(self.not_before, now))
+            .max(self.may_validate(now).min(now + HOUR))
+    }
+
+    /// When a person may have an attempt: only what the CA said and the limit of validations count.
+    #[must_use]
+    pub fn next_forced(&self, now: i64) -> i64 {
+        now.max(self.sane(self.held, now)).max(self.may_validate(now))
+    }
+
+    fn sane(&self, time: i64, now: i64) -> i64 {
+        if time.saturating_sub(now) > LONGEST_HOLD + DAY {
+            now
+        } else {
+            time
+        }
+    }
+
+    fn recent_validations(&self, now: i64) -> impl Iterator<Item = i64> + '_ {
+        // Those from the future are of a clock that was wrong.
+        let recent = move |time: &i64| *time <= now && now.saturating_sub(*time) < HOUR;
+        self.failed_validations.iter().copied().filter(recent)
+    }
+
+    fn forget_validations(&mut self, now: i64) {
+        self.failed_validations = self.recent_validations(now).collect();
+    }
+}
+
+/// A share of a period; lengths here are far below the 2^53 that an f64 holds exactly.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a moment in a window, to the second"
+)]
+fn share(length: i64, chance: f64) -> i64 {
+    (length as f64 * chance.clamp(0.0, 1.0)) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const YEAR: i64 = 365 * DAY;
+
+    fn life(from: i64, length: i64) -> Life {
+        Life {
+            from,
+            until: from + length,
+        }
+    }
+
+    /// Renews a certificate for years, with outages of the CA; returns how often, and the shortest rest of life at a renewal.
+    fn years(length: i64, window: impl Fn(Life) -> Option<Window>, outage: impl Fn(i64) -> bool) -> (u32, i64) {
+        let (mut now, mut renewals, mut shortest) = (1_800_000_000, 0, i64::MAX);
+        let end = now + 5 * YEAR;
+        let mut current = life(now, length);
+        let mut issued = now;
+        let mut attempts = Attempts::default();
+        let mut calls = Vec::new();
+        while now < end {
+            let due = current.due(window(current), 0.5).0.max(current.floor(issued));
+            now = now.max(attempts.next(due, now));
+            calls.push(now);
+            if outage(now) {
+                attempts.failed(now, "down".into(), None, 0.5);
+                continue;
+            }
+            shortest = shortest.min(current.until - now);
+            current = life(now, length);
+            issued = now;
+            attempts.succeeded();
+            renewals += 1;
+            assert!(calls.len() < 5_000, "a loop");
+        }
+        (renewals, shortest)
+    }
+
+    #[test]
+    fn certificates_of_6_45_and_90_days_are_renewed_for_years_in_time() {
+        for (days, left) in [(6, 3 * DAY), (45, 15 * DAY), (90, 30 * DAY)] {
+            let (renewals, shortest) = years(days * DAY, |_| None, |_| false);
+            let each = i64::from(renewals) * (days * DAY - left);
+            assert_eq!(shortest, left, "{days} days");
+            assert!(
+                (4 * YEAR..=6 * YEAR).contains(&each),
+                "{days} days: {renewals} renewals"
+            );
+        }
+    }
+
+    #[test]
+    fn an_outage_of_two_days_a_month_lets_no_certificate_end() {
+        for days in [6, 45, 90] {
+            let (_, shortest) = years(days * DAY, |_| None, |now| now % (30 * DAY) < 2 * DAY);
+            assert!(shortest > 0, "{days} days: {shortest} s left at the worst");
+        }
+    }
+
+    #[test]
+    fn the_window_of_the_ca_decides_where_there_is_one() {
+        let certificate = life(0, 90 * DAY);
+        let window = Window {
+            start: 50 * DAY,
+            end: 52 * DAY,
+        };
+        assert_eq!(certificate.due(Some(window), 0.0), (50 * DAY, Reason::Suggested));
+        assert_eq!(certificate.due(Some(window), 0.5), (51 * DAY, Reason::Suggested));
+        let suggest = |life: Life| {
+            Some(Window {
+                start: life.from + 40 * DAY,
+                end: life.from + 42 * DAY,
+            })
+        };
+        let (renewals, shortest) = years(90 * DAY, suggest, |_| false);
+        assert_eq!(shortest, 49 * DAY);
+        assert!((44..=46).contains(&renewals), "{renewals}");
+    }
+
+    #[test]
+    fn a_window_that_makes_no_sense_or_comes_too_late_does_not_count() {
+        let certificate = life(0, 90 * DAY);
+        let own = (60 * DAY, Reason::Life);
+        for (start, end) in [
+            (50, 50),
+            (50, 40),
+            (85, 86),
+            (100, 200),
+            (i64::MAX / DAY - 1, i64::MAX / DAY),
+        ] {
+            let window = Window {
+                start: start * DAY,
+                end: end * DAY,
+            };
+            assert_eq!(certificate.due(Some(window), 0.5), own, "{start}–{end}");
+        }
+    }
+
+    #[test]
+    fn a_ca_that_always_wants_a_renewal_right_now_makes_no_loop() {
+        let past = |life: Life| {
+            Some(Window {
+                start: life.from - 2 * DAY,
+                end: life.from - DAY,
+            })
+        };
+        let mut now = 0;
+        for _ in 0..10 {
+            let current = life(now, 90 * DAY);
+            let next = current.due(past(current), 0.1).0.max(current.floor(now));
+            assert_eq!(next - now, HOUR);
+            now = next;
+        }
+        assert_eq!(life(0, 0).floor(100), 100 + HOUR);
+        assert_eq!(life(10, -20).floor(100), 100 + HOUR);
+        assert_eq!(life(0, 60).floor(0), 15);
+    }
+
+    #[test]
+    fn failures_wait_1_10_and_100_minutes_and_then_a_day() {
+        let mut attempts = Attempts::default();
+        let mut pauses = Vec::new();
+        for _ in 0..6 {
+            attempts.failed(0, "no".into(), None, 0.0);
+            pauses.push(attempts.next(0, 0));
+        }
+        assert_eq!(pauses, [MINUTE, 10 * MINUTE, 100 * MINUTE, DAY, DAY, DAY]);
+        attempts.failed(0, "no".into(), None, 1.0);
+        assert_eq!(attempts.next(0, 0), DAY + DAY / 10);
+        attempts.succeeded();
+        assert_eq!(attempts, Attempts::default());
+    }
+
+    #[test]
+    fn what_the_ca_says_counts_even_when_a_person_asks() {
+        let mut attempts = Attempts::default();
+        attempts.failed(0, "rate limited".into(), Some(3 * DAY), 0.0);
+        assert_eq!((attempts.next(0, 0), attempts.next_forced(0)), (3 * DAY, 3 * DAY));
+        attempts.failed(0, "refused".into(), None, 0.0);
+        assert_eq!((attempts.next(0, 0), attempts.next_forced(0)), (10 * MINUTE, 0));
+        attempts.failed(0, "rate limited".into(), Some(i64::MAX), 0.0);
+        assert_eq!(attempts.next(0, 0), LONGEST_HOLD);
+    }
+
+    #[test]
+    fn no_more_than_five_validations_fail_within_an_hour() {
+        let mut attempts = Attempts::default();
+        for minute in 0..5 {
+            assert_eq!(attempts.may_validate(minute * MINUTE), minute * MINUTE);
+            attempts.validation_failed(minute * MINUTE);
+        }
+        assert_eq!(attempts.may_validate(5 * MINUTE), HOUR);
+        assert_eq!(attempts.next_forced(5 * MINUTE), HOUR);
+        assert_eq!(attempts.next(0, 5 * MINUTE), HOUR);
+        assert_eq!(attempts.may_validate(HOUR), HOUR);
+        attempts.validation_failed(HOUR);
+        assert_eq!(attempts.may_validate(HOUR), HOUR + MINUTE);
+        // Success does not give new tries: the CA counts on.
+        attempts.succeeded();
+        assert_eq!(attempts.may_validate(HOUR), HOUR + MINUTE);
+    }
+
+    #[test]
+    fn a_host_that_never_validates_stays_below_the_limit_for_a_year() {
+        let (mut attempts, mut now, mut failed) = (Attempts::default(), 0, Vec::new());
+        while now < YEAR {
+            // Both challenge types in one attempt, as far as the limit allows.
+            for _ in 0..2 {
+                if attempts.may_validate(now) == now {
+                    attempts.validation_failed(now);
+                    failed.push(now);
+                }
+            }
+            attempts.failed(now, "dns".into(), None, 0.3);
+            now = attempts.next(0, now);
+        }
+        for window in failed.windows(VALIDATIONS_PER_HOUR + 1) {
+            assert!(window[VALIDATIONS_PER_HOUR] - window[0] >= HOUR, "{window:?}");
+        }
+        assert!((350..800).contains(&failed.len()), "{} a year", failed.len());
+    }
+
+    #[test]
+    fn a_clock_that_went_back_holds_nobody_for_years() {
+        let mut attempts = Attempts::default();
+        attempts.failed(10 * YEAR, "no".into(), Some(DAY), 0.0);
+        attempts.validation_failed(10 * YEAR);
+        assert_eq!((attempts.next(0, YEAR), attempts.next_forced(YEAR)), (YEAR, YEAR));
+    }
+
+    #[test]
+    fn the_warning_fits_the_life() {
+        for (days, warned) in [(90, 7 * DAY), (45, 7 * DAY), (6, 3 * DAY / 2)] {
+            let certificate = life(0, days * DAY);
+            assert!(!certificate.ends_soon(days * DAY - warned), "{days} days");
+            assert!(certificate.ends_soon(days * DAY - warned + 1), "{days} days");
+            assert!(certificate.ends_soon(days * DAY + YEAR));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The request's side of an exchange: what is sent to the app, and where more of it comes from.
+
+use std::task::{Context, Poll};
+
+use super::answering::Left;
+use super::deadline::Deadline;
+use super::error::ProxyError;
+use super::stock::Out;
+use super::upstream::Upstream;
+use crate::http1::framing::Framing;
+
+/// The client's side, as far as forwarding needs it.
+pub(super) trait Client {
+    /// Appends more of the request's body, framed for HTTP/1.1: as it is, or chunked. `Ready(true)` when the body has ended.
+    fn poll_upload(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>, chunked: bool)
+    -> Poll<Result<bool, ProxyError>>;
+
+    /// Passes an interim response on, where the protocol can (N19). `head` is whole.
+    fn interim(&mut self, status: u16, head: &[u8]);
+
+    /// Writes interim responses that wait.
+    fn poll_flush_interim(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ProxyError>>;
+
+    /// Whether the client is known to have gone.
+    fn is_gone(&mut self) -> bool;
+
+    /// The request begins to wait in the queue.
+    fn begin_to_watch(&mut self, deadline: &mut Deadline);
+
+    /// What it has been seen to do while its request waits in the queue; the task is woken when there is something to see. Reads
+    /// nothing of the request's body.
+    fn watch(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Option<Left>;
+
+    /// Bytes of the body so far.
+    fn uploaded(&self) -> u64;
+}
+
+/// The request's side of an exchange.
+pub(super) struct Sending {
+    /// The head, and body that was read and not yet sent. Kept whole until a response comes, as long as it is the whole request.
+    pub(super) out: Out,
+    pub(super) framing: Framing,
+    /// The body has ended, or will not be read any more.
+    pub(super) done: bool,
+    /// Everything that was ever sent is still in `out`.
+    pub(super) replayable: bool,
+    /// The app does not read any more (N14).
+    pub(super) broken: bool,
+    /// The client waits for `100 Continue` before it sends its body.
+    pub(super) awaits_continue: bool,
+}
+
+impl Sending {
+    /// A request whose head is built in `out`.
+    pub(super) fn new(out: Out, framing: Framing, awaits_continue: bool) -> Self {
+        let done = framing == Framing::None;
+        Self {
+            out,
+            framing,
+            done,
+            replayable: true,
+            broken: false,
+            awaits_continue,
+        }
+    }
+
+    /// Sends what is there to be sent. An app that stops reading is no error: its answer may be on the way (N14).
+    ///
+    /// # Errors
+    /// The client's: its body broke off, or is not one.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        upstream: &mut Upstream,
+        client: &mut impl Client,
+    ) -> Result<(), ProxyError> {
+        while !self.broken {
+            if !self.out.is_empty() {
+                match upstream.poll_write(cx, self.out.rest()) {
+                    Poll::Ready(Ok(0)) => self.broken = true,
+                    Poll::Ready(Ok(n)) => self.out.wrote(n),
+                    Poll::Ready(Err(_)) => self.broken = true,
+                    Poll::Pending => return Ok(()),
+                }
+                continue;
+            }
+            if self.done || self.awaits_continue {
+                return Ok(());
+            }
+            self.replayable = false;
+            self.out.clear();
+            let chunked = self.framing == Framing::Chunked;
+            match client.poll_upload(cx, &mut self.out.bytes, chunked) {
+                Poll::Ready(ended) => self.done = ended?,
+                Poll::Pending if self.out.is_empty() => return Ok(()),
+                Poll::Pending => {}
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! A data plane in memory: activations with gates, requests and streams inside them, and `model::drain` at work on the old ones.
+
+use std::time::Duration;
+
+use greengate::model::api::Move;
+use greengate::model::drain::{Drain, Limits, Step};
+use greengate::model::slot::{Address, Generation, Slot};
+use greengate::model::switch::Ended;
+
+/// The longest that a drain may take beyond its limits: the polite end and the last bound.
+const SLACK: Duration = Duration::from_secs(8);
+
+/// One live period of one service's slot.
+#[derive(Debug)]
+pub(crate) struct Activation {
+    pub service: usize,
+    pub slot: Slot,
+    pub addresses: Vec<Address>,
+    closed: bool,
+    /// When each exchange ends by itself, and whether it streams.
+    inside: Vec<(Duration, bool)>,
+    drain: Option<Leaving>,
+}
+
+#[derive(Debug)]
+struct Leaving {
+    left: Generation,
+    drain: Drain,
+    ends_by: Duration,
+    ended: Ended,
+    told: Option<Duration>,
+}
+
+/// What a look at the drains brought about.
+#[derive(Debug)]
+pub(crate) enum News {
+    Draining(Generation, usize, u64, u64),
+    Drained(Generation, usize, Ended),
+}
+
+/// Every activation that is live or drains.
+#[derive(Debug)]
+pub(crate) struct Plane {
+    pub activations: Vec<Activation>,
+    limits: Limits,
+    pub turned_away: u64,
+}
+
+impl Plane {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            activations: Vec::new(),
+            limits,
+            turned_away: 0,
+        }
+    }
+
+    pub(crate) fn start(&mut self, service: usize, slot: Slot, addresses: Vec<Address>) {
+        self.activations.push(Activation {
+            service,
+            slot,
+            addresses,
+            closed: false,
+            inside: Vec::new(),
+            drain: None,
+        });
+    }
+
+    /// The one that is live. Invariant: there is exactly one.
+    pub(crate) fn live(&self, service: usize) -> &Activation {
+        let live: Vec<_> = self
+            .activations
+            .iter()
+            .filter(|it| it.service == service && !it.closed)
+            .collect();
+        assert_eq!(live.len(), 1, "service {service} has {} live activations", live.len());
+        live[0]
+    }
+
+    /// Publish, then close; what raced with it is turned away and finds the new one.
+    pub(crate) fn publish(&mut self, generation: Generation, moves: &[Move], now: Duration) {
+        let old: Vec<usize> = (0..self.activations.len())
+            .filter(|&at| !self.activations[at].closed)
+            .collect();
+        for (service, step) in moves.iter().enumerate() {
+            let live = &self.activations[old[service]];
+            assert_eq!(
+                (live.slot, &live.addresses),
+                (step.from.slot, &step.from.addresses),
+                "moves what is not live"
+            );
+            self.start(service, step.to.slot, step.to.addresses.clone());
+        }
+        for at in old {
+            let limits = self.limits;
+            let activation = &mut self.activations[at];
+            activation.closed = true;
+            activation.drain = Some(Leaving {
+                left: generation,
+                drain: Drain::new(limits, now),
+                ends_by: now + limits.requests.max(limits.streams) + SLACK,
+                ended: Ended::default(),
+                told: None,
+            });
+            // A request that loaded the old snapshot, and comes to the gate only now.
+            let service = activation.service;
+            assert!(!self.claim(at, now, now, false), "a closed gate admitted somebody");
+            assert!(!self.live(service).closed);
+        }
+    }
+
+    /// A request of this service that lasts until then.
+    pub(crate) fn request(&mut self, service: usize, now: Duration, until: Duration, streams: bool) {
+        let at = self
+            .activations
+            .iter()
+            .position(|it| it.service == service && !it.closed)
+            .unwrap();
+        assert!(self.claim(at, now, until, streams));
+    }
+
+    fn claim(&mut self, at: usize, now: Duration, until: Duration, streams: bool) -> bool {
+        let activation = &mut self.activations[at];
+        if activation.closed {
+            self.turned_away += 1;
+            return false;
+        }
+        activation.inside.retain(|(end, _)| *end > now);
+        activation.inside.push((until, streams));
+        true
+    }
+
+    /// Lets time pass for whoever drains.
+    pub(crate) fn look(&mut self, now: Duration) -> Vec<News> {
+        let mut news = Vec::new();
+        for activation in &mut self.activations {
+            activation.look(now, &mut news);
+        }
+        self.activations
+            .retain(|activation| !activation.closed || activation.drain.is_some());
+        news
+    }
+
+    pub(crate) fn drains(&self) -> bool {
+        self.activations.iter().any(|activation| activation.drain.is_some())
+    }
+}
+
+impl Activation {
+    fn look(&mut self, now: Duration, news: &mut Vec<News>) {
+        let Some(leaving) = &mut self.drain else {
+            return;
+        };
+        let before = self.inside.len();
+        self.inside.retain(|(end, _)| *end > now);
+        leaving.ended.finished += (before - self.inside.len()) as u64;
+        loop {
+            let streams = self.inside.iter().filter(|(_, streams)| *streams).count() as u64;
+            let requests = self.inside.len() as u64 - streams;
+            match leaving.drain.look(now, self.inside.is_empty(), requests) {
+                Step::Wait(until) => {
+                    assert!(until > now, "waits for what is over");
+                    assert!(now <= leaving.ends_by, "a drain does not end");
+                    if leaving.told.is_none_or(|told| now >= told + Duration::from_secs(1)) {
+                        leaving.told = Some(now);
+                        news.push(News::Draining(leaving.left, self.service, requests, streams));
+                    }
+                    return;
+                }
+                Step::GiveUpRequests => self.inside.retain(|(_, streams)| *streams),
+                // Every third one does not listen.
+                Step::EndStreams => {
+                    let deaf = |(end, _): &(Duration, bool)| end.subsec_nanos() % 3 == 0;
+                    leaving.ended.ended += self.inside.iter().filter(|it| !deaf(it)).count() as u64;
+                    self.inside.retain(deaf);
+                }
+                // Every ninth one cannot even be cut.
+                Step::Cut => {
+                    let stuck = |(end, _): &(Duration, bool)| end.subsec_nanos() % 9 == 0;
+                    leaving.ended.cut += self.inside.iter().filter(|it| !stuck(it)).count() as u64;
+                    self.inside.retain(stuck);
+                }
+                step @ (Step::Done | Step::Abandoned) => {
+                    assert_eq!(
+                        step == Step::Done,
+                        self.inside.is_empty(),
+                        "drained while somebody is inside"
+                    );
+                    leaving.ended.left = self.inside.len() as u64;
+                    news.push(News::Drained(leaving.left, self.service, leaving.ended));
+                    self.drain = None;
+                    return;
+                }
+            }
+        }
+    }
+}
