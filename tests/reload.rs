@@ -4,7 +4,8 @@
     clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "tests spawn and panic freely"
+    clippy::print_stderr,
+    reason = "tests spawn, panic and print freely"
 )]
 
 mod common;

@@ -88,6 +88,13 @@ impl ClientH1 {
         loop {
             self.wait_for_bytes().await;
             if self.wire.inbox.is_none() {
+                // Over TLS it is said that this is the end; to a client that does not read it, it is not.
+                self.deadline.set(HEAD_TIMEOUT);
+                let _ = poll_fn(|cx| match Pin::new(&mut self.wire.io).poll_shutdown(cx) {
+                    Poll::Pending if !self.deadline.poll_passed(cx) => Poll::Pending,
+                    _ => Poll::Ready(()),
+                })
+                .await;
                 break;
             }
             // Boxed: what one exchange needs is not kept by a connection that waits for the next.

@@ -18,6 +18,7 @@ use super::activation::{Activation, Patience};
 use super::data_plane::{Front, Settings};
 use super::hold::{Queue, Queues};
 use super::pool::Pool;
+use super::reserve::Reserve;
 use super::routing::{Live, Snapshot};
 use crate::config;
 use crate::telemetry::access_log::Lines;
@@ -110,6 +111,8 @@ pub(super) struct Core {
     /// When draining began, as this core has noticed.
     pub(super) drain_began: Cell<Option<Instant>>,
     next_request: Cell<u64>,
+    /// For the moment when there are no descriptors.
+    pub(super) reserve: Reserve,
 }
 
 /// The snapshot as one core sees it.
@@ -148,6 +151,7 @@ impl Core {
             waiting: RefCell::default(),
             drain_began: Cell::new(None),
             next_request: Cell::new(fastrand::u64(..)),
+            reserve: Reserve::new(),
         })
     }
 

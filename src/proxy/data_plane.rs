@@ -384,6 +384,7 @@ async fn look_after(core: &Core) {
             }
         }
         core.log.borrow_mut().flush();
+        core.reserve.refill();
         rounds = rounds.wrapping_add(1);
         if rounds.is_multiple_of(SWEEP_EVERY) {
             core.sweep_pools(Instant::now());

@@ -193,8 +193,9 @@ impl Exchange {
                 return Err(ProxyError::Unreachable(io::ErrorKind::NotConnected.into()));
             }
             let address = &self.service.activation.addresses[instance];
+            let (timeout, reserve) = (self.service.service.timeout.connect, &self.record.core().reserve);
             // Boxed: most requests find a connection, and should not carry the room for making one.
-            match Box::pin(Upstream::connect(address, self.service.service.timeout.connect)).await {
+            match Box::pin(Upstream::reach(address, timeout, pool, reserve)).await {
                 Ok(upstream) => {
                     self.upstream = Some(upstream);
                     return Ok(false);
@@ -434,7 +435,9 @@ impl Exchange {
 
     /// Drops the connection, if it is still held, and leaves the instance.
     pub(super) fn let_go(&mut self) {
-        self.upstream = None;
+        if self.upstream.take().is_some_and(|upstream| upstream.lent) {
+            self.record.core().reserve.refill();
+        }
         self.body.inbox = None;
         if let Some(instance) = self.instance.take() {
             self.service.pool.leave(instance);

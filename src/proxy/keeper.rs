@@ -3,9 +3,8 @@
 //! There is at most one keeper for each queue, on the core of whoever came first. It goes on while the app is away, whether
 //! somebody waits or not: that is how later requests know at once that there is no use in trying.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -64,7 +63,7 @@ pub(super) async fn keep(core: Rc<Core>, queue: Arc<Queue>, alive: Arc<()>) {
             }
             Outlook::Open(service) => {
                 let id = service.activation.id;
-                let tried = attempt(&queue, &service).await;
+                let tried = attempt(&core, &queue, &service).await;
                 match tried {
                     // Something has changed in the meantime: look again.
                     None => continue,
@@ -117,13 +116,18 @@ fn outlook(core: &Core, queue: &Queue) -> Outlook {
 }
 
 /// Connects to any instance. `None` when the control plane has changed something first, or the window has ended.
-async fn attempt(queue: &Queue, service: &CoreService) -> Option<io::Result<()>> {
+async fn attempt(core: &Core, queue: &Queue, service: &CoreService) -> Option<io::Result<()>> {
     let connect = service.service.timeout.connect;
     let addresses = &service.activation.addresses;
-    let mut tries: Vec<Option<Pin<Box<dyn Future<Output = io::Result<Upstream>>>>>> = addresses
-        .iter()
-        .map(|address| Some(Box::pin(Upstream::connect(address, connect)) as Pin<Box<dyn Future<Output = _>>>))
-        .collect();
+    let reach = |address| {
+        Some(Box::pin(Upstream::reach(
+            address,
+            connect,
+            &service.pool,
+            &core.reserve,
+        )))
+    };
+    let mut tries: Vec<_> = addresses.iter().map(reach).collect();
     let any = poll_fn(|cx| {
         let (mut last, mut pending) = (None, false);
         for (instance, slot) in tries.iter_mut().enumerate() {

@@ -1,16 +1,20 @@
 //! Listening sockets: bound once, registered with every core (N24), and an accept loop that nothing ends (N30).
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use super::connection;
 use super::core::Core;
+use super::reserve::is_exhausted;
 use crate::config::Listen;
 use crate::tasks;
 
@@ -20,6 +24,12 @@ const ACCEPTS_PER_WAKE: usize = 8;
 /// A core with so many connections more than the least loaded one leaves newcomers to it for a moment.
 const IMBALANCE: usize = 16;
 const BREATH: Duration = Duration::from_millis(1);
+/// After an accept that failed for a reason that may last.
+const RETRY_ACCEPT: Duration = Duration::from_millis(50);
+/// Without descriptors for so long, clients that wait to be accepted are closed.
+const SHED_AFTER: Duration = Duration::from_secs(1);
+/// What lasts is logged this often.
+const TELL_EVERY: Duration = Duration::from_secs(5);
 
 /// What a listener's connections speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +88,7 @@ fn bind_one(address: SocketAddr, v6_only: bool) -> io::Result<std::net::TcpListe
 /// Accepts for one core until it stops.
 pub(super) async fn accept(core: Rc<Core>, listener: TcpListener, kind: Kind) {
     let own = &core.shared.connections[core.id];
+    let mut trouble = Trouble::default();
     loop {
         for _ in 0..ACCEPTS_PER_WAKE {
             if is_crowded(&core) {
@@ -85,6 +96,7 @@ pub(super) async fn accept(core: Rc<Core>, listener: TcpListener, kind: Kind) {
             }
             match listener.accept().await {
                 Ok((tcp, peer)) => {
+                    trouble.is_over();
                     if core.shared.connections() >= core.shared.settings.max_connections {
                         // Closed unread: a client that keeps its place is worth more than one that gets none.
                         drop(tcp);
@@ -93,7 +105,7 @@ pub(super) async fn accept(core: Rc<Core>, listener: TcpListener, kind: Kind) {
                     own.fetch_add(1, Ordering::Relaxed);
                     tasks::connection(connection::serve(core.clone(), tcp, peer, kind));
                 }
-                Err(error) => survive(&error).await,
+                Err(error) => trouble.survive(&core, &listener, &error).await,
             }
         }
         tokio::task::yield_now().await;
@@ -115,15 +127,53 @@ fn is_crowded(core: &Core) -> bool {
     own > least + IMBALANCE.max(least / 4)
 }
 
-/// An accept that failed ends nothing. What lasts, like too many open files, is waited out.
-async fn survive(error: &io::Error) {
-    let passing = matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
-    );
-    if !passing {
-        tracing::error!("cannot accept a connection: {error}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+/// What keeps a listener from accepting. An accept that failed ends nothing: what lasts, like too many open files or a lack of
+/// buffers, is waited out.
+#[derive(Debug, Default)]
+struct Trouble {
+    since: Option<Instant>,
+    told: Option<Instant>,
+}
+
+impl Trouble {
+    fn is_over(&mut self) {
+        self.since = None;
+    }
+
+    async fn survive(&mut self, core: &Core, listener: &TcpListener, error: &io::Error) {
+        let passing = matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+        );
+        if passing {
+            return;
+        }
+        let now = Instant::now();
+        let since = *self.since.get_or_insert(now);
+        if self.told.is_none_or(|told| now - told >= TELL_EVERY) {
+            self.told = Some(now);
+            let connections = core.shared.connections();
+            tracing::error!(connections, "cannot accept a connection: {error}");
+        }
+        if is_exhausted(error) && now - since >= SHED_AFTER && core.reserve.lend() {
+            shed(listener).await;
+            core.reserve.refill();
+        }
+        tokio::time::sleep(RETRY_ACCEPT).await;
+    }
+}
+
+/// With one descriptor of the reserve: takes clients that cannot be served and closes them, so that they do not wait for
+/// nothing and may try elsewhere.
+async fn shed(listener: &TcpListener) {
+    for _ in 0..ACCEPTS_PER_WAKE {
+        let waiting = poll_fn(|cx| match listener.poll_accept(cx) {
+            Poll::Ready(accepted) => Poll::Ready(accepted.ok()),
+            Poll::Pending => Poll::Ready(None),
+        });
+        if waiting.await.is_none() {
+            return;
+        }
     }
 }
 

@@ -31,6 +31,7 @@ mod passing;
 mod pool;
 mod record;
 mod request;
+mod reserve;
 pub mod routing;
 mod sending;
 mod service;

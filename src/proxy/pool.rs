@@ -101,12 +101,19 @@ impl Pool {
             self.idle.min(app.saturating_sub(Duration::from_secs(1)))
         });
         let mut idle = self.instances[instance].idle.borrow_mut();
-        if !self.closed.get() && !kept.is_zero() && idle.len() < KEPT {
+        if !self.closed.get() && !upstream.lent && !kept.is_zero() && idle.len() < KEPT {
             idle.push(Idle {
                 upstream,
                 until: now + kept,
             });
         }
+    }
+
+    /// Closes one idle connection, because its descriptor is needed. Whether there was one.
+    pub(super) fn spare(&self) -> bool {
+        self.instances
+            .iter()
+            .any(|instance| instance.idle.borrow_mut().pop().is_some())
     }
 
     /// Whether connections are kept at all.

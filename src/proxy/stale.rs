@@ -46,11 +46,11 @@ pub(super) async fn ask(exchange: &mut Exchange, client: &mut impl Client, deadl
     };
     let live = Live {
         upstream: exchange.upstream.replace(upstream),
-        head: std::mem::replace(&mut exchange.head, ResponseHead::new()),
+        head: std::mem::take(&mut exchange.head),
         body: std::mem::replace(&mut exchange.body, Body::none()),
         reusable: exchange.reusable,
         app_idle: exchange.app_idle,
-        broken: std::mem::replace(&mut exchange.sending.broken, false),
+        broken: std::mem::take(&mut exchange.sending.broken),
     };
     exchange.sending.out.rewind();
     let asked = timeout(PATIENCE, poll_fn(|cx| exchange.poll_head(cx, client, deadline))).await;

@@ -51,7 +51,7 @@ pub enum Input {
         /// What the operator should know before it begins, such as trouble with certificates.
         warnings: Vec<String>,
     },
-    /// [`Switch::wake`] has come.
+    /// `Switch::wake` has come.
     Tick,
     /// Answers [`Effect::Probe`].
     Probed {
@@ -104,7 +104,7 @@ pub enum Input {
     Draining {
         /// The generation that replaced it.
         left: Generation,
-        /// Its place in [`Rules::services`].
+        /// Its place in `Rules::services`.
         service: usize,
         /// Requests that wait for their response head.
         requests: u64,
@@ -115,7 +115,7 @@ pub enum Input {
     Drained {
         /// The generation that replaced it.
         left: Generation,
-        /// Its place in [`Rules::services`].
+        /// Its place in `Rules::services`.
         service: usize,
         /// How it went.
         ended: Ended,
@@ -171,7 +171,7 @@ pub enum Effect {
     Probe {
         /// For the answer.
         ticket: Ticket,
-        /// Its service's place in [`Rules::services`].
+        /// Its service's place in `Rules::services`.
         service: usize,
         /// Exactly there (N6).
         address: Address,
@@ -182,7 +182,7 @@ pub enum Effect {
     Warm {
         /// For the answer.
         ticket: Ticket,
-        /// Service's place in [`Rules::services`] and instance.
+        /// Service's place in `Rules::services` and instance.
         instances: Vec<(usize, Address)>,
     },
     /// Save this state of the environment.
