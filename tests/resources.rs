@@ -99,7 +99,7 @@ async fn n30_without_descriptors_clients_that_are_there_are_served_and_the_accep
     assert_eq!(pair.door.environment("prod").await.services[0].traffic.proxy_errors, 0);
 }
 
-/// In a network of its own with 64 ports for connections that are opened, where that is allowed.
+/// In a network of its own with 64 ports for connections that are opened. It needs user namespaces.
 #[test]
 fn n30_without_ephemeral_ports_requests_are_held() {
     if std::env::var_os(INSIDE).is_some() {
@@ -111,11 +111,6 @@ fn n30_without_ephemeral_ports_requests_are_held() {
         return;
     }
     let few = "ip link set lo up && echo '61000 61063' > /proc/sys/net/ipv4/ip_local_port_range";
-    let allowed = Command::new("unshare").args(["-Urn", "sh", "-c", few]).output();
-    if !allowed.as_ref().is_ok_and(|output| output.status.success()) {
-        eprintln!("left out: no network of one's own here ({allowed:?})");
-        return;
-    }
     let output = Command::new("unshare")
         .args(["-Urn", "sh", "-c", &format!("{few} && exec \"$0\" \"$@\"")])
         .arg(std::env::current_exe().unwrap())
