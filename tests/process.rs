@@ -152,10 +152,10 @@ async fn n26_what_does_not_end_is_cut_after_the_longest_drain() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stray_hangup_ends_nothing_and_usr1_opens_the_log_again() {
+async fn a_hangup_reloads_and_usr1_opens_the_log_again() {
     let pair = Pair::plain("").await;
     signal(&pair.door, "HUP");
-    logged(&pair.door, "SIGHUP").await;
+    logged(&pair.door, "reload: done").await;
     assert_eq!(pair.get("/one").await.status, 200);
     eventually(secs(5), || async {
         holds(pair.door.access_log().contains("/one"), || "no line yet".into())

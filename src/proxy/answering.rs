@@ -12,13 +12,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::answer::Answer;
 use super::core::{Claim, CoreService, Shared};
 use super::deadline::Deadline;
 use super::error::ProxyError;
-use super::forward::Exchange;
+use super::forward::{Exchange, Setback};
 use super::headers;
 use super::hold::{LetGo, Place, Verdict, Why};
 use super::maintenance::MaintenancePage;
@@ -92,7 +92,7 @@ pub(super) async fn obtain(
     loop {
         match exchange.respond(client, deadline).await {
             Ok(()) => break,
-            Err(ProxyError::Unreachable(error)) => {
+            Err(Setback::Final(ProxyError::Unreachable(error))) => {
                 let period = exchange.service.service.hold.period;
                 if exchange.record.is_inside() || period.is_zero() {
                     return Err(ProxyError::Unreachable(error).into());
@@ -100,7 +100,18 @@ pub(super) async fn obtain(
                 let why = Why::Away(exchange.service.activation.id);
                 Box::pin(wait(exchange, client, deadline, Some(why))).await?;
             }
-            Err(error) => return Err(error.into()),
+            Err(Setback::Final(error)) => return Err(error.into()),
+            Err(Setback::MayRetry(error)) => {
+                let budget = &exchange.service.retry_budget;
+                let Some(pause) = exchange.retries.next(budget, fastrand::f64()) else {
+                    return Err(ProxyError::AppBrokeOff(error).into());
+                };
+                exchange.record.retries += 1;
+                exchange.counters().retried();
+                exchange.give_up_claim();
+                sleep(pause).await;
+                Box::pin(wait(exchange, client, deadline, None)).await?;
+            }
         }
     }
     exchange.pass = None;

@@ -19,6 +19,7 @@ use super::data_plane::{Front, Settings};
 use super::hold::{Queue, Queues};
 use super::pool::Pool;
 use super::reserve::Reserve;
+use super::retry::RetryBudget;
 use super::routing::{Live, Snapshot};
 use crate::config;
 use crate::telemetry::access_log::Lines;
@@ -345,29 +346,6 @@ impl Drop for Claim {
     }
 }
 
-/// Retries beyond the free one: at most a fifth of the requests (N11), saved up to a small reserve.
-#[derive(Debug)]
-pub(super) struct RetryBudget(Cell<u32>);
-
-impl Default for RetryBudget {
-    fn default() -> Self {
-        Self(Cell::new(10 * 5))
-    }
-}
-
-impl RetryBudget {
-    /// A request came: a fifth of a retry is earned.
-    pub(super) fn earn(&self) {
-        self.0.set((self.0.get() + 1).min(100 * 5));
-    }
-
-    /// Pays for one retry, if there is enough.
-    pub(super) fn pay(&self) -> bool {
-        let rest = self.0.get().checked_sub(5);
-        rest.inspect(|rest| self.0.set(*rest)).is_some()
-    }
-}
-
 /// A place in [`Wakers`]; `None` until the first registration.
 #[derive(Debug, Default)]
 pub(super) struct Ticket(Option<usize>);
@@ -442,19 +420,6 @@ mod tests {
         assert_ne!(
             network("192.0.2.1".parse().unwrap()),
             network("192.0.2.2".parse().unwrap())
-        );
-    }
-
-    #[test]
-    fn retries_are_a_fifth_of_the_requests_n11() {
-        let budget = RetryBudget::default();
-        while budget.pay() {}
-        for _ in 0..100 {
-            budget.earn();
-        }
-        assert_eq!(
-            std::iter::repeat_with(|| budget.pay()).take_while(|paid| *paid).count(),
-            20
         );
     }
 

@@ -1,5 +1,5 @@
 //! One exchange with an app: connect or reuse, send, wait for the head, and the retry rule (N9–N11). The body that follows is
-//! read in `body`.
+//! read in `body`, the head in `response_head`.
 //!
 //! Sending and reading go on side by side: an app may answer before it has read the whole request (N14), and a client may
 //! wait for the answer before it sends on.
@@ -21,22 +21,13 @@ use super::error::ProxyError;
 use super::hold::LetGo;
 use super::record::Record;
 use super::request::{Fields, Request};
+use super::retry::Retries;
 use super::sending::{Client, Sending};
-use super::stock::{Buffer, Out};
-use super::terms::Terms;
+use super::stock::Out;
 use super::upstream::Upstream;
-use crate::http1::framing::{self, Framing};
-use crate::http1::head::{HeadError, Limits, Method, Parsed, ResponseHead};
+use crate::http1::framing::Framing;
+use crate::http1::head::{Method, ResponseHead};
 
-/// N16: an app may send many and large fields.
-const RESPONSE_LIMITS: Limits = Limits {
-    bytes: 256 * 1024,
-    fields: 1000,
-};
-/// Interim responses (1xx) before the final one.
-const MAX_INTERIM: u32 = 64;
-/// Retries beyond the free one that a stale connection gets.
-const MAX_RETRIES: u32 = 2;
 /// How long an app may take to say `100 Continue` before we say it.
 const CONTINUE_AFTER: Duration = Duration::from_secs(1);
 /// While an app thinks, we look this often whether the client is still there.
@@ -61,11 +52,27 @@ pub(super) struct Exchange {
     pub(super) number: Option<u64>,
     /// It has just been let go from there.
     pub(super) pass: Option<LetGo>,
+    /// How often it was sent again.
+    pub(super) retries: Retries,
     /// How long the app keeps an idle connection, as its `Keep-Alive: timeout=` says.
     pub(super) app_idle: Option<Duration>,
     /// Whether the connection may serve another exchange after this one.
     pub(super) reusable: bool,
     pub(super) ticket: Ticket,
+}
+
+/// Why there is no response head.
+pub(super) enum Setback {
+    /// The app broke off, and the request may be sent again.
+    MayRetry(Option<io::Error>),
+    /// What the client is to be told.
+    Final(ProxyError),
+}
+
+impl From<ProxyError> for Setback {
+    fn from(error: ProxyError) -> Self {
+        Self::Final(error)
+    }
 }
 
 /// Why an attempt came to nothing.
@@ -108,21 +115,18 @@ impl Exchange {
             may_reuse: reuse_any || request.method.is_idempotent(),
             number: None,
             pass: None,
+            retries: Retries::default(),
             app_idle: None,
             reusable: false,
             ticket: Ticket::default(),
         }
     }
 
-    /// Sends the request and waits for the response head, trying again where the retry rule allows it.
+    /// Sends the request and waits for the response head. A connection that had gone stale is replaced at once.
     ///
     /// # Errors
-    /// What the client is to be told; nothing has been sent to it but interim responses.
-    pub(super) async fn respond(
-        &mut self,
-        client: &mut impl Client,
-        deadline: &mut Deadline,
-    ) -> Result<(), ProxyError> {
+    /// When there is none; nothing has been sent to the client but interim responses.
+    pub(super) async fn respond(&mut self, client: &mut impl Client, deadline: &mut Deadline) -> Result<(), Setback> {
         // What the client has sent already leaves together with the head, and can then be sent again.
         if !self.sending.done && !self.sending.awaits_continue {
             let chunked = self.sending.framing == Framing::Chunked;
@@ -139,7 +143,7 @@ impl Exchange {
                 Ok(()) => break,
                 Err(Failure::Final(error)) => {
                     self.let_go();
-                    return Err(error);
+                    return Err(error.into());
                 }
                 Err(Failure::Connection {
                     error,
@@ -150,22 +154,21 @@ impl Exchange {
                     // N11: (b) nothing was written, or (c) idempotent, can be sent again, and not one byte came back.
                     let again =
                         self.sending.replayable && (nothing_written || (self.method.is_idempotent() && nothing_read));
-                    if again && reused {
-                        stale = true;
-                    } else if again && self.record.retries < MAX_RETRIES && self.service.retry_budget.pay() {
-                        self.record.retries += 1;
-                        self.counters().retried();
-                    } else {
-                        return Err(ProxyError::AppBrokeOff(error));
+                    if !again {
+                        return Err(ProxyError::AppBrokeOff(error).into());
                     }
                     self.sending.out.rewind();
                     self.sending.broken = false;
+                    if !reused {
+                        return Err(Setback::MayRetry(error));
+                    }
+                    stale = true;
                 }
             }
         }
         self.record.bytes_in = client.uploaded();
         self.record.head_came(self.head.status);
-        self.take_head()
+        Ok(self.take_head()?)
     }
 
     /// Gets a connection: an idle one if the request can be repeated (N10), else a new one; other instances when one refuses.
@@ -317,108 +320,6 @@ impl Exchange {
             Some(upstream) => self.sending.poll(cx, upstream, client),
             None => Ok(()),
         }
-    }
-
-    /// `Ready(true)` with the final head, `Ready(false)` after an interim one.
-    fn poll_read_head(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Result<bool, Failure>> {
-        let Some(upstream) = &mut self.upstream else {
-            return Poll::Ready(Err(ProxyError::AppBrokeOff(None).into()));
-        };
-        let nothing_written = !self.sending.out.has_begun() && self.sending.replayable;
-        loop {
-            if let Some(buffer) = &mut self.body.inbox {
-                match self.head.parse(buffer.filled(), RESPONSE_LIMITS) {
-                    Ok(Parsed::Whole) => return Poll::Ready(self.judge_head(client).map_err(Failure::Final)),
-                    Ok(Parsed::Partial) => {
-                        if buffer.is_full() {
-                            buffer.make_room(buffer.filled().len() * 4);
-                        }
-                    }
-                    Err(error) => {
-                        let what = match error {
-                            HeadError::Malformed(what) => what,
-                            HeadError::TooLarge => "head too large",
-                            HeadError::Version => "not HTTP/1.1",
-                        };
-                        return Poll::Ready(Err(ProxyError::AppNonsense(what).into()));
-                    }
-                }
-            }
-            let buffer = self.body.inbox.get_or_insert_with(Buffer::small);
-            let nothing_read = buffer.is_empty() && self.body.interim == 0;
-            let broken = |error| Failure::Connection {
-                error,
-                nothing_written,
-                nothing_read,
-            };
-            match upstream.poll_read(cx, buffer) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(broken(None))),
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(broken(Some(error)))),
-                Poll::Pending => {
-                    if buffer.is_empty() {
-                        self.body.inbox = None;
-                    }
-                    return Poll::Pending;
-                }
-            }
-        }
-    }
-
-    /// A whole head is parsed: interim ones are passed on, the final one stays in the inbox.
-    fn judge_head(&mut self, client: &mut impl Client) -> Result<bool, ProxyError> {
-        let Some(buffer) = &mut self.body.inbox else {
-            return Ok(false);
-        };
-        match self.head.status {
-            100 => {
-                if std::mem::take(&mut self.sending.awaits_continue) {
-                    client.interim(100, b"HTTP/1.1 100 Continue\r\n\r\n");
-                }
-            }
-            101 if self.upgrade => return Ok(true),
-            101 => return Err(ProxyError::AppNonsense("101 to a request that asked for no upgrade")),
-            102..200 => client.interim(self.head.status, &buffer.filled()[..self.head.len]),
-            _ => return Ok(true),
-        }
-        buffer.consume(self.head.len);
-        if buffer.is_empty() {
-            self.body.inbox = None;
-        }
-        self.body.interim += 1;
-        if self.body.interim > MAX_INTERIM {
-            Err(ProxyError::AppNonsense("too many interim responses"))
-        } else {
-            Ok(false)
-        }
-    }
-
-    /// The final head is in the inbox: its framing, and what becomes of the connection.
-    pub(super) fn take_head(&mut self) -> Result<(), ProxyError> {
-        let Some(buffer) = &self.body.inbox else {
-            return Err(ProxyError::AppNonsense("no head"));
-        };
-        let bytes = buffer.filled();
-        let framing = framing::of_response(self.method, &self.head, bytes).map_err(|error| {
-            ProxyError::AppNonsense(match error {
-                framing::FramingError::Both => "both Content-Length and Transfer-Encoding",
-                framing::FramingError::Length => "Content-Length is not one decimal number",
-                framing::FramingError::Coding => "Transfer-Encoding is not exactly `chunked`",
-            })
-        });
-        let framing = match framing {
-            Ok(framing) => framing,
-            Err(error) => {
-                self.let_go();
-                return Err(error);
-            }
-        };
-        let terms = Terms::of(&self.head, bytes);
-        self.app_idle = terms.idle;
-        self.body.is_event_stream = terms.is_event_stream;
-        self.reusable = terms.keep_alive && !self.upgrade;
-        self.body.begin(framing, self.head.len);
-        Ok(())
     }
 
     /// The response has been read to its end: the connection goes back to the pool if it may serve again.

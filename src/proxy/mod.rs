@@ -32,6 +32,8 @@ mod pool;
 mod record;
 mod request;
 mod reserve;
+mod response_head;
+mod retry;
 pub mod routing;
 mod sending;
 mod service;

@@ -8,41 +8,38 @@
 mod effects;
 mod initial;
 mod live;
+mod mailbox;
 mod maintenance;
 mod pause;
 mod reload;
+mod room;
 mod saving;
 mod status;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::future::Future;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 pub use self::initial::{Initial, initial};
 use self::live::Vigil;
-use self::pause::Pause;
-use self::reload::{Plan, Reading, Reloading};
+use self::mailbox::Message;
+pub use self::mailbox::{Report, Request, Switcher};
+use self::reload::Reloading;
+use self::room::{Retired, Room};
 use self::saving::Saving;
-use super::figures::{Past, Publication};
+use super::figures::Past;
 use super::front_door::Plane;
-use super::ports::{Durability, Hosts, Journal, StateStore};
+use super::ports::{Hosts, Journal, StateStore};
 use super::served::Current;
-use crate::config::Service;
-use crate::model::api::{
-    Action, EnvironmentStatus, Event, GateReport, Holder, MaintenanceRequest, OperationRequest, PauseRequest,
-    ProbeReport, ReloadRequest, ResumeRequest, exit,
-};
+use crate::model::api::{Action, Event, Holder, ReloadRequest, exit};
 use crate::model::history::{Caller, Entry, Record};
-use crate::model::slot::{Address, Generation};
 use crate::model::state::State;
-use crate::model::switch::{Ended, Input, Moment, Switch};
-use crate::proxy::activation::Activation;
+use crate::model::switch::{Input, Moment, Switch};
 use crate::proxy::routing::Routing;
 use crate::tasks::Group;
 
@@ -69,216 +66,6 @@ pub struct Parts {
     pub cores: usize,
     /// Told before an operation begins, by the name of its environment: trouble with certificates.
     pub warnings: Warnings,
-}
-
-/// A way to the switcher's mailbox.
-#[derive(Debug, Clone)]
-pub struct Switcher {
-    mailbox: mpsc::UnboundedSender<Message>,
-}
-
-impl Switcher {
-    /// The handle, and the task: it has to be spawned on the control thread's `LocalSet`, and ends after [`Switcher::stop`].
-    pub fn start(parts: Parts) -> (Self, impl Future<Output = ()> + 'static) {
-        let (mailbox, mail) = mpsc::unbounded_channel();
-        let owner = Owner::new(parts, mailbox.clone());
-        (Self { mailbox }, owner.run(mail))
-    }
-
-    /// Asks for something. The last event of the stream is final; whoever drops the receiver only stops watching, unless it is
-    /// a pause that is attached to its stream.
-    pub fn ask(&self, request: Request, caller: Caller) -> mpsc::UnboundedReceiver<Event> {
-        let (stream, events) = mpsc::unbounded_channel();
-        let asked = Message::Ask {
-            request,
-            caller,
-            stream,
-        };
-        if let Err(mpsc::error::SendError(Message::Ask { stream, .. })) = self.mailbox.send(asked) {
-            let reason = "the proxy is stopping".into();
-            // The receiver is still in our hands.
-            let _ = stream.send(Event::Failed { reason, live: None });
-        }
-        events
-    }
-
-    /// How every environment is.
-    pub async fn report(&self) -> Report {
-        let (reply, status) = oneshot::channel();
-        let _ = self.mailbox.send(Message::Status { reply });
-        status.await.unwrap_or_default()
-    }
-
-    /// Waits until every live instance was probed once, at most `deadline`.
-    pub async fn first_probes(&self, deadline: Duration) {
-        let (reply, probed) = oneshot::channel();
-        let _ = self.mailbox.send(Message::FirstProbes { reply });
-        let _ = timeout(deadline, probed).await;
-    }
-
-    /// Answers whoever still waits, and ends the task. Saves that have begun are finished.
-    pub async fn stop(&self) {
-        let (reply, stopped) = oneshot::channel();
-        let _ = self.mailbox.send(Message::Stop { reply });
-        let _ = stopped.await;
-    }
-}
-
-/// What can be asked for.
-#[derive(Debug, Clone)]
-pub enum Request {
-    /// A swap or a rollback.
-    Operate(OperationRequest),
-    /// A new configuration.
-    Reload(ReloadRequest),
-    /// To hold new requests.
-    Pause(PauseRequest),
-    /// To let them go again.
-    Resume(ResumeRequest),
-    /// To answer with 503, or no longer.
-    Maintenance(MaintenanceRequest),
-}
-
-impl Request {
-    fn action(&self) -> Action {
-        match self {
-            Self::Operate(request) => request.kind.into(),
-            Self::Reload(_) => Action::Reload,
-            Self::Pause(_) => Action::Pause,
-            Self::Resume(_) => Action::Resume,
-            Self::Maintenance(_) => Action::Maintenance,
-        }
-    }
-
-    /// The environment that is named; a reload is of all of them.
-    fn environment(&self) -> Option<&str> {
-        match self {
-            Self::Operate(OperationRequest { environment, .. })
-            | Self::Pause(PauseRequest { environment, .. })
-            | Self::Resume(ResumeRequest { environment, .. })
-            | Self::Maintenance(MaintenanceRequest { environment, .. }) => Some(environment),
-            Self::Reload(_) => None,
-        }
-    }
-}
-
-/// How things are.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// Every environment, in the order of the file, without certificates.
-    pub environments: Vec<EnvironmentStatus>,
-    /// What an operator should know.
-    pub warnings: Vec<String>,
-}
-
-#[derive(Debug)]
-enum Message {
-    Ask {
-        request: Request,
-        caller: Caller,
-        stream: mpsc::UnboundedSender<Event>,
-    },
-    Input {
-        room: usize,
-        input: Input,
-    },
-    Drained {
-        room: usize,
-        left: Generation,
-        service: usize,
-        activation: u64,
-        ended: Ended,
-    },
-    Loaded {
-        dry: Option<mpsc::UnboundedSender<Event>>,
-        reading: Box<Reading>,
-    },
-    ReloadGating {
-        event: Event,
-    },
-    ReloadGated {
-        plan: Box<Plan>,
-        result: Result<Vec<GateReport>, Vec<GateReport>>,
-        elapsed: Duration,
-    },
-    /// Whoever a pause is attached to is gone.
-    PauseLeft {
-        room: usize,
-        operation: u64,
-    },
-    PauseGating {
-        room: usize,
-        operation: u64,
-        event: Event,
-    },
-    PauseGated {
-        room: usize,
-        operation: u64,
-        result: Result<Vec<GateReport>, Vec<GateReport>>,
-        elapsed: Duration,
-    },
-    Saved {
-        state: Box<State>,
-        result: Result<Durability, String>,
-    },
-    Probed {
-        activation: u64,
-        address: Address,
-        report: ProbeReport,
-    },
-    Status {
-        reply: oneshot::Sender<Report>,
-    },
-    FirstProbes {
-        reply: oneshot::Sender<()>,
-    },
-    Stop {
-        reply: oneshot::Sender<()>,
-    },
-}
-
-/// One environment.
-struct Room {
-    name: Arc<str>,
-    switch: Switch,
-    /// The services with two sides, as the switch counts them.
-    pairs: Vec<Arc<Service>>,
-    /// Where the events of operations go.
-    streams: HashMap<u64, mpsc::UnboundedSender<Event>>,
-    publications: BTreeMap<Generation, Publication>,
-    retired: Vec<Retired>,
-    /// Who holds it, when that is not the switch.
-    held: Option<Holder>,
-    pause: Option<Pause>,
-    /// Not in the file any more; what it served may still drain.
-    gone: bool,
-}
-
-impl Room {
-    fn new(name: Arc<str>, switch: Switch, pairs: Vec<Arc<Service>>) -> Self {
-        Self {
-            name,
-            switch,
-            pairs,
-            streams: HashMap::new(),
-            publications: BTreeMap::new(),
-            retired: Vec::new(),
-            held: None,
-            pause: None,
-            gone: false,
-        }
-    }
-
-    /// Who holds the environment (N5).
-    fn holder(&self) -> Option<Holder> {
-        self.held.clone().or_else(|| self.switch.holder())
-    }
-}
-
-/// An old side that still drains.
-struct Retired {
-    left: Generation,
-    activation: Arc<Activation>,
 }
 
 /// An operation that waits for its number to be saved.

@@ -1,6 +1,9 @@
 //! The switcher with real probes and a real clock, a data plane that only answers, and a disk in memory. Whole processes are
 //! in `tests/`.
 
+use crate::control::ports::Durability;
+use crate::model::api::OperationRequest;
+use crate::model::slot::Generation;
 use std::fs::File;
 use std::io::Write as _;
 use std::pin::Pin;
