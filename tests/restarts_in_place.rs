@@ -20,6 +20,9 @@ use common::{count, eventually, holds, secs};
 
 /// What may be asked twice, and is answered in one piece.
 const GETS: [(Kind, usize); 3] = [(Kind::Get, 6), (Kind::Fresh, 3), (Kind::Slow, 4)];
+/// So many slow answers between restarts that none of them can have been broken off more than twice: a request that three apps
+/// in a row die of is not sent to a fourth (N11).
+const SLOW_ANSWERS: u64 = 8;
 
 fn config(address: std::net::SocketAddr) -> String {
     format!("{QUICK}[env.prod]\nhost = \"{HOST}\"\nupstream = \"{address}\"\n")
@@ -31,7 +34,7 @@ async fn restarts_under_load(runtime: Runtime, rounds: usize) {
     let door = Door::start(&config(place.address)).await;
     let load = Load::start(door.target(HOST), &GETS).await;
     for round in 1..=rounds {
-        load.more(50).await;
+        load.more_of(Kind::Slow, SLOW_ANSWERS).await;
         place.stop().await;
         place.launch(&format!("v{round}"));
     }
@@ -63,7 +66,7 @@ async fn n12_node_is_killed_with_9_and_no_get_fails() {
     let door = Door::start(&config(place.address)).await;
     let load = Load::start(door.target(HOST), &GETS).await;
     for round in 1..=count(3, 20) {
-        load.more(50).await;
+        load.more_of(Kind::Slow, SLOW_ANSWERS).await;
         place.kill9();
         place.launch(&format!("v{round}"));
     }
@@ -100,7 +103,7 @@ async fn n12_uvicorn_reloads_a_project_that_is_edited_and_no_get_fails() {
     let load = Load::start(target.clone(), &GETS).await;
     for round in 1..=count(3, 20) {
         let version = format!("v{round}");
-        load.more(30).await;
+        load.more_of(Kind::Slow, SLOW_ANSWERS).await;
         edit(&version);
         eventually(secs(30), || async {
             let mut client = target.client().await.map_err(|broken| broken.to_string())?;

@@ -230,6 +230,18 @@ impl Load {
         .await;
     }
 
+    /// Waits until so many more exchanges of one kind were good (or anything failed).
+    pub async fn more_of(&self, kind: Kind, count: u64) {
+        let good = |tally: &Tally| tally.good.get(&kind).copied().unwrap_or_default();
+        let goal = good(&self.so_far()) + count;
+        super::eventually(super::secs(60), || async {
+            let tally = self.so_far();
+            let enough = good(&tally) >= goal || !tally.failures.is_empty();
+            super::holds(enough, || format!("{} of {goal} exchanges, {kind:?}", good(&tally)))
+        })
+        .await;
+    }
+
     /// From now on no worker begins anything new.
     pub fn begin_nothing_new(&self) {
         self.stop.send_replace(true);
