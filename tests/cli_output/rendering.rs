@@ -38,6 +38,20 @@ fn a_swap_reads_step_by_step() {
 }
 
 #[test]
+fn an_old_side_that_empties_before_the_new_one_is_verified_is_told_afterwards() {
+    let in_order = texts(&a_swap());
+    let mut events = a_swap();
+    let is_drained = |event: &Event| matches!(event, Event::Drained { .. });
+    let drained = events.remove(events.iter().position(is_drained).unwrap());
+    let verified = events.iter().position(|event| matches!(event, Event::Verified { .. }));
+    events.insert(verified.unwrap(), drained);
+    let lines = texts(&events);
+    assert_eq!(lines[3], in_order[3], "verify");
+    assert_eq!(lines[4], in_order[5], "drain");
+    assert_eq!(lines[5], in_order[4], "bake");
+}
+
+#[test]
 fn only_the_result_is_data() {
     let lines = rendered(&a_swap(), false);
     let data: Vec<_> = lines.iter().filter(|(stream, _)| *stream == Stream::Out).collect();

@@ -23,6 +23,8 @@ pub struct State {
     environment: String,
     /// The step whose failure would end the operation.
     step: &'static str,
+    /// An old side may be empty before the new one is verified; it is told in the order of the steps.
+    drained: Vec<Line>,
 }
 
 impl State {
@@ -36,6 +38,7 @@ impl State {
             kind,
             environment: environment.to_owned(),
             step: "refused",
+            drained: Vec::new(),
         }
     }
 }
@@ -43,6 +46,17 @@ impl State {
 /// What an event adds to the screen for good.
 #[must_use]
 pub fn render(event: &Event, state: &mut State) -> Vec<Line> {
+    let mut lines = lines(event, state);
+    // Behind the verification, but before the last words.
+    let is_last = event.exit_code().is_some();
+    if is_last || state.step != "verify" {
+        let place = if is_last { 0 } else { lines.len() };
+        lines.splice(place..place, state.drained.drain(..));
+    }
+    lines
+}
+
+fn lines(event: &Event, state: &mut State) -> Vec<Line> {
     let style = state.err;
     match event {
         Event::Plan {
@@ -153,7 +167,10 @@ pub fn render(event: &Event, state: &mut State) -> Vec<Line> {
             ended,
             cut,
             elapsed_ms,
-        } => vec![drained(*finished, *ended, *cut, *elapsed_ms, style)],
+        } => {
+            state.drained.push(drained(*finished, *ended, *cut, *elapsed_ms, style));
+            Vec::new()
+        }
         Event::Done {
             environment,
             live,

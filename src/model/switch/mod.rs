@@ -222,12 +222,14 @@ impl Switch {
         now: Moment,
         effects: &mut Vec<Effect>,
     ) {
-        let refuse = |Refusal { code, reason, hint }: Refusal, live| Event::Refused {
+        // Where nothing has two sides, none of them serves.
+        let live = (!self.rules.services.is_empty()).then_some(self.state.live);
+        let refuse = |Refusal { code, reason, hint }: Refusal| Event::Refused {
             code,
             reason,
             evidence: Vec::new(),
             hint,
-            live: Some(live),
+            live,
         };
         let draining = self.draining_slots();
         let planned = match self.busy(request.kind) {
@@ -236,7 +238,7 @@ impl Switch {
         };
         let plan = match planned {
             Ok(plan) => plan,
-            Err(refusal) => return tell(effects, operation, refuse(refusal, self.state.live)),
+            Err(refusal) => return tell(effects, operation, refuse(refusal)),
         };
         tell(
             effects,

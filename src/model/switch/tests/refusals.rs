@@ -152,6 +152,15 @@ fn a_protected_environment_asks_for_its_name() {
 }
 
 #[test]
+fn where_nothing_has_two_sides_none_of_them_is_said_to_serve() {
+    let mut rules = rules();
+    rules.services.clear();
+    let mut stage = Stage::new(rules);
+    stage.ask(1, swap());
+    assert!(matches!(stage.last(1), Event::Refused { live: None, .. }));
+}
+
+#[test]
 fn what_cannot_be_done_is_refused_with_code_four() {
     let upstreams = Rules {
         services: Vec::new(),
