@@ -49,6 +49,8 @@ async fn mutated_requests_reach_no_app_without_an_answer() {
         count(2_000, 10_000) as u64
     };
     let (mut answered, mut reached) = (0, 0);
+    // An app may count a request whose client gave up only after that client has been answered: in the next round.
+    let mut late = 0;
     for seed in first..first + rounds {
         let bytes = mutated(&mut Rng::with_seed(seed), SEEDS);
         let before = pair.blue.requests();
@@ -65,12 +67,14 @@ async fn mutated_requests_reach_no_app_without_an_answer() {
         let saw = pair.blue.requests() - before;
         let got = answers(&read);
         assert!(
-            saw <= got,
+            saw <= got + late,
             "SEED={seed}: the app saw {saw} requests, the client got {got} answers to {shown:?}"
         );
+        late = got.saturating_sub(saw);
         reached += saw;
         answered += got;
     }
+    assert!(reached <= answered, "{reached} {answered}");
     // Otherwise this would prove nothing.
     assert!(
         std::env::var_os("SEED").is_some() || (reached > rounds / 10 && answered > reached),
