@@ -31,8 +31,9 @@ pub struct PauseArgs {
 }
 
 const PAUSE: &str = "\
-New requests wait, those under way finish (WebSockets are closed politely, their clients come back), the command runs, and
-when the app is healthy again everybody goes on. If it is not healthy in time, those who wait get 503.
+New requests wait, those under way finish (WebSockets are closed politely, their clients come back),
+the command runs, and when the app is healthy again everybody goes on. If it is not healthy in time,
+those who wait get 503.
 
 \x1b[1m\x1b[4mExit codes with a command:\x1b[0m
   the command's own, or
@@ -72,7 +73,7 @@ pub struct MaintenanceArgs {
     #[arg(value_name = "ENV")]
     pub environment: String,
     /// On or off; it outlasts a restart of the daemon
-    #[arg(value_name = "on|off")]
+    #[arg(value_name = "on|off", hide_possible_values = true)]
     pub switch: Switch,
     /// A sentence for the page
     #[arg(long, value_name = "TEXT")]
