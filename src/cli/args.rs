@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 pub use self::upkeep::{MaintenanceArgs, PauseArgs, ReloadArgs, ResumeArgs, Switch};
-use crate::model::api::{Kind, OperationRequest, Target};
+use crate::model::api::{Kind, OperationRequest, Target, millis};
 use crate::model::slot::{Address, Slot};
 
 /// About, examples, usage, arguments.
@@ -313,9 +313,7 @@ impl OperationArgs {
             dry_run: self.dry_run,
             force: self.force,
             confirmed,
-            deadline_ms: self
-                .deadline
-                .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+            deadline_ms: self.deadline.map(millis),
         }
     }
 }

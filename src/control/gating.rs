@@ -110,20 +110,9 @@ pub(super) fn verdict(reports: &[GateReport], elapsed: Duration) -> String {
 }
 
 fn reports(candidates: &[Candidate], instances: &[Instance]) -> Vec<GateReport> {
-    let report = |(candidate, instance): (&Candidate, &Instance)| GateReport {
-        last: instance.last.clone().unwrap_or_else(|| ProbeReport {
-            service: candidate.service.name.to_string(),
-            address: candidate.address.clone(),
-            passed: false,
-            status: None,
-            latency_us: 0,
-            reason: Some("no answer yet".into()),
-            body: String::new(),
-            version: None,
-        }),
-        passes: instance.tally.passes(),
-        needed: instance.tally.needed(),
-        probes: instance.tally.probes(),
+    let report = |(candidate, instance): (&Candidate, &Instance)| {
+        let none_yet = || ProbeReport::none_yet(&candidate.service.name, &candidate.address);
+        GateReport::new(&instance.tally, instance.last.clone().unwrap_or_else(none_yet))
     };
     candidates.iter().zip(instances).map(report).collect()
 }

@@ -23,6 +23,7 @@ mod status;
 mod upkeep;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,7 @@ pub use self::status::{
 pub use self::upkeep::{
     Action, Change, ChangeKind, MaintenanceRequest, Notice, PauseRequest, ReloadRequest, ResumeRequest, ValueChange,
 };
+use super::health::Tally;
 use super::slot::{Address, Slot};
 
 /// Exit codes of `proxyctl`; people script against them.
@@ -161,6 +163,23 @@ pub struct ProbeReport {
     pub version: Option<String>,
 }
 
+impl ProbeReport {
+    /// What stands in the place of an answer that did not come yet.
+    #[must_use]
+    pub fn none_yet(service: &str, address: &Address) -> Self {
+        Self {
+            service: service.to_owned(),
+            address: address.clone(),
+            passed: false,
+            status: None,
+            latency_us: 0,
+            reason: Some("no answer yet".into()),
+            body: String::new(),
+            version: None,
+        }
+    }
+}
+
 /// Where one instance of the candidate stands at the gate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GateReport {
@@ -172,6 +191,25 @@ pub struct GateReport {
     pub needed: u32,
     /// Probes in all.
     pub probes: u32,
+}
+
+impl GateReport {
+    /// What the answers amount to, and the last of them.
+    #[must_use]
+    pub fn new(tally: &Tally, last: ProbeReport) -> Self {
+        Self {
+            last,
+            passes: tally.passes(),
+            needed: tally.needed(),
+            probes: tally.probes(),
+        }
+    }
+}
+
+/// A period as events tell it: in whole milliseconds.
+#[must_use]
+pub fn millis(period: Duration) -> u64 {
+    u64::try_from(period.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What was measured of one side over a period.

@@ -21,7 +21,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Outcome, Stop};
 use crate::cli::output;
 use crate::cli::output::text::escape;
-use crate::model::api::{Event, PauseRequest, ResumeRequest, exit};
+use crate::model::api::{Event, PauseRequest, ResumeRequest, exit, millis};
 
 /// What a command that outlives its pause is given after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,7 +45,7 @@ mod own {
 pub async fn run(client: &Client, args: &PauseArgs) -> Outcome {
     let request = PauseRequest {
         environment: args.environment.clone(),
-        timeout_ms: u64::try_from(args.timeout.as_millis()).unwrap_or(u64::MAX),
+        timeout_ms: millis(args.timeout),
         attached: !args.command.is_empty(),
     };
     let Some((program, arguments)) = args.command.split_first() else {

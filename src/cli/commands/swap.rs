@@ -11,7 +11,7 @@ use crate::cli::client::{Client, ClientError, EventLine};
 use crate::cli::exit::{Outcome, Stop};
 use crate::cli::output::text::{escape, period};
 use crate::cli::output::{self, Screen, State};
-use crate::model::api::{Event, Kind, OperationRequest, Status, exit};
+use crate::model::api::{Event, Kind, OperationRequest, Status, exit, millis};
 
 /// To the idle side, or to what `--to` names.
 ///
@@ -202,8 +202,4 @@ async fn after(timeout: Option<Duration>) -> Duration {
         }
         None => std::future::pending().await,
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::reload::limits;
 use super::{Message, Owner, busy};
 use crate::control::gating::{self, Candidate};
-use crate::model::api::{Action, Event, GateReport, Holder, PauseRequest, ResumeRequest, exit};
+use crate::model::api::{Action, Event, GateReport, Holder, PauseRequest, ResumeRequest, exit, millis};
 use crate::model::history::{Caller, Record};
 use crate::proxy::activation::{Activation, Patience};
 use crate::proxy::routing::Live;
@@ -421,8 +421,4 @@ fn again(activation: &Activation, cores: usize) -> Arc<Activation> {
         activation.addresses.clone(),
         cores,
     )
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -21,7 +21,7 @@ use crate::config::report::{LoadError, Severity};
 use crate::control::gating::{self};
 use crate::control::ports::Durability;
 use crate::control::served::Loaded;
-use crate::model::api::{Action, Event, GateReport, Holder, exit};
+use crate::model::api::{Action, Event, GateReport, Holder, exit, millis};
 use crate::model::drain::Limits;
 use crate::model::history::{Caller, Record};
 
@@ -298,8 +298,4 @@ fn reloaded(changes: usize, durability_uncertain: bool) -> Event {
         changes,
         durability_uncertain,
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

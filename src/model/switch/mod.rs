@@ -29,7 +29,7 @@ pub use plan::{Bake, Rules, Service};
 use self::plan::{Plan, Refusal};
 use self::probing::Probing;
 use self::watch::{Leaving, Watch};
-use super::api::{Event, Holder, Kind, OperationRequest, exit};
+use super::api::{self, Event, Holder, Kind, OperationRequest, exit};
 use super::state::EnvironmentState;
 
 /// The switch of one environment.
@@ -331,5 +331,5 @@ fn tell(effects: &mut Vec<Effect>, operation: u64, event: Event) {
 
 /// Whole milliseconds from one moment to another.
 fn millis(from: Duration, to: Duration) -> u64 {
-    u64::try_from(to.saturating_sub(from).as_millis()).unwrap_or(u64::MAX)
+    api::millis(to.saturating_sub(from))
 }

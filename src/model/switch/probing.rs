@@ -168,20 +168,9 @@ impl Probing {
 
     /// Where every instance stands.
     pub(super) fn reports(&self, rules: &Rules) -> Vec<GateReport> {
-        let report = |instance: &Instance| GateReport {
-            last: instance.last.clone().unwrap_or_else(|| ProbeReport {
-                service: instance.name(rules).into(),
-                address: instance.address.clone(),
-                passed: false,
-                status: None,
-                latency_us: 0,
-                reason: Some("no answer yet".into()),
-                body: String::new(),
-                version: None,
-            }),
-            passes: instance.tally.passes(),
-            needed: instance.tally.needed(),
-            probes: instance.tally.probes(),
+        let report = |instance: &Instance| {
+            let none_yet = || ProbeReport::none_yet(instance.name(rules), &instance.address);
+            GateReport::new(&instance.tally, instance.last.clone().unwrap_or_else(none_yet))
         };
         self.instances.iter().map(report).collect()
     }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::tally::{Kind, Tally};
 use crate::cli::output;
 use crate::cli::output::text::{Style, fit, latency, thousands};
+use crate::model::api::millis;
 use crate::model::slot::Slot;
 
 /// How often the lines are redrawn.
@@ -120,7 +121,7 @@ impl Board {
     }
 
     fn rates(&self, then: Moment, now: Moment) -> Rates {
-        let millis = u64::try_from((now.at - then.at).as_millis()).unwrap_or(u64::MAX).max(1);
+        let millis = millis(now.at - then.at).max(1);
         let rate = |then: u64, now: u64| (now - then) * 1_000 / millis;
         Rates {
             all: rate(then.total, now.total),

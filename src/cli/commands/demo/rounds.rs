@@ -12,7 +12,7 @@ use super::tally::Tally;
 use crate::cli::exit::Stop;
 use crate::cli::output::text::period;
 use crate::cli::output::{self, State};
-use crate::model::api::{Event, Kind, OperationRequest, exit};
+use crate::model::api::{Event, Kind, OperationRequest, exit, millis};
 use crate::model::slot::Slot;
 
 /// Time without a swap, before each of them: also what the swaps' latencies are compared with.
@@ -146,7 +146,7 @@ async fn round(
         style.green("✓"),
         style.slot(live),
         style.slot(next),
-        period(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)),
+        period(millis(begun.elapsed())),
         period(gate),
         period(drain),
         tally.moved.get() - moved,

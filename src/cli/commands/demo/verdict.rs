@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::rounds::Report;
 use super::tally::{Kind, Tally};
 use crate::cli::output::text::{Style, escape, fit, latency, period, thousands};
+use crate::model::api::millis;
 
 /// Characters of an example that are shown.
 const EXAMPLE: usize = 90;
@@ -78,7 +79,7 @@ impl Verdict {
         Self {
             swaps: report.swaps,
             killed: report.killed,
-            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            elapsed_ms: millis(elapsed),
             kinds: Kind::ALL
                 .into_iter()
                 .map(|kind| KindCount {
