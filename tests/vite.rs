@@ -163,7 +163,7 @@ async fn n20_vites_hot_reload_outlives_the_swaps_of_others_on_one_websocket() {
     // Nobody waits long for what is left on an old side: whoever would be taken for that is noticed soon.
     let config = format!(
         "{}{}\n[env.dev.service.front]\nhost = \"{DEV}\"\nupstream = \"{}\"\n\
-         [env.dev.service.api]\nhost = \"{DEV}\"\npath = \"/api\"\nblue = \"{}\"\ngreen = \"{}\"\n",
+         [env.dev.service.api]\nhost = \"{DEV}\"\npath = \"/api\"\nstrip_prefix = true\nblue = \"{}\"\ngreen = \"{}\"\n",
         QUICK.replace("drain.streams = \"20s\"", "drain.streams = \"100ms\""),
         environment("prod", HOST, &blue, &green),
         vite.address,
@@ -174,7 +174,7 @@ async fn n20_vites_hot_reload_outlives_the_swaps_of_others_on_one_websocket() {
     let mut page = Page::open(door.target(DEV)).await;
     vite.edit("before");
     page.updated_to("before").await;
-    for round in 0..count(3, 20) {
+    for round in 0..count(2, 20) {
         let mut prods = open_web_socket(&door.target(HOST), "/ws").await.unwrap();
         let mut apis = open_web_socket(&door.target(DEV), "/api/ws").await.unwrap();
         let load = Load::start(door.target(HOST), &REQUESTS).await;
