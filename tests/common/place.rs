@@ -21,6 +21,15 @@ pub fn python() -> Command {
     Command::new(python)
 }
 
+/// A program of the npm packages that `tests/run` has set up, run by `node` itself, so that the process is the program's.
+pub fn npm_program(script: &str) -> Command {
+    let script = tests().join("node/node_modules").join(script);
+    assert!(script.exists(), "{} is missing: `tests/run` makes it", script.display());
+    let mut command = Command::new("node");
+    command.arg(script);
+    command
+}
+
 /// What runs an app, with the arguments PORT, NAME and VERSION to come.
 #[derive(Debug, Clone, Copy)]
 pub enum Runtime {

@@ -1,11 +1,12 @@
 // A small app on Node's own `http`, with its defaults: idle connections are closed after 5 s.
-// It knows the paths of `tests/common/app_routes.rs`. Usage: node server.js PORT NAME VERSION
+// It knows the paths of `tests/common/app_routes.rs`. Usage: node server.js PORT NAME VERSION [politely]
 "use strict";
 
+const cluster = require("node:cluster");
 const crypto = require("node:crypto");
 const http = require("node:http");
 
-const [port, name, version] = process.argv.slice(2);
+const [port, name, version, leaving] = process.argv.slice(2);
 const identity = { "X-App": name, "X-Version": version };
 
 function number(url, key, fallback) {
@@ -129,6 +130,15 @@ function frame(opcode, data) {
     head.writeBigUInt64BE(BigInt(data.length), 2);
   }
   return Buffer.concat([head, data]);
+}
+
+// A worker of a cluster is handed its connections. What is on its way to one that just ends is lost: nobody answers it, and
+// nobody closes it. A worker that says first that it leaves gives them back.
+if (leaving === "politely") {
+  process.on("SIGINT", () => {
+    server.close();
+    cluster.worker.disconnect();
+  });
 }
 
 server.listen(Number(port), "127.0.0.1", () => console.log(`${name} ${version} listens on ${port}`));
