@@ -95,6 +95,9 @@ pub trait Watch {
     fn handing_in(&self, begun: &Begun);
 }
 
+/// What Let's Encrypt calls the only kind of certificate that it gives for addresses.
+const FOR_ADDRESSES: &str = "shortlived";
+
 /// A chain and its key.
 #[derive(Debug)]
 pub(super) struct Obtained {
@@ -202,8 +205,14 @@ impl Desk<'_> {
             Ok(ip) => Identifier::Ip(ip),
             Err(_) => Identifier::Dns(wish.host.clone()),
         }];
+        let is_address = matches!(identifiers, [Identifier::Ip(_)]);
+        let for_addresses = || is_address && self.account.profiles().any(|one| one.name == FOR_ADDRESSES);
+        let profile = match &wish.profile {
+            None if for_addresses() => Some(FOR_ADDRESSES),
+            profile => profile.as_deref(),
+        };
         let mut plain = NewOrder::new(&identifiers);
-        if let Some(profile) = &wish.profile {
+        if let Some(profile) = profile {
             plain = plain.profile(profile);
         }
         if let Some((key, serial)) = wish.replaces.as_ref().and_then(|id| id.split_once('.')) {
@@ -212,7 +221,7 @@ impl Desk<'_> {
                 serial: serial.into(),
             };
             let mut replacing = NewOrder::new(&identifiers).replaces(id);
-            if let Some(profile) = &wish.profile {
+            if let Some(profile) = profile {
                 replacing = replacing.profile(profile);
             }
             match steady!(self.account.new_order(&replacing).await) {

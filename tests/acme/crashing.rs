@@ -5,8 +5,9 @@ use std::process::Command;
 
 use crate::common::acme_door::Trick;
 use crate::common::app::App;
-use crate::common::pebble::{Manners, Pebble, environment, report};
+use crate::common::pebble::{Manners, Pebble, environment, refused, report};
 use crate::common::{eventually, holds, secs};
+use crate::importing::lineage;
 
 const HOST: &str = "a.example.test";
 
@@ -79,6 +80,46 @@ async fn what_is_broken_on_disk_is_obtained_again_and_told() {
         assert_eq!(warnings.iter().filter(said).count(), 1, "{warnings:?}");
         assert_eq!(pebble.ca.asked("/order-plz").len(), round + 2);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_or_expired_on_disk_is_obtained_again_and_the_expired_is_served_until_then() {
+    let pebble = Pebble::start(Manners::default()).await;
+    let app = App::start("app", "v1").await;
+    let door = pebble
+        .door(&(pebble.acme("") + &environment("prod", "\"a.example.test\"", &app)))
+        .await;
+    pebble.served(&door, HOST).await;
+    let shelf = door.state_dir().join("certificates").join(HOST);
+    let again = || async {
+        door.kill9();
+        door.end(secs(10)).await;
+    };
+    again().await;
+    std::fs::remove_dir_all(&shelf).unwrap();
+    door.restart().await;
+    pebble.served(&door, HOST).await;
+    assert_eq!(pebble.ca.orders(HOST), 2);
+
+    again().await;
+    let old = pebble.folder().join("old");
+    lineage(&old, "old", &[HOST], 90, -1);
+    for (from, to) in [("fullchain.pem", "cert.pem"), ("privkey.pem", "key.pem")] {
+        std::fs::copy(old.join("live/old").join(from), shelf.join(to)).unwrap();
+    }
+    // It would say that this one is new.
+    std::fs::remove_file(shelf.join("meta.json")).unwrap();
+    pebble.ca.always("/order-plz", Trick::Plain(503, "busy"));
+    door.restart().await;
+    refused(&door, HOST, "status 503").await;
+    let expired = report(&door, HOST).await;
+    assert_eq!(
+        (expired.issuer.as_str(), expired.note.as_deref()),
+        ("Certbot's CA", Some("has expired"))
+    );
+    pebble.ca.behave();
+    door.proxyctl(&["certs", "renew", HOST]).await.assert_code(0);
+    assert_eq!(pebble.get(&door, HOST).await, Ok(200));
 }
 
 /// A disk that is full, where one may mount; else something in the folder's place that cannot be written to.
