@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::acme_error::{AcmeError, Kind, is_bad_nonce, kind_of};
 use super::acme_http::AcmeHttp;
+use super::certificate::unix_seconds;
 use super::challenges::{Challenges, Posted, post_dns};
 use super::shelf::Secret;
 
@@ -68,6 +69,9 @@ pub struct Begun {
     pub key: Secret,
     /// The challenge that worked.
     pub challenge: String,
+    /// When, in unix seconds.
+    #[serde(default)]
+    pub at: i64,
 }
 
 /// What is wanted.
@@ -188,6 +192,7 @@ impl Desk<'_> {
             order: order.url().to_owned(),
             key: Secret(key.serialize_pem()),
             challenge: way.name().to_owned(),
+            at: unix_seconds(std::time::SystemTime::now()),
         };
         self.watch.handing_in(&begun);
         self.hand_in(&mut order, &key, vec![wish.host.clone()]).await?;
