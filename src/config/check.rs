@@ -118,6 +118,7 @@ impl Tables {
         if !matches!(self.acme.challenge, Challenge::Dns(_)) {
             hosts::warn_wildcards(&services, problems);
         }
+        hosts::warn_addresses(&services, problems);
         let redirects = self.redirects.iter().map(|redirect| Redirect {
             host: Arc::clone(&redirect.host.value),
             to: Arc::clone(&redirect.to.value),

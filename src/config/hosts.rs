@@ -1,7 +1,7 @@
 //! Host names as the file writes them, and what may not be said twice about one.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -189,9 +189,25 @@ pub(super) fn warn_wildcards(services: &[Merged], problems: &mut Vec<Diagnostic>
             problems.push(
                 Diagnostic::warning(&host.span, format!("no certificate can be had for `{}`", host.value))
                     .expected("a wildcard has to be proved in the DNS")
-                    .hint("`[acme]`, `challenge = { dns = \"COMMAND\" }`, or another `tls` for this service"),
+                    .hint("set `challenge = { dns = \"COMMAND\" }` in `[acme]`, or another `tls` for this service"),
             );
         }
+    }
+}
+
+/// Clients that connect to an address send no name (RFC 6066 §3), so that two addresses could not be told apart.
+pub(super) fn warn_addresses(services: &[Merged], problems: &mut Vec<Diagnostic>) {
+    let encrypted = services.iter().filter(|service| tls(service) != Tls::Off);
+    let is_address = |host: &&At<Arc<str>>| host.value.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    let mut addresses = encrypted.flat_map(|service| service.hosts().iter().filter(is_address));
+    let Some(first) = addresses.next() else { return };
+    if let Some(other) = addresses.find(|other| other.value != first.value) {
+        problems.push(
+            Diagnostic::warning(&other.span, "with two addresses, neither is served over TLS")
+                .expected("another address here")
+                .related(&first.span, "one here")
+                .hint("give all but one of them names, or `tls = \"off\"`"),
+        );
     }
 }
 

@@ -256,9 +256,11 @@ impl ports::Hosts for Certificates {
                 all.push(host);
             }
         }
+        let names = || -> BTreeSet<String> { self.store.acme_hosts().into_iter().map(|host| host.name).collect() };
+        let before = names();
         let told = self.store.replace_hosts(all).map_err(|error| error.to_string())?;
         if let Some(first) = configurations.first() {
-            self.renewer.reload(&first.acme);
+            self.renewer.reload(&first.acme, &(&names() - &before));
             *self.config.borrow_mut() = Arc::new((*first).clone());
         }
         Ok(told)

@@ -17,6 +17,8 @@ use crate::model::api::OnlineFinding;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The port that CAs ask.
 const HTTP: u16 = 80;
+/// What to do about a port that does not answer.
+const CLOSED: &str = "hint: does the address lead to this machine, does `proxyd` run, and is the port open?";
 /// What an answer is not longer than.
 const ANSWER: u64 = 4096;
 
@@ -41,7 +43,9 @@ fn hosts(config: &Config) -> Vec<Arc<str>> {
     let of_redirects = config.redirects.iter().map(|redirect| (&redirect.host, &redirect.tls));
     let mut hosts: Vec<Arc<str>> = Vec::new();
     for (host, tls) in of_services.chain(of_redirects) {
-        let own = &**host == "localhost" || host.ends_with(".localhost");
+        // The local CA gives certificates for these, whatever `tls` says.
+        let loopback = bare(host).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        let own = loopback || &**host == "localhost" || host.ends_with(".localhost");
         if *tls == Tls::Acme && !own && !hosts.contains(host) {
             hosts.push(host.clone());
         }
@@ -56,33 +60,41 @@ async fn examine(host: &str, port: u16, by_dns: bool, probe: Option<&str>) -> On
         what,
     };
     if host.starts_with("*.") {
-        return finding(by_dns, "a wildcard; it is proved in the DNS alone".to_owned());
+        let what = if by_dns {
+            "a wildcard, which the DNS command proves"
+        } else {
+            "a wildcard has to be proved in the DNS; hint: set `challenge = { dns = \"COMMAND\" }` in `[acme]`"
+        };
+        return finding(by_dns, what.to_owned());
     }
-    let bare = host.trim_matches(['[', ']']);
-    let resolved = tokio::time::timeout(PATIENCE, tokio::net::lookup_host((bare, port))).await;
+    let resolved = tokio::time::timeout(PATIENCE, tokio::net::lookup_host((bare(host), port))).await;
+    let unknown = |why: String| finding(false, format!("{why}; hint: does it have an A or AAAA record?"));
     let addresses: Vec<SocketAddr> = match resolved {
         Ok(Ok(addresses)) => addresses.collect(),
-        Ok(Err(error)) => return finding(false, format!("cannot be resolved: {}", plain(&error))),
-        Err(_) => return finding(false, format!("cannot be resolved within {} s", PATIENCE.as_secs())),
+        Ok(Err(error)) => return unknown(format!("cannot be resolved: {}", plain(&error))),
+        Err(_) => return unknown(format!("cannot be resolved within {} s", PATIENCE.as_secs())),
     };
     if addresses.is_empty() {
-        return finding(false, "has no address".to_owned());
+        return unknown("has no address".to_owned());
     }
     // A CA takes any of them: all have to lead here.
     let (mut good, mut said) = (true, Vec::new());
     for address in addresses {
         let (well, what) = match tokio::time::timeout(PATIENCE, ask(host, address)).await {
             Ok(Ok(answer)) => verdict(&answer, probe),
-            Ok(Err(error)) => (false, format!("port {port} does not answer: {}", plain(&error))),
+            Ok(Err(error)) => (
+                false,
+                format!("port {port} does not answer: {}; {CLOSED}", plain(&error)),
+            ),
             Err(_) => (
                 false,
-                format!("port {port} does not answer within {} s", PATIENCE.as_secs()),
+                format!("port {port} does not answer within {} s; {CLOSED}", PATIENCE.as_secs()),
             ),
         };
         let here = if is_of_this_machine(address.ip()) {
             ""
         } else {
-            " (no address of this machine itself)"
+            " (not one of this machine's own addresses)"
         };
         let text = format!("{}{here}: {what}", address.ip());
         if !said.contains(&text) {
@@ -113,14 +125,28 @@ async fn ask(host: &str, address: SocketAddr) -> io::Result<(u16, String)> {
 fn verdict((status, body): &(u16, String), probe: Option<&str>) -> (bool, String) {
     match probe {
         Some(probe) if body == probe => (true, "port 80 answers, and it is this daemon".to_owned()),
-        Some(_) if body.starts_with("greengate ") => (false, "another machine's Greengate answers".to_owned()),
+        Some(_) if body.starts_with("greengate ") => (
+            false,
+            "another machine's Greengate answers; hint: the A or AAAA record leads there".to_owned(),
+        ),
         None if body.starts_with("greengate ") => (
             true,
             "a Greengate answers; whether it is this machine's cannot be said while `proxyd` cannot be asked"
                 .to_owned(),
         ),
-        Some(_) | None => (false, format!("something else answers (status {status})")),
+        Some(_) | None => (
+            false,
+            format!(
+                "something else answers (status {status}); hint: the A or AAAA record leads to another machine, or another \
+                 program has port 80"
+            ),
+        ),
     }
+}
+
+/// Without the brackets of IPv6.
+fn bare(host: &str) -> &str {
+    host.trim_matches(['[', ']'])
 }
 
 /// Only an address of this machine can be bound.
@@ -200,7 +226,7 @@ mod tests {
         let port = socket.local_addr().unwrap().as_socket().unwrap().port();
         let found = examine("127.0.0.1", port, false, None).await;
         assert!(
-            !found.good && found.what.ends_with("does not answer: connection refused"),
+            !found.good && found.what.contains("does not answer: connection refused; hint: "),
             "{found:?}"
         );
         assert!(examine("127.0.0.1", port, true, None).await.good);
@@ -210,7 +236,7 @@ mod tests {
 
     #[test]
     fn every_host_whose_certificate_is_obtained_is_looked_at_once() {
-        let text = "[env.a]\nhost = [\"a.com\", \"b.localhost\"]\nupstream = 3000\n\
+        let text = "[env.a]\nhost = [\"a.com\", \"b.localhost\", \"127.0.0.1\", \"::1\"]\nupstream = 3000\n\
                     [env.c]\nhost = \"c.com\"\ntls = \"internal\"\nupstream = 3001\n\
                     [redirect]\n\"www.a.com\" = \"https://a.com\"\n";
         let (config, _) = Config::parse(Path::new("/etc/proxy.toml"), text).unwrap();

@@ -62,6 +62,12 @@ impl Life {
         if length < SHORT_LIFE { length / 2 } else { length / 3 }
     }
 
+    /// Which share of its life is left when it is renewed because nobody suggests anything else.
+    #[must_use]
+    pub fn share_left(self) -> &'static str {
+        if self.length() < SHORT_LIFE { "half" } else { "a third" }
+    }
+
     /// When it is renewed. `window` is what the CA suggests, `chance` picks the moment in it and has to be the same every time
     /// one certificate is asked about. A suggestion never counts past the last third of our own lead: a CA that errs must not
     /// let a certificate end.
@@ -148,6 +154,12 @@ impl Attempts {
             .saturating_add(pause)
             .saturating_add(share(pause, chance * JITTER))
             .max(held);
+    }
+
+    /// Somebody has changed what the failures were about: the next attempt need not wait for the pause. `held` is what the CAs
+    /// that are asked from now on have said; 0 when nothing.
+    pub fn reconsider(&mut self, held: i64) {
+        (self.held, self.not_before) = (held, held);
     }
 
     /// An attempt succeeded.
@@ -345,6 +357,25 @@ mod tests {
         assert_eq!((attempts.next(0, 0), attempts.next_forced(0)), (10 * MINUTE, 0));
         attempts.failed(0, "rate limited".into(), Some(i64::MAX), 0.0);
         assert_eq!(attempts.next(0, 0), LONGEST_HOLD);
+    }
+
+    #[test]
+    fn what_was_repaired_waits_for_no_pause_but_for_the_ca_and_the_limit() {
+        let mut attempts = Attempts::default();
+        for _ in 0..VALIDATIONS_PER_HOUR {
+            attempts.failed(0, "dns".into(), Some(3 * DAY), 0.0);
+        }
+        attempts.reconsider(2 * DAY);
+        assert_eq!((attempts.next(0, 0), attempts.next_forced(0)), (2 * DAY, 2 * DAY));
+        attempts.reconsider(0);
+        assert_eq!((attempts.next(0, 0), attempts.next_forced(0)), (0, 0));
+        attempts.failed(0, "dns".into(), None, 0.0);
+        assert_eq!(attempts.next(0, 0), DAY, "the failures before still count");
+        for _ in 0..VALIDATIONS_PER_HOUR {
+            attempts.validation_failed(0);
+        }
+        attempts.reconsider(0);
+        assert_eq!(attempts.next(0, 0), HOUR);
     }
 
     #[test]

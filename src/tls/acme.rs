@@ -34,7 +34,7 @@ pub struct Authority {
     challenges: Arc<Challenges>,
     /// Held while an account is looked for or made, so that hosts that come at once make one and not many. Holds what the disk
     /// would not take.
-    accounts: Mutex<Option<Accounts>>,
+    accounts: Arc<Mutex<Option<Accounts>>>,
 }
 
 /// `account.json`: one entry a directory.
@@ -66,12 +66,14 @@ impl std::fmt::Debug for Opaque {
 }
 
 /// What a CA suggests for a certificate, and when to ask again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suggestion {
     /// When it is to be renewed; `None` where the CA suggests nothing.
     pub window: Option<Window>,
     /// Seconds until it is worth asking again.
     pub ask_again: Option<i64>,
+    /// A page that says why it is as it is; for operators (RFC 9773 §4.2).
+    pub explanation: Option<String>,
 }
 
 impl Authority {
@@ -82,7 +84,18 @@ impl Authority {
             settings,
             folder: state_dir.join("acme"),
             challenges,
-            accounts: Mutex::new(None),
+            accounts: Arc::default(),
+        }
+    }
+
+    /// The same with other settings; orders that are under way at this one make no second account beside its.
+    #[must_use]
+    pub fn with_settings(&self, settings: Acme) -> Self {
+        Self {
+            settings,
+            folder: self.folder.clone(),
+            challenges: Arc::clone(&self.challenges),
+            accounts: Arc::clone(&self.accounts),
         }
     }
 
@@ -144,6 +157,8 @@ impl Authority {
         #[serde(rename_all = "camelCase")]
         struct Info {
             suggested_window: Suggested,
+            #[serde(rename = "explanationURL")]
+            explanation: Option<String>,
         }
         #[derive(Deserialize)]
         struct Suggested {
@@ -163,15 +178,20 @@ impl Authority {
             return Ok(Suggestion {
                 window: None,
                 ask_again: None,
+                explanation: None,
             });
         };
         let (body, ask_again) = http.get(&format!("{place}/{id}")).await.map_err(unreachable)?;
-        let window = serde_json::from_slice::<Info>(&body).map_err(no_acme)?.suggested_window;
+        let info = serde_json::from_slice::<Info>(&body).map_err(no_acme)?;
         let time = |text: &str| text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second);
-        let window = time(&window.start)
-            .zip(time(&window.end))
+        let window = time(&info.suggested_window.start)
+            .zip(time(&info.suggested_window.end))
             .map(|(start, end)| Window { start, end });
-        Ok(Suggestion { window, ask_again })
+        Ok(Suggestion {
+            window,
+            ask_again,
+            explanation: info.explanation,
+        })
     }
 
     fn http(&self) -> Result<AcmeHttp, AcmeError> {

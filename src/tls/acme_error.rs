@@ -106,9 +106,12 @@ impl AcmeError {
             },
             "caa" => Self::ca(format!("the domain's CAA record forbids it: {words}"))
                 .hint("name the CA in the CAA record, or another CA in `[acme] directory`"),
-            "rejectedIdentifier" => {
-                Self::ca(format!("the CA gives no certificate for this name: {words}")).hint("is it a public name?")
-            }
+            "rejectedIdentifier" | "unsupportedIdentifier" => Self::ca(format!(
+                "the CA gives no certificate for this host: {words}"
+            ))
+            .hint(
+                "is it a public name? For a public address, Let's Encrypt wants `profile = \"shortlived\"` in `[acme]`",
+            ),
             "accountDoesNotExist" => Self {
                 kind: Kind::Account,
                 ..Self::ca(format!("the CA does not know our account: {words}"))
@@ -130,7 +133,10 @@ impl AcmeError {
     /// A challenge that failed, in the CA's words.
     pub(super) fn challenge(problem: &Problem, host: &str, way: &str) -> Self {
         let kind = kind_of(problem);
-        if matches!(kind, "caa" | "rateLimited" | "rejectedIdentifier") {
+        if matches!(
+            kind,
+            "caa" | "rateLimited" | "rejectedIdentifier" | "unsupportedIdentifier"
+        ) {
             return Self::problem(problem);
         }
         let words = words(problem);
@@ -144,7 +150,10 @@ impl AcmeError {
             "dns" => error.hint(format!(
                 "do the A and AAAA records of `{host}` point to this machine? `proxyctl check --online` looks"
             )),
-            "connection" | "tls" => error.hint(format!("is port {port} of this machine open to the internet?")),
+            "connection" | "tls" => error.hint(format!(
+                "is port {port} of this machine open to the internet, and do the A and AAAA records of `{host}` point to it? \
+                 `proxyctl check --online` looks"
+            )),
             "unauthorized" | "incorrectResponse" => error.hint(format!(
                 "something else answered: do A and AAAA of `{host}` both point here, and does port {port} lead to Greengate?"
             )),
@@ -231,7 +240,7 @@ mod tests {
             ),
             (
                 "rejectedIdentifier",
-                "the CA gives no certificate for this name: words; hint: is it a public name?",
+                "the CA gives no certificate for this host: words; hint: is it a public name?",
             ),
             ("serverInternal", "the CA refuses: words"),
         ] {

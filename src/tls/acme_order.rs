@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::acme_error::{AcmeError, Kind, is_bad_nonce, kind_of};
 use super::acme_http::AcmeHttp;
+use super::certificate::unix_seconds;
 use super::challenges::{Challenges, Posted, post_dns};
 use super::shelf::Secret;
 
@@ -68,6 +69,9 @@ pub struct Begun {
     pub key: Secret,
     /// The challenge that worked.
     pub challenge: String,
+    /// When, in unix seconds.
+    #[serde(default)]
+    pub at: i64,
 }
 
 /// What is wanted.
@@ -94,6 +98,9 @@ pub trait Watch {
     /// The key is handed in next: what is told here is enough to go on with after a crash.
     fn handing_in(&self, begun: &Begun);
 }
+
+/// What Let's Encrypt calls the only kind of certificate that it gives for addresses.
+const FOR_ADDRESSES: &str = "shortlived";
 
 /// A chain and its key.
 #[derive(Debug)]
@@ -185,6 +192,7 @@ impl Desk<'_> {
             order: order.url().to_owned(),
             key: Secret(key.serialize_pem()),
             challenge: way.name().to_owned(),
+            at: unix_seconds(std::time::SystemTime::now()),
         };
         self.watch.handing_in(&begun);
         self.hand_in(&mut order, &key, vec![wish.host.clone()]).await?;
@@ -202,8 +210,14 @@ impl Desk<'_> {
             Ok(ip) => Identifier::Ip(ip),
             Err(_) => Identifier::Dns(wish.host.clone()),
         }];
+        let is_address = matches!(identifiers, [Identifier::Ip(_)]);
+        let for_addresses = || is_address && self.account.profiles().any(|one| one.name == FOR_ADDRESSES);
+        let profile = match &wish.profile {
+            None if for_addresses() => Some(FOR_ADDRESSES),
+            profile => profile.as_deref(),
+        };
         let mut plain = NewOrder::new(&identifiers);
-        if let Some(profile) = &wish.profile {
+        if let Some(profile) = profile {
             plain = plain.profile(profile);
         }
         if let Some((key, serial)) = wish.replaces.as_ref().and_then(|id| id.split_once('.')) {
@@ -212,7 +226,7 @@ impl Desk<'_> {
                 serial: serial.into(),
             };
             let mut replacing = NewOrder::new(&identifiers).replaces(id);
-            if let Some(profile) = &wish.profile {
+            if let Some(profile) = profile {
                 replacing = replacing.profile(profile);
             }
             match steady!(self.account.new_order(&replacing).await) {

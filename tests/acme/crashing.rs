@@ -2,11 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
 
 use crate::common::acme_door::Trick;
 use crate::common::app::App;
-use crate::common::pebble::{Manners, Pebble, environment, report};
+use crate::common::door::Door;
+use crate::common::pebble::{Manners, Pebble, environment, refused, report};
 use crate::common::{eventually, holds, secs};
+use crate::importing::lineage;
 
 const HOST: &str = "a.example.test";
 
@@ -14,6 +19,18 @@ async fn reached(pebble: &Pebble, path: &str) {
     eventually(secs(20), || async {
         holds(!pebble.ca.asked(path).is_empty(), || {
             format!("{path} was not asked for")
+        })
+    })
+    .await;
+}
+
+/// Served, and nothing of the order is left to be done: a `kill -9` changes nothing.
+async fn stored(pebble: &Pebble, door: &Door) {
+    pebble.served(door, HOST).await;
+    let orders = door.state_dir().join("acme/orders");
+    eventually(secs(10), || async {
+        holds(std::fs::read_dir(&orders).unwrap().count() == 0, || {
+            "the order is not forgotten yet".into()
         })
     })
     .await;
@@ -53,8 +70,29 @@ async fn n27_after_kill_9_between_order_and_storing_the_same_order_is_fetched() 
         1,
         "the CA gave one certificate, and it is used"
     );
+    stored(&pebble, &door).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n27_an_order_that_was_stored_and_not_forgotten_is_not_fetched_again() {
+    let pebble = Pebble::start(Manners::default()).await;
+    let app = App::start("app", "v1").await;
+    let gate = Arc::new(Semaphore::new(0));
+    pebble.ca.next("/certZ/", Trick::Until(gate.clone()));
+    let door = pebble
+        .door(&(pebble.acme("") + &environment("prod", "\"a.example.test\"", &app)))
+        .await;
+    reached(&pebble, "/certZ/").await;
     let orders = door.state_dir().join("acme/orders");
-    assert_eq!(std::fs::read_dir(orders).unwrap().count(), 0, "nothing is left behind");
+    let order = std::fs::read_dir(&orders).unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read(&order).unwrap();
+    gate.add_permits(1);
+    stored(&pebble, &door).await;
+    // As it is when the process dies between the two.
+    std::fs::write(&order, text).unwrap();
+    door.proxyctl(&["certs", "renew", HOST]).await.assert_code(0);
+    assert_eq!(pebble.ca.orders(HOST), 2, "a renewal brings another certificate");
+    stored(&pebble, &door).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,14 +102,14 @@ async fn what_is_broken_on_disk_is_obtained_again_and_told() {
     let door = pebble
         .door(&(pebble.acme("") + &environment("prod", "\"a.example.test\"", &app)))
         .await;
-    pebble.served(&door, HOST).await;
+    stored(&pebble, &door).await;
     for (round, broken) in ["cert.pem", "key.pem"].into_iter().enumerate() {
         door.kill9();
         door.end(secs(10)).await;
         let path = door.state_dir().join("certificates").join(HOST).join(broken);
         std::fs::write(&path, "torn").unwrap();
         door.restart().await;
-        pebble.served(&door, HOST).await;
+        stored(&pebble, &door).await;
         let warnings = door.status().await.warnings;
         let said = |line: &&String| {
             line.contains(broken) && line.contains("a new certificate for `a.example.test` is obtained")
@@ -79,6 +117,46 @@ async fn what_is_broken_on_disk_is_obtained_again_and_told() {
         assert_eq!(warnings.iter().filter(said).count(), 1, "{warnings:?}");
         assert_eq!(pebble.ca.asked("/order-plz").len(), round + 2);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_or_expired_on_disk_is_obtained_again_and_the_expired_is_served_until_then() {
+    let pebble = Pebble::start(Manners::default()).await;
+    let app = App::start("app", "v1").await;
+    let door = pebble
+        .door(&(pebble.acme("") + &environment("prod", "\"a.example.test\"", &app)))
+        .await;
+    stored(&pebble, &door).await;
+    let shelf = door.state_dir().join("certificates").join(HOST);
+    let again = || async {
+        door.kill9();
+        door.end(secs(10)).await;
+    };
+    again().await;
+    std::fs::remove_dir_all(&shelf).unwrap();
+    door.restart().await;
+    stored(&pebble, &door).await;
+    assert_eq!(pebble.ca.orders(HOST), 2);
+
+    again().await;
+    let old = pebble.folder().join("old");
+    lineage(&old, "old", &[HOST], 90, -1);
+    for (from, to) in [("fullchain.pem", "cert.pem"), ("privkey.pem", "key.pem")] {
+        std::fs::copy(old.join("live/old").join(from), shelf.join(to)).unwrap();
+    }
+    // It would say that this one is new.
+    std::fs::remove_file(shelf.join("meta.json")).unwrap();
+    pebble.ca.always("/order-plz", Trick::Plain(503, "busy"));
+    door.restart().await;
+    refused(&door, HOST, "status 503").await;
+    let expired = report(&door, HOST).await;
+    assert_eq!(
+        (expired.issuer.as_str(), expired.note.as_deref()),
+        ("Certbot's CA", Some("has expired"))
+    );
+    pebble.ca.behave();
+    door.proxyctl(&["certs", "renew", HOST]).await.assert_code(0);
+    assert_eq!(pebble.get(&door, HOST).await, Ok(200));
 }
 
 /// A disk that is full, where one may mount; else something in the folder's place that cannot be written to.

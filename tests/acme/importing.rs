@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use greengate::model::api::Imported;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use crate::common::acme_door::Trick;
@@ -9,8 +10,8 @@ use crate::common::app::App;
 use crate::common::pebble::{Manners, Pebble, environment, refused, report};
 use crate::common::{eventually, holds, secs};
 
-/// A lineage of certbot for these hosts, of which so many days are gone and left.
-fn lineage(folder: &Path, name: &str, hosts: &[&str], gone: i64, left: i64) {
+/// A lineage of certbot for these hosts, of which so many days are gone and left; less than none when it has expired.
+pub(crate) fn lineage(folder: &Path, name: &str, hosts: &[&str], gone: i64, left: i64) {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -22,7 +23,11 @@ fn lineage(folder: &Path, name: &str, hosts: &[&str], gone: i64, left: i64) {
     let now = std::time::SystemTime::now();
     let day = std::time::Duration::from_secs(86_400);
     params.not_before = (now - day * u32::try_from(gone).unwrap()).into();
-    params.not_after = (now + day * u32::try_from(left).unwrap()).into();
+    params.not_after = match u32::try_from(left) {
+        Ok(left) => now + day * left,
+        Err(_) => now - day * u32::try_from(-left).unwrap(),
+    }
+    .into();
     let leaf = params.signed_by(&key, &issuer).unwrap();
     let place = folder.join("live").join(name);
     std::fs::create_dir_all(&place).unwrap();
@@ -68,6 +73,17 @@ async fn certbots_certificates_are_served_at_once_and_renewed_by_us() {
         .proxyctl(&["certs", "import", folder.join("live/a.example.test").to_str().unwrap()])
         .await;
     again.assert_code(0).assert_says(&["has one that is good for as long"]);
+    assert!(!again.all().contains("nothing was taken"), "{again:?}");
+    let json = door
+        .proxyctl(&["certs", "import", "--json", folder.to_str().unwrap()])
+        .await;
+    let imported: Vec<Imported> = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(imported.len(), 2, "{imported:?}");
+    assert!(imported[0].left[0].contains("has one that is good for as long"));
+    let nowhere = door.proxyctl(&["certs", "import", "/nowhere"]).await;
+    nowhere
+        .assert_code(1)
+        .assert_says(&["`/nowhere` cannot be read: no such file or directory\nhint: a folder with `live/NAME/"]);
 
     door.kill9();
     door.end(secs(10)).await;

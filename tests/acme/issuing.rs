@@ -189,7 +189,7 @@ async fn a_host_that_never_validates_harms_no_other_and_says_why() {
         "{error}"
     );
     assert!(
-        error.contains("hint: is port 80 of this machine open to the internet?"),
+        error.contains("hint: is port 80 of this machine open to the internet, and do the A and AAAA records of `bad.example.test` point to it?"),
         "{error}"
     );
     // The placeholder is served meanwhile, and status says why.
@@ -222,7 +222,10 @@ async fn a_host_that_never_validates_harms_no_other_and_says_why() {
     let output = door.proxyctl(&["certs", "renew", "bad.example.test"]).await;
     output
         .assert_code(4)
-        .assert_says(&["`bad.example.test` has to wait until"]);
+        .assert_says(&["`bad.example.test` has to wait until"])
+        .assert_says(&[
+            "Z, because 5 checks failed within an hour, and CAs bear no more; the last error: the CA could not",
+        ]);
     assert_eq!(
         pebble.ca.asked("/order-plz").len(),
         5 + 1,

@@ -14,5 +14,7 @@ mod common;
 mod crashing;
 mod importing;
 mod issuing;
+mod leading_here;
+mod reloading;
 mod renewing;
 mod unhappy;

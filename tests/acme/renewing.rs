@@ -24,7 +24,7 @@ async fn a_60_second_certificate_is_renewed_under_load_and_nobody_notices() {
         .await;
     pebble.served(&door, HOST).await;
     let first = report(&door, HOST).await;
-    assert_eq!(first.why, "when a part of its life is left");
+    assert_eq!(first.why, "when half of its life is left");
     let target = pebble.target(&door, HOST).await;
     let mut socket = open_web_socket(&target, "/ws").await.unwrap();
     let load = Load::start(target, &MIXED).await;
@@ -93,6 +93,104 @@ async fn the_cas_window_is_asked_for_and_a_renewal_says_what_it_replaces() {
     let orders = pebble.ca.asked("/order-plz");
     assert_eq!(orders.len(), 4);
     assert!(orders[2].payload["replaces"].is_string() && orders[3].payload.get("replaces").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_window_is_asked_for_again_after_retry_after_and_the_renewal_moves_with_it() {
+    let pebble = Pebble::start(Manners {
+        validity: 240,
+        ..Manners::default()
+    })
+    .await;
+    let app = App::start("app", "v1").await;
+    let began = jiff::Timestamp::now().as_second();
+    // Less than a minute is taken for a minute.
+    let suggest = |from: i64, until: i64| {
+        let at = |second: i64| jiff::Timestamp::from_second(began + second).unwrap().to_string();
+        pebble.ca.suggest(Some(Renewal {
+            start: at(from),
+            end: at(until),
+            retry_after: 1,
+        }));
+    };
+    suggest(180, 190);
+    let door = pebble
+        .door(&(pebble.acme("") + &environment("prod", "\"a.example.test\"", &app)))
+        .await;
+    pebble.served(&door, HOST).await;
+    let next = |report: &greengate::model::api::CertificateReport| -> i64 {
+        let next: jiff::Timestamp = report.next.as_deref().unwrap().parse().unwrap();
+        next.as_second() - began
+    };
+    let first = eventually(secs(20), || async {
+        let report = report(&door, HOST).await;
+        holds(report.why == "the CA suggests it", || format!("{report:?}")).map(|()| report)
+    })
+    .await;
+    assert!((180..=190).contains(&next(&first)), "{first:?}");
+    let id = pebble.ca.asked("/renewal/")[0]
+        .path
+        .rsplit('/')
+        .next()
+        .unwrap()
+        .to_owned();
+    // The CA has to revoke it, say: it should have been renewed long ago.
+    suggest(-3600, -1800);
+    let renewed = eventually(secs(90), || async {
+        let report = report(&door, HOST).await;
+        let other = report.not_after != first.not_after;
+        holds(other && !report.running, || format!("{report:?}")).map(|()| report)
+    })
+    .await;
+    let took = jiff::Timestamp::now().as_second() - began;
+    assert!((59..100).contains(&took), "renewed after {took} s");
+    assert_eq!((renewed.failures, renewed.error), (0, None));
+    let orders = pebble.ca.asked("/order-plz");
+    assert_eq!(
+        (orders.len(), orders[1].payload["replaces"].as_str()),
+        (2, Some(id.as_str()))
+    );
+    let asked = pebble.ca.asked(&format!("/renewal/{id}"));
+    assert_eq!(asked.len(), 2, "asked again once, when a minute was over");
+    assert!(door.process().log().text().contains("https://ca.test/why"));
+    assert_eq!(pebble.get(&door, HOST).await, Ok(200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ca_that_never_answers_is_given_up_and_no_more_than_four_hosts_wait_for_it() {
+    let pebble = Pebble::start(Manners::default()).await;
+    let app = App::start("app", "v1").await;
+    pebble.ca.always("/order-plz", Trick::Stall);
+    let hosts: Vec<String> = (0..6).map(|number| format!("h{number}.example.test")).collect();
+    let door = pebble
+        .door(&(pebble.acme("") + &environment("prod", &format!("{hosts:?}"), &app)))
+        .await;
+    eventually(secs(20), || async {
+        let asked = pebble.ca.asked("/order-plz").len();
+        holds(asked == 4, || format!("{asked} orders"))
+    })
+    .await;
+    let waiting = door.proxyctl(&["certs"]).await;
+    assert_eq!(
+        waiting.stdout.matches("one is being obtained").count(),
+        4,
+        "{waiting:?}"
+    );
+    eventually(secs(60), || async {
+        let listed = door.proxyctl(&["certs"]).await;
+        let given_up = listed
+            .stdout
+            .matches("cannot be reached: no answer within 30 s")
+            .count();
+        holds(given_up >= 4, || listed.stdout)
+    })
+    .await;
+    // Then it is the others' turn; nobody has waited for those that failed.
+    pebble.ca.behave();
+    for host in &hosts {
+        door.proxyctl(&["certs", "renew", host]).await;
+        pebble.served(&door, host).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

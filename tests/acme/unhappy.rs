@@ -1,6 +1,7 @@
 //! The unhappy table: what the operator sees when something is wrong, word for word.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 
 use greengate::model::api::Event;
 
@@ -149,7 +150,7 @@ async fn rate_limited() {
     let forced = door.proxyctl(&["certs", "renew", HOST]).await;
     forced
         .assert_code(4)
-        .assert_says(&["has to wait until", "the CA's limit is reached"]);
+        .assert_says(&["Z, as the CA asks for; the last error: the CA's limit is reached"]);
     assert_eq!(pebble.ca.asked("/order-plz").len(), 1);
 }
 
@@ -211,6 +212,51 @@ async fn key_file_not_readable() {
     )
     .await;
     assert!(pebble.ca.asked("/sign-me-up").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dns_command_fails() {
+    let pebble = Pebble::start(Manners::default()).await;
+    let app = App::start("app", "v1").await;
+    let hook = pebble.folder().join("hook");
+    std::fs::write(
+        &hook,
+        "#!/bin/sh\necho trying >&2\necho 'no zone for this name' >&2\nexit 3\n",
+    )
+    .unwrap();
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let config = pebble.acme(&format!("challenge = {{ dns = \"{}\" }}\n", hook.display()));
+    let door = pebble
+        .door(&(config + &environment("prod", "\"a.example.test\"", &app)))
+        .await;
+    seen_everywhere(&door, "` ended with exit status: 3: no zone for this name").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dns_command_not_there() {
+    let pebble = Pebble::start(Manners::default()).await;
+    let app = App::start("app", "v1").await;
+    let config = pebble.acme("challenge = { dns = \"/nowhere/hook\" }\n");
+    let door = pebble
+        .door(&(config + &environment("prod", "\"a.example.test\"", &app)))
+        .await;
+    seen_everywhere(&door, "the DNS command `/nowhere/hook` cannot be run: no such file").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_whose_certificate_is_not_a_cas_to_give() {
+    let app = App::start("app", "v1").await;
+    let door = Door::start(&format!(
+        "{}tls = \"internal\"\n",
+        environment("prod", "\"a.localhost\"", &app)
+    ))
+    .await;
+    for host in ["a.localhost", "nowhere.example.test"] {
+        let renewed = door.proxyctl(&["certs", "renew", host]).await;
+        renewed.assert_code(2).assert_says(&[&format!(
+            "`{host}` is no host with `tls = \"acme\"`\nhint: `proxyctl certs` lists"
+        )]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -271,6 +271,19 @@ fn a_certificate_says_what_is_left_what_is_next_and_what_went_wrong() {
         shown(&report),
         "app.example.com  E7  no certificate  imported\n  one is being obtained"
     );
+    // How long the stand-in is good for would only mislead.
+    (report.running, report.imported) = (false, false);
+    (report.issuer, report.not_after) = ("local CA".into(), "2027-02-19T10:00:00Z".into());
+    report.note = Some("the local CA stands in".into());
+    assert_eq!(
+        shown(&report),
+        "app.example.com  local CA  no certificate yet\n  a wildcard has to be proved in the DNS\n  ! the local CA stands in"
+    );
+    (report.note, report.why) = (None, "the local CA renews it by itself".into());
+    assert_eq!(
+        shown(&report),
+        "app.example.com  local CA  90 days left\n  the local CA renews it by itself"
+    );
 }
 
 #[test]
@@ -298,7 +311,7 @@ fn status_is_read_at_a_glance_in_80_columns() {
     ✓ healthy: 200 in 8 ms, 2 s ago
     1,204 requests  5xx: app 0, proxy 2  p50 12 ms  p95 39 ms
     in flight: 3 requests, 0 streams
-    app.example.com by local CA: 9 days left
+    app.example.com by local CA
       ! stands in until ACME is built
   drains web blue :3000: 1 request and 12 streams to go
   way back: proxyctl rollback prod

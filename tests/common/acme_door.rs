@@ -19,6 +19,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -50,6 +51,8 @@ pub enum Trick {
     Slow(Duration),
     /// Never answers.
     Stall,
+    /// Passes it on when there is a permit.
+    Until(Arc<Semaphore>),
 }
 
 /// The renewal information that is added.
@@ -72,6 +75,7 @@ struct Shared {
     /// The same, for every request.
     standing: Mutex<Vec<(String, Trick)>>,
     renewal: Mutex<Option<Renewal>>,
+    profiles: Mutex<Vec<&'static str>>,
 }
 
 /// The door itself.
@@ -139,6 +143,18 @@ impl AcmeDoor {
     pub fn suggest(&self, renewal: Option<Renewal>) {
         *self.shared.renewal.lock().unwrap() = renewal;
     }
+
+    /// Says that there are these kinds of certificates; Pebble gives its own, whatever is asked for.
+    pub fn offer(&self, profiles: &[&'static str]) {
+        *self.shared.profiles.lock().unwrap() = profiles.to_vec();
+    }
+
+    /// How many orders were placed for a host.
+    pub fn orders(&self, host: &str) -> usize {
+        let orders = self.asked("/order-plz");
+        let of = |order: &&Asked| order.payload["identifiers"][0]["value"] == host;
+        orders.iter().filter(of).count()
+    }
 }
 
 impl Drop for AcmeDoor {
@@ -185,11 +201,15 @@ async fn pass(
         Some(Trick::Cut) => return Err(Cut),
         Some(Trick::Slow(time)) => tokio::time::sleep(*time).await,
         Some(Trick::Stall) => std::future::pending::<()>().await,
+        Some(Trick::Until(permits)) => permits.acquire().await.expect("it stays open").forget(),
         Some(Trick::Lose) | None => {}
     }
     let renewal = shared.renewal.lock().unwrap().clone();
     if let Some(renewal) = renewal.as_ref().filter(|_| path.starts_with("/renewal/")) {
-        let body = json!({"suggestedWindow": {"start": renewal.start, "end": renewal.end}});
+        let body = json!({
+            "suggestedWindow": {"start": renewal.start, "end": renewal.end},
+            "explanationURL": "https://ca.test/why",
+        });
         let mut answer = Response::new(Full::new(Bytes::from(body.to_string())));
         answer
             .headers_mut()
@@ -204,12 +224,19 @@ async fn pass(
         return Err(Cut);
     }
     let (mut head, body) = answer.into_parts();
-    let Some(mut value) = renewal.and_then(|_| serde_json::from_slice::<Value>(&body).ok()) else {
+    let profiles = shared.profiles.lock().unwrap().clone();
+    let adds = renewal.is_some() || !profiles.is_empty();
+    let Some(mut value) = adds.then(|| serde_json::from_slice::<Value>(&body).ok()).flatten() else {
         return Ok(Response::from_parts(head, Full::new(body)));
     };
     if path == "/dir" {
-        let host = host.expect("a Host").to_str().expect("text").to_owned();
-        value["renewalInfo"] = format!("https://{host}/renewal").into();
+        if renewal.is_some() {
+            let host = host.expect("a Host").to_str().expect("text").to_owned();
+            value["renewalInfo"] = format!("https://{host}/renewal").into();
+        }
+        for profile in profiles {
+            value["meta"]["profiles"][profile] = "in words".into();
+        }
     }
     if let Some(replaces) = payload.get("replaces") {
         value["replaces"] = replaces.clone();

@@ -7,6 +7,7 @@
 //! - [`fixture`]: what most tests begin with
 //! - [`client`], [`h2`]: raw HTTP/1.1 and HTTP/2 clients; [`incoming`]: heads and bodies, read strictly; [`wire`]: TCP, TLS, Unix
 //! - [`pebble`]: a real ACME server; [`acme_door`]: what stands in front of it, and misbehaves
+//! - [`network`]: a network of a test's own
 //! - [`load`]: steady traffic of every kind
 //!
 //! Nothing here sleeps to let something happen: [`eventually`] asks until it has, or fails with the last answer.
@@ -32,6 +33,7 @@ pub mod h2;
 pub mod incoming;
 pub mod ledger;
 pub mod load;
+pub mod network;
 pub mod operation;
 pub mod pebble;
 pub mod place;

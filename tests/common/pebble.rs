@@ -36,6 +36,8 @@ pub struct Manners {
     pub bad_nonces: u32,
     /// Whether accounts need an external one.
     pub external: bool,
+    /// Whether it checks ports 80 and 443, as CAs do; only in a network of the test's own.
+    pub well_known: bool,
 }
 
 impl Default for Manners {
@@ -44,6 +46,7 @@ impl Default for Manners {
             validity: 90 * 24 * 60 * 60,
             bad_nonces: 0,
             external: false,
+            well_known: false,
         }
     }
 }
@@ -64,8 +67,8 @@ pub struct Pebble {
     dns_management: SocketAddr,
     management: SocketAddr,
     client: Arc<ClientConfig>,
-    http: (Socket, SocketAddr),
-    https: (Socket, SocketAddr),
+    http: SocketAddr,
+    https: SocketAddr,
     _reserved: Vec<Socket>,
     folder: TempDir,
 }
@@ -82,11 +85,15 @@ impl Pebble {
             address
         };
         let (listen, management, dns, dns_management) = (port(), port(), port(), port());
-        let (http, https) = (reserve(), reserve());
+        let (http, https) = if manners.well_known {
+            (SocketAddr::from(([0; 4], 80)), SocketAddr::from(([0; 4], 443)))
+        } else {
+            (port(), port())
+        };
         let config = json!({"pebble": {
             "listenAddress": listen, "managementListenAddress": management,
             "certificate": folder.path().join("leaf.pem"), "privateKey": folder.path().join("leaf.key"),
-            "httpPort": http.1.port(), "tlsPort": https.1.port(), "ocspResponderURL": "",
+            "httpPort": http.port(), "tlsPort": https.port(), "ocspResponderURL": "",
             "certificateValidityPeriod": manners.validity,
             "externalAccountBindingRequired": manners.external,
             "externalAccountMACKeys": {EAB.0: EAB.1},
@@ -162,13 +169,13 @@ impl Pebble {
 
     /// The same, after `prepare` was shown the folder.
     pub async fn door_prepared(&self, config: &str, prepare: impl FnOnce(&Path)) -> Door {
-        Door::start_at(self.http.1, self.https.1, "", config, prepare).await
+        Door::start_at(self.http, self.https, "", config, prepare).await
     }
 
     /// The same, with plain HTTP at another port than the one that the CA checks.
     pub async fn door_with_closed_port_80(&self, config: &str) -> Door {
         let any = "127.0.0.1:0".parse().expect("an address");
-        Door::start_at(any, self.https.1, "", config, |_| {}).await
+        Door::start_at(any, self.https, "", config, |_| {}).await
     }
 
     /// Something else that answers on the plain port that the CA checks: a daemon that has no part in any order.
@@ -179,7 +186,7 @@ impl Pebble {
             app.address()
         );
         let any = "127.0.0.1:0".parse().expect("an address");
-        (Door::start_at(self.http.1, any, "", &config, |_| {}).await, app)
+        (Door::start_at(self.http, any, "", &config, |_| {}).await, app)
     }
 
     /// A TLS client configuration that trusts what this CA gives, and nothing else.

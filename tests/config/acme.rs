@@ -98,6 +98,17 @@ error: unknown key `mail` in `[acme]`
 }
 
 #[test]
+fn two_addresses_that_no_client_can_tell_apart_are_a_warning() {
+    let one = "[env.a]\nhost = [\"192.0.2.1\", \"a.com\"]\nupstream = 3000\n";
+    accepted(one);
+    let two = format!("{one}[env.b]\nhost = \"2001:db8::1\"\nupstream = 3001\n");
+    let (_, said) = complained(&two);
+    assert_eq!(said.len(), 1);
+    assert_eq!(said[0].message, "with two addresses, neither is served over TLS");
+    accepted(&format!("{two}tls = \"off\"\n"));
+}
+
+#[test]
 fn a_wildcard_that_cannot_be_proved_is_a_warning() {
     let wildcard = "[env.a]\nhost = \"*.a.com\"\nhealth.host = \"www.a.com\"\nupstream = 3000\n";
     let (_, said) = complained(wildcard);

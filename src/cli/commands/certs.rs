@@ -8,11 +8,15 @@ use crate::cli::args::{CertsArgs, CertsCommand, ImportArgs, RenewArgs};
 use crate::cli::client::{Client, ClientError};
 use crate::cli::exit::{Outcome, Stop};
 use crate::cli::output;
-use crate::cli::output::text::{Style, escape, period};
+use crate::cli::output::text::{Style, escape, period, stands_in};
 use crate::model::api::{CertificateReport, Certificates, ImportRequest, Imported, RenewRequest, exit};
 
 /// A certificate that ends sooner than this is worth a look.
 const SOON_DAYS: i64 = 7;
+
+/// What `certs import` takes.
+const EXPECTED: &str =
+    "a folder with `live/NAME/fullchain.pem` and `privkey.pem` is expected; certbot's is `/etc/letsencrypt`";
 
 /// Lists, renews or imports.
 ///
@@ -22,7 +26,7 @@ pub async fn run(client: &Client, args: &CertsArgs) -> Outcome {
     match &args.command {
         None | Some(CertsCommand::List) => list(client, args.json).await,
         Some(CertsCommand::Renew(renew)) => self::renew(client, renew, args.json).await,
-        Some(CertsCommand::Import(import)) => self::import(client, import).await,
+        Some(CertsCommand::Import(import)) => self::import(client, import, args.json).await,
     }
 }
 
@@ -63,15 +67,16 @@ async fn renew(client: &Client, args: &RenewArgs, json: bool) -> Outcome {
 }
 
 /// Reads here what the daemon's user may not, and hands it over on the control socket.
-async fn import(client: &Client, args: &ImportArgs) -> Outcome {
+async fn import(client: &Client, args: &ImportArgs, json: bool) -> Outcome {
     let folders = lineages(&args.folder)?;
     let style = output::out_style();
-    let (mut served, mut failed) = (0, false);
+    let (mut of_use, mut failed) = (false, false);
+    let mut all: Vec<Imported> = Vec::new();
     for folder in folders {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let read = |file: &str| {
             let path = folder.join(file);
-            std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
+            std::fs::read_to_string(&path).map_err(|error| format!("`{}`: {}", path.display(), reason(&error)))
         };
         let request = match (read("fullchain.pem"), read("privkey.pem")) {
             (Ok(chain), Ok(key)) => ImportRequest { name, chain, key },
@@ -90,15 +95,23 @@ async fn import(client: &Client, args: &ImportArgs) -> Outcome {
             }
             Err(error) => return Err(error.into()),
         };
-        served += imported.hosts.len();
+        of_use |= !(imported.hosts.is_empty() && imported.left.is_empty());
+        if json {
+            all.push(imported);
+            continue;
+        }
         for line in render_import(&imported, style) {
             output::out(&line);
         }
     }
+    if json {
+        let text = serde_json::to_string(&all).map_err(|error| Stop::failed(error.to_string()))?;
+        output::out(&text);
+    }
     if failed {
         return Ok(exit::FAILED);
     }
-    if served == 0 {
+    if !of_use {
         output::err("nothing was taken; hosts have to stand in proxy.toml first, with tls = \"acme\"");
     }
     Ok(exit::DONE)
@@ -113,17 +126,28 @@ fn lineages(folder: &Path) -> Result<Vec<PathBuf>, Stop> {
     let live = folder.join("live");
     let parent = if live.is_dir() { live } else { folder.to_owned() };
     let entries = std::fs::read_dir(&parent).map_err(|error| {
-        let stop = Stop::failed(format!("`{}` cannot be read: {error}", parent.display()));
-        stop.hint("certbot's folder belongs to root: `sudo proxyctl certs import /etc/letsencrypt`")
+        let stop = Stop::failed(format!("`{}` cannot be read: {}", parent.display(), reason(&error)));
+        match error.kind() {
+            std::io::ErrorKind::PermissionDenied => {
+                stop.hint("certbot's folder belongs to root: `sudo proxyctl certs import /etc/letsencrypt`")
+            }
+            _ => stop.hint(EXPECTED),
+        }
     })?;
     let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let mut found: Vec<PathBuf> = folders.filter(|folder| is_lineage(folder)).collect();
     found.sort();
     if found.is_empty() {
         let stop = Stop::failed(format!("there is no certificate in `{}`", parent.display()));
-        return Err(stop.hint("a folder with `live/NAME/fullchain.pem` and `privkey.pem` is expected"));
+        return Err(stop.hint(EXPECTED));
     }
     Ok(found)
+}
+
+/// The reason in the house's style; `io::Error` prints `No such file or directory (os error 2)`.
+fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
 fn render_import(imported: &Imported, style: Style) -> Vec<String> {
@@ -151,6 +175,8 @@ pub fn render(report: &CertificateReport, now: Timestamp, style: Style) -> Vec<S
     let end = report.not_after.parse::<Timestamp>().ok();
     let left = end.map(|end| end.as_second() - now.as_second());
     let left = match left {
+        // How long the stand-in would live helps nobody.
+        _ if stands_in(&report.issuer, report.note.as_deref()) => style.yellow("no certificate yet"),
         Some(left) if left < 0 => style.red("expired"),
         Some(left) if left < 86_400 => style.yellow(&format!("{} left", span(left))),
         Some(left) => {

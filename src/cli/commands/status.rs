@@ -8,7 +8,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Outcome, Stop};
 use crate::cli::output;
 use crate::cli::output::text::{
-    Style, address, addresses, bytes, count, escape, latency, period, short_address, thousands,
+    Style, address, addresses, bytes, count, escape, latency, period, short_address, stands_in, thousands,
 };
 use crate::model::api::{
     CertificateStatus, EnvironmentStatus, HealthStatus, MaintenanceStatus, ServiceStatus, Status, Traffic, exit,
@@ -265,6 +265,8 @@ fn certificate(certificate: &CertificateStatus, now: Timestamp, style: Style) ->
         .ok()
         .map(|end| (end.as_second() - now.as_second()).div_euclid(86_400));
     let end = match days {
+        // How long the stand-in would live helps nobody.
+        _ if stands_in(&certificate.issuer, certificate.note.as_deref()) => String::new(),
         Some(days) if days < 0 => style.red("expired"),
         Some(days) if days < SOON_DAYS => style.yellow(&format!("{days} days left")),
         Some(days) => format!("{days} days left"),

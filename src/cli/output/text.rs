@@ -208,6 +208,12 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
+/// Whether a host's certificate is the local CA's only because there is nothing better.
+#[must_use]
+pub fn stands_in(issuer: &str, note: Option<&str>) -> bool {
+    issuer == "local CA" && note.is_some()
+}
+
 /// An address in full.
 #[must_use]
 pub fn address(address: &Address) -> String {

@@ -74,7 +74,11 @@ impl Renewer {
             }
             // What is not on disk yet is this very order, which a renewal must not fetch again.
             let fetched = self.unsaved.borrow().contains_key(&host.name);
-            let begun = authority.begun(&host.name).filter(|_| !fetched);
+            // Nor one from before what is served: its process ended when it had stored that, and before it forgot the order.
+            let served = host.current.as_ref().map_or(i64::MIN, |current| current.meta.issued);
+            let begun = authority
+                .begun(&host.name)
+                .filter(|begun| !fetched && begun.at > served);
             let wish = wish(settings, host, directory, begun);
             let error = match authority.obtain(directory, &wish, &watch).await {
                 Ok(bundle) => return Ok(bundle),

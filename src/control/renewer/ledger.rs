@@ -25,6 +25,14 @@ pub(super) struct Record {
     pub(super) suggestion: Option<Suggested>,
 }
 
+impl Record {
+    /// When the first of these directories lets us come again, in unix seconds; 0 when one of them has not asked to wait.
+    fn held(&self, directories: &[String]) -> i64 {
+        let held = |directory| self.directories.get(directory).copied().unwrap_or_default();
+        directories.iter().map(held).min().unwrap_or_default()
+    }
+}
+
 /// The CA's word about one certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Suggested {
@@ -67,6 +75,27 @@ impl Ledger {
 
     pub(super) fn of(&self, host: &str) -> Record {
         self.hosts.get(host).cloned().unwrap_or_default()
+    }
+
+    /// Hosts that failed are tried at once: whom is asked, or how, was changed. What these directories said still counts.
+    pub(super) fn reconsider(&mut self, directories: &[String], which: impl Fn(&str, &Record) -> bool) {
+        let mut changed = false;
+        for (host, record) in &mut self.hosts {
+            if record.attempts.failures > 0 && which(host, record) {
+                record.attempts.reconsider(record.held(directories));
+                changed = true;
+            }
+        }
+        if changed {
+            self.write();
+        }
+    }
+
+    /// A process before this one may have asked other CAs: what those said does not count for these.
+    pub(super) fn forget_other_cas(&mut self, directories: &[String]) {
+        self.reconsider(directories, |_, record| {
+            record.attempts.held > 0 && record.held(directories) == 0
+        });
     }
 
     pub(super) fn change(&mut self, host: &str, change: impl FnOnce(&mut Record)) {
@@ -119,6 +148,36 @@ mod tests {
             Record::default()
         );
         assert_eq!(warnings.len(), 1);
+    }
+
+    #[test]
+    fn what_one_ca_said_does_not_count_for_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(folder.path(), &mut Vec::new());
+        let cas = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<String>>();
+        let fail = |record: &mut Record| {
+            record.attempts.failed(1000, "limit".into(), Some(600), 0.0);
+            record.directories.insert("one".into(), 1600);
+        };
+        ledger.change("a.com", fail);
+        let next = |ledger: &Ledger| ledger.of("a.com").attempts.next(0, 1000);
+        for same in [cas(&["one"]), cas(&["one", "one"])] {
+            ledger.forget_other_cas(&same);
+            assert_eq!(next(&ledger), 1600, "{same:?}");
+            ledger.reconsider(&same, |_, _| true);
+            assert_eq!(next(&ledger), 1600, "{same:?}");
+        }
+        ledger.forget_other_cas(&cas(&["other"]));
+        assert_eq!(next(&ledger), 1000);
+        ledger.change("a.com", fail);
+        ledger.reconsider(&cas(&["one", "other"]), |host, _| host == "b.com");
+        assert_eq!(next(&ledger), 1600);
+        ledger.reconsider(&cas(&["one", "other"]), |host, _| host == "a.com");
+        assert_eq!(next(&ledger), 1000);
+        assert_eq!(
+            Ledger::open(folder.path(), &mut Vec::new()).of("a.com"),
+            ledger.of("a.com")
+        );
     }
 
     #[test]

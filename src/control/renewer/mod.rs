@@ -8,7 +8,7 @@ mod ledger;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use self::ledger::{Ledger, Record, Suggested};
 use crate::config::{Acme, Challenge};
 use crate::model::api::{CertificateReport, Problem, exit};
-use crate::model::renewal::Reason;
+use crate::model::renewal::{Reason, VALIDATIONS_PER_HOUR};
 use crate::tasks::Group;
 use crate::tls::{AcmeHost, Authority, Bundle, Challenges, Store};
 
@@ -40,8 +40,6 @@ pub(super) type Answer = Result<(), String>;
 /// Everything that renewals need, on the control thread.
 pub(super) struct Renewer {
     store: Arc<Store>,
-    challenges: Arc<Challenges>,
-    state_dir: PathBuf,
     /// Replaced by a reload; attempts under way keep theirs.
     authority: RefCell<Rc<Authority>>,
     ledger: RefCell<Ledger>,
@@ -75,12 +73,12 @@ impl Renewer {
         warnings: &mut Vec<String>,
     ) -> Rc<Self> {
         let authority = Authority::new(settings.clone(), state_dir, challenges.clone());
+        let mut ledger = Ledger::open(state_dir, warnings);
+        ledger.forget_other_cas(&settings.directories);
         Rc::new(Self {
             store: store.clone(),
-            challenges: challenges.clone(),
-            state_dir: state_dir.into(),
             authority: RefCell::new(Rc::new(authority)),
-            ledger: RefCell::new(Ledger::open(state_dir, warnings)),
+            ledger: RefCell::new(ledger),
             running: RefCell::default(),
             asking: RefCell::default(),
             unsaved: RefCell::default(),
@@ -88,12 +86,16 @@ impl Renewer {
         })
     }
 
-    /// Other settings from now on; attempts under way go on with theirs. Hosts come from the store.
-    pub(super) fn reload(&self, settings: &Acme) {
-        if self.authority().settings() != settings {
-            let authority = Authority::new(settings.clone(), &self.state_dir, self.challenges.clone());
+    /// Other settings from now on; attempts under way go on with theirs. Hosts come from the store; those in `added` were not
+    /// there before. Whatever failed by the settings of before, or when the host was here the last time, is tried at once.
+    pub(super) fn reload(&self, settings: &Acme, added: &BTreeSet<String>) {
+        let changed = self.authority().settings() != settings;
+        if changed {
+            let authority = self.authority().with_settings(settings.clone());
             *self.authority.borrow_mut() = Rc::new(authority);
         }
+        let mut ledger = self.ledger.borrow_mut();
+        ledger.reconsider(&settings.directories, |host, _| changed || added.contains(host));
     }
 
     /// Begins what is due, for ever.
@@ -120,9 +122,9 @@ impl Renewer {
         let Some(host) = hosts.into_iter().find(|one| one.name.eq_ignore_ascii_case(host)) else {
             let mut problem = problem(
                 exit::USAGE,
-                format!("no certificate is obtained for `{}`", host.escape_debug()),
+                format!("`{}` is no host with `tls = \"acme\"`", host.escape_debug()),
             );
-            problem.hint = Some("`proxyctl certs` lists the hosts".into());
+            problem.hint = Some("`proxyctl certs` lists the hosts, as they stand in `proxy.toml`".into());
             return Err(problem);
         };
         if let Some(reason) = self.never(&host.name) {
@@ -136,10 +138,18 @@ impl Renewer {
         if let Some(waiting) = self.running.borrow_mut().get_mut(&name) {
             waiting.push(send);
         } else if next > now {
-            let why = record.attempts.error.unwrap_or_default();
+            let why = if record.attempts.may_validate(now) < next {
+                "as the CA asks for".to_owned()
+            } else {
+                format!("because {VALIDATIONS_PER_HOUR} checks failed within an hour, and CAs bear no more")
+            };
+            let last = record.attempts.error.unwrap_or_default();
             return Err(problem(
                 exit::REFUSED,
-                format!("`{name}` has to wait until {}: {why}", time(next)),
+                format!(
+                    "`{name}` has to wait until {}, {why}; the last error: {last}",
+                    time(next)
+                ),
             ));
         } else {
             self.begin(host, vec![send]);
@@ -241,10 +251,10 @@ impl Renewer {
                 let window = suggestion.and_then(|one| one.window);
                 let (due, reason) = current.life.due(window, current.meta.chance);
                 let why = match reason {
-                    Reason::Life => "when a part of its life is left",
-                    Reason::Suggested => "the CA suggests it",
+                    Reason::Life => format!("when {} of its life is left", current.life.share_left()),
+                    Reason::Suggested => "the CA suggests it".to_owned(),
                 };
-                (due.max(current.life.floor(current.meta.issued)), why.to_owned())
+                (due.max(current.life.floor(current.meta.issued)), why)
             }
         };
         let next = record.attempts.next(due, now);
@@ -314,7 +324,13 @@ impl Renewer {
             renewer.ledger.borrow_mut().change(&name, |record| {
                 let known = record.suggestion.take().filter(|known| known.id == id);
                 let (window, wait) = match answer {
-                    Ok(answer) => (answer.window, answer.ask_again.unwrap_or(ASK_AGAIN)),
+                    Ok(answer) => {
+                        let before = known.and_then(|known| known.window);
+                        if let Some(why) = answer.explanation.filter(|_| before != answer.window) {
+                            tracing::info!(host = name, why, "the CA explains when it wants a renewal");
+                        }
+                        (answer.window, answer.ask_again.unwrap_or(ASK_AGAIN))
+                    }
                     // What was known still counts; nobody needs to be told before a renewal is due.
                     Err(error) => {
                         tracing::debug!(host = name, %error, "the CA cannot be asked about renewal");
