@@ -10,16 +10,12 @@
 
 mod common;
 
-use std::process::Command;
-
 use common::app::{Step, send};
 use common::fixture::{HOST, PLAIN, Pair};
+use common::network::{Network, in_a_network_of_its_own};
 use common::{eventually, holds, ms, secs};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use tokio::time::Instant;
-
-/// Says to the test below that it runs where there are hardly any ports.
-const INSIDE: &str = "GREENGATE_TEST_FEW_PORTS";
 
 /// The limit of open files of a running daemon, from now on.
 fn limit_open_files(pair: &Pair, limit: Option<u64>) -> Rlimit {
@@ -99,32 +95,15 @@ async fn n30_without_descriptors_clients_that_are_there_are_served_and_the_accep
     assert_eq!(pair.door.environment("prod").await.services[0].traffic.proxy_errors, 0);
 }
 
-/// In a network of its own with 64 ports for connections that are opened. It needs user namespaces.
+/// With 64 ports for connections that are opened.
 #[test]
 fn n30_without_ephemeral_ports_requests_are_held() {
-    if std::env::var_os(INSIDE).is_some() {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(requests_are_held_until_there_are_ports());
-        return;
-    }
-    let few = "ip link set lo up && echo '61000 61063' > /proc/sys/net/ipv4/ip_local_port_range";
-    let output = Command::new("unshare")
-        .args(["-Urn", "sh", "-c", &format!("{few} && exec \"$0\" \"$@\"")])
-        .arg(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "n30_without_ephemeral_ports_requests_are_held",
-            "--nocapture",
-        ])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("1 passed"), "{said}");
+    let few = Network {
+        ports: Some((61_000, 61_063)),
+        ..Network::default()
+    };
+    let test = "n30_without_ephemeral_ports_requests_are_held";
+    in_a_network_of_its_own(test, &few, requests_are_held_until_there_are_ports());
 }
 
 async fn requests_are_held_until_there_are_ports() {

@@ -1,7 +1,7 @@
 //! Hosts that lead to this machine, seen from ports 80 and 443 as a CA sees them: `check --online`, and addresses as hosts.
 
 use crate::common::app::App;
-use crate::common::network::in_a_network_of_its_own;
+use crate::common::network::{Network, in_a_network_of_its_own};
 use crate::common::pebble::{Manners, Pebble, environment, report};
 use crate::common::secs;
 
@@ -11,7 +11,12 @@ const HERE: &str = "192.0.2.1";
 fn check_online_tells_hosts_that_lead_here_from_those_that_do_not() {
     let test = "leading_here::check_online_tells_hosts_that_lead_here_from_those_that_do_not";
     let names = [("a.example.test", HERE), ("elsewhere.example.test", "192.0.2.9")];
-    in_a_network_of_its_own(test, &[HERE], &names, async {
+    let network = Network {
+        addresses: &[HERE],
+        names: &names,
+        ..Network::default()
+    };
+    in_a_network_of_its_own(test, &network, async {
         let pebble = Pebble::start(Manners {
             well_known: true,
             ..Manners::default()
@@ -47,7 +52,11 @@ fn check_online_tells_hosts_that_lead_here_from_those_that_do_not() {
 #[test]
 fn an_address_is_served_with_a_certificate_of_its_own_by_either_challenge() {
     let test = "leading_here::an_address_is_served_with_a_certificate_of_its_own_by_either_challenge";
-    in_a_network_of_its_own(test, &[HERE], &[], async {
+    let network = Network {
+        addresses: &[HERE],
+        ..Network::default()
+    };
+    in_a_network_of_its_own(test, &network, async {
         let pebble = Pebble::start(Manners {
             well_known: true,
             ..Manners::default()

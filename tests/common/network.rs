@@ -6,14 +6,19 @@ use std::process::Command;
 /// Set for the process inside.
 const INSIDE: &str = "GREENGATE_TEST_NETWORK";
 
-/// Runs `inside` in a process of its own that sees nothing but a loopback, with these further addresses on it, and that resolves
-/// these names and no others. `test` is the full name of the test that calls this.
-pub fn in_a_network_of_its_own(
-    test: &str,
-    addresses: &[&str],
-    names: &[(&str, &str)],
-    inside: impl Future<Output = ()>,
-) {
+/// What is different there.
+#[derive(Debug, Default)]
+pub struct Network<'a> {
+    /// Further addresses of the loopback.
+    pub addresses: &'a [&'a str],
+    /// The only names that resolve, with their addresses.
+    pub names: &'a [(&'a str, &'a str)],
+    /// The first and the last of the ports for connections that are opened.
+    pub ports: Option<(u16, u16)>,
+}
+
+/// Runs `inside` in a process of its own that sees nothing but a loopback. `test` is the full name of the test that calls this.
+pub fn in_a_network_of_its_own(test: &str, network: &Network<'_>, inside: impl Future<Output = ()>) {
     if std::env::var_os(INSIDE).is_some() {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         runtime.unwrap().block_on(inside);
@@ -25,15 +30,24 @@ pub fn in_a_network_of_its_own(
         std::fs::write(&path, text).unwrap();
         path.display().to_string()
     };
-    let lines = names.iter().map(|(name, address)| format!("{address} {name}\n"));
+    let lines = network
+        .names
+        .iter()
+        .map(|(name, address)| format!("{address} {name}\n"));
     let hosts = write("hosts", format!("127.0.0.1 localhost\n{}", lines.collect::<String>()));
     let switch = write("nsswitch.conf", "hosts: files\n".to_owned());
     let mut script = vec!["ip link set lo up".to_owned()];
     script.extend(
-        addresses
+        network
+            .addresses
             .iter()
             .map(|address| format!("ip address add {address} dev lo")),
     );
+    if let Some((first, last)) = network.ports {
+        script.push(format!(
+            "echo '{first} {last}' > /proc/sys/net/ipv4/ip_local_port_range"
+        ));
+    }
     script.push(format!("mount --bind {hosts} /etc/hosts"));
     script.push(format!(
         "if [ -e /etc/nsswitch.conf ]; then mount --bind {switch} /etc/nsswitch.conf; fi"
@@ -49,4 +63,6 @@ pub fn in_a_network_of_its_own(
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert!(said.contains("1 passed"), "{said}");
+    // What it measured.
+    eprintln!("{said}");
 }
