@@ -278,3 +278,37 @@ async fn n22_a_drained_side_keeps_no_connection() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n21_a_side_is_not_safe_to_stop_while_an_earlier_period_of_it_drains() {
+    let pair = Pair::plain("").await;
+    pair.blue.on(
+        "/slow-one",
+        vec![
+            Step::Until("go"),
+            send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow"),
+        ],
+    );
+    let mut client = pair.door.plain().await;
+    client
+        .send(format!("GET /slow-one HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
+        .await
+        .unwrap();
+    pair.blue.reached("/slow-one").await;
+    pair.door.watch(&["swap", "prod"]).switched().await;
+    pair.door.rollback("prod", &[]).await.assert_done();
+    let mut swap = pair.door.watch(&["swap", "prod"]);
+    swap.switched().await;
+    let next = swap
+        .until("what comes after the switch", |event| {
+            matches!(event, Event::Draining { .. } | Event::Done { .. })
+        })
+        .await;
+    assert!(
+        matches!(next, Event::Draining { .. }),
+        "blue still serves a request: {next:?}"
+    );
+    pair.blue.release("go");
+    assert_eq!(client.response("GET").await.unwrap().text(), "slow");
+    swap.finish().await.assert_done();
+}

@@ -14,7 +14,7 @@ use common::client::Response;
 use common::door::Door;
 use common::fixture::{HOST, Pair};
 use common::load::{next, open_web_socket};
-use common::secs;
+use common::{eventually, holds, ms, secs};
 use futures_util::SinkExt;
 use greengate::model::api::{Event, exit};
 use tokio_tungstenite::tungstenite::Message;
@@ -195,4 +195,25 @@ async fn n30_maintenance_that_cannot_be_saved_is_not_switched_on() {
     output.assert_code(exit::FAILED).assert_says(&["could not be saved"]);
     assert_eq!(get(&pair, "text/html").await.status, 200);
     assert!(pair.door.environment("prod").await.maintenance.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n12_whoever_is_let_in_while_the_app_is_away_is_held_and_not_turned_in_circles() {
+    let pair = Pair::tls("hold.for = \"1500ms\"\n").await;
+    switch(&pair.door, &["on", "--allow", "127.0.0.1"]).await;
+    pair.blue.stop_hard().await;
+    let began = tokio::time::Instant::now();
+    let over = get(&pair, "text/html").await;
+    assert_eq!(over.status, 503);
+    assert!(
+        over.text().contains("away") || began.elapsed() >= ms(1400),
+        "{:?}",
+        began.elapsed()
+    );
+    pair.blue.listen().await;
+    eventually(secs(5), || async {
+        let answer = get(&pair, "text/html").await;
+        holds(answer.app() == "blue", || format!("{}", answer.status))
+    })
+    .await;
 }

@@ -472,3 +472,33 @@ async fn n13_node_is_restarted_in_place_and_no_method_fails() {
 async fn n13_uvicorn_is_restarted_in_place_and_no_method_fails() {
     real_restarts(false).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n21_what_a_pause_left_behind_is_waited_for_by_the_swap_after_it() {
+    let pair = Pair::tls("").await;
+    pair.blue.on(
+        "/slow-one",
+        vec![
+            Step::Until("slow"),
+            send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow"),
+        ],
+    );
+    let slow = ask(&pair, "POST", "/slow-one");
+    pair.blue.reached("/slow-one").await;
+    let lapsed = pair.door.proxyctl(&["pause", "prod", "--timeout", "1s"]).await;
+    assert_ne!(lapsed.code, 0, "{}", lapsed.all());
+    let mut swap = pair.door.watch(&["swap", "prod"]);
+    swap.switched().await;
+    let next = swap
+        .until("what comes after the switch", |event| {
+            matches!(event, Event::Draining { .. } | Event::Done { .. })
+        })
+        .await;
+    assert!(
+        matches!(next, Event::Draining { .. }),
+        "blue still serves a request: {next:?}"
+    );
+    pair.blue.release("slow");
+    assert_eq!(slow.await.unwrap().text(), "slow");
+    swap.finish().await.assert_done();
+}

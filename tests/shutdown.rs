@@ -317,3 +317,30 @@ async fn n26_a_held_request_is_answered_during_the_shutdown() {
     assert!(answer.fields.has_token("connection", "close"));
     assert_eq!(pair.door.end(secs(30)).await.code(), Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n26_requests_that_are_still_held_when_patience_ends_are_answered_and_not_cut() {
+    for paused in [true, false] {
+        let pair = Pair::plain("hold.for = \"5m\"\ndrain.requests = \"1s\"\n").await;
+        if paused {
+            let pause = pair.door.proxyctl(&["pause", "prod", "--timeout", "5m"]).await;
+            pause.assert_code(0);
+        } else {
+            pair.blue.stop_hard().await;
+        }
+        let mut client = pair.door.plain().await;
+        client
+            .send(format!("GET /held HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
+            .await
+            .unwrap();
+        eventually(secs(10), || async {
+            let held = pair.door.environment("prod").await.services[0].held;
+            holds(held == 1, || format!("{held} are held"))
+        })
+        .await;
+        pair.door.sigterm();
+        let answer = client.response("GET").await.unwrap();
+        assert_eq!(answer.status, 503, "{}", answer.text());
+        assert_eq!(pair.door.end(secs(30)).await.code(), Some(0));
+    }
+}

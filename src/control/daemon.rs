@@ -44,6 +44,8 @@ const FIRST_PROBES: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(10);
 /// Answers to newcomers may still take this long after that.
 const NEWCOMERS: Duration = Duration::from_secs(2);
+/// Answers to those who were held may take this long.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// Operations may take this long to let go, and the access log to be written.
 const LAST_THINGS: Duration = Duration::from_secs(2);
 
@@ -235,6 +237,15 @@ impl Daemon {
         tokio::select! {
             () = drained(&self.office.plane, patience) => {}
             () = self.serve(signals) => tracing::warn!("asked to stop again: what is under way is cut"),
+        }
+        // Before a pause ends: its app may be away, and nobody would wait for its answers.
+        let held = self.office.plane.give_up_waiting();
+        if held > 0 {
+            tracing::warn!(held, "held requests are answered with 503");
+            let deadline = Instant::now() + LAST_ANSWERS;
+            while self.office.plane.connections() > 0 && Instant::now() < deadline {
+                tokio::time::sleep(LOOK).await;
+            }
         }
         if tokio::time::timeout(LAST_THINGS, self.office.switcher.stop())
             .await

@@ -69,6 +69,8 @@ pub(super) struct Publication {
     before: Vec<Counters>,
     /// Everything that serves the environment, with its counters of that moment.
     serving: Vec<(Arc<Activation>, Counters)>,
+    /// What those did since then that serve nobody any more.
+    over: Counters,
 }
 
 impl Publication {
@@ -99,11 +101,17 @@ impl Publication {
             serving: serving.collect(),
             new,
             before,
+            over: Counters::default(),
         }
     }
 
     /// This serves the environment too, from now on.
     pub(super) fn also(&mut self, activation: &Arc<Activation>) {
+        // An environment that is paused every night would otherwise keep every night's.
+        let over = self.serving.extract_if(.., |(known, _)| known.is_drained());
+        for (known, then) in over {
+            self.over.merge(&known.counters().since(&then));
+        }
         if !self.serving.iter().any(|(known, _)| Arc::ptr_eq(known, activation)) {
             self.serving.push((activation.clone(), activation.counters()));
         }
@@ -136,7 +144,7 @@ impl Publication {
             .serving
             .iter()
             .map(|(activation, then)| activation.counters().since(then));
-        sum(since).traffic()
+        sum(since.chain([self.over.clone()])).traffic()
     }
 }
 

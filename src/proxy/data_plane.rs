@@ -220,6 +220,12 @@ impl DataPlane {
         self.shared.queues.turn_away(environment);
     }
 
+    /// Answers every request that waits now with 503: the process ends. How many they are.
+    #[must_use]
+    pub fn give_up_waiting(&self) -> usize {
+        self.shared.queues.give_up()
+    }
+
     /// Open client connections.
     #[must_use]
     pub fn connections(&self) -> usize {

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use super::core::Core;
 use super::error::ProxyError;
 use super::keeper;
+use super::refusal::Refusal;
 use crate::config::{Hold, Service};
 use crate::tasks;
 
@@ -81,6 +82,12 @@ impl Queues {
         for queue in self.lock().values().filter(|queue| *queue.environment == *environment) {
             queue.refuse(Refusal::PauseOver);
         }
+    }
+
+    /// Answers whoever waits anywhere with 503: the process ends. How many they are.
+    pub(super) fn give_up(&self) -> usize {
+        let queues = self.lock();
+        queues.values().map(|queue| queue.refuse(Refusal::Stopping)).sum()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Name, Arc<Queue>>> {
@@ -172,27 +179,6 @@ pub(super) enum Verdict {
     Go(LetGo),
     /// It has waited in vain.
     Refused(Refusal),
-}
-
-/// Why a request does not wait any longer, or not at all. All are 503.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// The app was away for `hold.for`.
-    Over,
-    /// The queue is full.
-    Full,
-    /// The pause ended without a healthy app.
-    PauseOver,
-}
-
-impl From<Refusal> for ProxyError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Over => Self::HoldOver,
-            Refusal::Full => Self::HoldFull,
-            Refusal::PauseOver => Self::PauseOver,
-        }
-    }
 }
 
 /// Why a request comes to the queue.
@@ -341,13 +327,15 @@ impl Queue {
         }
     }
 
-    /// Turns everybody away who waits now.
-    pub(super) fn refuse(&self, why: Refusal) {
+    /// Turns everybody away who waits now. How many they are.
+    pub(super) fn refuse(&self, why: Refusal) -> usize {
         let mut state = self.lock();
+        let mut told = 0;
         while let Some(waiter) = state.pop_first() {
             // Whoever left does not need to know.
-            let _ = waiter.verdict.send(Verdict::Refused(why));
+            told += usize::from(waiter.verdict.send(Verdict::Refused(why)).is_ok());
         }
+        told
     }
 
     /// Whether the keeper is needed no more: nobody waits, and the app is not away. Then the next who comes starts another.

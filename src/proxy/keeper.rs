@@ -13,7 +13,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::core::{Core, CoreService};
-use super::hold::{Queue, Refusal};
+use super::hold::Queue;
+use super::maintenance::MaintenancePage;
+use super::refusal::Refusal;
 use super::routing::Stance;
 use super::upstream::Upstream;
 
@@ -24,7 +26,7 @@ const BATCH: Duration = Duration::from_millis(250);
 
 /// How things are for a queue.
 enum Outlook {
-    /// Whoever waits is to resolve its route again, without an app being asked: the service is gone, or under maintenance.
+    /// Whoever waits is to resolve its route again, without an app being asked: the service is gone.
     NoApp,
     /// The environment is paused.
     Paused,
@@ -37,8 +39,23 @@ pub(super) async fn keep(core: Rc<Core>, queue: Arc<Queue>, alive: Arc<()>) {
     let mut delay = TRIES.0;
     // The activation that a connection was made to.
     let mut reached = None;
+    // The page that those who waited before it were sent to.
+    let mut shown: Option<Arc<MaintenancePage>> = None;
     loop {
-        match outlook(&core, &queue) {
+        let (outlook, page) = outlook(&core, &queue);
+        if let Some(page) = page
+            && !shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &page))
+        {
+            // Whoever it lets in comes back, and waits for the app like everybody else.
+            shown = Some(page);
+            queue.empty();
+            tokio::task::yield_now().await;
+            if queue.rest() {
+                break;
+            }
+            continue;
+        }
+        match outlook {
             Outlook::NoApp => {
                 queue.mark_reached();
                 queue.empty();
@@ -56,10 +73,11 @@ pub(super) async fn keep(core: Rc<Core>, queue: Arc<Queue>, alive: Arc<()>) {
             }
             Outlook::Open(service) if reached == Some(service.activation.id) && !queue.is_marked() => {
                 queue.let_go();
-                if !queue.rest() {
-                    wait_for_answers(&queue).await;
-                    continue;
+                if queue.rest() {
+                    break;
                 }
+                wait_for_answers(&queue).await;
+                continue;
             }
             Outlook::Open(service) => {
                 let id = service.activation.id;
@@ -102,16 +120,18 @@ pub(super) async fn keep(core: Rc<Core>, queue: Arc<Queue>, alive: Arc<()>) {
     drop(alive);
 }
 
-fn outlook(core: &Core, queue: &Queue) -> Outlook {
+/// And the page that visitors see, under maintenance.
+fn outlook(core: &Core, queue: &Queue) -> (Outlook, Option<Arc<MaintenancePage>>) {
     let view = core.view();
     let services = view.snapshot.services();
     let place = services
         .iter()
         .position(|live| live.service.environment == queue.environment && live.service.name == queue.service);
     match place.map(|place| (place, &services[place].stance)) {
-        None | Some((_, Stance::Maintenance(_))) => Outlook::NoApp,
-        Some((_, Stance::Paused)) => Outlook::Paused,
-        Some((place, Stance::Open)) => Outlook::Open(view.services[place].clone()),
+        None => (Outlook::NoApp, None),
+        Some((_, Stance::Paused)) => (Outlook::Paused, None),
+        Some((place, Stance::Open)) => (Outlook::Open(view.services[place].clone()), None),
+        Some((place, Stance::Maintenance(page))) => (Outlook::Open(view.services[place].clone()), Some(page.clone())),
     }
 }
 

@@ -30,6 +30,7 @@ pub mod maintenance;
 mod passing;
 mod pool;
 mod record;
+mod refusal;
 mod request;
 mod reserve;
 mod response_head;

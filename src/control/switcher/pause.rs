@@ -15,11 +15,12 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::reload::limits;
+use super::reload::{limits, side};
 use super::{Message, Owner, busy};
 use crate::control::gating::{self, Candidate};
 use crate::model::api::{Action, Event, GateReport, Holder, PauseRequest, ResumeRequest, exit, millis};
 use crate::model::history::{Caller, Record};
+use crate::model::slot::Generation;
 use crate::proxy::activation::{Activation, Patience};
 use crate::proxy::routing::Live;
 
@@ -27,8 +28,6 @@ use crate::proxy::routing::Live;
 const PROGRESS: Duration = Duration::from_secs(1);
 /// However late it is, the app is asked for this long before held requests are given up.
 const LAST_LOOK: Duration = Duration::from_secs(3);
-/// No switch waits for what a pause leaves behind.
-const NO_SERVICE: usize = usize::MAX;
 
 /// The pause of one environment.
 #[derive(Debug)]
@@ -117,7 +116,6 @@ impl Owner {
         for publication in room.publications.values_mut() {
             new.iter().for_each(|activation| publication.also(activation));
         }
-        let generation = room.switch.state().generation;
         let event = Event::Pausing {
             operation,
             environment: name.to_string(),
@@ -132,7 +130,14 @@ impl Owner {
         }
         self.plane.poke();
         for live in old {
-            self.retire(index, generation, NO_SERVICE, live.activation, limits(&live.service));
+            // What an earlier pause left behind may still drain.
+            let number = usize::try_from(live.activation.id).unwrap_or(usize::MAX);
+            let left = (number, &side(&live.activation));
+            self.rooms[index]
+                .switch
+                .leave(Generation::default(), std::iter::once(left));
+            let limits = limits(&live.service);
+            self.retire(index, Generation::default(), number, live.activation, limits);
         }
     }
 

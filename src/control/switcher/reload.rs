@@ -14,6 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 pub(super) use self::plan::Plan;
+pub(super) use self::publish::side;
 use super::{Message, Owner};
 use crate::config::Service;
 use crate::config::diff::{self, Diff};

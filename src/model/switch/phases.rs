@@ -228,7 +228,7 @@ impl Switch {
         self.state = current.plan.next.clone();
         let moves = current.plan.moves.clone();
         let services = moves.iter().map(|step| step.service.clone()).collect();
-        self.leave(generation, moves.iter().map(|step| &step.from));
+        self.leave(generation, moves.iter().map(|step| &step.from).enumerate());
         effects.push(Effect::Publish { generation, moves });
         tell(
             effects,

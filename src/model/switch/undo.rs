@@ -112,7 +112,7 @@ impl Switch {
         let moves: Vec<Move> = current.plan.moves.iter().map(turned).collect();
         let (generation, live) = (state.generation, state.live);
         self.state = state;
-        self.leave(generation, moves.iter().map(|step| &step.from));
+        self.leave(generation, moves.iter().map(|step| &step.from).enumerate());
         effects.push(Effect::Publish { generation, moves });
         if let Durability::Uncertain(why) = durability {
             let message = format!("durability uncertain: a power cut may undo the way back ({why})");

@@ -13,7 +13,7 @@ pub(super) struct Leaving {
     /// The generation that replaced it.
     left: Generation,
     service: usize,
-    slot: Slot,
+    side: Side,
     requests: u64,
     streams: u64,
     over: Option<Ended>,
@@ -43,15 +43,23 @@ impl Watch {
             served: Traffic::default(),
         }
     }
+
+    /// Whether it has to wait for that: for what it has left itself, and for earlier periods of the same instances, which are
+    /// not safe to stop before.
+    fn waits_for(&self, leaving: &Leaving) -> bool {
+        let mut left = self.moves.iter().flat_map(|step| &step.from.addresses);
+        leaving.left == self.generation || left.any(|address| leaving.side.addresses.contains(address))
+    }
 }
 
 impl Switch {
-    /// These sides were replaced by this generation, in this order.
-    pub fn leave<'s>(&mut self, left: Generation, sides: impl Iterator<Item = &'s Side>) {
-        self.leaving.extend(sides.enumerate().map(|(service, side)| Leaving {
+    /// These sides were replaced by this generation; each has a number that names it in what is heard of it. What a pause
+    /// replaced, within a generation, belongs to [`Generation::default`].
+    pub fn leave<'s>(&mut self, left: Generation, sides: impl Iterator<Item = (usize, &'s Side)>) {
+        self.leaving.extend(sides.map(|(service, side)| Leaving {
             left,
             service,
-            slot: side.slot,
+            side: side.clone(),
             requests: 0,
             streams: 0,
             over: None,
@@ -61,7 +69,7 @@ impl Switch {
     /// Slots that still serve what they had begun.
     pub(super) fn draining_slots(&self) -> Vec<Slot> {
         let draining = self.leaving.iter().filter(|leaving| leaving.over.is_none());
-        draining.map(|leaving| leaving.slot).collect()
+        draining.map(|leaving| leaving.side.slot).collect()
     }
 
     pub(super) fn draining(
@@ -77,11 +85,17 @@ impl Switch {
             return;
         };
         (leaving.requests, leaving.streams) = (requests, streams);
-        let of_watch = self.leaving.iter().filter(|it| it.left == left && it.over.is_none());
-        let (requests, streams) = of_watch.fold((0, 0), |sum, it| (sum.0 + it.requests, sum.1 + it.streams));
-        for watch in self.watches().filter(|watch| watch.generation == left) {
-            if watch.told.is_none_or(|told| now.at >= told.saturating_add(PROGRESS)) {
+        let (all, watches) = self.leaving_and_watches();
+        for watch in watches {
+            let mut sum = (0, 0);
+            let mut of_this = false;
+            for it in all.iter().filter(|it| it.over.is_none() && watch.waits_for(it)) {
+                of_this |= it.left == left && it.service == service;
+                sum = (sum.0 + it.requests, sum.1 + it.streams);
+            }
+            if of_this && watch.told.is_none_or(|told| now.at >= told.saturating_add(PROGRESS)) {
                 watch.told = Some(now.at);
+                let (requests, streams) = sum;
                 let elapsed_ms = millis(watch.switched, now.at);
                 tell(
                     effects,
@@ -110,19 +124,17 @@ impl Switch {
             return;
         };
         leaving.over = Some(ended);
-        let all: Option<Vec<Ended>> = self
-            .leaving
-            .iter()
-            .filter(|it| it.left == left)
-            .map(|it| it.over)
-            .collect();
-        let Some(all) = all else {
-            return;
-        };
-        let sum = |of: fn(&Ended) -> u64| all.iter().map(of).sum::<u64>();
-        for watch in self.watches().filter(|watch| watch.generation == left) {
+        let (all, watches) = self.leaving_and_watches();
+        for watch in watches.filter(|watch| !watch.drained) {
+            if watch.generation == left {
+                watch.served = served;
+            }
+            if all.iter().any(|it| it.over.is_none() && watch.waits_for(it)) {
+                continue;
+            }
             watch.drained = true;
-            watch.served = served;
+            let own = all.iter().filter(|it| it.left == watch.generation);
+            let sum = |of: fn(&Ended) -> u64| own.clone().filter_map(|it| it.over.as_ref()).map(of).sum::<u64>();
             if sum(|ended| ended.left) > 0 {
                 let message = format!("{} exchanges of the old side could not be cut", sum(|ended| ended.left));
                 tell(effects, watch.operation, Event::Warning { message });
@@ -172,9 +184,9 @@ impl Switch {
                 },
             );
         }
-        let awaited: Vec<_> = self.watches().map(|watch| watch.generation).collect();
-        self.leaving
-            .retain(|it| it.over.is_none() || awaited.contains(&it.left));
+        let (all, watches) = self.leaving_and_watches();
+        let awaited: Vec<_> = watches.map(|watch| watch.generation).collect();
+        all.retain(|it| it.over.is_none() || awaited.contains(&it.left));
     }
 
     /// A person rolled back from generation `left`: whoever brought it about, and still waits, did not succeed.
@@ -202,10 +214,12 @@ impl Switch {
         }
     }
 
-    fn watches(&mut self) -> impl Iterator<Item = &mut Watch> {
+    fn leaving_and_watches(&mut self) -> (&mut Vec<Leaving>, impl Iterator<Item = &mut Watch>) {
         let holding = self.current.iter_mut().chain(&mut self.suspended);
-        self.watching
+        let watches = self
+            .watching
             .iter_mut()
-            .chain(holding.filter_map(|current| current.watch.as_mut()))
+            .chain(holding.filter_map(|current| current.watch.as_mut()));
+        (&mut self.leaving, watches)
     }
 }

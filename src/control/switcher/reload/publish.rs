@@ -126,7 +126,7 @@ impl Owner {
             let generation = room.switch.state().generation;
             let generation = if room.gone { generation.next() } else { generation };
             let sides: Vec<_> = own.iter().map(|live| side(&live.activation)).collect();
-            room.switch.leave(generation, sides.iter());
+            room.switch.leave(generation, sides.iter().enumerate());
             for (service, live) in own.iter().enumerate() {
                 self.retire(
                     index,
@@ -140,7 +140,7 @@ impl Owner {
     }
 }
 
-fn side(activation: &Activation) -> Side {
+pub(in crate::control::switcher) fn side(activation: &Activation) -> Side {
     Side {
         slot: activation.slot,
         addresses: activation.addresses.clone(),
