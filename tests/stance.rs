@@ -134,6 +134,20 @@ fn front() -> Front {
     }
 }
 
+fn paused() -> Stance {
+    Stance {
+        paused: true,
+        ..Stance::default()
+    }
+}
+
+fn under(page: MaintenancePage) -> Stance {
+    Stance {
+        maintenance: Some(Arc::new(page)),
+        ..Stance::default()
+    }
+}
+
 fn page() -> MaintenancePage {
     MaintenancePage {
         message: Some("Back at noon <b>& better</b>".to_owned()),
@@ -147,7 +161,7 @@ fn page() -> MaintenancePage {
 async fn n13_requests_of_a_paused_environment_wait_and_are_let_go_when_it_is_open() {
     let bench = Bench::start("").await;
     assert_eq!(bench.get("").await.status, 200);
-    bench.stance(&Stance::Paused);
+    bench.stance(&paused());
     let before = bench.app.requests();
     let waiting: Vec<_> = (0..8)
         .map(|n| bench.send(if n % 2 == 0 { "GET" } else { "POST" }, n))
@@ -174,7 +188,7 @@ async fn n13_requests_of_a_paused_environment_wait_and_are_let_go_when_it_is_ope
     bench.app.relaunch("v2").await;
     assert!(bench.plane.waiting("prod", "prod").away_since.is_none());
 
-    bench.stance(&Stance::Open);
+    bench.stance(&Stance::default());
     for one in waiting {
         let answer = one.await.unwrap().unwrap();
         assert_eq!((answer.status, answer.version()), (200, "v2"));
@@ -191,7 +205,7 @@ async fn n13_requests_of_a_paused_environment_wait_and_are_let_go_when_it_is_ope
 #[tokio::test(flavor = "multi_thread")]
 async fn n13_a_pause_that_ends_badly_answers_503_and_what_comes_after_it_is_new() {
     let bench = Bench::start("").await;
-    bench.stance(&Stance::Paused);
+    bench.stance(&paused());
     let waiting: Vec<_> = (0..3).map(|n| bench.send("POST", n)).collect();
     bench.held(3).await;
     bench.plane.turn_away("dev");
@@ -204,7 +218,7 @@ async fn n13_a_pause_that_ends_badly_answers_503_and_what_comes_after_it_is_new(
     }
     let later = bench.send("GET", 4);
     bench.held(1).await;
-    bench.stance(&Stance::Open);
+    bench.stance(&Stance::default());
     assert_eq!(later.await.unwrap().unwrap().status, 200);
     assert_eq!(bench.app.requests(), 1);
     assert!(bench.stop().contains("proxy: pause is over"));
@@ -213,11 +227,11 @@ async fn n13_a_pause_that_ends_badly_answers_503_and_what_comes_after_it_is_new(
 #[tokio::test(flavor = "multi_thread")]
 async fn n13_after_a_pause_an_app_that_is_not_back_is_held_for_as_long_as_any() {
     let bench = Bench::start("").await;
-    bench.stance(&Stance::Paused);
+    bench.stance(&paused());
     let waiting = bench.send("POST", 1);
     bench.held(1).await;
     bench.app.stop_hard().await;
-    bench.stance(&Stance::Open);
+    bench.stance(&Stance::default());
     eventually(secs(10), || async {
         let waiting = bench.plane.waiting("prod", "prod");
         holds(waiting.away_since.is_some() && waiting.held == 1, || {
@@ -226,7 +240,7 @@ async fn n13_after_a_pause_an_app_that_is_not_back_is_held_for_as_long_as_any() 
     })
     .await;
     // And the other way round: a pause while the app is away ends the window.
-    bench.stance(&Stance::Paused);
+    bench.stance(&paused());
     eventually(secs(10), || async {
         let waiting = bench.plane.waiting("prod", "prod");
         holds(waiting.away_since.is_none() && waiting.held == 1, || {
@@ -235,14 +249,14 @@ async fn n13_after_a_pause_an_app_that_is_not_back_is_held_for_as_long_as_any() 
     })
     .await;
     bench.app.listen().await;
-    bench.stance(&Stance::Open);
+    bench.stance(&Stance::default());
     assert_eq!(waiting.await.unwrap().unwrap().status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn maintenance_is_a_503_with_a_page_or_json() {
     let bench = Bench::start("").await;
-    bench.stance(&Stance::Maintenance(Arc::new(page())));
+    bench.stance(&under(page()));
     let html = bench.get("Accept: text/html\r\n").await;
     assert_eq!((html.status, html.field("retry-after")), (503, Some("600")));
     assert!(
@@ -258,7 +272,7 @@ async fn maintenance_is_a_503_with_a_page_or_json() {
         page: Some(b"<h1>Ours</h1>".to_vec()),
         ..page()
     };
-    bench.stance(&Stance::Maintenance(Arc::new(own)));
+    bench.stance(&under(own));
     assert_eq!(bench.get("Accept: text/html\r\n").await.text(), "<h1>Ours</h1>");
     let mut client = Client::plain(bench.address).await.unwrap();
     // An upload is not read, and the connection goes on being used as far as it can be.
@@ -272,7 +286,7 @@ async fn maintenance_is_a_503_with_a_page_or_json() {
     let counters = bench.routing.load().services()[0].activation.counters();
     assert_eq!(counters.proxy_errors, 0, "what an operator wanted is no error");
 
-    bench.stance(&Stance::Open);
+    bench.stance(&Stance::default());
     assert_eq!(bench.get("").await.status, 200);
 }
 
@@ -283,18 +297,18 @@ async fn maintenance_lets_some_networks_in_behind_trusted_proxies_too() {
         ..page()
     };
     let bench = Bench::start("").await;
-    bench.stance(&Stance::Maintenance(Arc::new(local.clone())));
+    bench.stance(&under(local.clone()));
     assert_eq!(bench.get("").await.status, 200);
     // Nobody else can say that he is let in.
     let other = MaintenancePage {
         allow: vec!["198.51.100.0/24".parse().unwrap()],
         ..page()
     };
-    bench.stance(&Stance::Maintenance(Arc::new(other.clone())));
+    bench.stance(&under(other.clone()));
     assert_eq!(bench.get("X-Forwarded-For: 198.51.100.7\r\n").await.status, 503);
 
     let behind = Bench::start("127.0.0.1/32 192.0.2.0/24").await;
-    behind.stance(&Stance::Maintenance(Arc::new(other)));
+    behind.stance(&under(other));
     assert_eq!(behind.get("X-Forwarded-For: 198.51.100.7\r\n").await.status, 200);
     assert_eq!(
         behind.get("X-Forwarded-For: 198.51.100.7, 192.0.2.1\r\n").await.status,
@@ -311,17 +325,37 @@ async fn maintenance_lets_some_networks_in_behind_trusted_proxies_too() {
         behind.get("X-Forwarded-For: 198.51.100.7, nonsense\r\n").await.status,
         503
     );
-    behind.stance(&Stance::Maintenance(Arc::new(local)));
+    behind.stance(&under(local));
     assert_eq!(behind.get("X-Forwarded-For: 198.51.100.7\r\n").await.status, 503);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_maintenance_lets_in_waits_for_a_pause_like_everybody() {
+    let bench = Bench::start("").await;
+    let page = MaintenancePage {
+        allow: vec!["127.0.0.0/8".parse().unwrap()],
+        ..page()
+    };
+    let both = Stance {
+        paused: true,
+        ..under(page.clone())
+    };
+    bench.stance(&both);
+    let waiting = bench.send("POST", 1);
+    bench.held(1).await;
+    assert_eq!(bench.app.requests(), 0);
+    bench.stance(&under(page));
+    assert_eq!(waiting.await.unwrap().unwrap().status, 200);
+    bench.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_that_wait_for_a_pause_get_the_page_when_maintenance_follows_it() {
     let bench = Bench::start("").await;
-    bench.stance(&Stance::Paused);
+    bench.stance(&paused());
     let waiting = bench.send("GET", 1);
     bench.held(1).await;
-    bench.stance(&Stance::Maintenance(Arc::new(page())));
+    bench.stance(&under(page()));
     let answer = waiting.await.unwrap().unwrap();
     assert_eq!((answer.status, answer.field("retry-after")), (503, Some("600")));
 }
@@ -329,13 +363,13 @@ async fn requests_that_wait_for_a_pause_get_the_page_when_maintenance_follows_it
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_inherits_stances_and_previous_sides() {
     let bench = Bench::start("").await;
-    let before = bench.routing.load().with_stance("prod", &Stance::Paused);
+    let before = bench.routing.load().with_stance("prod", &paused());
     let previous = ["127.0.0.1:9".parse().unwrap()];
     let before = before.with_previous("dev", "dev", &previous);
     let next = bench.routing.load().inheriting(&before);
-    assert!(matches!(next.stance("prod"), Stance::Paused));
-    assert!(matches!(next.stance("dev"), Stance::Open));
-    assert!(matches!(next.stance("nobody"), Stance::Open));
+    assert!(next.stance("prod").paused);
+    assert!(next.stance("dev").is_open());
+    assert!(next.stance("nobody").is_open());
     let sides: Vec<_> = next.services().iter().map(|live| live.previous.is_some()).collect();
     assert_eq!(sides, [false, true]);
 }

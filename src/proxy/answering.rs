@@ -23,7 +23,6 @@ use super::headers;
 use super::hold::{LetGo, Place, Verdict, Why};
 use super::maintenance::MaintenancePage;
 use super::record::Record;
-use super::routing::Stance;
 use super::sending::Client;
 use super::service::{Found, reuses_for_all, route, strip_of};
 use super::stale;
@@ -200,15 +199,15 @@ fn claim_again(exchange: &mut Exchange) -> Result<bool, Ending> {
             Found::Answer(answer) => return Err(Ending::Answer(answer)),
         };
         let service = &view.services[place];
-        match &view.snapshot.services()[place].stance {
-            Stance::Paused => {
-                exchange.move_to(service, None);
-                return Ok(false);
-            }
-            Stance::Maintenance(page) if !page.admits(asked.client(&core.shared, peer.client)) => {
-                return Err(Ending::Maintenance(page.clone()));
-            }
-            Stance::Open | Stance::Maintenance(_) => {}
+        let stance = &view.snapshot.services()[place].stance;
+        if let Some(page) = &stance.maintenance
+            && !page.admits(asked.client(&core.shared, peer.client))
+        {
+            return Err(Ending::Maintenance(page.clone()));
+        }
+        if stance.paused {
+            exchange.move_to(service, None);
+            return Ok(false);
         }
         // A closed gate means that a newer snapshot is published already, so this loop ends (N1).
         if let Some(claim) = service.claim() {

@@ -191,7 +191,8 @@ impl Exchange {
                 return Ok(true);
             }
             // While the app is known to be away, only the keeper of its queue tries, so that nobody storms it (N12).
-            if self.service.queue.is_away(self.service.activation.id) && !self.record.is_inside() {
+            let holds = !self.service.service.hold.period.is_zero();
+            if holds && self.service.queue.is_away(self.service.activation.id) && !self.record.is_inside() {
                 self.let_go();
                 return Err(ProxyError::Unreachable(io::ErrorKind::NotConnected.into()));
             }

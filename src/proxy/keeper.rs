@@ -16,7 +16,6 @@ use super::core::{Core, CoreService};
 use super::hold::Queue;
 use super::maintenance::MaintenancePage;
 use super::refusal::Refusal;
-use super::routing::Stance;
 use super::upstream::Upstream;
 
 /// Between two tries to connect: doubling from the first to the second.
@@ -127,12 +126,16 @@ fn outlook(core: &Core, queue: &Queue) -> (Outlook, Option<Arc<MaintenancePage>>
     let place = services
         .iter()
         .position(|live| live.service.environment == queue.environment && live.service.name == queue.service);
-    match place.map(|place| (place, &services[place].stance)) {
-        None => (Outlook::NoApp, None),
-        Some((_, Stance::Paused)) => (Outlook::Paused, None),
-        Some((place, Stance::Open)) => (Outlook::Open(view.services[place].clone()), None),
-        Some((place, Stance::Maintenance(page))) => (Outlook::Open(view.services[place].clone()), Some(page.clone())),
-    }
+    let Some(place) = place else {
+        return (Outlook::NoApp, None);
+    };
+    let stance = &services[place].stance;
+    let outlook = if stance.paused {
+        Outlook::Paused
+    } else {
+        Outlook::Open(view.services[place].clone())
+    };
+    (outlook, stance.maintenance.clone())
 }
 
 /// Connects to any instance. `None` when the control plane has changed something first, or the window has ended.

@@ -25,15 +25,20 @@ pub enum Destination {
 /// What an environment does with new requests. Those that hold a claim already are not concerned, and neither is what the
 /// daemon asks itself.
 #[derive(Debug, Clone, Default)]
-pub enum Stance {
-    /// They are forwarded.
-    #[default]
-    Open,
+pub struct Stance {
+    /// They are answered with 503 and this page, but for the clients that it lets in.
+    pub maintenance: Option<Arc<MaintenancePage>>,
     /// They wait in the queue of their service, within the bounds of `hold`, and own no claim (N13). What ends it is another
-    /// stance: then each resolves its route again.
-    Paused,
-    /// They are answered with 503 and a page, but for the clients that it lets in.
-    Maintenance(Arc<MaintenancePage>),
+    /// stance: then each resolves its route again. Whoever maintenance lets in waits too.
+    pub paused: bool,
+}
+
+impl Stance {
+    /// Whether they are forwarded, whoever asks.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.maintenance.is_none() && !self.paused
+    }
 }
 
 /// A service and what serves it.
@@ -76,7 +81,7 @@ impl Snapshot {
             services.push(Live {
                 service: service.clone(),
                 activation: live(service),
-                stance: Stance::Open,
+                stance: Stance::default(),
                 previous: None,
             });
         }
@@ -158,7 +163,7 @@ impl Snapshot {
     pub fn stance(&self, environment: &str) -> Stance {
         let mut services = self.services.iter();
         let found = services.find(|live| *live.service.environment == *environment);
-        found.map_or(Stance::Open, |live| live.stance.clone())
+        found.map_or_else(Stance::default, |live| live.stance.clone())
     }
 
     /// Host and path → destination.

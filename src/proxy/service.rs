@@ -10,7 +10,7 @@ use super::forward::Exchange;
 use super::headers;
 use super::record::Record;
 use super::request::{Fields, Peer, Request, path_of};
-use super::routing::{Destination, Stance};
+use super::routing::Destination;
 use super::stock::Out;
 use crate::config::{Reuse, Service, Tls};
 use crate::http1::framing::Framing;
@@ -59,7 +59,7 @@ pub(super) fn decide<'r, F: Fields<'r>>(
             }
         };
         let service = &view.services[place];
-        let open = matches!(view.snapshot.services()[place].stance, Stance::Open);
+        let open = view.snapshot.services()[place].stance.is_open();
         if !open && !peer.inside {
             // Built without a claim: what is done with it is decided where requests wait, in `answering`.
             record.service = Some(service.clone());

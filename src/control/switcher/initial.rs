@@ -8,7 +8,7 @@ use crate::model::slot::{Address, Generation, Slot};
 use crate::model::state::{EnvironmentState, State};
 use crate::model::switch;
 use crate::proxy::activation::Activation;
-use crate::proxy::routing::Snapshot;
+use crate::proxy::routing::{Snapshot, Stance};
 
 /// What serves at the start.
 #[derive(Debug)]
@@ -44,7 +44,11 @@ pub fn initial(config: &Config, state: &State, cores: usize) -> Initial {
         }
     }
     for (name, maintenance) in &state.maintenance {
-        snapshot = snapshot.with_stance(name, &super::maintenance::stance(maintenance));
+        let stance = Stance {
+            maintenance: Some(super::maintenance::page(maintenance)),
+            paused: false,
+        };
+        snapshot = snapshot.with_stance(name, &stance);
     }
     Initial {
         snapshot,

@@ -104,16 +104,22 @@ impl Owner {
         self.answer(&environment, operation, &stream, event);
     }
 
-    /// What an environment does with new requests: maintenance goes before a pause.
+    /// The proxy stops before it was heard whether it is on disk.
+    pub(super) fn toggle_stopped(&mut self, toggle: Toggle) {
+        let reason = "the proxy stopped meanwhile; the next start says whether it was saved".into();
+        let failed = Event::Failed { reason, live: None };
+        self.answer(&toggle.environment, toggle.operation, &toggle.stream, failed);
+    }
+
+    /// What an environment does with new requests.
     pub(super) fn stance(&self, environment: &str) -> Stance {
-        if let Some(maintenance) = self.saving.state().maintenance.get(environment) {
-            return stance(maintenance);
+        Stance {
+            maintenance: self.saving.state().maintenance.get(environment).map(page),
+            paused: self
+                .rooms
+                .iter()
+                .any(|room| *room.name == *environment && room.pause.is_some()),
         }
-        let paused = self
-            .rooms
-            .iter()
-            .any(|room| *room.name == *environment && room.pause.is_some());
-        if paused { Stance::Paused } else { Stance::Open }
     }
 
     /// Lets every core know.
@@ -131,16 +137,16 @@ impl Owner {
 }
 
 /// What is shown for a saved maintenance.
-pub(super) fn stance(maintenance: &Maintenance) -> Stance {
+pub(super) fn page(maintenance: &Maintenance) -> Arc<MaintenancePage> {
     let Notice { message, page, allow } = &maintenance.notice;
     // Checked before it was saved; a state file that somebody edited lets nobody in by mistake.
     let allow = allow.iter().filter_map(|text| network(text));
-    Stance::Maintenance(Arc::new(MaintenancePage {
+    Arc::new(MaintenancePage {
         message: message.clone(),
         page: page.as_ref().map(|page| page.clone().into_bytes()),
         retry_after: RETRY_AFTER,
         allow: allow.collect(),
-    }))
+    })
 }
 
 fn objection(notice: &Notice) -> Option<String> {

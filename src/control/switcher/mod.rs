@@ -335,8 +335,18 @@ impl Owner {
         for index in 0..self.rooms.len() {
             self.inputs.push_back((index, Input::Stop));
         }
-        for asked in self.saving.stop().await {
-            self.begin(asked);
+        loop {
+            let (asked, toggles) = self.saving.stop().await;
+            if asked.is_empty() && toggles.is_empty() {
+                break;
+            }
+            // What begins now may want to be saved in its turn.
+            for asked in asked {
+                self.begin(asked);
+            }
+            for toggle in toggles {
+                self.toggle_stopped(toggle);
+            }
         }
         self.work();
         self.stop_pauses();

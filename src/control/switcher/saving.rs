@@ -96,8 +96,9 @@ impl Saving {
         });
     }
 
-    /// Waits for the save that is under way. Returns the operations that have not begun.
-    pub(super) async fn stop(&mut self) -> Vec<Asked> {
+    /// Waits for the save that is under way. Returns the operations that have not begun, and what nobody will hear the end of
+    /// otherwise.
+    pub(super) async fn stop(&mut self) -> (Vec<Asked>, Vec<Toggle>) {
         let current = self.current.take();
         let mut waiting = VecDeque::new();
         if let Some((save, task)) = current {
@@ -106,11 +107,16 @@ impl Saving {
             waiting.push_back(save);
         }
         waiting.append(&mut self.queue);
-        let asked = waiting.into_iter().filter_map(|save| match save {
-            Save::Number(asked) => Some(asked),
-            Save::Environment { .. } | Save::Reload(_) | Save::Maintenance(_) => None,
-        });
-        asked.collect()
+        let (mut asked, mut toggles) = (Vec::new(), Vec::new());
+        for save in waiting {
+            match save {
+                Save::Number(one) => asked.push(one),
+                Save::Maintenance(toggle) => toggles.push(*toggle),
+                // The switch and the reload are told by themselves.
+                Save::Environment { .. } | Save::Reload(_) => {}
+            }
+        }
+        (asked, toggles)
     }
 }
 

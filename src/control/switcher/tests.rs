@@ -1,9 +1,6 @@
 //! The switcher with real probes and a real clock, a data plane that only answers, and a disk in memory. Whole processes are
 //! in `tests/`.
 
-use crate::control::ports::Durability;
-use crate::model::api::OperationRequest;
-use crate::model::slot::Generation;
 use std::fs::File;
 use std::io::Write as _;
 use std::pin::Pin;
@@ -16,9 +13,10 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::config::Config;
+use crate::control::ports::Durability;
 use crate::control::served::Loaded;
-use crate::model::api::Kind;
-use crate::model::slot::Slot;
+use crate::model::api::{Kind, MaintenanceRequest, Notice, OperationRequest};
+use crate::model::slot::{Generation, Slot};
 use crate::proxy::data_plane::{Answer, Ask};
 
 /// A front door that answers with one status, and remembers what it was asked.
@@ -337,5 +335,28 @@ fn a_stop_answers_who_waits_and_lets_the_data_plane_go() {
         let late = scene.operate("prod", Kind::Swap).await;
         assert!(matches!(late[..], [Event::Failed { .. }]), "{late:?}");
         assert!(scene.switcher.report().await.environments.is_empty());
+    });
+}
+
+#[test]
+fn a_stop_answers_whoever_asked_for_maintenance_before_it_is_heard_whether_that_is_saved() {
+    run(async {
+        let scene = Scene::new(usize::MAX, 200, false).await;
+        let caller = Caller {
+            uid: 0,
+            user: "root".into(),
+        };
+        let request = MaintenanceRequest {
+            environment: "prod".into(),
+            on: Some(Notice::default()),
+        };
+        let mut events = scene.switcher.ask(Request::Maintenance(request), caller);
+        scene.switcher.stop().await;
+        let mut last = None;
+        while let Some(event) = events.recv().await {
+            assert!(last.is_none(), "only one end");
+            last = Some(event);
+        }
+        assert!(matches!(last, Some(Event::Failed { .. })), "{last:?}");
     });
 }
