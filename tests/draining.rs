@@ -196,13 +196,7 @@ async fn n20_a_request_without_an_answer_ends_at_its_own_deadline() {
 #[tokio::test(flavor = "multi_thread")]
 async fn n21_swap_returns_when_no_claim_is_left_and_says_what_is_safe_to_stop() {
     let pair = Pair::plain("").await;
-    pair.blue.on(
-        "/wait",
-        vec![
-            Step::Until("go"),
-            send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
-        ],
-    );
+    pair.blue.answer_when("/wait", "go", "ok");
     let mut client = pair.door.plain().await;
     client
         .send(format!("GET /wait HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
@@ -282,13 +276,7 @@ async fn n22_a_drained_side_keeps_no_connection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn n21_a_side_is_not_safe_to_stop_while_an_earlier_period_of_it_drains() {
     let pair = Pair::plain("").await;
-    pair.blue.on(
-        "/slow-one",
-        vec![
-            Step::Until("go"),
-            send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow"),
-        ],
-    );
+    pair.blue.answer_when("/slow-one", "go", "slow");
     let mut client = pair.door.plain().await;
     client
         .send(format!("GET /slow-one HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))

@@ -126,10 +126,7 @@ async fn health_answers_come_in_turn_and_the_last_one_stays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_waits_for_its_release() {
     let app = App::start("blue", "v1").await;
-    app.on(
-        "/gate",
-        vec![Step::Until("go"), send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")],
-    );
+    app.answer_when("/gate", "go", "");
     let mut waiting = client(&app).await;
     waiting.incoming.patience = ms(50);
     assert!(matches!(waiting.get("a", "/gate").await, Err(Broken::Timeout(_))));

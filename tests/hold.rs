@@ -366,10 +366,7 @@ async fn n12_a_slow_first_batch_does_not_keep_the_others_waiting() {
     pair.blue.stop_hard().await;
     let waiting: Vec<_> = (0..150).map(|n| get(&pair, &format!("/wait?n={n}"))).collect();
     held(&pair.door, 150).await;
-    pair.blue.on(
-        "/wait",
-        vec![Step::Until("go"), send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")],
-    );
+    pair.blue.answer_when("/wait", "go", "");
     pair.blue.listen().await;
     eventually(secs(10), || async {
         holds(pair.blue.requests() == 150, || {

@@ -9,7 +9,7 @@
 
 mod common;
 
-use common::app::{App, Step, send};
+use common::app::App;
 use common::client::Response;
 use common::door::Door;
 use common::fixture::{HOST, Pair};
@@ -159,13 +159,7 @@ async fn what_was_begun_goes_on_and_other_environments_do_not_notice() {
     });
     pair.door.reload(&[]).await.assert_code(exit::DONE);
     let mut socket = open_web_socket(&pair.target(), "/ws").await.unwrap();
-    pair.blue.on(
-        "/slow-one",
-        vec![
-            Step::Until("go"),
-            send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone"),
-        ],
-    );
+    pair.blue.answer_when("/slow-one", "go", "done");
     let mut client = pair.door.tls(HOST).await.unwrap();
     client
         .send(format!("GET /slow-one HTTP/1.1\r\nHost: {HOST}\r\n\r\n"))

@@ -13,7 +13,7 @@ mod common;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use common::app::{Health, Step, send};
+use common::app::Health;
 use common::client::{Client, Response};
 use common::door::{Door, QUICK};
 use common::fixture::{HOST, Pair};
@@ -98,13 +98,7 @@ async fn n13_requests_wait_while_the_command_runs_and_go_on_when_the_app_is_well
     );
     let file = script(&pair.door, "restart.sh", &command);
     // What is under way ends before the command begins.
-    pair.blue.on(
-        "/slow-one",
-        vec![
-            Step::Until("slow"),
-            send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow"),
-        ],
-    );
+    pair.blue.answer_when("/slow-one", "slow", "slow");
     let slow = ask(&pair, "POST", "/slow-one");
     pair.blue.reached("/slow-one").await;
     let pause = pair
@@ -311,13 +305,7 @@ async fn a_command_that_takes_too_long_is_asked_to_end_and_requests_go_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pause_that_waits_for_a_request_too_long_touches_nothing() {
     let pair = Pair::tls("").await;
-    pair.blue.on(
-        "/slow-one",
-        vec![
-            Step::Until("slow"),
-            send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow"),
-        ],
-    );
+    pair.blue.answer_when("/slow-one", "slow", "slow");
     let slow = ask(&pair, "POST", "/slow-one");
     pair.blue.reached("/slow-one").await;
     let ran = pair.door.folder().join("ran");
@@ -476,13 +464,7 @@ async fn n13_uvicorn_is_restarted_in_place_and_no_method_fails() {
 #[tokio::test(flavor = "multi_thread")]
 async fn n21_what_a_pause_left_behind_is_waited_for_by_the_swap_after_it() {
     let pair = Pair::tls("").await;
-    pair.blue.on(
-        "/slow-one",
-        vec![
-            Step::Until("slow"),
-            send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow"),
-        ],
-    );
+    pair.blue.answer_when("/slow-one", "slow", "slow");
     let slow = ask(&pair, "POST", "/slow-one");
     pair.blue.reached("/slow-one").await;
     let lapsed = pair.door.proxyctl(&["pause", "prod", "--timeout", "1s"]).await;

@@ -208,13 +208,7 @@ async fn a_live_slots_new_address_is_gated_first_and_refused_whole_if_the_gate_f
     output.assert_code(exit::REFUSED).assert_says(&["no database"]);
     moved.health(Health::status(200));
     // What was begun at the old address is finished there.
-    pair.blue.on(
-        "/slow-one",
-        vec![
-            Step::Until("go"),
-            send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone"),
-        ],
-    );
+    pair.blue.answer_when("/slow-one", "go", "done");
     let mut client = pair.door.tls(HOST).await.unwrap();
     client
         .send(format!("GET /slow-one HTTP/1.1\r\nHost: {HOST}\r\n\r\n"))

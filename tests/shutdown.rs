@@ -12,7 +12,6 @@ mod common;
 
 use std::time::Duration;
 
-use common::app::{Step, send};
 use common::client::{Client, tls};
 use common::fixture::{HOST, PLAIN, Pair};
 use common::incoming::Incoming;
@@ -228,13 +227,7 @@ async fn n26_http2_streams_that_are_sent_around_the_signal_are_all_answered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn n26_goaway_comes_twice_and_streams_between_them_are_served() {
     let pair = Pair::tls("").await;
-    pair.blue.on(
-        "/wait",
-        vec![
-            Step::Until("go"),
-            send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
-        ],
-    );
+    pair.blue.answer_when("/wait", "go", "ok");
     let mut frames = Frames::open(&pair).await;
     frames.get(1, "/wait").await;
     pair.blue.reached("/wait").await;

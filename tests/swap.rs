@@ -68,13 +68,7 @@ async fn n1_a_claim_keeps_the_old_side_until_the_last_byte() {
 #[tokio::test(flavor = "multi_thread")]
 async fn n1_a_request_that_waits_for_its_head_keeps_the_old_side_too() {
     let pair = Pair::plain("").await;
-    pair.blue.on(
-        "/wait",
-        vec![
-            Step::Until("go"),
-            send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
-        ],
-    );
+    pair.blue.answer_when("/wait", "go", "ok");
     let mut client = pair.door.plain().await;
     client
         .send(format!("GET /wait HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))

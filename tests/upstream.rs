@@ -270,10 +270,7 @@ async fn of_several_instances_the_one_with_least_in_flight_is_asked() {
     )
     .await;
     for app in [&one, &two] {
-        app.on(
-            "/wait",
-            vec![Step::Until("go"), send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")],
-        );
+        app.answer_when("/wait", "go", "");
     }
     let mut held = door.plain().await;
     held.send(format!("GET /wait HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))

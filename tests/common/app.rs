@@ -203,6 +203,12 @@ impl App {
         self.script().routes.insert(path.to_owned(), steps);
     }
 
+    /// A path whose answer waits until `gate` is released.
+    pub fn answer_when(&self, path: &str, gate: &'static str, body: &str) {
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        self.on(path, vec![Step::Until(gate), send(&answer)]);
+    }
+
     /// From now on the health check answers this.
     pub fn health(&self, health: Health) {
         self.health_script([health], false);
