@@ -1,6 +1,7 @@
 //! A raw HTTP/1.1 client: sends the bytes that it is given, reads answers strictly, and knows when an end is not clean.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
 use super::incoming::{Broken, Ends, Fields, Head, Incoming};
@@ -68,6 +69,21 @@ impl Client {
     /// A connection over plain TCP.
     pub async fn plain(address: SocketAddr) -> Result<Self, Broken> {
         let tcp = connect(address).await?;
+        Ok(Self {
+            incoming: Incoming::new(Wire::Tcp(tcp), PATIENCE),
+        })
+    }
+
+    /// A connection over plain TCP from one address of the loopback, by which the app can tell whose requests it sees.
+    pub async fn plain_from(local: Ipv4Addr, address: SocketAddr) -> Result<Self, Broken> {
+        let connect = async {
+            let socket = TcpSocket::new_v4()?;
+            socket.bind((local, 0).into())?;
+            let tcp = socket.connect(address).await?;
+            tcp.set_nodelay(true)?;
+            io::Result::Ok(tcp)
+        };
+        let tcp = connect.await.map_err(|error| Broken::Connect(error.to_string()))?;
         Ok(Self {
             incoming: Incoming::new(Wire::Tcp(tcp), PATIENCE),
         })
