@@ -1,6 +1,6 @@
 """A small FastAPI app, run by uvicorn with its defaults: idle connections are closed after 5 s.
 
-It knows the paths of `tests/common/app_routes.rs`. Usage: python fastapi_app.py PORT NAME VERSION
+It knows the paths of `tests/e2e/common/app_routes.rs`. Usage: python fastapi_app.py PORT NAME VERSION
 """
 
 import asyncio

@@ -1,5 +1,5 @@
 // A small app on Node's own `http`, with its defaults: idle connections are closed after 5 s.
-// It knows the paths of `tests/common/app_routes.rs`. Usage: node server.js PORT NAME VERSION [politely]
+// It knows the paths of `tests/e2e/common/app_routes.rs`. Usage: node server.js PORT NAME VERSION [politely]
 "use strict";
 
 const cluster = require("node:cluster");

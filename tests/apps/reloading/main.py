@@ -1,6 +1,6 @@
 """A FastAPI project as it is while somebody works on it: `uvicorn main:app --reload`, and a file that is edited.
 
-It knows the plain paths of `tests/common/app_routes.rs`; what it calls itself stands in `version.py`, beside it.
+It knows the plain paths of `tests/e2e/common/app_routes.rs`; what it calls itself stands in `version.py`, beside it.
 """
 
 import asyncio

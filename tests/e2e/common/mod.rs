@@ -1,0 +1,80 @@
+//! The end-to-end harness: boots the real binaries in a temporary folder, with apps that misbehave on request, clients that
+//! forgive nothing, and a load that counts every failure by kind.
+//!
+//! - [`door`]: `proxyd` and `proxyctl` as processes; [`process`]: any child, its log, and its end
+//! - [`app`]: a scriptable HTTP/1.1 app; [`ledger`]: which app saw which request
+//! - [`place`]: Node and uvicorn, as users run them
+//! - [`fixture`]: what most tests begin with
+//! - [`client`], [`h2`]: raw HTTP/1.1 and HTTP/2 clients; [`incoming`]: heads and bodies, read strictly; [`wire`]: TCP, TLS, Unix
+//! - [`pebble`]: a real ACME server; [`acme_door`]: what stands in front of it, and misbehaves
+//! - [`network`]: a network of a test's own
+//! - [`load`]: steady traffic of every kind
+//!
+//! Nothing here sleeps to let something happen: [`eventually`] asks until it has, or fails with the last answer.
+
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "public to the tests beside it")]
+
+pub mod acme_door;
+pub mod app;
+mod app_routes;
+pub mod client;
+pub mod door;
+pub mod fixture;
+pub mod h2;
+pub mod incoming;
+pub mod ledger;
+pub mod load;
+pub mod network;
+pub mod operation;
+pub mod pebble;
+pub mod place;
+pub mod port;
+pub mod process;
+mod script;
+pub mod wire;
+
+use std::future::Future;
+use std::time::Duration;
+
+/// Whether the long counts were asked for (`tests/run --full`).
+pub fn full() -> bool {
+    std::env::var_os("GREENGATE_FULL").is_some_and(|value| value != "0" && !value.is_empty())
+}
+
+/// The count for this run: `reduced` in CI, `long` with `tests/run --full`.
+pub fn count(reduced: usize, long: usize) -> usize {
+    if full() { long } else { reduced }
+}
+
+/// Asks `check` every few milliseconds until it is `Ok`, and panics with its last reason when `deadline` has passed.
+pub async fn eventually<T, F, Fut>(deadline: Duration, mut check: F) -> T
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, String>>,
+{
+    let end = tokio::time::Instant::now() + deadline;
+    loop {
+        match check().await {
+            Ok(value) => return value,
+            Err(reason) if tokio::time::Instant::now() >= end => {
+                panic!("it did not happen within {deadline:?}: {reason}");
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    }
+}
+
+/// `Ok` when `condition` holds, else `reason`: for [`eventually`].
+pub fn holds(condition: bool, reason: impl FnOnce() -> String) -> Result<(), String> {
+    if condition { Ok(()) } else { Err(reason()) }
+}
+
+/// Seconds.
+pub const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Milliseconds.
+pub const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}

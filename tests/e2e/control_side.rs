@@ -1,0 +1,330 @@
+//! The control side: who may speak to the daemon, what is written down, and what never is (E32, E34, E35).
+
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+
+use crate::common::client::Client;
+use crate::common::fixture::{HOST, PLAIN, Pair};
+use crate::common::load::bytes;
+use crate::common::{eventually, holds, secs};
+use greengate::model::api::exit;
+
+/// A user that is neither root nor anybody else of importance.
+const NOBODY: u32 = 65534;
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        .permissions()
+        .mode()
+        & 0o777
+}
+
+/// Every file under a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() {
+                found.push(entry.path());
+            }
+        }
+    }
+    found
+}
+
+/// Everything that the daemon ever wrote down where a person would read it.
+async fn written(pair: &Pair) -> String {
+    let status = pair.door.proxyctl(&["status"]).await.all();
+    let history = pair.door.proxyctl(&["history"]).await.all();
+    let json = pair.door.proxyctl(&["status", "--json"]).await.all();
+    let log = pair.door.process().log().text();
+    format!("{}\n{log}\n{status}\n{history}\n{json}", pair.door.access_log())
+}
+
+async fn logged(pair: &Pair, words: &str) {
+    eventually(secs(10), || async {
+        holds(pair.door.access_log().contains(words), || {
+            format!("{words:?} is not in the access log")
+        })
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e32_another_local_user_is_refused() {
+    let pair = Pair::tls("").await;
+    let socket = pair.door.socket();
+    assert_eq!(mode(&socket) & 0o007, 0, "the socket's mode lets others in");
+    if !rustix::process::getuid().is_root() {
+        // Only root can become somebody else; the file mode is what there is to see.
+        return;
+    }
+    // With every file mode out of the way, the daemon itself has to look who is there.
+    let program = pair.door.folder().join("proxyctl");
+    std::fs::copy(env!("CARGO_BIN_EXE_proxyctl"), &program).unwrap();
+    for (path, mode) in [(pair.door.folder(), 0o755), (&program, 0o755), (&socket, 0o666)] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    for args in [&["status"][..], &["swap", "prod"], &["history"]] {
+        let mut command = std::process::Command::new(&program);
+        command
+            .arg("--socket")
+            .arg(&socket)
+            .args(args)
+            .current_dir("/")
+            .uid(NOBODY)
+            .gid(NOBODY);
+        let output = command.output().unwrap();
+        assert!(!output.status.success(), "nobody was let in: {output:?}");
+        assert!(
+            !String::from_utf8_lossy(&output.stdout).contains("app.localhost"),
+            "{output:?}"
+        );
+    }
+    assert_eq!(pair.serving().await, "blue");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_control_socket_refuses_what_it_does_not_know() {
+    let pair = Pair::tls("").await;
+    for (request, statuses) in [
+        ("GET /v1/nothing HTTP/1.1\r\nHost: x\r\n\r\n", [404, 404]),
+        (
+            "POST /v1/operations HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n{}{}",
+            [400, 400],
+        ),
+        (
+            "POST /v1/operations HTTP/1.1\r\nHost: x\r\nContent-Length: 15\r\n\r\n{\"unknown\":true}",
+            [400, 400],
+        ),
+        ("DELETE /v1/status HTTP/1.1\r\nHost: x\r\n\r\n", [404, 405]),
+    ] {
+        let mut client = Client::unix(&pair.door.socket()).await.unwrap();
+        client.send(request).await.unwrap();
+        let answer = client
+            .response("GET")
+            .await
+            .unwrap_or_else(|broken| panic!("{request:?}: {broken}"));
+        assert!(statuses.contains(&answer.status), "{request:?}: {}", answer.status);
+    }
+    let mut client = Client::unix(&pair.door.socket()).await.unwrap();
+    let status = client.get("x", "/v1/status").await.unwrap();
+    let status: greengate::model::api::Status = serde_json::from_slice(&status.body).expect("a status");
+    assert_eq!(status.pid, pair.door.process().pid());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e34_nothing_that_a_client_sends_reaches_a_terminal_unescaped() {
+    let pair = Pair::plain("").await;
+    let attempts: [&[u8]; 6] = [
+        b"GET /%1b%5b31mred HTTP/1.1\r\nHost: app.test\r\n\r\n",
+        b"GET /\xc2\x9b31m HTTP/1.1\r\nHost: app.test\r\n\r\n",
+        b"GET /ua HTTP/1.1\r\nHost: app.test\r\nUser-Agent: a\x1b[2J\x07b\r\n\r\n",
+        b"GET /ua HTTP/1.1\r\nHost: app.test\r\nUser-Agent: a\xc2\x9b2Jb\"\\\r\n\r\n",
+        b"GET /host HTTP/1.1\r\nHost: \x1b]0;owned\x07.test\r\n\r\n",
+        b"GET /host HTTP/1.1\r\nHost: \xe2\x80\xae.test\r\n\r\n",
+    ];
+    for attempt in attempts {
+        let mut client = pair.door.plain().await;
+        client.send(attempt).await.unwrap();
+        let answer = client.response("GET").await.unwrap();
+        assert!((200..500).contains(&answer.status), "{answer:?}");
+    }
+    pair.get("/the-last-one").await;
+    logged(&pair, "/the-last-one").await;
+    // The app's own words come through a gate's refusal.
+    pair.green
+        .health(crate::common::app::Health::status(503).body("\u{1b}[2J\u{9b}2Jowned\u{7}"));
+    let refused = pair.door.proxyctl(&["swap", "prod", "--deadline", "1s"]).await;
+    refused.assert_code(exit::REFUSED).assert_says(&["owned"]);
+    let all = format!("{}\n{}", written(&pair).await, refused.all());
+    let wild = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || c == '\u{202e}';
+    if let Some(at) = all.find(wild) {
+        let line = all[..at].lines().last().unwrap_or_default();
+        panic!(
+            "a control character was written down after {line:?}: {:?}",
+            all[at..].chars().next()
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e34_a_megabyte_in_a_header_is_a_short_line_in_the_log() {
+    let pair = Pair::plain("").await;
+    for field in ["Host", "User-Agent", "Referer"] {
+        let host = if field == "Host" {
+            String::new()
+        } else {
+            format!("Host: {PLAIN}\r\n")
+        };
+        let mut client = pair.door.plain().await;
+        // It may be refused before all of it is sent.
+        drop(
+            client
+                .send(format!(
+                    "GET / HTTP/1.1\r\n{host}{field}: {}\r\n\r\n",
+                    "x".repeat(1 << 20)
+                ))
+                .await,
+        );
+        drop(client.until_end().await);
+    }
+    let mut client = pair.door.plain().await;
+    drop(
+        client
+            .send(format!("GET /{} HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n", "y".repeat(40_000)))
+            .await,
+    );
+    drop(client.response("GET").await);
+    pair.get("/the-last-one").await;
+    logged(&pair, "/the-last-one").await;
+    let all = format!("{}\n{}", pair.door.access_log(), pair.door.process().log().text());
+    let longest = all.lines().map(str::len).max().unwrap_or_default();
+    assert!(longest < 16 * 1024, "a line of {longest} bytes was logged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e35_secrets_are_never_logged() {
+    let pair = Pair::tls("").await;
+    pair.blue
+        .every_answer("Set-Cookie: session=s3cr3t-from-app; HttpOnly\r\n");
+    let secrets = "Authorization: Bearer s3cr3t-token\r\nCookie: session=s3cr3t-cookie\r\n\
+                   Proxy-Authorization: Basic czNjcjN0\r\n";
+    let mut client = pair.door.tls(HOST).await.unwrap();
+    let answer = client
+        .request("GET", HOST, "/with-secrets", secrets, b"")
+        .await
+        .unwrap();
+    assert_eq!(answer.status, 200);
+    // Neither when something goes wrong on the way.
+    pair.blue.stop_hard().await;
+    drop(client.request("GET", HOST, "/with-secrets-too", secrets, b"").await);
+    logged(&pair, "/with-secrets-too").await;
+    let all = written(&pair).await;
+    assert!(
+        !all.contains("s3cr3t") && !all.contains("czNjcjN0"),
+        "a secret was written down: {all}"
+    );
+    assert!(!all.contains("PRIVATE KEY"), "key material was printed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e35_keys_are_for_the_daemon_alone() {
+    let pair = Pair::tls("").await;
+    pair.get("/").await;
+    let mut keys = 0;
+    for file in files(&pair.door.state_dir()) {
+        if std::fs::read(&file)
+            .unwrap()
+            .windows(11)
+            .any(|window| window == b"PRIVATE KEY")
+        {
+            keys += 1;
+            assert_eq!(mode(&file), 0o600, "{}", file.display());
+            assert_eq!(mode(file.parent().unwrap()), 0o700, "the folder of {}", file.display());
+        }
+    }
+    assert!(
+        keys > 0,
+        "the local CA keeps no key under {}",
+        pair.door.state_dir().display()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_access_log_has_one_json_line_a_request() {
+    let pair = Pair::tls("").await;
+    for index in 0..20 {
+        pair.get(&format!("/line-{index}")).await;
+    }
+    pair.door
+        .h2(HOST)
+        .await
+        .unwrap()
+        .post(HOST, "/line-h2", &bytes(100))
+        .await
+        .unwrap();
+    logged(&pair, "/line-h2").await;
+    let log = pair.door.access_log();
+    for index in 0..20 {
+        let name = format!("/line-{index}\"");
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(&name)).collect();
+        assert_eq!(lines.len(), 1, "{name}: {lines:?}");
+        let line: serde_json::Value =
+            serde_json::from_str(lines[0]).unwrap_or_else(|error| panic!("{error}: {lines:?}"));
+        assert_eq!(line["status"], 200, "{line}");
+        assert_eq!(line["method"], "GET", "{line}");
+        for value in ["prod", "blue", HOST, "127.0.0.1", &pair.blue.address()] {
+            assert!(lines[0].contains(value), "{value} is missing: {line}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_environment_may_ask_not_to_be_logged() {
+    let pair = Pair::tls("log = false\n").await;
+    pair.get("/quiet").await;
+    pair.door.sigterm();
+    assert!(pair.door.end(secs(30)).await.success());
+    assert!(!pair.door.access_log().contains("/quiet"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_and_history_are_for_people_too() {
+    let pair = Pair::tls("").await;
+    pair.door.swap("prod", &[]).await.assert_done();
+    let status = pair.door.proxyctl(&["status"]).await;
+    status
+        .assert_code(0)
+        .assert_says(&["prod"])
+        .assert_says(&["green"])
+        .assert_says(&[HOST]);
+    let history = pair.door.proxyctl(&["history", "prod"]).await;
+    history.assert_code(0).assert_says(&["swap"]);
+    for output in [status, history] {
+        assert!(
+            !output.all().contains('\u{1b}'),
+            "colours without a terminal: {output:?}"
+        );
+    }
+    pair.green.health(crate::common::app::Health::status(503));
+    eventually(secs(30), || async {
+        let output = pair.door.proxyctl(&["status", "--exit-code"]).await;
+        holds(output.code == i32::from(exit::FAILED), || format!("{output:?}"))
+    })
+    .await;
+    pair.door.proxyctl(&["status"]).await.assert_code(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_prints_what_the_daemon_would_say() {
+    let pair = Pair::tls("").await;
+    let config = pair.door.config();
+    pair.door
+        .proxyctl(&["check", config.to_str().unwrap()])
+        .await
+        .assert_code(exit::DONE);
+    let text = std::fs::read_to_string(&config).unwrap() + "grene = 3000\nhealth.interval = \"soon\"\n";
+    let broken = pair.door.folder().join("broken.toml");
+    std::fs::write(&broken, text).unwrap();
+    let output = pair.door.proxyctl(&["check", broken.to_str().unwrap()]).await;
+    output
+        .assert_code(exit::USAGE)
+        .assert_says(&["grene"])
+        .assert_says(&["green"])
+        .assert_says(&["soon"]);
+    let daemon = std::process::Command::new(env!("CARGO_BIN_EXE_proxyd"))
+        .arg("--config")
+        .arg(&broken)
+        .output()
+        .unwrap();
+    assert_eq!(daemon.status.code(), Some(i32::from(exit::USAGE)), "{daemon:?}");
+    assert!(String::from_utf8_lossy(&daemon.stderr).contains("grene"), "{daemon:?}");
+}

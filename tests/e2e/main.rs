@@ -1,0 +1,45 @@
+//! The product end to end, a module for each behaviour: the real binaries, started by [`common`], and what clients, apps and
+//! operators see of them. They are one binary, so that all of them are linked once; tests run side by side, and none relies on
+//! anything that a process has only one of: a folder, an environment, limits, or a network.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "tests spawn, panic and print freely"
+)]
+
+mod acme;
+mod common;
+mod control_side;
+mod draining;
+mod exchange;
+mod framing;
+mod full_disk;
+mod gate;
+mod harness;
+mod hold;
+mod identity;
+mod maintenance;
+mod mutated;
+mod pause;
+mod pm2;
+mod process;
+mod real_apps;
+mod real_clients;
+mod refusals;
+mod reload;
+mod resources;
+mod restart;
+mod restarts_in_place;
+mod shutdown;
+mod stale_assets;
+mod stance;
+mod swap;
+mod swaps_under_load;
+mod tls_store;
+mod upstream;
+mod verify_and_bake;
+mod vite;
+mod watch;

@@ -1,0 +1,124 @@
+//! `proxyctl status --watch`: a table that can be read at 80 columns, and a stream of JSON lines.
+
+use std::process::Stdio;
+
+use crate::common::door::Door;
+use crate::common::fixture::{HOST, Pair};
+use crate::common::load::{Kind, Load, open_web_socket};
+use crate::common::secs;
+use greengate::model::api::{Status, exit};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout};
+
+/// A `proxyctl status --watch` that runs.
+struct Watch {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Watch {
+    fn start(door: &Door, args: &[&str]) -> Self {
+        let mut command = door.command(&[&["status", "--watch"], args].concat());
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    async fn line(&mut self) -> String {
+        let line = tokio::time::timeout(secs(30), self.lines.next_line()).await;
+        line.expect("a line in time").unwrap().expect("it goes on")
+    }
+
+    /// One picture: up to the empty line that ends it where there is no terminal.
+    async fn picture(&mut self) -> Vec<String> {
+        let mut lines = vec![self.line().await, self.line().await];
+        loop {
+            let line = self.line().await;
+            if line.is_empty() && !lines.last().unwrap().is_empty() {
+                return lines;
+            }
+            lines.push(line);
+        }
+    }
+
+    async fn interrupt(mut self) -> Option<i32> {
+        let pid = i32::try_from(self.child.id().unwrap()).unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        self.child.wait().await.unwrap().code()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_shows_every_service_in_eighty_columns() {
+    let pair = Pair::tls("").await;
+    let _socket = open_web_socket(&pair.target(), "/ws").await.unwrap();
+    let load = Load::start(pair.target(), &[(Kind::Get, 2), (Kind::Post, 1)]).await;
+    let mut watch = Watch::start(&pair.door, &[]);
+    let first = watch.picture().await;
+    let second = watch.picture().await;
+    eprintln!("{}", second.join("\n"));
+    assert!(
+        first[0].contains("MiB") && first[0].contains("connection"),
+        "{first:#?}"
+    );
+    let row = |picture: &[String]| {
+        let found = picture.iter().find(|line| line.starts_with("prod "));
+        found.unwrap_or_else(|| panic!("no row: {picture:#?}")).clone()
+    };
+    let cells: Vec<String> = row(&second).split_whitespace().map(str::to_owned).collect();
+    assert_eq!((cells[1].as_str(), cells[3].as_str()), ("blue", "✓"), "{cells:?}");
+    let rate: f64 = cells[6].parse().unwrap_or_else(|_| panic!("no rate in {cells:?}"));
+    assert!(rate > 10.0, "{cells:?}");
+    let all = |name: &str| second.iter().any(|line| line.contains(name));
+    for name in [
+        "SERVICE", "LIVE", "HEALTH", "REQ/S", "APP", "PRX", "P50/P95", "HELD", "WS", "CERT",
+    ] {
+        assert!(all(name), "{name} is missing: {second:#?}");
+    }
+    assert_eq!(cells[cells.len() - 2], "1", "one WebSocket: {cells:?}");
+    for line in first.iter().chain(&second) {
+        assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
+        assert!(!line.contains('\u{1b}'), "colours without a terminal: {line:?}");
+    }
+    load.stop().await.assert_no_failures();
+    // What cannot be seen from the columns is said below the row.
+    pair.door.proxyctl(&["pause", "prod"]).await.assert_code(exit::DONE);
+    pair.door
+        .proxyctl(&["maintenance", "prod", "on"])
+        .await
+        .assert_code(exit::DONE);
+    let text = loop {
+        let text = watch.picture().await.join("\n");
+        if text.contains("maintenance by") {
+            break text;
+        }
+    };
+    assert!(text.contains("pause by") && text.contains("step paused"), "{text}");
+    assert_eq!(watch.interrupt().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_is_one_status_a_second_on_a_line_each() {
+    let pair = Pair::tls("").await;
+    let mut watch = Watch::start(&pair.door, &["prod", "--json"]);
+    let begin = tokio::time::Instant::now();
+    for _ in 0..3 {
+        let line = watch.line().await;
+        let status: Status = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert_eq!(status.environments[0].services[0].routes, [HOST]);
+    }
+    assert!(begin.elapsed() >= secs(2), "three lines in {:?}", begin.elapsed());
+    // A daemon that restarts is waited for.
+    pair.door.kill9();
+    pair.door.restart().await;
+    let status: Status = serde_json::from_str(&watch.line().await).unwrap();
+    assert!(status.pid > 0);
+    let nowhere = pair.door.proxyctl(&["status", "nowhere", "--watch"]).await;
+    nowhere.assert_code(exit::USAGE);
+}
