@@ -1,57 +1,17 @@
 //! Asks for a service as a client would: through the front door's own routing, inside the process (step 7 of a swap). A
 //! service whose health path no client can reach is probed directly instead.
 
-use std::future::Future;
-use std::pin::Pin;
-
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::ports::Plane;
 use super::prober;
 use crate::config::{Service, Tls};
 use crate::model::api::Check;
 use crate::model::routes::Lookup;
 use crate::model::slot::Address;
 use crate::model::switch::Seen;
-use crate::proxy::data_plane::{Answer, Ask, DataPlane, Waiting};
+use crate::proxy::data_plane::{Answer, Ask};
 use crate::proxy::routing::{Destination, Snapshot};
-
-/// What the switcher needs from the data plane. Tests put an answer of their own in its place.
-pub trait Plane {
-    /// Every core looks at patience and snapshot again.
-    fn poke(&self);
-
-    /// The requests of a service that wait now, and since when its app cannot be reached.
-    fn waiting(&self, environment: &str, service: &str) -> Waiting {
-        let _ = (environment, service);
-        Waiting::default()
-    }
-
-    /// Answers every request of an environment that waits now with 503.
-    fn turn_away(&self, environment: &str) {
-        let _ = environment;
-    }
-
-    /// One request through the front door, inside the process.
-    fn ask(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Result<Answer, String>> + '_>>;
-}
-
-impl Plane for DataPlane {
-    fn poke(&self) {
-        Self::poke(self);
-    }
-
-    fn waiting(&self, environment: &str, service: &str) -> Waiting {
-        Self::waiting(self, environment, service)
-    }
-
-    fn turn_away(&self, environment: &str) {
-        Self::turn_away(self, environment);
-    }
-
-    fn ask(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Result<Answer, String>> + '_>> {
-        Box::pin(Self::ask(self, ask))
-    }
-}
 
 /// Where a client finds a service's health path: host and path; `None` when no client can.
 #[must_use]

@@ -1,10 +1,14 @@
-//! What the switcher needs from elsewhere: a place for the truth, a book for history, certificates. Tests put memory in their
-//! place.
+//! What the switcher needs from elsewhere: a place for the state, a journal, certificates, and the data plane. Its tests put
+//! something in memory in the place of each.
+
+use std::future::Future;
+use std::pin::Pin;
 
 use crate::config::Config;
 use crate::model::history::Entry;
 pub use crate::model::state::Durability;
 use crate::model::state::State;
+use crate::proxy::data_plane::{Answer, Ask, DataPlane, Waiting};
 
 /// Keeps the state: what is live after `kill -9` is what was saved last (N27).
 pub trait StateStore: Send {
@@ -29,4 +33,42 @@ pub trait Hosts {
     /// # Errors
     /// In words, when nothing has changed.
     fn serve(&self, configurations: &[&Config]) -> Result<Vec<String>, String>;
+}
+
+/// What is asked of the data plane.
+pub trait Plane {
+    /// Every core looks at patience and snapshot again.
+    fn poke(&self);
+
+    /// The requests of a service that wait now, and since when its app cannot be reached.
+    fn waiting(&self, environment: &str, service: &str) -> Waiting {
+        let _ = (environment, service);
+        Waiting::default()
+    }
+
+    /// Answers every request of an environment that waits now with 503.
+    fn turn_away(&self, environment: &str) {
+        let _ = environment;
+    }
+
+    /// One request through the front door, inside the process.
+    fn ask(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Result<Answer, String>> + '_>>;
+}
+
+impl Plane for DataPlane {
+    fn poke(&self) {
+        Self::poke(self);
+    }
+
+    fn waiting(&self, environment: &str, service: &str) -> Waiting {
+        Self::waiting(self, environment, service)
+    }
+
+    fn turn_away(&self, environment: &str) {
+        Self::turn_away(self, environment);
+    }
+
+    fn ask(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Result<Answer, String>> + '_>> {
+        Box::pin(Self::ask(self, ask))
+    }
 }
