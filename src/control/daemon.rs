@@ -16,8 +16,9 @@ use tokio::time::Instant;
 
 use super::api::Desk as _;
 use super::certificates::Certificates;
+use super::clock;
 use super::fault::Fault;
-use super::journal::{self, JournalFile};
+use super::journal::JournalFile;
 use super::limits;
 use super::listeners::{Addresses, Listeners};
 use super::office::Office;
@@ -130,7 +131,7 @@ impl Daemon {
     async fn start(loaded: Loaded) -> Result<Self, Fault> {
         let current: Current = Arc::new(ArcSwap::from_pointee(loaded.serve(Vec::new())));
         let config = current.load().config.clone();
-        let started = journal::now();
+        let started = clock::now();
         let open_files = limits::raise_open_files();
 
         let paths = Paths::resolve(&config.server)?;

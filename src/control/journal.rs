@@ -11,6 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::clock::now;
 use super::ports::Journal;
 use crate::model::api::Action;
 use crate::model::history::{Entry, Record};
@@ -237,12 +238,6 @@ fn unfinished(files: &[File]) -> BTreeMap<u64, (String, Action)> {
         }
     }
     open
-}
-
-/// RFC 3339 with milliseconds, UTC.
-#[must_use]
-pub fn now() -> String {
-    format!("{:.3}", jiff::Timestamp::now())
 }
 
 #[cfg(test)]

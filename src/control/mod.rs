@@ -2,6 +2,7 @@
 
 pub mod api;
 mod certificates;
+mod clock;
 pub mod command;
 pub mod daemon;
 pub mod drainer;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use super::journal;
+use super::clock;
 use crate::config::report::LoadError;
 use crate::config::{Config, Diagnostic};
 use crate::model::api::ConfigurationStatus;
@@ -61,7 +61,7 @@ impl Loaded {
         Served {
             config: Arc::new(self.config),
             restart,
-            loaded: journal::now(),
+            loaded: clock::now(),
             text: self.text,
             seen: Mutex::default(),
         }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Answer, Renewer, now, time};
+use super::{Answer, Renewer};
 use crate::config::{Acme, Challenge};
+use crate::control::clock::{rfc3339, unix_now};
 use crate::tls::{AcmeError, AcmeHost, Begun, Bundle, Kind, Watch, Way, Wish};
 
 /// For all of it: every exchange has its own deadline, and a CA that answers each of them slowly has this one.
@@ -43,7 +44,7 @@ impl Renewer {
                     record.directories.clear();
                     record.suggestion = None;
                 });
-                tracing::info!(host = name, by, until = time(life.until), "obtained a certificate");
+                tracing::info!(host = name, by, until = rfc3339(life.until), "obtained a certificate");
                 Ok(())
             }
             Err(error) => {
@@ -51,10 +52,12 @@ impl Renewer {
                 let chance = fastrand::f64();
                 let mut next = 0;
                 self.ledger.borrow_mut().change(name, |record| {
-                    record.attempts.failed(now(), text.clone(), error.retry_after, chance);
+                    record
+                        .attempts
+                        .failed(unix_now(), text.clone(), error.retry_after, chance);
                     next = record.attempts.not_before;
                 });
-                tracing::warn!(host = name, next = time(next), "no certificate: {text}");
+                tracing::warn!(host = name, next = rfc3339(next), "no certificate: {text}");
                 Err(text)
             }
         }
@@ -69,7 +72,7 @@ impl Renewer {
         for directory in &settings.directories {
             let held = self.ledger.borrow().of(&host.name).directories.get(directory).copied();
             // With a single CA its word is in `attempts` already, and a person may not overrule it.
-            if settings.directories.len() > 1 && held.is_some_and(|until| until > now()) {
+            if settings.directories.len() > 1 && held.is_some_and(|until| until > unix_now()) {
                 continue;
             }
             // What is not on disk yet is this very order, which a renewal must not fetch again.
@@ -85,7 +88,7 @@ impl Renewer {
                 Err(error) => error,
             };
             if let Some(wait) = error.retry_after {
-                let until = now().saturating_add(wait);
+                let until = unix_now().saturating_add(wait);
                 let hold = |record: &mut super::Record| {
                     record.directories.insert(directory.clone(), until);
                 };
@@ -112,7 +115,7 @@ impl Renewer {
                 .error
                 .unwrap_or_else(|| "every CA has asked to wait".into()),
             hint: None,
-            retry_after: Some(first.saturating_sub(now()).max(0)),
+            retry_after: Some(first.saturating_sub(unix_now()).max(0)),
             kind: Kind::Ca,
         }
     }
@@ -162,7 +165,7 @@ struct Watching<'a> {
 
 impl Watch for Watching<'_> {
     fn may_validate(&self) -> bool {
-        let now = now();
+        let now = unix_now();
         self.renewer
             .ledger
             .borrow()
@@ -174,7 +177,7 @@ impl Watch for Watching<'_> {
 
     fn validation_failed(&self) {
         let mut ledger = self.renewer.ledger.borrow_mut();
-        ledger.change(&self.host.name, |record| record.attempts.validation_failed(now()));
+        ledger.change(&self.host.name, |record| record.attempts.validation_failed(unix_now()));
     }
 
     fn handing_in(&self, begun: &Begun) {

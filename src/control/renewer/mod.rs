@@ -11,13 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use self::ledger::{Ledger, Record, Suggested};
 use crate::config::{Acme, Challenge};
+use crate::control::clock::{rfc3339, unix_now};
 use crate::model::api::{CertificateReport, Problem, exit};
 use crate::model::renewal::{Reason, VALIDATIONS_PER_HOUR};
 use crate::tasks::Group;
@@ -131,7 +132,7 @@ impl Renewer {
             return Err(problem(exit::REFUSED, reason));
         }
         let record = self.ledger.borrow().of(&host.name);
-        let now = now();
+        let now = unix_now();
         let next = record.attempts.next_forced(now);
         let (send, receive) = oneshot::channel();
         let name = host.name.clone();
@@ -148,7 +149,7 @@ impl Renewer {
                 exit::REFUSED,
                 format!(
                     "`{name}` has to wait until {}, {why}; the last error: {last}",
-                    time(next)
+                    rfc3339(next)
                 ),
             ));
         } else {
@@ -167,7 +168,7 @@ impl Renewer {
 
     /// How every host that certificates are obtained for stands; issuer and note are the store's to fill in.
     pub(super) fn reports(&self) -> Vec<CertificateReport> {
-        let now = now();
+        let now = unix_now();
         let report = |host: AcmeHost| {
             let record = self.ledger.borrow().of(&host.name);
             let running = self.running.borrow().contains_key(&host.name);
@@ -180,7 +181,7 @@ impl Renewer {
                 challenge: host.current.as_ref().and_then(|current| current.meta.challenge.clone()),
                 imported: host.current.is_some_and(|current| current.meta.imported),
                 running,
-                next: next.map(time),
+                next: next.map(rfc3339),
                 why,
                 failures: record.attempts.failures,
                 error: record.attempts.error,
@@ -203,8 +204,8 @@ impl Renewer {
             return Some("one is being obtained".to_owned());
         }
         let record = self.ledger.borrow().of(&host.name);
-        let (next, _) = self.plan(&host, &record, now());
-        let next = next.map_or_else(String::new, |next| format!("; next attempt {}", time(next)));
+        let (next, _) = self.plan(&host, &record, unix_now());
+        let next = next.map_or_else(String::new, |next| format!("; next attempt {}", rfc3339(next)));
         Some(match record.attempts.error {
             Some(error) => format!("{error}{next}"),
             None => format!("none was obtained yet{next}"),
@@ -267,7 +268,7 @@ impl Renewer {
     }
 
     fn look(self: &Rc<Self>) {
-        let now = now();
+        let now = unix_now();
         for host in self.store.acme_hosts() {
             if self.running.borrow().len() + self.asking.borrow().len() >= AT_ONCE {
                 return;
@@ -320,7 +321,7 @@ impl Renewer {
             let first = authority.settings().directories.first().cloned();
             let directory = current.meta.directory.or(first).unwrap_or_default();
             let answer = authority.suggestion(&directory, &id).await;
-            let now = now();
+            let now = unix_now();
             renewer.ledger.borrow_mut().change(&name, |record| {
                 let known = record.suggestion.take().filter(|known| known.id == id);
                 let (window, wait) = match answer {
@@ -367,15 +368,4 @@ impl Renewer {
             self.save(&host, bundle);
         }
     }
-}
-
-/// Unix seconds. Renewal is about calendar time: it has to survive restarts.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
-
-/// RFC 3339; empty for what no calendar has.
-fn time(unix: i64) -> String {
-    jiff::Timestamp::from_second(unix).map_or_else(|_| String::new(), |time| time.to_string())
 }
