@@ -107,14 +107,17 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::control::switcher::initial;
-    use crate::model::state::State;
+    use crate::model::slot::{Generation, Slot};
+    use crate::proxy::activation::Activation;
 
     /// Where a client finds the service `it`.
     fn found(services: &str) -> Option<String> {
         let text = format!("[defaults]\ntls = \"internal\"\n{services}");
         let (config, _) = Config::parse(Path::new("proxy.toml"), &text).unwrap();
-        let snapshot = initial(&config, &State::new(), 1).snapshot;
+        let snapshot = Snapshot::new(&config, |service| {
+            let (environment, name) = (service.environment.clone(), service.name.clone());
+            Activation::new(environment, name, Slot::Upstream, Generation(1), Vec::new(), 1)
+        });
         let services = snapshot.services().iter().map(|live| &live.service);
         let service = services.clone().find(|service| &*service.name == "it").unwrap();
         reach(service, &snapshot).map(|(host, path)| format!("{host}{path}"))
