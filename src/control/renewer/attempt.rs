@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Answer, Renewer};
+use super::ledger::Record;
+use super::renewer::{Answer, Renewer};
 use crate::config::{Acme, Challenge};
 use crate::control::clock::{rfc3339, unix_now};
 use crate::tls::{AcmeError, AcmeHost, Begun, Bundle, Kind, Watch, Way, Wish};
@@ -89,7 +90,7 @@ impl Renewer {
             };
             if let Some(wait) = error.retry_after {
                 let until = unix_now().saturating_add(wait);
-                let hold = |record: &mut super::Record| {
+                let hold = |record: &mut Record| {
                     record.directories.insert(directory.clone(), until);
                 };
                 self.ledger.borrow_mut().change(&host.name, hold);

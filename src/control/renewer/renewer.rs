@@ -1,0 +1,366 @@
+//! Keeps certificates coming: one task looks every second which host is due, and begins at most a few attempts at once. Each
+//! attempt is a task of its own, so that a host that fails harms no other, and a reload aborts none (N29).
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::ledger::{Ledger, Record, Suggested};
+use crate::config::{Acme, Challenge};
+use crate::control::clock::{rfc3339, unix_now};
+use crate::model::api::{CertificateReport, Problem, exit};
+use crate::model::renewal::{Reason, VALIDATIONS_PER_HOUR};
+use crate::tasks::Group;
+use crate::tls::{AcmeHost, Authority, Bundle, Challenges, Store};
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_secs(1);
+/// Attempts at once.
+const AT_ONCE: usize = 4;
+/// Between two tries to put on disk what is served from memory.
+const SAVE_AGAIN: Duration = Duration::from_secs(5);
+/// A CA that does not say when it wants to be asked again about renewal, or cannot be asked, is asked after this.
+const ASK_AGAIN: i64 = 6 * 60 * 60;
+/// No CA is asked about renewal more often than this, or less often than once a day, whatever it says.
+const ASK_BOUNDS: (i64, i64) = (60, 24 * 60 * 60);
+
+/// What a person who asked for a renewal is told.
+pub(super) type Answer = Result<(), String>;
+
+/// Everything that renewals need, on the control thread.
+pub(in crate::control) struct Renewer {
+    pub(super) store: Arc<Store>,
+    /// Replaced by a reload; attempts under way keep theirs.
+    authority: RefCell<Rc<Authority>>,
+    pub(super) ledger: RefCell<Ledger>,
+    /// By host: who waits for the end of the attempt.
+    running: RefCell<BTreeMap<String, Vec<oneshot::Sender<Answer>>>>,
+    /// Hosts about which the CA is being asked.
+    asking: RefCell<BTreeSet<String>>,
+    /// Served from memory, because the disk would not take it.
+    pub(super) unsaved: RefCell<BTreeMap<String, (Bundle, String)>>,
+    tasks: Group,
+}
+
+impl std::fmt::Debug for Renewer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Renewer")
+            .field("running", &self.running.borrow().len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// When the next attempt is, in unix seconds, and why then; `None` when there will be none.
+type Plan = (Option<i64>, String);
+
+impl Renewer {
+    /// Does nothing until [`Renewer::run`]. What an operator should be told goes into `warnings`.
+    pub(in crate::control) fn new(
+        settings: &Acme,
+        store: &Arc<Store>,
+        challenges: &Arc<Challenges>,
+        state_dir: &Path,
+        warnings: &mut Vec<String>,
+    ) -> Rc<Self> {
+        let authority = Authority::new(settings.clone(), state_dir, challenges.clone());
+        let mut ledger = Ledger::open(state_dir, warnings);
+        ledger.forget_other_cas(&settings.directories);
+        Rc::new(Self {
+            store: store.clone(),
+            authority: RefCell::new(Rc::new(authority)),
+            ledger: RefCell::new(ledger),
+            running: RefCell::default(),
+            asking: RefCell::default(),
+            unsaved: RefCell::default(),
+            tasks: Group::new("certificates"),
+        })
+    }
+
+    /// Other settings from now on; attempts under way go on with theirs. Hosts come from the store; those in `added` were not
+    /// there before. Whatever failed by the settings of before, or when the host was here the last time, is tried at once.
+    pub(in crate::control) fn reload(&self, settings: &Acme, added: &BTreeSet<String>) {
+        let changed = self.authority().settings() != settings;
+        if changed {
+            let authority = self.authority().with_settings(settings.clone());
+            *self.authority.borrow_mut() = Rc::new(authority);
+        }
+        let mut ledger = self.ledger.borrow_mut();
+        ledger.reconsider(&settings.directories, |host, _| changed || added.contains(host));
+    }
+
+    /// Begins what is due, for ever.
+    pub(in crate::control) async fn run(self: Rc<Self>) {
+        let mut saved = Instant::now();
+        loop {
+            self.look();
+            if saved.elapsed() >= SAVE_AGAIN {
+                saved = Instant::now();
+                self.save_again();
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Begins an attempt that a person asked for, and waits for its end, whoever began it.
+    pub(in crate::control) async fn renew(self: Rc<Self>, host: &str) -> Result<CertificateReport, Problem> {
+        let problem = |code, reason: String| Problem {
+            code,
+            reason,
+            hint: None,
+        };
+        let hosts = self.store.acme_hosts();
+        let Some(host) = hosts.into_iter().find(|one| one.name.eq_ignore_ascii_case(host)) else {
+            let mut problem = problem(
+                exit::USAGE,
+                format!("`{}` is no host with `tls = \"acme\"`", host.escape_debug()),
+            );
+            problem.hint = Some("`proxyctl certs` lists the hosts, as they stand in `proxy.toml`".into());
+            return Err(problem);
+        };
+        if let Some(reason) = self.never(&host.name) {
+            return Err(problem(exit::REFUSED, reason));
+        }
+        let record = self.ledger.borrow().of(&host.name);
+        let now = unix_now();
+        let next = record.attempts.next_forced(now);
+        let (send, receive) = oneshot::channel();
+        let name = host.name.clone();
+        if let Some(waiting) = self.running.borrow_mut().get_mut(&name) {
+            waiting.push(send);
+        } else if next > now {
+            let why = if record.attempts.may_validate(now) < next {
+                "as the CA asks for".to_owned()
+            } else {
+                format!("because {VALIDATIONS_PER_HOUR} checks failed within an hour, and CAs bear no more")
+            };
+            let last = record.attempts.error.unwrap_or_default();
+            return Err(problem(
+                exit::REFUSED,
+                format!(
+                    "`{name}` has to wait until {}, {why}; the last error: {last}",
+                    rfc3339(next)
+                ),
+            ));
+        } else {
+            self.begin(host, vec![send]);
+        }
+        match receive.await {
+            Ok(Ok(())) => {
+                let reports = self.reports();
+                let found = reports.into_iter().find(|report| report.host == name);
+                found.ok_or_else(|| problem(exit::FAILED, format!("`{name}` is not served any more")))
+            }
+            Ok(Err(error)) => Err(problem(exit::FAILED, error)),
+            Err(_) => Err(problem(exit::FAILED, "the daemon is stopping".into())),
+        }
+    }
+
+    /// How every host that certificates are obtained for stands; issuer and note are the store's to fill in.
+    pub(in crate::control) fn reports(&self) -> Vec<CertificateReport> {
+        let now = unix_now();
+        let report = |host: AcmeHost| {
+            let record = self.ledger.borrow().of(&host.name);
+            let running = self.running.borrow().contains_key(&host.name);
+            let (next, why) = self.plan(&host, &record, now);
+            CertificateReport {
+                issuer: String::new(),
+                not_after: String::new(),
+                note: None,
+                obtained: host.current.is_some(),
+                challenge: host.current.as_ref().and_then(|current| current.meta.challenge.clone()),
+                imported: host.current.is_some_and(|current| current.meta.imported),
+                running,
+                next: next.map(rfc3339),
+                why,
+                failures: record.attempts.failures,
+                error: record.attempts.error,
+                unsaved: self.unsaved.borrow().get(&host.name).map(|(_, why)| why.clone()),
+                host: host.name,
+            }
+        };
+        self.store.acme_hosts().into_iter().map(report).collect()
+    }
+
+    /// Why a host has no good certificate, as far as attempts say; `None` for hosts whose certificates are not obtained.
+    pub(in crate::control) fn trouble(&self, host: &str) -> Option<String> {
+        let bare = host.trim_matches(['[', ']']);
+        let hosts = self.store.acme_hosts();
+        let host = hosts.into_iter().find(|one| one.name == bare)?;
+        if let Some(reason) = self.never(&host.name) {
+            return Some(reason);
+        }
+        if self.running.borrow().contains_key(&host.name) {
+            return Some("one is being obtained".to_owned());
+        }
+        let record = self.ledger.borrow().of(&host.name);
+        let (next, _) = self.plan(&host, &record, unix_now());
+        let next = next.map_or_else(String::new, |next| format!("; next attempt {}", rfc3339(next)));
+        Some(match record.attempts.error {
+            Some(error) => format!("{error}{next}"),
+            None => format!("none was obtained yet{next}"),
+        })
+    }
+
+    /// Takes a certificate that another program obtained: it is served, and renewed by us when it is due.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(in crate::control) fn import(&self, host: &str, bundle: Bundle) -> Result<(), String> {
+        self.store.install(host, &bundle)?;
+        self.ledger
+            .borrow_mut()
+            .change(host, |record| *record = Record::default());
+        self.save(host, bundle);
+        Ok(())
+    }
+
+    pub(super) fn authority(&self) -> Rc<Authority> {
+        self.authority.borrow().clone()
+    }
+
+    /// Why a host will never have a certificate, as things are configured.
+    fn never(&self, host: &str) -> Option<String> {
+        let by_dns = matches!(self.authority().settings().challenge, Challenge::Dns(_));
+        (host.starts_with("*.") && !by_dns).then(|| {
+            "a wildcard has to be proved in the DNS; hint: set `challenge = { dns = \"COMMAND\" }` in `[acme]`"
+                .to_owned()
+        })
+    }
+
+    fn plan(&self, host: &AcmeHost, record: &Record, now: i64) -> Plan {
+        if let Some(reason) = self.never(&host.name) {
+            return (None, reason);
+        }
+        let (due, why) = match &host.current {
+            None => (0, "there is none yet".to_owned()),
+            Some(current) => {
+                let suggestion = record
+                    .suggestion
+                    .as_ref()
+                    .filter(|one| Some(&one.id) == current.id.as_ref());
+                let window = suggestion.and_then(|one| one.window);
+                let (due, reason) = current.life.due(window, current.meta.chance);
+                let why = match reason {
+                    Reason::Life => format!("when {} of its life is left", current.life.share_left()),
+                    Reason::Suggested => "the CA suggests it".to_owned(),
+                };
+                (due.max(current.life.floor(current.meta.issued)), why)
+            }
+        };
+        let next = record.attempts.next(due, now);
+        let why = match record.attempts.failures {
+            0 => why,
+            1 => "the last attempt failed".to_owned(),
+            more => format!("the last {more} attempts failed"),
+        };
+        (Some(next), why)
+    }
+
+    fn look(self: &Rc<Self>) {
+        let now = unix_now();
+        for host in self.store.acme_hosts() {
+            if self.running.borrow().len() + self.asking.borrow().len() >= AT_ONCE {
+                return;
+            }
+            if self.running.borrow().contains_key(&host.name) || self.asking.borrow().contains(&host.name) {
+                continue;
+            }
+            let record = self.ledger.borrow().of(&host.name);
+            if self.ask_is_due(&host, &record, now) {
+                self.ask(host);
+            } else if self.plan(&host, &record, now).0.is_some_and(|next| next <= now) {
+                self.begin(host, Vec::new());
+            }
+        }
+    }
+
+    fn begin(self: &Rc<Self>, host: AcmeHost, waiting: Vec<oneshot::Sender<Answer>>) {
+        let name = host.name.clone();
+        self.running.borrow_mut().insert(name.clone(), waiting);
+        let renewer = self.clone();
+        self.tasks.spawn_local(format!("certificate of {name}"), async move {
+            let answer = renewer.attempt(&host).await;
+            let waiting = renewer.running.borrow_mut().remove(&host.name);
+            for one in waiting.into_iter().flatten() {
+                // Who has gone away is no failure.
+                let _ = one.send(answer.clone());
+            }
+        });
+    }
+
+    /// Whether it is time to ask the CA when this certificate should be renewed.
+    fn ask_is_due(&self, host: &AcmeHost, record: &Record, now: i64) -> bool {
+        let Some(current) = &host.current else { return false };
+        let Some(id) = &current.id else { return false };
+        current.life.until > now
+            && match &record.suggestion {
+                Some(known) if known.id == *id => known.ask <= now,
+                Some(_) | None => true,
+            }
+    }
+
+    fn ask(self: &Rc<Self>, host: AcmeHost) {
+        let Some(current) = host.current else { return };
+        let Some(id) = current.id else { return };
+        let name = host.name;
+        let renewer = self.clone();
+        self.asking.borrow_mut().insert(name.clone());
+        self.tasks.spawn_local(format!("suggestion for {name}"), async move {
+            let authority = renewer.authority();
+            let first = authority.settings().directories.first().cloned();
+            let directory = current.meta.directory.or(first).unwrap_or_default();
+            let answer = authority.suggestion(&directory, &id).await;
+            let now = unix_now();
+            renewer.ledger.borrow_mut().change(&name, |record| {
+                let known = record.suggestion.take().filter(|known| known.id == id);
+                let (window, wait) = match answer {
+                    Ok(answer) => {
+                        let before = known.and_then(|known| known.window);
+                        if let Some(why) = answer.explanation.filter(|_| before != answer.window) {
+                            tracing::info!(host = name, why, "the CA explains when it wants a renewal");
+                        }
+                        (answer.window, answer.ask_again.unwrap_or(ASK_AGAIN))
+                    }
+                    // What was known still counts; nobody needs to be told before a renewal is due.
+                    Err(error) => {
+                        tracing::debug!(host = name, %error, "the CA cannot be asked about renewal");
+                        (known.and_then(|known| known.window), ASK_AGAIN)
+                    }
+                };
+                record.suggestion = Some(Suggested {
+                    id,
+                    window,
+                    ask: now + wait.clamp(ASK_BOUNDS.0, ASK_BOUNDS.1),
+                });
+            });
+            renewer.asking.borrow_mut().remove(&name);
+        });
+    }
+
+    /// What cannot be saved is served from memory, and saved as soon as the disk takes it.
+    pub(super) fn save(&self, host: &str, bundle: Bundle) {
+        match self.store.save(host, &bundle) {
+            Ok(()) => {
+                self.unsaved.borrow_mut().remove(host);
+                self.authority().forget_begun(host);
+            }
+            Err(why) => {
+                tracing::warn!(host, "the certificate is served, but it cannot be stored: {why}");
+                self.unsaved.borrow_mut().insert(host.to_owned(), (bundle, why));
+            }
+        }
+    }
+
+    fn save_again(&self) {
+        let unsaved = self.unsaved.take();
+        for (host, (bundle, _)) in unsaved {
+            self.save(&host, bundle);
+        }
+    }
+}
