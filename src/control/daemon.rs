@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use sd_notify::NotifyState;
 use tokio::time::Instant;
 
+use super::access::Access;
 use super::api::Desk as _;
 use super::certificates::Certificates;
 use super::clock;
@@ -25,7 +26,7 @@ use super::office::Office;
 use super::paths::Paths;
 use super::served::{Current, Loaded};
 use super::signals::{Signal, Signals};
-use super::socket::{Access, ControlSocket};
+use super::socket::ControlSocket;
 use super::state_dir::StateDir;
 use super::state_file::StateFile;
 use super::switcher::{Parts, Request, Switcher, initial};

@@ -1,5 +1,6 @@
 //! The control plane: the daemon's start and stop, and everything that is not a request.
 
+mod access;
 pub mod api;
 mod certificates;
 mod clock;

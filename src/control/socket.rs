@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::fs::Gid;
 use tokio::net::{UnixListener, UnixStream};
 
+use super::access::{Access, caller};
 use super::api::{self, Desk};
 use super::fault::Fault;
 use crate::model::history::Caller;
@@ -24,69 +25,6 @@ use crate::tasks::Group;
 const HEAD_TIME: Duration = Duration::from_secs(10);
 /// Connections at once; more are closed as they come.
 const CONNECTIONS: usize = 64;
-
-/// Who may use the socket.
-pub struct Access {
-    /// The daemon's own user.
-    own: u32,
-    /// Name and id of the group.
-    group: Option<(String, u32)>,
-    /// The groups of a user.
-    groups_of: Box<dyn Fn(u32) -> Vec<u32>>,
-}
-
-impl std::fmt::Debug for Access {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Access")
-            .field("own", &self.own)
-            .field("group", &self.group)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Access {
-    /// Root, the daemon's user, and the members of a group as the system's user database knows them.
-    ///
-    /// # Errors
-    /// When there is no such group.
-    pub fn new(group: Option<&str>) -> Result<Self, Fault> {
-        let group = match group {
-            None => None,
-            Some(name) => match uzers::get_group_by_name(name) {
-                Some(found) => Some((name.to_owned(), found.gid())),
-                None => {
-                    return Err(
-                        Fault::new(format!("there is no group `{name}`, which `server.group` names"))
-                            .hint(format!("make it with `groupadd --system {name}`")),
-                    );
-                }
-            },
-        };
-        Ok(Self {
-            own: rustix::process::geteuid().as_raw(),
-            group,
-            groups_of: Box::new(groups_of),
-        })
-    }
-
-    /// Whether a peer may ask; its user and group are the kernel's word.
-    #[must_use]
-    pub fn admits(&self, uid: u32, gid: u32) -> bool {
-        uid == 0
-            || uid == self.own
-            || (self.group.as_ref())
-                .is_some_and(|(_, allowed)| gid == *allowed || (self.groups_of)(uid).contains(allowed))
-    }
-}
-
-fn groups_of(uid: u32) -> Vec<u32> {
-    let Some(user) = uzers::get_user_by_uid(uid) else {
-        return Vec::new();
-    };
-    let primary = user.primary_group_id();
-    let groups = uzers::get_user_groups(user.name(), primary).unwrap_or_default();
-    groups.iter().map(uzers::Group::gid).chain([primary]).collect()
-}
 
 /// The socket, bound. Dropping it removes its file.
 #[derive(Debug)]
@@ -103,7 +41,7 @@ impl ControlSocket {
     /// # Errors
     /// When another daemon answers there, the place is taken by something else, or the system refuses.
     pub fn bind(path: &Path, access: Access) -> Result<Self, Fault> {
-        make_way(path, access.group.is_some())?;
+        make_way(path, access.group().is_some())?;
         let failed = |error: io::Error| {
             Fault::new(format!(
                 "the control socket `{}` cannot be made: {error}",
@@ -122,8 +60,8 @@ impl ControlSocket {
             Ok(listener)
         };
         let listener = bind().map_err(failed)?;
-        if let Some((name, gid)) = &access.group {
-            let open = rustix::fs::chown(&temporary, None, Some(Gid::from_raw(*gid)))
+        if let Some((name, gid)) = access.group() {
+            let open = rustix::fs::chown(&temporary, None, Some(Gid::from_raw(gid)))
                 .map_err(io::Error::from)
                 .and_then(|()| fs::set_permissions(&temporary, Permissions::from_mode(0o660)));
             open.map_err(|error| {
@@ -165,7 +103,7 @@ impl ControlSocket {
             match stream.peer_cred() {
                 Ok(peer) => {
                     let (admitted, caller) = (self.access.admits(peer.uid(), peer.gid()), caller(peer.uid()));
-                    let group = self.access.group.as_ref().map(|(name, _)| name.clone());
+                    let group = self.access.group().map(|(name, _)| name.to_owned());
                     let desk = desk.clone();
                     connections.spawn_local("connection", connection(stream, admitted, caller, group, desk));
                 }
@@ -207,12 +145,6 @@ async fn connection<D: Desk>(stream: UnixStream, admitted: bool, caller: Caller,
     if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(%error, "a connection of the control socket ended early");
     }
-}
-
-fn caller(uid: u32) -> Caller {
-    let user = uzers::get_user_by_uid(uid);
-    let user = user.map_or_else(|| uid.to_string(), |user| user.name().to_string_lossy().into_owned());
-    Caller { uid, user }
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
@@ -274,46 +206,6 @@ mod tests {
     use super::*;
     use crate::model::api::Event;
 
-    fn access(own: u32, group: Option<u32>, members: &'static [(u32, u32)]) -> Access {
-        let groups_of = |uid| {
-            members
-                .iter()
-                .filter(|(user, _)| *user == uid)
-                .map(|(_, group)| *group)
-                .collect()
-        };
-        Access {
-            own,
-            group: group.map(|gid| ("deploy".into(), gid)),
-            groups_of: Box::new(groups_of),
-        }
-    }
-
-    #[test]
-    fn root_the_daemon_and_the_group_may_ask_and_nobody_else() {
-        let with_group = access(50, Some(9), &[(1001, 9), (1002, 8)]);
-        let table = [
-            (0, 0, true),
-            (50, 1, true),
-            (1000, 9, true),
-            (1001, 1, true),
-            (1002, 8, false),
-            (1003, 1, false),
-        ];
-        for (uid, gid, may) in table {
-            assert_eq!(with_group.admits(uid, gid), may, "{uid}:{gid}");
-        }
-        let without = access(50, None, &[(1001, 9)]);
-        assert!(without.admits(0, 0) && without.admits(50, 7));
-        assert!(!without.admits(1001, 0), "group 0 is no user 0");
-    }
-
-    #[test]
-    fn a_group_that_does_not_exist_is_named() {
-        let fault = Access::new(Some("no-such-group-here")).unwrap_err();
-        assert!(fault.reason.contains("no-such-group-here"), "{fault}");
-    }
-
     fn serving<F: Future<Output = ()>>(access: Access, test: impl FnOnce(PathBuf, Rc<Rc<FakeDesk>>) -> F) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run/control.sock");
@@ -346,16 +238,13 @@ mod tests {
 
     #[test]
     fn who_may_is_answered() {
-        serving(
-            access(rustix::process::geteuid().as_raw(), None, &[]),
-            async |path, _| {
-                let answer = exchange(&path, STATUS).await;
-                assert!(
-                    answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\"1.2.3\""),
-                    "{answer}"
-                );
-            },
-        );
+        serving(Access::of(rustix::process::geteuid().as_raw()), async |path, _| {
+            let answer = exchange(&path, STATUS).await;
+            assert!(
+                answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\"1.2.3\""),
+                "{answer}"
+            );
+        });
     }
 
     #[test]
@@ -395,27 +284,24 @@ mod tests {
 
     #[test]
     fn a_client_that_hangs_up_stops_watching_and_not_the_operation() {
-        serving(
-            access(rustix::process::geteuid().as_raw(), None, &[]),
-            async |path, desk| {
-                let body = r#"{"environment":"prod","kind":"swap"}"#;
-                let request = format!(
-                    "POST /v1/operations HTTP/1.1\r\nHost: g\r\nContent-Length: {}\r\n\r\n{body}",
-                    body.len()
-                );
-                let mut stream = UnixStream::connect(&path).await.unwrap();
-                stream.write_all(request.as_bytes()).await.unwrap();
-                let mut head = [0; 15];
-                stream.read_exact(&mut head).await.unwrap();
-                assert_eq!(&head, b"HTTP/1.1 200 OK");
-                drop(stream);
-                let (_, caller, events) = desk.operations.borrow_mut().pop().unwrap();
-                assert_eq!(caller.uid, rustix::process::geteuid().as_raw());
-                // The stream of events is dropped; whoever sends them has to live with that.
-                events.closed().await;
-                assert!(events.send(Event::Planned).is_err());
-            },
-        );
+        serving(Access::of(rustix::process::geteuid().as_raw()), async |path, desk| {
+            let body = r#"{"environment":"prod","kind":"swap"}"#;
+            let request = format!(
+                "POST /v1/operations HTTP/1.1\r\nHost: g\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            let mut stream = UnixStream::connect(&path).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut head = [0; 15];
+            stream.read_exact(&mut head).await.unwrap();
+            assert_eq!(&head, b"HTTP/1.1 200 OK");
+            drop(stream);
+            let (_, caller, events) = desk.operations.borrow_mut().pop().unwrap();
+            assert_eq!(caller.uid, rustix::process::geteuid().as_raw());
+            // The stream of events is dropped; whoever sends them has to live with that.
+            events.closed().await;
+            assert!(events.send(Event::Planned).is_err());
+        });
     }
 
     #[test]
@@ -427,7 +313,7 @@ mod tests {
             .build()
             .unwrap();
         let _inside = runtime.enter();
-        let bind = || ControlSocket::bind(&path, access(0, None, &[]));
+        let bind = || ControlSocket::bind(&path, Access::of(0));
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         assert!(path.exists());
         let socket = bind().unwrap();
