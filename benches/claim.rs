@@ -8,7 +8,7 @@ use std::thread;
 
 use criterion::Criterion;
 use greengate::config::Config;
-use greengate::control::switcher::initial;
+use greengate::control::initial;
 use greengate::model::state::State;
 use greengate::proxy::gate::Gate;
 use greengate::proxy::routing::Routing;

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use greengate::cli::{self, CheckOutcome, Host};
 use greengate::config::Config;
 use greengate::config::report::{self, Severity};
-use greengate::control::online;
 use greengate::model::api::OnlineFinding;
 
 fn main() -> ExitCode {
@@ -33,7 +32,7 @@ fn check(file: &Path, color: bool) -> CheckOutcome {
 fn online(file: &Path, probe: Option<&str>) -> Vec<OnlineFinding> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match (Config::load(file), runtime) {
-        (Ok((config, _)), Ok(runtime)) => runtime.block_on(online::look(&config, probe)),
+        (Ok((config, _)), Ok(runtime)) => runtime.block_on(greengate::control::look_online(&config, probe)),
         // The file was checked a moment ago; what is wrong with it now is not what was asked.
         (Err(_), _) | (_, Err(_)) => Vec::new(),
     }
@@ -41,5 +40,5 @@ fn online(file: &Path, probe: Option<&str>) -> Vec<OnlineFinding> {
 
 /// Runs the daemon until it ends.
 fn daemon(arguments: &[OsString]) -> ExitCode {
-    greengate::control::command::run(std::iter::once(OsString::from("proxyd")).chain(arguments.iter().cloned()))
+    greengate::control::run(std::iter::once(OsString::from("proxyd")).chain(arguments.iter().cloned()))
 }

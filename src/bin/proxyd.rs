@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    greengate::control::command::run(std::env::args_os())
+    greengate::control::run(std::env::args_os())
 }

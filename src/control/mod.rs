@@ -1,29 +1,29 @@
 //! The control plane: the daemon's start and stop, and everything that is not a request.
+//!
+//! Each room sees those below it, and the files at the end:
+//!
+//! - `daemon` the process: arguments, signals, start and stop
+//! - `socket` the control socket, by which `proxyctl` asks for things
+//! - `switcher` owns every environment, and is the only one that changes what is routed where
+//! - `evidence` what is seen of the apps: probes, the front door, counters
+//! - `certificates` which hosts need one, when it is obtained, and how it stands
+//! - `disk` state, journal and the folder that they are in
+//! - `ports` what the switcher asks of disk, certificates and data plane, as traits
+//! - `served` the configuration in use; `fault` why there is no daemon; `limits` what the operating system allows; `clock` calendar
+//!   time
 
-mod access;
-pub mod api;
 mod certificates;
 mod clock;
-pub mod command;
-pub mod daemon;
-pub mod drainer;
-pub mod fault;
-mod figures;
-pub mod front_door;
-mod gating;
-pub mod journal;
-pub mod limits;
-mod listeners;
-mod office;
-pub mod online;
-pub mod paths;
-pub mod ports;
-pub mod prober;
-mod query;
-mod renewer;
-pub mod served;
-pub mod signals;
-pub mod socket;
-pub mod state_dir;
-pub mod state_file;
-pub mod switcher;
+mod daemon;
+mod disk;
+mod evidence;
+mod fault;
+mod limits;
+mod ports;
+mod served;
+mod socket;
+mod switcher;
+
+pub use certificates::look as look_online;
+pub use daemon::run;
+pub use switcher::{Initial, initial};

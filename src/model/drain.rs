@@ -1,5 +1,5 @@
 //! How long an old side is kept, and what is done when its time is up (N20, N21): wait, give requests up, end streams politely,
-//! cut. Every drain ends. `control::drainer` acts on it.
+//! cut. Every drain ends. `control::switcher` acts on it.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! Consecutive passes and failures → a verdict (N7): one lucky answer opens no gate, and any failure starts the count again.
-//! What a probe saw is `control::prober`'s to say.
+//! What a probe saw is `control::evidence`'s to say.
 
 /// What the answers of one instance amount to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

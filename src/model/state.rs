@@ -1,5 +1,5 @@
 //! The truth that outlives the process: which slot of each environment is live, and where slots run when that is not what
-//! the file says. Reading and writing the state file is `control::state_file`'s.
+//! the file says. Reading and writing the state file is `control::disk`'s.
 
 use std::collections::BTreeMap;
 

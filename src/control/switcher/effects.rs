@@ -5,10 +5,11 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::drainer;
 use super::reload::limits;
 use super::{Message, Owner, Retired};
-use crate::control::figures::{Publication, activations_of};
-use crate::control::{drainer, front_door, prober};
+use crate::control::evidence::figures::{Publication, activations_of};
+use crate::control::evidence::{front_door, prober};
 use crate::model::api::{Event, Move};
 use crate::model::drain::Limits;
 use crate::model::history::Record;

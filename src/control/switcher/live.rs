@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::{Message, Owner};
-use crate::control::prober;
+use crate::control::evidence::prober;
 use crate::model::api::{HealthStatus, ProbeReport};
 use crate::model::clock::ClockWatch;
 use crate::model::slot::Address;

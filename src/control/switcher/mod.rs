@@ -5,6 +5,7 @@
 //! what is live, `status` tells how things are. `reload`, `pause` and `maintenance` are what happens beside the switches; whoever
 //! of them needs an environment for itself holds it as a swap does (N5).
 
+mod drainer;
 mod effects;
 mod initial;
 mod live;
@@ -32,7 +33,7 @@ pub use self::mailbox::{Report, Request, Switcher};
 use self::reload::Reloading;
 use self::room::{Retired, Room};
 use self::saving::Saving;
-use super::figures::Past;
+use super::evidence::figures::Past;
 use super::ports::{Hosts, Journal, Plane, StateStore};
 use super::served::Current;
 use crate::model::api::{Action, Event, Holder, ReloadRequest, exit};

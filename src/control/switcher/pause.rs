@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::reload::{limits, side};
 use super::{Message, Owner, busy};
-use crate::control::gating::{self, Candidate};
+use crate::control::evidence::gating::{self, Candidate};
 use crate::model::api::{Action, Event, GateReport, Holder, PauseRequest, ResumeRequest, exit, millis};
 use crate::model::history::{Caller, Record};
 use crate::model::slot::Generation;

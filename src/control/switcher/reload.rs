@@ -19,7 +19,7 @@ use super::{Message, Owner};
 use crate::config::Service;
 use crate::config::diff::{self, Diff};
 use crate::config::report::{LoadError, Severity};
-use crate::control::gating::{self};
+use crate::control::evidence::gating::{self};
 use crate::control::ports::Durability;
 use crate::control::served::Loaded;
 use crate::model::api::{Action, Event, GateReport, Holder, exit, millis};

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::pause::Pause;
 use crate::config::Service;
-use crate::control::figures::Publication;
+use crate::control::evidence::figures::Publication;
 use crate::model::api::{Event, Holder};
 use crate::model::slot::Generation;
 use crate::model::switch::Switch;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::{Owner, initial};
 use crate::config::Service;
 use crate::config::diff::Diff;
-use crate::control::gating::Candidate;
+use crate::control::evidence::gating::Candidate;
 use crate::control::served::Loaded;
 use crate::model::api::Event;
 use crate::model::slot::{Address, Slot};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::fault::Fault;
+use crate::control::fault::Fault;
 use crate::model::state::Durability;
 
 /// The folder, held. Dropping it lets the next daemon in.
@@ -72,7 +72,7 @@ fn held(path: &Path, lock: &mut File) -> Fault {
 ///
 /// # Errors
 /// When the old file is still the one that counts.
-pub(super) fn replace(
+pub(in crate::control) fn replace(
     folder: &Path,
     name: &str,
     bytes: &[u8],
@@ -105,7 +105,7 @@ pub(super) fn replace(
 ///
 /// # Errors
 /// From the disk.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(in crate::control) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 

@@ -1,7 +1,7 @@
 //! Who may use the control socket: root, the daemon's user, and the members of one group (E32), as the kernel and the system's user
 //! database know them.
 
-use super::fault::Fault;
+use crate::control::fault::Fault;
 use crate::model::history::Caller;
 
 /// Who may use the control socket.

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use super::daemon::{Daemon, Failure, Options};
 use super::paths;
+use super::phases::{Daemon, Failure, Options};
 use crate::telemetry::logging;
 
 const EXAMPLES: &str = "\

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::ports::Plane;
+use crate::control::ports::Plane;
 use crate::model::drain::{Drain, Limits, Step};
 use crate::model::switch::Ended;
 use crate::proxy::activation::{Activation, Patience};

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::query::history_query;
-use super::switcher::Request as Wish;
+use crate::control::switcher::Request as Wish;
 use crate::model::api::{
     CertificateReport, Certificates, Event, ImportRequest, Imported, Problem, RenewRequest, Status, exit,
 };

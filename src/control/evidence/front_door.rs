@@ -3,9 +3,9 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::ports::Plane;
 use super::prober;
 use crate::config::{Service, Tls};
+use crate::control::ports::Plane;
 use crate::model::api::Check;
 use crate::model::routes::Lookup;
 use crate::model::slot::Address;

@@ -18,9 +18,9 @@ const PROGRESS: Duration = Duration::from_secs(1);
 
 /// An instance that has to show that it is well.
 #[derive(Debug, Clone)]
-pub(super) struct Candidate {
-    pub(super) service: Arc<Service>,
-    pub(super) address: Address,
+pub(in crate::control) struct Candidate {
+    pub(in crate::control) service: Arc<Service>,
+    pub(in crate::control) address: Address,
 }
 
 /// One instance, as far as it has come.
@@ -33,7 +33,7 @@ struct Instance {
 
 /// Returns where every instance stands: `Ok` when all of them are healthy at the same time, `Err` when that did not happen within
 /// `patience`. `tell` hears about once a second how far they are.
-pub(super) async fn pass(
+pub(in crate::control) async fn pass(
     candidates: &[Candidate],
     patience: Duration,
     mut tell: impl FnMut(Vec<GateReport>, Duration),
@@ -87,7 +87,7 @@ pub(super) async fn pass(
 }
 
 /// Who did not pass, in words.
-pub(super) fn verdict(reports: &[GateReport], elapsed: Duration) -> String {
+pub(in crate::control) fn verdict(reports: &[GateReport], elapsed: Duration) -> String {
     let mut failed: Vec<_> = reports.iter().filter(|report| report.passes < report.needed).collect();
     // One whose last answer was good only lacks time, and tells less than one whose last answer was bad.
     failed.sort_by_key(|report| report.last.passed);

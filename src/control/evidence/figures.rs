@@ -19,13 +19,13 @@ const READINGS: u32 = 64;
 
 /// Readings of live sides, so that a bake window can be compared with as long a time before the switch.
 #[derive(Debug, Default)]
-pub(super) struct Past {
+pub(in crate::control) struct Past {
     readings: HashMap<u64, VecDeque<(Instant, Counters)>>,
 }
 
 impl Past {
     /// Reads the counters of everything that is live and would be baked; forgets what is not live any more.
-    pub(super) fn read(&mut self, snapshot: &Snapshot, now: Instant) {
+    pub(in crate::control) fn read(&mut self, snapshot: &Snapshot, now: Instant) {
         let live = |id: &u64| snapshot.services().iter().any(|live| live.activation.id == *id);
         self.readings.retain(|id, _| live(id));
         for live in snapshot.services() {
@@ -62,7 +62,7 @@ impl Past {
 
 /// One published generation of an environment.
 #[derive(Debug)]
-pub(super) struct Publication {
+pub(in crate::control) struct Publication {
     /// The new sides, in the order of the switch's services.
     new: Vec<Arc<Activation>>,
     /// The old sides before it.
@@ -75,7 +75,7 @@ pub(super) struct Publication {
 
 impl Publication {
     /// Reads everything just before the switch. `fixed` are the services with one side.
-    pub(super) fn new(
+    pub(in crate::control) fn new(
         past: &Past,
         services: &[Arc<Service>],
         (old, new): (&[Arc<Activation>], Vec<Arc<Activation>>),
@@ -106,7 +106,7 @@ impl Publication {
     }
 
     /// This serves the environment too, from now on.
-    pub(super) fn also(&mut self, activation: &Arc<Activation>) {
+    pub(in crate::control) fn also(&mut self, activation: &Arc<Activation>) {
         // An environment that is paused every night would otherwise keep every night's.
         let over = self.serving.extract_if(.., |(known, _)| known.is_drained());
         for (known, then) in over {
@@ -118,7 +118,7 @@ impl Publication {
     }
 
     /// What each service's two sides did.
-    pub(super) fn figures(&self) -> Vec<switch::Figures> {
+    pub(in crate::control) fn figures(&self) -> Vec<switch::Figures> {
         let pairs = self.new.iter().zip(&self.before);
         pairs
             .map(|(new, before)| switch::Figures {
@@ -129,17 +129,17 @@ impl Publication {
     }
 
     /// The new sides since the switch.
-    pub(super) fn traffic(&self) -> Traffic {
+    pub(in crate::control) fn traffic(&self) -> Traffic {
         sum(self.new.iter().map(|new| new.counters())).traffic()
     }
 
     /// The old sides before it.
-    pub(super) fn before(&self) -> Traffic {
+    pub(in crate::control) fn before(&self) -> Traffic {
         sum(self.before.iter().cloned()).traffic()
     }
 
     /// Everything since it.
-    pub(super) fn served(&self) -> Traffic {
+    pub(in crate::control) fn served(&self) -> Traffic {
         let since = self
             .serving
             .iter()
@@ -149,7 +149,11 @@ impl Publication {
 }
 
 /// What serves now where something is about to move, in the order of the moves.
-pub(super) fn activations_of(snapshot: &Snapshot, environment: &str, moves: &[Move]) -> Vec<Arc<Activation>> {
+pub(in crate::control) fn activations_of(
+    snapshot: &Snapshot,
+    environment: &str,
+    moves: &[Move],
+) -> Vec<Arc<Activation>> {
     let find = |step: &Move| {
         let mut all = snapshot.services().iter().map(|live| &live.activation);
         all.find(|it| *it.environment == *environment && *it.service == *step.service)

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::fault::Fault;
 use crate::config::Server;
+use crate::control::fault::Fault;
 
 /// The configuration, unless `--config` names another.
 pub const CONFIG: &str = "/etc/greengate/proxy.toml";

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::api::Desk;
-use super::certificates;
-use super::journal::JournalFile;
-use super::limits;
-use super::served::Current;
-use super::switcher::{Report, Request, Switcher};
+use crate::control::certificates;
+use crate::control::disk::JournalFile;
+use crate::control::limits;
+use crate::control::served::Current;
+use crate::control::switcher::{Report, Request, Switcher};
 use crate::model::api::{
     CertificateReport, Certificates, Event, ImportRequest, Imported, Problem, RenewRequest, Status,
 };
@@ -19,17 +19,17 @@ use crate::telemetry::access_log::AccessLog;
 
 /// Everyone who knows something.
 #[derive(Debug)]
-pub(super) struct Office {
-    pub(super) current: Current,
-    pub(super) switcher: Switcher,
-    pub(super) plane: Arc<DataPlane>,
-    pub(super) certificates: certificates::Certificates,
-    pub(super) journal: JournalFile,
-    pub(super) log: AccessLog,
+pub(in crate::control) struct Office {
+    pub(in crate::control) current: Current,
+    pub(in crate::control) switcher: Switcher,
+    pub(in crate::control) plane: Arc<DataPlane>,
+    pub(in crate::control) certificates: certificates::Certificates,
+    pub(in crate::control) journal: JournalFile,
+    pub(in crate::control) log: AccessLog,
     /// RFC 3339.
-    pub(super) started: String,
+    pub(in crate::control) started: String,
     /// What came up at the start and still holds.
-    pub(super) warnings: Vec<String>,
+    pub(in crate::control) warnings: Vec<String>,
 }
 
 impl Desk for Office {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::control::state_dir::{replace, sync_folder};
+use crate::control::disk::{replace, sync_folder};
 use crate::model::renewal::{Attempts, Window};
 
 const NAME: &str = "attempts.json";

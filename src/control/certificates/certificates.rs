@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::fault::Fault;
-use super::ports;
 use super::renewer::Renewer;
 use crate::config::{Config, Service, Tls};
+use crate::control::fault::Fault;
+use crate::control::ports;
 use crate::model::api::{
     self, CertificateReport, CertificateStatus, ImportRequest, Imported, Problem, RenewRequest, exit,
 };
@@ -29,7 +29,7 @@ const PROBE: &str = "greengate";
 
 /// The certificates of this daemon's services.
 #[derive(Debug, Clone)]
-pub(super) struct Certificates {
+pub(in crate::control) struct Certificates {
     config: Rc<RefCell<Arc<Config>>>,
     store: Arc<Store>,
     challenges: Arc<Challenges>,
@@ -42,7 +42,7 @@ impl Certificates {
     ///
     /// # Errors
     /// When there can be no TLS at all; what concerns one host alone is only told (N27).
-    pub(super) fn open(config: &Arc<Config>, state_dir: &Path) -> Result<(Self, Vec<String>), Fault> {
+    pub(in crate::control) fn open(config: &Arc<Config>, state_dir: &Path) -> Result<(Self, Vec<String>), Fault> {
         let opened = Store::open(hosts(config), state_dir);
         let (store, mut told) = opened.map_err(|error| Fault::new(error.to_string()))?;
         let challenges = Arc::new(Challenges::default());
@@ -60,7 +60,7 @@ impl Certificates {
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub(super) fn front(&self) -> Result<Front, Fault> {
+    pub(in crate::control) fn front(&self) -> Result<Front, Fault> {
         let tls = self
             .store
             .server_config()
@@ -83,12 +83,12 @@ impl Certificates {
     }
 
     /// Obtains and renews what is due. Never ends.
-    pub(super) async fn renew_what_is_due(self) {
+    pub(in crate::control) async fn renew_what_is_due(self) {
         self.renewer.run().await;
     }
 
     /// How every certificate stands, by host.
-    pub(super) fn report(&self) -> api::Certificates {
+    pub(in crate::control) fn report(&self) -> api::Certificates {
         let mut reports: BTreeMap<String, CertificateReport> = BTreeMap::new();
         for mut report in self.renewer.reports() {
             let status = self.store.certificates(&report.host);
@@ -131,7 +131,7 @@ impl Certificates {
     ///
     /// # Errors
     /// Why there is none.
-    pub(super) async fn renew(&self, request: &RenewRequest) -> Result<CertificateReport, Problem> {
+    pub(in crate::control) async fn renew(&self, request: &RenewRequest) -> Result<CertificateReport, Problem> {
         let mut report = self.renewer.clone().renew(&request.host).await?;
         let status = self.store.certificates(&report.host);
         (report.issuer, report.not_after, report.note) = (status.issuer, status.not_after, status.note);
@@ -142,7 +142,7 @@ impl Certificates {
     ///
     /// # Errors
     /// When chain or key are of no use.
-    pub(super) fn import(&self, request: ImportRequest) -> Result<Imported, Problem> {
+    pub(in crate::control) fn import(&self, request: ImportRequest) -> Result<Imported, Problem> {
         let ImportRequest { name, chain, key } = request;
         let bundle = Bundle {
             chain,
@@ -177,13 +177,13 @@ impl Certificates {
     }
 
     /// What an operator should know of certificates that end soon.
-    pub(super) fn ending(&self) -> Vec<String> {
+    pub(in crate::control) fn ending(&self) -> Vec<String> {
         let line = |(host, end): (String, String)| format!("the certificate of `{host}` ends {end} and is not renewed");
         self.store.ending().into_iter().map(line).collect()
     }
 
     /// Reads changed files again, and turns the ticket keys. Never ends.
-    pub(super) async fn keep_fresh(self) {
+    pub(in crate::control) async fn keep_fresh(self) {
         let mut told = (BTreeSet::new(), Instant::now());
         loop {
             for message in self.store.refresh() {
@@ -202,14 +202,14 @@ impl Certificates {
     }
 
     /// What clients of a service are shown, by host.
-    pub(super) fn of_service(&self, environment: &str, service: &str) -> Vec<CertificateStatus> {
+    pub(in crate::control) fn of_service(&self, environment: &str, service: &str) -> Vec<CertificateStatus> {
         let services = self.services(environment);
         let mut of_service = services.iter().filter(|of| &*of.name == service);
         of_service.next().map_or_else(Vec::new, |of| self.of(of))
     }
 
     /// What an operator should know of an environment's certificates, with the hosts that it is true of.
-    pub(super) fn trouble(&self, environment: &str) -> Vec<String> {
+    pub(in crate::control) fn trouble(&self, environment: &str) -> Vec<String> {
         let mut hosts_by_note: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for status in self.services(environment).iter().flat_map(|service| self.of(service)) {
             if let Some(note) = status.note {

@@ -11,8 +11,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::clock::now;
-use super::ports::Journal;
+use crate::control::clock::now;
+use crate::control::ports::Journal;
 use crate::model::api::Action;
 use crate::model::history::{Entry, Record};
 

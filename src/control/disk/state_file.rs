@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::fault::Fault;
-use super::ports::StateStore;
 use super::state_dir::{StateDir, replace, sync_folder};
+use crate::control::fault::Fault;
+use crate::control::ports::StateStore;
 use crate::model::state::{Durability, State};
 
 const NAME: &str = "state.json";

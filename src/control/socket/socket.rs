@@ -17,7 +17,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::access::{Access, caller};
 use super::api::{self, Desk};
-use super::fault::Fault;
+use crate::control::fault::Fault;
 use crate::model::history::Caller;
 use crate::tasks::Group;
 

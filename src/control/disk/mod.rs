@@ -1,0 +1,13 @@
+//! What outlives the process, in the state folder.
+//!
+//! - `state_dir` the folder itself, which one daemon holds
+//! - `state_file` which slots are live: nothing is published before it is written here
+//! - `journal` who did what: history, from which nothing is decided
+
+mod journal;
+mod state_dir;
+mod state_file;
+
+pub(super) use journal::JournalFile;
+pub(super) use state_dir::{StateDir, replace, sync_folder};
+pub(super) use state_file::StateFile;

@@ -1,0 +1,12 @@
+//! What is seen of the apps, for those who decide: health before a switch, answers through the front door after it, and the
+//! counters of both sides.
+//!
+//! - `prober` asks one instance
+//! - `gating` asks several until all of them are well: the gate of a reload and of a pause
+//! - `front_door` asks for a service as a client would
+//! - `figures` reads the counters
+
+pub(super) mod figures;
+pub(super) mod front_door;
+pub(super) mod gating;
+pub(super) mod prober;
