@@ -276,3 +276,6 @@ pub struct SafeToStop {
     /// Its old instances.
     pub addresses: Vec<Address>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,345 @@
+//! What each event is on the wire and in the journal, to the letter: scripts read it, and so do daemons of other versions.
+
+use super::*;
+use crate::model::api::{ChangeKind, ProbeReport, Side, ValueChange};
+
+fn address() -> Address {
+    "127.0.0.1:3010".parse().unwrap()
+}
+
+fn reports() -> Vec<GateReport> {
+    vec![GateReport {
+        last: ProbeReport {
+            service: "web".into(),
+            address: address(),
+            passed: true,
+            status: Some(200),
+            latency_us: 1500,
+            reason: None,
+            body: "ok".into(),
+            version: Some("8b71ff7".into()),
+        },
+        passes: 3,
+        needed: 3,
+        probes: 4,
+    }]
+}
+
+const REPORTS: &str = r#"[{"last":{"service":"web","address":"127.0.0.1:3010","passed":true,"status":200,"latency_us":1500,"body":"ok","version":"8b71ff7"},"passes":3,"needed":3,"probes":4}]"#;
+
+fn traffic() -> Traffic {
+    Traffic {
+        requests: 12,
+        app_errors: 1,
+        proxy_errors: 2,
+        p50_us: Some(800),
+        p95_us: None,
+    }
+}
+
+const TRAFFIC: &str = r#"{"requests":12,"app_errors":1,"proxy_errors":2,"p50_us":800}"#;
+
+/// Every event, with all that it may have and with the least, beside its line.
+fn lines() -> Vec<(Event, String)> {
+    vec![
+        (
+            Event::Plan {
+                operation: 7,
+                kind: Kind::Swap,
+                environment: "prod".into(),
+                moves: vec![Move {
+                    service: "web".into(),
+                    from: Side {
+                        slot: Slot::Blue,
+                        addresses: vec!["unix:/run/web.sock".parse().unwrap()],
+                    },
+                    to: Side {
+                        slot: Slot::Green,
+                        addresses: vec![address()],
+                    },
+                }],
+                forced: false,
+            },
+            r#"{"event":"plan","operation":7,"kind":"swap","environment":"prod","moves":[{"service":"web","from":{"slot":"blue","addresses":["unix:/run/web.sock"]},"to":{"slot":"green","addresses":["127.0.0.1:3010"]}}],"forced":false}"#.into(),
+        ),
+        (Event::Planned, r#"{"event":"planned"}"#.into()),
+        (
+            Event::Warning { message: "one\ntwo".into() },
+            r#"{"event":"warning","message":"one\ntwo"}"#.into(),
+        ),
+        (
+            Event::Gating {
+                instances: reports(),
+                elapsed_ms: 1200,
+            },
+            format!(r#"{{"event":"gating","instances":{REPORTS},"elapsed_ms":1200}}"#),
+        ),
+        (
+            Event::Gated {
+                instances: reports(),
+                version: Some("8b71ff7".into()),
+                elapsed_ms: 1200,
+            },
+            format!(r#"{{"event":"gated","instances":{REPORTS},"version":"8b71ff7","elapsed_ms":1200}}"#),
+        ),
+        (
+            Event::Gated {
+                instances: Vec::new(),
+                version: None,
+                elapsed_ms: 0,
+            },
+            r#"{"event":"gated","instances":[],"elapsed_ms":0}"#.into(),
+        ),
+        (
+            Event::Warmed {
+                requests: 4,
+                failed: 1,
+                elapsed_ms: 90,
+            },
+            r#"{"event":"warmed","requests":4,"failed":1,"elapsed_ms":90}"#.into(),
+        ),
+        (
+            Event::Switched {
+                generation: Generation(118),
+                services: vec!["web".into(), "api".into()],
+                durability_uncertain: true,
+            },
+            r#"{"event":"switched","generation":118,"services":["web","api"],"durability_uncertain":true}"#.into(),
+        ),
+        (
+            Event::Verified {
+                checks: vec![
+                    Check {
+                        service: "web".into(),
+                        target: "https://app.example.com/health".into(),
+                        status: Some(200),
+                        version: Some("8b71ff7".into()),
+                    },
+                    Check {
+                        service: "api".into(),
+                        target: "127.0.0.1:8012".into(),
+                        status: None,
+                        version: None,
+                    },
+                ],
+            },
+            r#"{"event":"verified","checks":[{"service":"web","target":"https://app.example.com/health","status":200,"version":"8b71ff7"},{"service":"api","target":"127.0.0.1:8012"}]}"#.into(),
+        ),
+        (
+            Event::Baking {
+                traffic: traffic(),
+                left_ms: 9000,
+            },
+            format!(r#"{{"event":"baking","traffic":{TRAFFIC},"left_ms":9000}}"#),
+        ),
+        (
+            Event::Baked {
+                traffic: traffic(),
+                before: Traffic::default(),
+                elapsed_ms: 10_000,
+            },
+            format!(
+                r#"{{"event":"baked","traffic":{TRAFFIC},"before":{{"requests":0,"app_errors":0,"proxy_errors":0}},"elapsed_ms":10000}}"#
+            ),
+        ),
+        (
+            Event::Draining {
+                requests: 1,
+                streams: 2,
+                elapsed_ms: 300,
+            },
+            r#"{"event":"draining","requests":1,"streams":2,"elapsed_ms":300}"#.into(),
+        ),
+        (
+            Event::Drained {
+                finished: 5,
+                ended: 1,
+                cut: 0,
+                elapsed_ms: 400,
+            },
+            r#"{"event":"drained","finished":5,"ended":1,"cut":0,"elapsed_ms":400}"#.into(),
+        ),
+        (
+            Event::Done {
+                environment: "prod".into(),
+                live: Slot::Green,
+                generation: Generation(118),
+                safe_to_stop: vec![SafeToStop {
+                    service: "web".into(),
+                    addresses: vec![address()],
+                }],
+                traffic: traffic(),
+            },
+            format!(
+                r#"{{"event":"done","environment":"prod","live":"green","generation":118,"safe_to_stop":[{{"service":"web","addresses":["127.0.0.1:3010"]}}],"traffic":{TRAFFIC}}}"#
+            ),
+        ),
+        (
+            Event::Refused {
+                code: exit::REFUSED,
+                reason: "it is not healthy".into(),
+                evidence: reports(),
+                hint: Some("look at its log".into()),
+                live: Some(Slot::Blue),
+            },
+            format!(
+                r#"{{"event":"refused","code":4,"reason":"it is not healthy","evidence":{REPORTS},"hint":"look at its log","live":"blue"}}"#
+            ),
+        ),
+        (
+            Event::Refused {
+                code: exit::BUSY,
+                reason: "busy".into(),
+                evidence: Vec::new(),
+                hint: None,
+                live: None,
+            },
+            r#"{"event":"refused","code":5,"reason":"busy"}"#.into(),
+        ),
+        (
+            Event::RolledBack {
+                reason: "too many errors".into(),
+                live: Slot::Blue,
+                generation: Generation(119),
+            },
+            r#"{"event":"rolled-back","reason":"too many errors","live":"blue","generation":119}"#.into(),
+        ),
+        (
+            Event::Reloading {
+                operation: Some(8),
+                changes: vec![Change {
+                    section: "prod".into(),
+                    name: Some("web".into()),
+                    kind: ChangeKind::Changed,
+                    values: vec![ValueChange {
+                        key: "health.path".into(),
+                        from: Some("/health".into()),
+                        to: Some("/up".into()),
+                    }],
+                }],
+                restart: vec!["server.http".into()],
+            },
+            r#"{"event":"reloading","operation":8,"changes":[{"section":"prod","name":"web","kind":"changed","values":[{"key":"health.path","from":"/health","to":"/up"}]}],"restart":["server.http"]}"#.into(),
+        ),
+        (
+            Event::Reloading {
+                operation: None,
+                changes: Vec::new(),
+                restart: Vec::new(),
+            },
+            r#"{"event":"reloading","changes":[]}"#.into(),
+        ),
+        (
+            Event::Invalid {
+                report: "error: no\n".into(),
+                errors: 1,
+            },
+            r#"{"event":"invalid","report":"error: no\n","errors":1}"#.into(),
+        ),
+        (
+            Event::Reloaded {
+                changes: 2,
+                durability_uncertain: false,
+            },
+            r#"{"event":"reloaded","changes":2,"durability_uncertain":false}"#.into(),
+        ),
+        (
+            Event::Pausing {
+                operation: 9,
+                environment: "prod".into(),
+                limit_ms: 30_000,
+            },
+            r#"{"event":"pausing","operation":9,"environment":"prod","limit_ms":30000}"#.into(),
+        ),
+        (
+            Event::Paused {
+                elapsed_ms: 20,
+                left_ms: 29_980,
+            },
+            r#"{"event":"paused","elapsed_ms":20,"left_ms":29980}"#.into(),
+        ),
+        (
+            Event::Resumed {
+                environment: "prod".into(),
+                elapsed_ms: 900,
+                reason: Some("its limit of 30 s was reached".into()),
+            },
+            r#"{"event":"resumed","environment":"prod","elapsed_ms":900,"reason":"its limit of 30 s was reached"}"#.into(),
+        ),
+        (
+            Event::Resumed {
+                environment: "prod".into(),
+                elapsed_ms: 900,
+                reason: None,
+            },
+            r#"{"event":"resumed","environment":"prod","elapsed_ms":900}"#.into(),
+        ),
+        (
+            Event::Lapsed {
+                reason: "the app did not come back".into(),
+                evidence: reports(),
+            },
+            format!(r#"{{"event":"lapsed","reason":"the app did not come back","evidence":{REPORTS}}}"#),
+        ),
+        (
+            Event::Lapsed {
+                reason: "too long".into(),
+                evidence: Vec::new(),
+            },
+            r#"{"event":"lapsed","reason":"too long"}"#.into(),
+        ),
+        (
+            Event::Maintained {
+                environment: "prod".into(),
+                on: Some(MaintenanceStatus {
+                    since: "2026-01-01T00:00:00.000Z".into(),
+                    user: "ann".into(),
+                    message: Some("back at noon".into()),
+                    page: false,
+                    allow: vec!["10.0.0.0/8".into()],
+                }),
+            },
+            r#"{"event":"maintained","environment":"prod","on":{"since":"2026-01-01T00:00:00.000Z","user":"ann","message":"back at noon","page":false,"allow":["10.0.0.0/8"]}}"#.into(),
+        ),
+        (
+            Event::Maintained {
+                environment: "prod".into(),
+                on: None,
+            },
+            r#"{"event":"maintained","environment":"prod"}"#.into(),
+        ),
+        (
+            Event::Failed {
+                reason: "the disk is full".into(),
+                live: Some(Slot::Blue),
+            },
+            r#"{"event":"failed","reason":"the disk is full","live":"blue"}"#.into(),
+        ),
+        (
+            Event::Failed {
+                reason: "the disk is full".into(),
+                live: None,
+            },
+            r#"{"event":"failed","reason":"the disk is full"}"#.into(),
+        ),
+    ]
+}
+
+#[test]
+fn every_event_is_the_line_that_it_has_always_been() {
+    for (event, line) in lines() {
+        assert_eq!(serde_json::to_string(&event).unwrap(), line);
+        assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event, "{line}");
+    }
+}
+
+#[test]
+fn a_line_with_keys_of_a_newer_version_is_still_read() {
+    let line = r#"{"event":"paused","elapsed_ms":20,"left_ms":29980,"since":"noon"}"#;
+    let expected = Event::Paused {
+        elapsed_ms: 20,
+        left_ms: 29_980,
+    };
+    assert_eq!(serde_json::from_str::<Event>(line).unwrap(), expected);
+    assert!(serde_json::from_str::<Event>(r#"{"event":"halted"}"#).is_err());
+}
