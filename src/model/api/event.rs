@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, GateReport, Kind, MaintenanceStatus, Move, Traffic, exit};
+use super::operation::{Kind, Move};
+use super::problem::exit;
+use super::seen::{GateReport, Traffic};
+use super::status::MaintenanceStatus;
+use super::upkeep::Change;
 use crate::model::slot::{Address, Generation, Slot};
 
 /// One line of an operation's stream. The first says what is about to happen, or why it is not; `done`, `planned`, `refused`,

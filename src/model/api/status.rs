@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, ProbeReport, Side, Traffic};
+use super::operation::Side;
+use super::seen::{ProbeReport, Traffic};
+use super::upkeep::Action;
 use crate::model::slot::{Address, Generation, Slot};
 
 /// `GET /v1/status`.

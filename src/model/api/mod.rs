@@ -1,0 +1,48 @@
+//! What the daemon and `proxyctl` say to each other: HTTP/1.1 with JSON over the control socket, under `/v1`.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /v1/status` | [`Status`] |
+//! | `GET /v1/history?env=NAME&limit=N` | [`Entry`](super::history::Entry) lines, newest last |
+//! | `GET /v1/certificates` | [`Certificates`] |
+//! | `POST /v1/certificates/renew` with a [`RenewRequest`] | the host's [`CertificateReport`], when the attempt is over |
+//! | `POST /v1/certificates/import` with an [`ImportRequest`] | [`Imported`] |
+//! | `POST /v1/operations` with an [`OperationRequest`] | a stream of [`Event`] lines; the last one is final |
+//! | `POST /v1/reload` with a [`ReloadRequest`] | the same |
+//! | `POST /v1/pause` with a [`PauseRequest`] | the same; hanging up on an attached one resumes |
+//! | `POST /v1/resume` with a [`ResumeRequest`] | the same |
+//! | `POST /v1/maintenance` with a [`MaintenanceRequest`] | the same |
+//!
+//! An operation belongs to the daemon: a client that hangs up stops watching, not the operation. The exception is the pause
+//! around a command, which is over when whoever runs the command is gone (N13).
+//!
+//! What is not an operation fails with a [`Problem`]: 400 when the request cannot be read, 403 for a user who may not use the socket,
+//! 404 and 405 for a path or a method that there is not, 408 and 413 for a body that comes too slowly or is too long, and 409 for what
+//! the daemon did not do.
+//!
+//! - `operation` swaps and rollbacks; `upkeep` reloads, pauses and maintenance
+//! - `event` what an operation says while it goes on
+//! - `seen` what probes and counters saw, as evidence
+//! - `status` how things stand; `certificates` how certificates stand
+//! - `problem` why something was not done, and the exit codes
+
+mod certificates;
+mod event;
+mod operation;
+mod problem;
+mod seen;
+mod status;
+mod upkeep;
+
+pub use certificates::{CertificateReport, Certificates, ImportRequest, Imported, OnlineFinding, RenewRequest};
+pub use event::{Check, Event, SafeToStop};
+pub use operation::{Kind, Move, OperationRequest, Side, Target};
+pub use problem::{Problem, exit};
+pub use seen::{GateReport, ProbeReport, Traffic, millis};
+pub use status::{
+    CertificateStatus, ConfigurationStatus, DrainingStatus, EnvironmentStatus, HealthStatus, Holder, MaintenanceStatus,
+    ServiceStatus, Status,
+};
+pub use upkeep::{
+    Action, Change, ChangeKind, MaintenanceRequest, Notice, PauseRequest, ReloadRequest, ResumeRequest, ValueChange,
+};
