@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A failure for the person who started the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub(super) struct Fault {
     /// What and why, as a sentence without a final period.
     pub reason: String,
     /// What to do about it.
@@ -13,7 +13,7 @@ pub struct Fault {
 
 impl Fault {
     /// A failure without a hint.
-    pub fn new(reason: impl Into<String>) -> Self {
+    pub(super) fn new(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
             hint: None,
@@ -22,7 +22,7 @@ impl Fault {
 
     /// The same, with what to do about it.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }

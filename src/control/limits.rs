@@ -9,7 +9,7 @@ const FEWEST: u64 = 64;
 
 /// Raises the soft limit of open files to the hard one. Returns the limit that holds from now on.
 #[must_use]
-pub fn raise_open_files() -> u64 {
+pub(super) fn raise_open_files() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
@@ -27,14 +27,14 @@ pub fn raise_open_files() -> u64 {
 
 /// `max_connections`, where the file does not say: each client may need a connection to an app besides its own.
 #[must_use]
-pub fn max_connections(open_files: u64) -> usize {
+pub(super) fn max_connections(open_files: u64) -> usize {
     let connections = (open_files.saturating_sub(RESERVED) / 2).max(FEWEST);
     usize::try_from(connections).unwrap_or(usize::MAX)
 }
 
 /// Resident memory in bytes; 0 where `/proc` does not say.
 #[must_use]
-pub fn resident_bytes() -> u64 {
+pub(super) fn resident_bytes() -> u64 {
     std::fs::read_to_string("/proc/self/status").map_or(0, |status| resident_in(&status))
 }
 

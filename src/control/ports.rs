@@ -6,12 +6,12 @@ use std::pin::Pin;
 
 use crate::config::Config;
 use crate::model::history::Entry;
-pub use crate::model::state::Durability;
+pub(super) use crate::model::state::Durability;
 use crate::model::state::State;
 use crate::proxy::data_plane::{Answer, Ask, DataPlane, Waiting};
 
 /// Keeps the state: what is live after `kill -9` is what was saved last (N27).
-pub trait StateStore: Send {
+pub(super) trait StateStore: Send {
     /// Replaces the saved state. Blocks until it is on disk.
     ///
     /// # Errors
@@ -20,13 +20,13 @@ pub trait StateStore: Send {
 }
 
 /// Keeps the history. Nothing decides from it, so a failure is the journal's own to report.
-pub trait Journal: Send {
+pub(super) trait Journal: Send {
     /// Appends one entry.
     fn record(&mut self, entry: Entry);
 }
 
 /// Keeps certificates for the hosts that are served.
-pub trait Hosts {
+pub(super) trait Hosts {
     /// From now on those of these configurations; where two differ over a host, the first one is right. Hosts that stay keep
     /// what they have. Returns what an operator should be told.
     ///
@@ -36,7 +36,7 @@ pub trait Hosts {
 }
 
 /// What is asked of the data plane.
-pub trait Plane {
+pub(super) trait Plane {
     /// Every core looks at patience and snapshot again.
     fn poke(&self);
 

@@ -15,11 +15,11 @@ use crate::config::{Config, Diagnostic};
 use crate::model::api::ConfigurationStatus;
 
 /// Whoever needs the configuration now asks here; a reload puts another one in.
-pub type Current = Arc<ArcSwap<Served>>;
+pub(super) type Current = Arc<ArcSwap<Served>>;
 
 /// A configuration in use.
 #[derive(Debug)]
-pub struct Served {
+pub(super) struct Served {
     /// What it says.
     pub config: Arc<Config>,
     /// Keys that differ from the file until the next restart.
@@ -33,7 +33,7 @@ pub struct Served {
 
 /// A configuration as it was read.
 #[derive(Debug)]
-pub struct Loaded {
+pub(super) struct Loaded {
     /// What it says.
     pub config: Config,
     /// What does not keep it from being used.
@@ -46,7 +46,7 @@ impl Loaded {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn read(file: &Path) -> Result<Self, LoadError> {
+    pub(super) fn read(file: &Path) -> Result<Self, LoadError> {
         let (config, diagnostics, text) = Config::load_with_text(file)?;
         Ok(Self {
             config,
@@ -57,7 +57,7 @@ impl Loaded {
 
     /// Puts it to use.
     #[must_use]
-    pub fn serve(self, restart: Vec<&'static str>) -> Served {
+    pub(super) fn serve(self, restart: Vec<&'static str>) -> Served {
         Served {
             config: Arc::new(self.config),
             restart,
@@ -71,7 +71,7 @@ impl Loaded {
 impl Served {
     /// How the file stands to what is served. Reads it when it looks as if it had changed.
     #[must_use]
-    pub fn status(&self) -> ConfigurationStatus {
+    pub(super) fn status(&self) -> ConfigurationStatus {
         let differs = match self.is_same() {
             Ok(true) => None,
             Ok(false) => Some(format!(

@@ -7,11 +7,11 @@ use crate::config::Server;
 use crate::control::fault::Fault;
 
 /// The configuration, unless `--config` names another.
-pub const CONFIG: &str = "/etc/greengate/proxy.toml";
+pub(super) const CONFIG: &str = "/etc/greengate/proxy.toml";
 
 /// Where this daemon keeps its things.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Paths {
+pub(super) struct Paths {
     /// State, journal, certificates.
     pub state_dir: PathBuf,
     /// The control socket.
@@ -23,7 +23,7 @@ impl Paths {
     ///
     /// # Errors
     /// When a user has no folder for it.
-    pub fn resolve(server: &Server) -> Result<Self, Fault> {
+    pub(super) fn resolve(server: &Server) -> Result<Self, Fault> {
         let variable = |name: &str| std::env::var_os(name);
         Self::resolve_in(server, &variable, rustix::process::geteuid().is_root())
     }

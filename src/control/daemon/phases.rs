@@ -47,14 +47,14 @@ const LAST_THINGS: Duration = Duration::from_secs(2);
 
 /// What `proxyd` was told.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub(super) struct Options {
     /// The configuration file.
     pub config: PathBuf,
 }
 
 /// Why there is no daemon.
 #[derive(Debug)]
-pub enum Failure {
+pub(super) enum Failure {
     /// The configuration is invalid.
     Configuration(LoadError),
     /// Something else is in the way.
@@ -64,7 +64,7 @@ pub enum Failure {
 impl Failure {
     /// For a person; ends with a line end.
     #[must_use]
-    pub fn render(&self, color: bool) -> String {
+    pub(super) fn render(&self, color: bool) -> String {
         match self {
             Self::Configuration(error) => error.render(color),
             Self::Fault(fault) => format!("error: {fault}\n"),
@@ -91,7 +91,7 @@ impl From<Fault> for Failure {
 
 /// A daemon that serves.
 #[derive(Debug)]
-pub struct Daemon {
+pub(super) struct Daemon {
     office: Rc<Office>,
     tasks: Group,
     /// Held to the last.
@@ -103,7 +103,7 @@ impl Daemon {
     ///
     /// # Errors
     /// When it cannot start.
-    pub fn run(options: &Options) -> Result<(), Failure> {
+    pub(super) fn run(options: &Options) -> Result<(), Failure> {
         // Whoever reads the status may stand in another folder. Without a current folder the path stays as it was given.
         let file = std::path::absolute(&options.config).unwrap_or_else(|_| options.config.clone());
         let loaded = Loaded::read(&file).map_err(Failure::Configuration)?;

@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
+pub(super) enum Signal {
     /// SIGTERM, SIGINT: finish what was begun, then stop. A second one: stop at once.
     Stop,
     /// SIGUSR1: open the log files again.
@@ -17,7 +17,7 @@ pub enum Signal {
 
 /// The signals of this process, from now on.
 #[derive(Debug)]
-pub struct Signals {
+pub(super) struct Signals {
     terminate: Stream,
     interrupt: Stream,
     user1: Stream,
@@ -29,7 +29,7 @@ impl Signals {
     ///
     /// # Errors
     /// From the operating system.
-    pub fn install() -> io::Result<Self> {
+    pub(super) fn install() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -39,7 +39,7 @@ impl Signals {
     }
 
     /// The next one. Loses nothing when it is cancelled.
-    pub async fn next(&mut self) -> Signal {
+    pub(super) async fn next(&mut self) -> Signal {
         tokio::select! {
             biased;
             _ = self.terminate.recv() => Signal::Stop,

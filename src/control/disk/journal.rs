@@ -25,14 +25,14 @@ const SEARCHED: usize = 2;
 
 /// The journal of a state folder. A clone is another handle of the same journal.
 #[derive(Debug, Clone)]
-pub struct JournalFile {
+pub(in crate::control) struct JournalFile {
     book: Arc<Mutex<Book>>,
 }
 
 impl JournalFile {
     /// Opens or begins the journal of a folder.
     #[must_use]
-    pub fn open(folder: &Path) -> Self {
+    pub(in crate::control) fn open(folder: &Path) -> Self {
         Self::with_size(folder, SIZE)
     }
 
@@ -50,7 +50,7 @@ impl JournalFile {
     }
 
     /// Appends something that belongs to no operation, with the current time.
-    pub fn note(&self, record: Record) {
+    pub(in crate::control) fn note(&self, record: Record) {
         let (environment, operation) = (None, None);
         self.append(&Entry {
             time: now(),
@@ -62,7 +62,7 @@ impl JournalFile {
 
     /// Ends every operation that the last process did not finish with a [`Record::Torn`]; `live` names what is live in an
     /// environment, as the state says. Returns a warning for each.
-    pub fn close_torn(&self, live: impl Fn(&str) -> String) -> Vec<String> {
+    pub(in crate::control) fn close_torn(&self, live: impl Fn(&str) -> String) -> Vec<String> {
         // Bound by a `let`, so that the book is free again when entries are appended.
         let files = self.book().files(SEARCHED);
         let mut warnings = Vec::new();
@@ -83,7 +83,7 @@ impl JournalFile {
 
     /// The newest entries, of one environment or of all, newest last. Reads files: not for a thread that has to be quick.
     #[must_use]
-    pub fn newest(&self, environment: Option<&str>, limit: usize) -> Vec<Entry> {
+    pub(in crate::control) fn newest(&self, environment: Option<&str>, limit: usize) -> Vec<Entry> {
         // Opened while nobody rotates, read while everybody may write.
         let files = self.book().files(FILES);
         let mut found = Vec::new();
@@ -120,7 +120,7 @@ impl JournalFile {
 
     /// What an operator should know: the last entry could not be written.
     #[must_use]
-    pub fn trouble(&self) -> Option<String> {
+    pub(in crate::control) fn trouble(&self) -> Option<String> {
         self.book().trouble.clone()
     }
 

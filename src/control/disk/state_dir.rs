@@ -13,7 +13,7 @@ use crate::model::state::Durability;
 
 /// The folder, held. Dropping it lets the next daemon in.
 #[derive(Debug)]
-pub struct StateDir {
+pub(in crate::control) struct StateDir {
     path: PathBuf,
     _lock: File,
 }
@@ -23,7 +23,7 @@ impl StateDir {
     ///
     /// # Errors
     /// When it cannot be made or written to, or when another daemon holds it.
-    pub fn open(path: &Path) -> Result<Self, Fault> {
+    pub(in crate::control) fn open(path: &Path) -> Result<Self, Fault> {
         let unusable = |error: io::Error| {
             Fault::new(format!("the state folder `{}` cannot be used: {error}", path.display())).hint(
                 "it has to belong to the user that `proxyd` runs as; `state_dir` in `[server]` names another folder",
@@ -52,7 +52,7 @@ impl StateDir {
 
     /// Where it is.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(in crate::control) fn path(&self) -> &Path {
         &self.path
     }
 }

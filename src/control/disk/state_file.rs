@@ -19,7 +19,7 @@ const NAME: &str = "state.json";
 
 /// The state file of a held folder.
 #[derive(Debug)]
-pub struct StateFile {
+pub(in crate::control) struct StateFile {
     folder: PathBuf,
     sync: fn(&Path) -> io::Result<()>,
 }
@@ -27,7 +27,7 @@ pub struct StateFile {
 impl StateFile {
     /// The state file of a folder.
     #[must_use]
-    pub fn new(folder: &StateDir) -> Self {
+    pub(in crate::control) fn new(folder: &StateDir) -> Self {
         Self {
             folder: folder.path().into(),
             sync: sync_folder,
@@ -38,7 +38,7 @@ impl StateFile {
     ///
     /// # Errors
     /// When there is a file that cannot be read, is no state, or was written by a newer version.
-    pub fn load(&self) -> Result<State, Fault> {
+    pub(in crate::control) fn load(&self) -> Result<State, Fault> {
         let path = self.folder.join(NAME);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,

@@ -15,7 +15,7 @@ use crate::proxy::routing::{Destination, Snapshot};
 
 /// Where a client finds a service's health path: host and path; `None` when no client can.
 #[must_use]
-pub fn reach<'s>(service: &'s Service, snapshot: &Snapshot) -> Option<(&'s str, String)> {
+pub(in crate::control) fn reach<'s>(service: &'s Service, snapshot: &Snapshot) -> Option<(&'s str, String)> {
     let exact = service.hosts.iter().find(|host| !host.starts_with("*."));
     let host = match exact {
         Some(host) => host.as_ref(),
@@ -39,7 +39,12 @@ pub fn reach<'s>(service: &'s Service, snapshot: &Snapshot) -> Option<(&'s str, 
 }
 
 /// Asks for one service; at its new addresses when no client could.
-pub async fn check(plane: &dyn Plane, snapshot: &Snapshot, service: &Service, addresses: &[Address]) -> Vec<Seen> {
+pub(in crate::control) async fn check(
+    plane: &dyn Plane,
+    snapshot: &Snapshot,
+    service: &Service,
+    addresses: &[Address],
+) -> Vec<Seen> {
     let Some((host, path)) = reach(service, snapshot) else {
         let mut seen = Vec::new();
         for address in addresses {

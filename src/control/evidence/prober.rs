@@ -27,7 +27,7 @@ const SHOWN: usize = 200;
 const CUT: &str = "closed the connection without a whole answer";
 
 /// Asks one instance for its health.
-pub async fn probe(service: &Service, address: &Address) -> ProbeReport {
+pub(in crate::control) async fn probe(service: &Service, address: &Address) -> ProbeReport {
     let health = &service.health;
     let began = Instant::now();
     let reply = within(health.timeout, exchange(address, &health.host, &health.path)).await;
@@ -52,7 +52,7 @@ pub async fn probe(service: &Service, address: &Address) -> ProbeReport {
 }
 
 /// Asks one instance for nothing but to accept a connection (N8).
-pub async fn connect(service: &Service, address: &Address) -> ProbeReport {
+pub(in crate::control) async fn connect(service: &Service, address: &Address) -> ProbeReport {
     let began = Instant::now();
     let connected = within(service.health.timeout, async {
         open(address).await.map_err(|error| in_words(&error))
@@ -66,7 +66,7 @@ pub async fn connect(service: &Service, address: &Address) -> ProbeReport {
 }
 
 /// Asks one instance for a warm-up path. Whether it answered with a status below 400.
-pub async fn warm(service: &Service, address: &Address, path: &str) -> bool {
+pub(in crate::control) async fn warm(service: &Service, address: &Address, path: &str) -> bool {
     let patience = service.timeout.response;
     let reply = within(patience, exchange(address, &service.health.host, path)).await;
     reply.is_ok_and(|reply| reply.status < 400)
@@ -74,7 +74,7 @@ pub async fn warm(service: &Service, address: &Address, path: &str) -> bool {
 
 /// Why an answer is no pass; `None` when it is one.
 #[must_use]
-pub fn objection(health: &Health, status: u16, headers: &HeaderMap, body: &[u8]) -> Option<String> {
+pub(in crate::control) fn objection(health: &Health, status: u16, headers: &HeaderMap, body: &[u8]) -> Option<String> {
     if let 301 | 302 | 303 | 307 | 308 = status {
         let to = headers
             .get(header::LOCATION)
@@ -91,7 +91,7 @@ pub fn objection(health: &Health, status: u16, headers: &HeaderMap, body: &[u8])
 
 /// What an app calls its version, where `health.version` says.
 #[must_use]
-pub fn version(health: &Health, headers: &HeaderMap, body: &[u8]) -> Option<String> {
+pub(in crate::control) fn version(health: &Health, headers: &HeaderMap, body: &[u8]) -> Option<String> {
     match health.version.as_ref()? {
         VersionSource::Header(name) => {
             let value = headers.get(name.as_str())?;

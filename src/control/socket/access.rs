@@ -5,7 +5,7 @@ use crate::control::fault::Fault;
 use crate::model::history::Caller;
 
 /// Who may use the control socket.
-pub struct Access {
+pub(in crate::control) struct Access {
     /// The daemon's own user.
     own: u32,
     /// Name and id of the group.
@@ -28,7 +28,7 @@ impl Access {
     ///
     /// # Errors
     /// When there is no such group.
-    pub fn new(group: Option<&str>) -> Result<Self, Fault> {
+    pub(in crate::control) fn new(group: Option<&str>) -> Result<Self, Fault> {
         let group = match group {
             None => None,
             Some(name) => match uzers::get_group_by_name(name) {
@@ -50,13 +50,13 @@ impl Access {
 
     /// The name and the id of the group.
     #[must_use]
-    pub fn group(&self) -> Option<(&str, u32)> {
+    pub(in crate::control) fn group(&self) -> Option<(&str, u32)> {
         self.group.as_ref().map(|(name, gid)| (name.as_str(), *gid))
     }
 
     /// Whether a peer may ask; its user and group are the kernel's word.
     #[must_use]
-    pub fn admits(&self, uid: u32, gid: u32) -> bool {
+    pub(in crate::control) fn admits(&self, uid: u32, gid: u32) -> bool {
         uid == 0
             || uid == self.own
             || (self.group.as_ref())

@@ -27,8 +27,7 @@ const BODY: usize = 1024 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// The daemon, as the socket sees it.
-#[expect(async_fn_in_trait, reason = "used on one thread, within this crate")]
-pub trait Desk {
+pub(in crate::control) trait Desk {
     /// How things stand.
     async fn status(&self) -> Status;
 
@@ -50,7 +49,7 @@ pub trait Desk {
 
 /// The body of an answer.
 #[derive(Debug)]
-pub enum Reply {
+pub(in crate::control) enum Reply {
     /// All of it.
     Whole(Option<Bytes>),
     /// A line for each event, until the operation is over.
@@ -138,7 +137,7 @@ impl Place {
 }
 
 /// Answers one request of a caller who may ask.
-pub async fn answer<B>(desk: &impl Desk, caller: Caller, request: Request<B>) -> Response<Reply>
+pub(in crate::control) async fn answer<B>(desk: &impl Desk, caller: Caller, request: Request<B>) -> Response<Reply>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -188,7 +187,7 @@ where
 
 /// The answer to a peer who may not ask. The connection ends with it.
 #[must_use]
-pub fn refuse(caller: &Caller, group: Option<&str>) -> Response<Reply> {
+pub(in crate::control) fn refuse(caller: &Caller, group: Option<&str>) -> Response<Reply> {
     let reason = format!("user `{}` may not use the control socket", caller.user.escape_debug());
     let hint = match group {
         Some(group) => format!("join the group `{group}`, or use `sudo`"),

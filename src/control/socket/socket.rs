@@ -28,7 +28,7 @@ const CONNECTIONS: usize = 64;
 
 /// The socket, bound. Dropping it removes its file.
 #[derive(Debug)]
-pub struct ControlSocket {
+pub(in crate::control) struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
     file: (u64, u64),
@@ -40,7 +40,7 @@ impl ControlSocket {
     ///
     /// # Errors
     /// When another daemon answers there, the place is taken by something else, or the system refuses.
-    pub fn bind(path: &Path, access: Access) -> Result<Self, Fault> {
+    pub(in crate::control) fn bind(path: &Path, access: Access) -> Result<Self, Fault> {
         make_way(path, access.group().is_some())?;
         let failed = |error: io::Error| {
             Fault::new(format!(
@@ -84,7 +84,7 @@ impl ControlSocket {
     }
 
     /// Serves until it is cancelled. A connection that is cancelled with it ends; an operation does not.
-    pub async fn serve<D: Desk + 'static>(&self, desk: Rc<D>) -> Infallible {
+    pub(in crate::control) async fn serve<D: Desk + 'static>(&self, desk: Rc<D>) -> Infallible {
         let connections = Group::new("control socket");
         loop {
             let stream = match self.listener.accept().await {

@@ -16,7 +16,7 @@ const PROGRESS: Duration = Duration::from_secs(1);
 
 /// Waits until an activation whose gate was just closed is drained, or the time for all of it is up. `at_close` are its
 /// counters of that moment; `progress` is told about once a second how many requests and streams are inside.
-pub async fn drain(
+pub(in crate::control) async fn drain(
     activation: Arc<Activation>,
     limits: Limits,
     at_close: Counters,

@@ -20,13 +20,13 @@ use crate::model::switch::{Ended, Input};
 
 /// A way to the switcher's mailbox.
 #[derive(Debug, Clone)]
-pub struct Switcher {
+pub(in crate::control) struct Switcher {
     mailbox: mpsc::UnboundedSender<Message>,
 }
 
 impl Switcher {
     /// The handle, and the task: it has to be spawned on the control thread's `LocalSet`, and ends after [`Switcher::stop`].
-    pub fn start(parts: Parts) -> (Self, impl Future<Output = ()> + 'static) {
+    pub(in crate::control) fn start(parts: Parts) -> (Self, impl Future<Output = ()> + 'static) {
         let (mailbox, mail) = mpsc::unbounded_channel();
         let owner = Owner::new(parts, mailbox.clone());
         (Self { mailbox }, owner.run(mail))
@@ -34,7 +34,7 @@ impl Switcher {
 
     /// Asks for something. The last event of the stream is final; whoever drops the receiver only stops watching, unless it is
     /// a pause that is attached to its stream.
-    pub fn ask(&self, request: Request, caller: Caller) -> mpsc::UnboundedReceiver<Event> {
+    pub(in crate::control) fn ask(&self, request: Request, caller: Caller) -> mpsc::UnboundedReceiver<Event> {
         let (stream, events) = mpsc::unbounded_channel();
         let asked = Message::Ask {
             request,
@@ -50,21 +50,21 @@ impl Switcher {
     }
 
     /// How every environment is.
-    pub async fn report(&self) -> Report {
+    pub(in crate::control) async fn report(&self) -> Report {
         let (reply, status) = oneshot::channel();
         let _ = self.mailbox.send(Message::Status { reply });
         status.await.unwrap_or_default()
     }
 
     /// Waits until every live instance was probed once, at most `deadline`.
-    pub async fn first_probes(&self, deadline: Duration) {
+    pub(in crate::control) async fn first_probes(&self, deadline: Duration) {
         let (reply, probed) = oneshot::channel();
         let _ = self.mailbox.send(Message::FirstProbes { reply });
         let _ = timeout(deadline, probed).await;
     }
 
     /// Answers whoever still waits, and ends the task. Saves that have begun are finished.
-    pub async fn stop(&self) {
+    pub(in crate::control) async fn stop(&self) {
         let (reply, stopped) = oneshot::channel();
         let _ = self.mailbox.send(Message::Stop { reply });
         let _ = stopped.await;
@@ -73,7 +73,7 @@ impl Switcher {
 
 /// What can be asked for.
 #[derive(Debug, Clone)]
-pub enum Request {
+pub(in crate::control) enum Request {
     /// A swap or a rollback.
     Operate(OperationRequest),
     /// A new configuration.
@@ -111,7 +111,7 @@ impl Request {
 
 /// How things are.
 #[derive(Debug, Default)]
-pub struct Report {
+pub(in crate::control) struct Report {
     /// Every environment, in the order of the file, without certificates.
     pub environments: Vec<EnvironmentStatus>,
     /// What an operator should know.

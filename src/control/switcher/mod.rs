@@ -29,7 +29,7 @@ use tokio::time::{Instant, sleep_until};
 pub use self::initial::{Initial, initial};
 use self::live::Vigil;
 use self::mailbox::Message;
-pub use self::mailbox::{Report, Request, Switcher};
+pub(in crate::control) use self::mailbox::{Report, Request, Switcher};
 use self::reload::Reloading;
 use self::room::{Retired, Room};
 use self::saving::Saving;
@@ -44,10 +44,10 @@ use crate::proxy::routing::Routing;
 use crate::tasks::Group;
 
 /// What an operator of an environment should know before an operation begins.
-pub type Warnings = Box<dyn Fn(&str) -> Vec<String>>;
+pub(in crate::control) type Warnings = Box<dyn Fn(&str) -> Vec<String>>;
 
 /// What the switcher works with.
-pub struct Parts {
+pub(in crate::control) struct Parts {
     /// The configuration that is served; a reload puts another one in.
     pub current: Current,
     /// Where it publishes; holds the snapshot of [`initial`].
