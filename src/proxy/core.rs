@@ -15,12 +15,12 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::activation::{Activation, Patience};
-use super::data_plane::{Front, Settings};
 use super::hold::{Queue, Queues};
 use super::pool::Pool;
 use super::reserve::Reserve;
 use super::retry::RetryBudget;
 use super::routing::{Live, Snapshot};
+use super::settings::{Front, Settings};
 use crate::config;
 use crate::telemetry::access_log::Lines;
 use crate::telemetry::metrics::CoreCounters;

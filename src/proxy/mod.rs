@@ -38,6 +38,7 @@ mod retry;
 pub mod routing;
 mod sending;
 mod service;
+pub mod settings;
 mod stale;
 mod stock;
 mod terms;
