@@ -1,7 +1,7 @@
 //! Answers that the proxy gives itself: errors as HTML or JSON, redirects, ACME challenges.
 
-use super::core::RequestId;
 use super::error::ProxyError;
+use super::request_id::RequestId;
 use crate::http1::head::list;
 
 /// A whole response of our own.

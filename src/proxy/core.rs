@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::activation::{Activation, Patience};
 use super::hold::{Queue, Queues};
 use super::pool::Pool;
+use super::request_id::RequestId;
 use super::reserve::Reserve;
 use super::retry::RetryBudget;
 use super::routing::{Live, Snapshot};
@@ -189,7 +190,7 @@ impl Core {
         // A multiplication by an odd constant visits every number once, so ids do not repeat and do not look like a count.
         let n = self.next_request.get().wrapping_add(1);
         self.next_request.set(n);
-        RequestId(n.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ ((self.id as u64) << 60))
+        RequestId::new(n.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ ((self.id as u64) << 60))
     }
 
     /// Notices that draining began: counts the connections from before, and wakes those that wait for a request.
@@ -382,24 +383,6 @@ impl Wakers {
         for waker in self.places.iter().flatten() {
             waker.wake_by_ref();
         }
-    }
-}
-
-/// Names one exchange in logs, to the app, and on error pages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RequestId(u64);
-
-impl RequestId {
-    /// For what belongs to no request.
-    pub(super) const NONE: Self = Self(0);
-
-    /// 16 hex digits.
-    pub(super) fn text(self) -> [u8; 16] {
-        let mut text = [0; 16];
-        for (place, digit) in text.iter_mut().enumerate() {
-            *digit = b"0123456789abcdef"[(self.0 >> (60 - 4 * place)) as usize & 15];
-        }
-        text
     }
 }
 

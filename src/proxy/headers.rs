@@ -6,10 +6,10 @@ use std::net::IpAddr;
 
 use smallvec::SmallVec;
 
-use super::core::RequestId;
-use super::request::{Fields, Peer, Request};
+use super::request::{self, Fields, Peer, Request};
+use super::request_id::RequestId;
 use crate::http1::framing::Framing;
-use crate::http1::head::{Field, Name, eq_ignore_case, list};
+use crate::http1::head::{Field, Name, RequestHead, eq_ignore_case, list};
 use crate::http1::write::{decimal, field};
 
 /// Names that a Connection field nominates to go no further, beyond those that always go no further.
@@ -147,6 +147,29 @@ pub(super) fn request<'r, F: Fields<'r>>(
     out.extend_from_slice(b"\r\n");
 }
 
+/// What leaves for an app when a client at `client` sends `head` over TLS: all that benches and property tests need of `headers`.
+///
+/// # Errors
+/// The status with which the request is refused.
+pub fn rewrite_head(
+    head: &RequestHead,
+    buffer: &[u8],
+    client: IpAddr,
+    out: &mut Vec<u8>,
+) -> Result<(), u16> {
+    let peer = Peer {
+        client,
+        trusted: false,
+        secure: true,
+        inside: false,
+        sni: None,
+        tls_version: "",
+    };
+    let request = request::of_http1(head, buffer).map_err(|error| error.status())?;
+    self::request(out, &request, &peer, "", false, RequestId::NONE);
+    Ok(())
+}
+
 /// The fields of an app's response that reach the client, of whatever protocol: everything but framing, hop-by-hop and
 /// nominated ones.
 pub(super) fn response<'b>(fields: &'b [Field], buffer: &'b [u8]) -> impl Iterator<Item = (Name, &'b [u8], &'b [u8])> {
@@ -282,7 +305,7 @@ fn push_ip(out: &mut Vec<u8>, ip: IpAddr) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http1::head::{Limits, RequestHead};
+    use crate::http1::head::Limits;
     use crate::proxy::request::of_http1;
 
     fn peer(trusted: bool) -> Peer {

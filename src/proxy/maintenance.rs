@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::answer::Answer;
-use super::core::RequestId;
+use super::request_id::RequestId;
 
 /// What is said where nobody wrote a message.
 const MESSAGE: &str = "The site is under maintenance. Please try again in a moment.";

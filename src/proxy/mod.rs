@@ -32,6 +32,7 @@ mod pool;
 mod record;
 mod refusal;
 mod request;
+mod request_id;
 mod reserve;
 mod response_head;
 mod retry;
@@ -47,30 +48,9 @@ mod upstream;
 mod websocket;
 mod wire;
 
+pub use headers::rewrite_head;
+
 /// The atomics of `gate`; its loom test puts loom's in their place.
 mod atomic {
     pub(super) use std::sync::atomic::{AtomicUsize, Ordering};
-}
-
-/// What leaves for an app when a client at `client` sends `head` over TLS: all that benches and property tests need of `headers`.
-///
-/// # Errors
-/// The status with which the request is refused.
-pub fn rewrite_head(
-    head: &crate::http1::head::RequestHead,
-    buffer: &[u8],
-    client: std::net::IpAddr,
-    out: &mut Vec<u8>,
-) -> Result<(), u16> {
-    let peer = request::Peer {
-        client,
-        trusted: false,
-        secure: true,
-        inside: false,
-        sni: None,
-        tls_version: "",
-    };
-    let request = request::of_http1(head, buffer).map_err(|error| error.status())?;
-    headers::request(out, &request, &peer, "", false, core::RequestId::NONE);
-    Ok(())
 }

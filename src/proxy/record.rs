@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::core::{Claim, Core, CoreService, RequestId};
+use super::core::{Claim, Core, CoreService};
 use super::error::{ProxyError, Who};
 use super::request::{Fields, Peer, Request};
+use super::request_id::RequestId;
 use crate::telemetry::access_log::Line;
 use crate::telemetry::metrics::ErrorFrom;
 
