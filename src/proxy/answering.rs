@@ -15,6 +15,7 @@ use std::task::Poll;
 use tokio::time::{Instant, sleep};
 
 use super::answer::Answer;
+use super::client::{Client, Left};
 use super::core::{Claim, CoreService, Shared};
 use super::deadline::Deadline;
 use super::error::ProxyError;
@@ -23,7 +24,6 @@ use super::headers;
 use super::hold::{LetGo, Place, Verdict, Why};
 use super::maintenance::MaintenancePage;
 use super::record::Record;
-use super::sending::Client;
 use super::service::{Found, reuses_for_all, route, strip_of};
 use super::stale;
 use crate::http1::head::list;
@@ -64,15 +64,6 @@ impl From<ProxyError> for Ending {
     fn from(error: ProxyError) -> Self {
         Self::Error(error)
     }
-}
-
-/// What a client that waits has been seen to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Left {
-    /// It has broken off.
-    Surely,
-    /// It has ended its direction: it may be gone, or only have said everything (N17).
-    Perhaps,
 }
 
 /// Waits for the head of the answer. It is in the exchange then, which holds a claim.

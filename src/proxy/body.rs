@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::activation::Patience;
+use super::client::Client;
 use super::deadline::Deadline;
 use super::forward::Exchange;
-use super::sending::Client;
 use super::stock::{Buffer, SMALL};
 use crate::http1::chunked::BodyDecoder;
 use crate::http1::framing::Framing;

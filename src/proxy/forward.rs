@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::activation::Patience;
 use super::body::Body;
+use super::client::{Client, LOOK_AFTER_CLIENT};
 use super::core::{CoreService, Ticket};
 use super::deadline::Deadline;
 use super::error::ProxyError;
@@ -22,7 +23,7 @@ use super::hold::LetGo;
 use super::record::Record;
 use super::request::{Fields, Request};
 use super::retry::Retries;
-use super::sending::{Client, Sending};
+use super::sending::Sending;
 use super::stock::Out;
 use super::upstream::Upstream;
 use crate::http1::framing::Framing;
@@ -30,8 +31,6 @@ use crate::http1::head::{Method, ResponseHead};
 
 /// How long an app may take to say `100 Continue` before we say it.
 const CONTINUE_AFTER: Duration = Duration::from_secs(1);
-/// While an app thinks, we look this often whether the client is still there.
-pub(super) const LOOK_AFTER_CLIENT: Duration = Duration::from_secs(1);
 
 /// A request on its way, and the response on its way back.
 pub(super) struct Exchange {

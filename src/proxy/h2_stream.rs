@@ -11,13 +11,12 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::activation::Patience;
-use super::answering::Left;
 use super::body::Piece;
+use super::client::{Client, Left};
 use super::deadline::Deadline;
 use super::error::ProxyError;
 use super::forward::Exchange;
 use super::record::Record;
-use super::sending::Client;
 use super::stock::SMALL;
 use crate::http1::write::{chunk_size, last_chunk};
 

@@ -11,6 +11,7 @@ pub mod activation;
 mod answer;
 mod answering;
 mod body;
+mod client;
 mod client_h1;
 mod client_h2;
 mod client_io;

@@ -3,9 +3,9 @@
 
 use std::task::{Context, Poll};
 
+use super::client::Client;
 use super::error::ProxyError;
 use super::forward::{Exchange, Failure};
-use super::sending::Client;
 use super::stock::Buffer;
 use super::terms::Terms;
 use crate::http1::framing;

@@ -2,38 +2,11 @@
 
 use std::task::{Context, Poll};
 
-use super::answering::Left;
-use super::deadline::Deadline;
+use super::client::Client;
 use super::error::ProxyError;
 use super::stock::Out;
 use super::upstream::Upstream;
 use crate::http1::framing::Framing;
-
-/// The client's side, as far as forwarding needs it.
-pub(super) trait Client {
-    /// Appends more of the request's body, framed for HTTP/1.1: as it is, or chunked. `Ready(true)` when the body has ended.
-    fn poll_upload(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>, chunked: bool)
-    -> Poll<Result<bool, ProxyError>>;
-
-    /// Passes an interim response on, where the protocol can (N19). `head` is whole.
-    fn interim(&mut self, status: u16, head: &[u8]);
-
-    /// Writes interim responses that wait.
-    fn poll_flush_interim(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ProxyError>>;
-
-    /// Whether the client is known to have gone.
-    fn is_gone(&mut self) -> bool;
-
-    /// The request begins to wait in the queue.
-    fn begin_to_watch(&mut self, deadline: &mut Deadline);
-
-    /// What it has been seen to do while its request waits in the queue; the task is woken when there is something to see. Reads
-    /// nothing of the request's body.
-    fn watch(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Option<Left>;
-
-    /// Bytes of the body so far.
-    fn uploaded(&self) -> u64;
-}
 
 /// The request's side of an exchange.
 pub(super) struct Sending {

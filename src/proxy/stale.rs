@@ -11,10 +11,10 @@ use tokio::time::timeout;
 
 use super::answering::Asked;
 use super::body::Body;
+use super::client::Client;
 use super::deadline::Deadline;
 use super::forward::Exchange;
 use super::request::path_of;
-use super::sending::Client;
 use super::upstream::Upstream;
 use crate::http1::framing::Framing;
 use crate::http1::head::{Method, ResponseHead};

@@ -7,13 +7,11 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::answering::Left;
+use super::client::{Client, LOOK_AFTER_CLIENT, Left};
 use super::client_io::ClientIo;
 use super::deadline::Deadline;
 use super::error::ProxyError;
-use super::forward::LOOK_AFTER_CLIENT;
 use super::headers;
-use super::sending::Client;
 use super::stock::{Buffer, Out};
 use crate::http1::chunked::BodyDecoder;
 use crate::http1::framing::Framing;
