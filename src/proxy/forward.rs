@@ -198,7 +198,7 @@ impl Exchange {
             let address = &self.service.activation.addresses[instance];
             let (timeout, reserve) = (self.service.service.timeout.connect, &self.record.core().reserve);
             // Boxed: most requests find a connection, and should not carry the room for making one.
-            match Box::pin(Upstream::reach(address, timeout, pool, reserve)).await {
+            match Box::pin(pool.connect(address, timeout, reserve)).await {
                 Ok(upstream) => {
                     self.upstream = Some(upstream);
                     return Ok(false);

@@ -16,7 +16,6 @@ use super::core::{Core, CoreService};
 use super::hold::Queue;
 use super::maintenance::MaintenancePage;
 use super::refusal::Refusal;
-use super::upstream::Upstream;
 
 /// Between two tries to connect: doubling from the first to the second.
 const TRIES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
@@ -143,12 +142,7 @@ async fn attempt(core: &Core, queue: &Queue, service: &CoreService) -> Option<io
     let connect = service.service.timeout.connect;
     let addresses = &service.activation.addresses;
     let reach = |address| {
-        Some(Box::pin(Upstream::reach(
-            address,
-            connect,
-            &service.pool,
-            &core.reserve,
-        )))
+        Some(Box::pin(service.pool.connect(address, connect, &core.reserve)))
     };
     let mut tries: Vec<_> = addresses.iter().map(reach).collect();
     let any = poll_fn(|cx| {

@@ -1,11 +1,14 @@
 //! The idle connections of one core to the instances of one activation. It dies with the activation (N22).
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::reserve::{Reserve, is_exhausted};
 use super::upstream::Upstream;
+use crate::model::slot::Address;
 
 /// Idle connections that one core keeps to one instance.
 const KEPT: usize = 512;
@@ -95,6 +98,32 @@ impl Pool {
         None
     }
 
+    /// A new connection within `timeout`, with the descriptor of an idle one or of the reserve where there is no other: a request
+    /// that was accepted comes before new clients (N30).
+    ///
+    /// # Errors
+    /// As [`Upstream::connect`].
+    pub(super) async fn connect(
+        &self,
+        address: &Address,
+        timeout: Duration,
+        reserve: &Reserve,
+    ) -> io::Result<Upstream> {
+        let error = match Upstream::connect(address, timeout).await {
+            Err(error) if is_exhausted(&error) => error,
+            connected => return connected,
+        };
+        if self.spare() {
+            return Upstream::connect(address, timeout).await;
+        }
+        if !reserve.lend() {
+            return Err(error);
+        }
+        let mut upstream = Upstream::connect(address, timeout).await?;
+        upstream.lent = true;
+        Ok(upstream)
+    }
+
     /// Keeps a connection whose exchange is over, for at most the time that both sides want it (N9).
     pub(super) fn put(&self, instance: usize, upstream: Upstream, app_idle: Option<Duration>, now: Instant) {
         let kept = app_idle.map_or(self.idle, |app| {
@@ -110,7 +139,7 @@ impl Pool {
     }
 
     /// Closes one idle connection, because its descriptor is needed. Whether there was one.
-    pub(super) fn spare(&self) -> bool {
+    fn spare(&self) -> bool {
         self.instances
             .iter()
             .any(|instance| instance.idle.borrow_mut().pop().is_some())

@@ -8,8 +8,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::pool::Pool;
-use super::reserve::{Reserve, is_exhausted};
 use super::stock::Buffer;
 use crate::model::slot::Address;
 
@@ -56,32 +54,6 @@ impl Upstream {
             reused: false,
             lent: false,
         })
-    }
-
-    /// As [`Upstream::connect`], with the descriptor of an idle connection or of the reserve where there is no other: a request
-    /// that was accepted comes before new clients (N30).
-    ///
-    /// # Errors
-    /// As [`Upstream::connect`].
-    pub(super) async fn reach(
-        address: &Address,
-        timeout: Duration,
-        pool: &Pool,
-        reserve: &Reserve,
-    ) -> io::Result<Self> {
-        let error = match Self::connect(address, timeout).await {
-            Err(error) if is_exhausted(&error) => error,
-            connected => return connected,
-        };
-        if pool.spare() {
-            return Self::connect(address, timeout).await;
-        }
-        if !reserve.lend() {
-            return Err(error);
-        }
-        let mut upstream = Self::connect(address, timeout).await?;
-        upstream.lent = true;
-        Ok(upstream)
     }
 
     /// Whether nothing has come since the last exchange: neither an end nor bytes that nobody asked for. No system call unless
