@@ -16,7 +16,6 @@ use super::client_h1::ClientH1;
 use super::client_h2;
 use super::client_io::ClientIo;
 use super::core::Core;
-use super::listener::Kind;
 use super::request::Peer;
 use crate::model::proxy_protocol::{self, Parsed};
 
@@ -25,8 +24,15 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What rustls may hold of a response that the socket does not take; as large as a bulk buffer with its record headers.
 const TLS_BUFFER: usize = 272 * 1024;
 
+/// What the connections of a listening socket speak below HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transport {
+    Plain,
+    Tls,
+}
+
 /// Serves an accepted connection, which is counted already.
-pub(super) async fn serve(core: Rc<Core>, tcp: TcpStream, address: SocketAddr, kind: Kind) {
+pub(super) async fn serve(core: Rc<Core>, tcp: TcpStream, address: SocketAddr, transport: Transport) {
     let _counted = Counted::new(&core);
     let _ = tcp.set_nodelay(true);
     let mut client = address.ip().to_canonical();
@@ -46,8 +52,8 @@ pub(super) async fn serve(core: Rc<Core>, tcp: TcpStream, address: SocketAddr, k
         return;
     }
     let _place = Place { core: &core, client };
-    match kind {
-        Kind::Plain => {
+    match transport {
+        Transport::Plain => {
             let peer = Peer {
                 client,
                 trusted,
@@ -61,7 +67,7 @@ pub(super) async fn serve(core: Rc<Core>, tcp: TcpStream, address: SocketAddr, k
                 .await;
         }
         // Boxed, so that the handshake's state is gone when the connection waits.
-        Kind::Tls => {
+        Transport::Tls => {
             let Some((tls, peer, h2)) = Box::pin(handshake(&core, tcp, client, trusted)).await else {
                 return;
             };
@@ -167,10 +173,10 @@ async fn read_proxy_header(tcp: &TcpStream) -> io::Result<Option<IpAddr>> {
     loop {
         let n = tcp.peek(&mut bytes).await?;
         if n == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            return Err(io::ErrorTransport::UnexpectedEof.into());
         }
         let parsed = proxy_protocol::parse(&bytes[..n]);
-        match parsed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))? {
+        match parsed.map_err(|error| io::Error::new(io::ErrorTransport::InvalidData, error))? {
             Parsed::Header { len, source, .. } => {
                 read_exact(tcp, &mut bytes[..len]).await?;
                 return Ok(source.map(|source| source.ip().to_canonical()));
@@ -187,9 +193,9 @@ async fn read_exact(tcp: &TcpStream, bytes: &mut [u8]) -> io::Result<()> {
     while filled < bytes.len() {
         tcp.readable().await?;
         match tcp.try_read(&mut bytes[filled..]) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(0) => return Err(io::ErrorTransport::UnexpectedEof.into()),
             Ok(n) => filled += n,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorTransport::WouldBlock => {}
             Err(error) => return Err(error),
         }
     }

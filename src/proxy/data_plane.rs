@@ -20,10 +20,10 @@ use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use super::client_h1::DRAIN_GRACE;
-use super::connection;
+use super::connection::{self, Transport};
 use super::core::{Core, Shared};
 use super::hold::Queues;
-use super::listener::{self, Kind};
+use super::listener;
 use super::routing::Routing;
 use super::settings::{Front, Settings};
 use crate::tasks;
@@ -119,9 +119,9 @@ impl DataPlane {
         };
         for id in 0..workers {
             let mut sockets = Vec::new();
-            for (kind, listeners) in [(Kind::Plain, http), (Kind::Tls, https)] {
+            for (transport, listeners) in [(Transport::Plain, http), (Transport::Tls, https)] {
                 for listener in listeners {
-                    sockets.push((kind, listener.try_clone()?));
+                    sockets.push((transport, listener.try_clone()?));
                 }
             }
             let (sender, receiver) = mpsc::unbounded_channel();
@@ -274,7 +274,7 @@ struct Worker {
     id: usize,
     shared: Arc<Shared>,
     routing: Arc<Routing>,
-    sockets: Vec<(Kind, TcpListener)>,
+    sockets: Vec<(Transport, TcpListener)>,
     lines: Lines,
     receiver: mpsc::UnboundedReceiver<Inside>,
 }
@@ -285,9 +285,9 @@ impl Worker {
         local.block_on(runtime, async move {
             let core = Core::new(self.id, self.shared, self.routing.swap().clone(), self.lines);
             let group = tasks::Group::new("core");
-            for (kind, listener) in self.sockets {
+            for (transport, listener) in self.sockets {
                 match tokio::net::TcpListener::from_std(listener) {
-                    Ok(listener) => group.spawn_local("accept", listener::accept(core.clone(), listener, kind)),
+                    Ok(listener) => group.spawn_local("accept", listener::accept(core.clone(), listener, transport)),
                     Err(error) => tracing::error!("cannot register a listening socket: {error}"),
                 }
             }

@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use super::connection;
+use super::connection::{self, Transport};
 use super::core::Core;
 use super::reserve::is_exhausted;
 use crate::config::Listen;
@@ -31,14 +31,7 @@ const SHED_AFTER: Duration = Duration::from_secs(1);
 /// What lasts is logged this often.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
-/// What a listener's connections speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Plain,
-    Tls,
-}
-
-/// Binds the sockets of one kind.
+/// Binds the sockets of one listener.
 ///
 /// # Errors
 /// The socket's own, with the address in front.
@@ -86,7 +79,7 @@ fn bind_one(address: SocketAddr, v6_only: bool) -> io::Result<std::net::TcpListe
 }
 
 /// Accepts for one core until it stops.
-pub(super) async fn accept(core: Rc<Core>, listener: TcpListener, kind: Kind) {
+pub(super) async fn accept(core: Rc<Core>, listener: TcpListener, transport: Transport) {
     let own = &core.shared.connections[core.id];
     let mut trouble = Trouble::default();
     loop {
@@ -103,7 +96,7 @@ pub(super) async fn accept(core: Rc<Core>, listener: TcpListener, kind: Kind) {
                         continue;
                     }
                     own.fetch_add(1, Ordering::Relaxed);
-                    tasks::connection(connection::serve(core.clone(), tcp, peer, kind));
+                    tasks::connection(connection::serve(core.clone(), tcp, peer, transport));
                 }
                 Err(error) => trouble.survive(&core, &listener, &error).await,
             }
