@@ -38,8 +38,6 @@ const REQUEST_LIMITS: Limits = Limits {
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection without a request is closed after this.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
-/// When draining, connections that wait for a request are closed after this (N26).
-pub(super) const DRAIN_GRACE: Duration = Duration::from_secs(10);
 /// What a client may still send after an answer that did not wait for its body (N15).
 const LINGER: (Duration, usize) = (Duration::from_secs(10), 64 * 1024 * 1024);
 
@@ -129,12 +127,7 @@ impl ClientH1 {
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending => {}
             }
-            let drained = self
-                .core
-                .drain_began
-                .get()
-                .is_some_and(|began| began.elapsed() >= DRAIN_GRACE);
-            if drained || self.core.is_stopping() || self.deadline.poll_passed(cx) {
+            if self.core.grace_is_over() || self.core.is_stopping() || self.deadline.poll_passed(cx) {
                 return Poll::Ready(());
             }
             self.core.waiting.borrow_mut().register(&mut self.ticket, cx.waker());

@@ -16,7 +16,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::answer::{Answer, wants_json};
 use super::answering;
-use super::client_h1::DRAIN_GRACE;
 use super::client_io::ClientIo;
 use super::core::{Core, Ticket};
 use super::deadline::Deadline;
@@ -78,7 +77,7 @@ pub(super) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
                 return Poll::Ready(());
             }
             // GOAWAY twice (RFC 9113 §6.8), which hyper does; streams that are open go on.
-            let drained = core.is_draining() && (open.count.get() > 0 || grace_is_over(&core));
+            let drained = core.is_draining() && (open.count.get() > 0 || core.grace_is_over());
             if (drained || timed_out) && !leaving {
                 leaving = true;
                 connection.as_mut().graceful_shutdown();
@@ -93,13 +92,6 @@ pub(super) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
     })
     .await;
     core.waiting.borrow_mut().forget(&mut ticket);
-}
-
-/// A connection that has sent nothing yet since draining began is left alone for a while (N26).
-fn grace_is_over(core: &Core) -> bool {
-    core.drain_began
-        .get()
-        .is_some_and(|began| began.elapsed() >= DRAIN_GRACE)
 }
 
 /// hyper's tasks for streams stay on the core of their connection.

@@ -8,6 +8,7 @@ use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
 use crossbeam_utils::CachePadded;
@@ -25,6 +26,9 @@ use super::settings::{Front, Settings};
 use crate::config;
 use crate::telemetry::access_log::Lines;
 use crate::telemetry::metrics::CoreCounters;
+
+/// When draining, a connection that waits for a request is closed after this (N26).
+const DRAIN_GRACE: Duration = Duration::from_secs(10);
 
 /// What all cores see. Connections touch it when they begin and end, requests read one flag of it.
 pub(super) struct Shared {
@@ -203,6 +207,13 @@ impl Core {
         self.shared.connections_before_drain.fetch_add(open, Ordering::Relaxed);
         self.shared.cores_draining.fetch_add(1, Ordering::Release);
         self.waiting.borrow().wake_all();
+    }
+
+    /// Whether connections that have sent nothing since draining began are to be closed (N26).
+    pub(super) fn grace_is_over(&self) -> bool {
+        self.drain_began
+            .get()
+            .is_some_and(|began| began.elapsed() >= DRAIN_GRACE)
     }
 
     /// Wakes the streams of every activation whose patience has changed.

@@ -19,7 +19,6 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
-use super::client_h1::DRAIN_GRACE;
 use super::connection::{self, Transport};
 use super::core::{Core, Shared};
 use super::hold::Queues;
@@ -311,7 +310,6 @@ async fn accept_inside(core: Rc<Core>, mut receiver: mpsc::UnboundedReceiver<Ins
 /// The core's caretaker: what has to be done now and then, or when the control plane pokes. Returns when the core is to stop.
 async fn look_after(core: &Core) {
     let mut rounds = 0_u32;
-    let mut grace_ends = None;
     let began = Instant::now();
     loop {
         let poke = core.shared.pokes[core.id].notified();
@@ -327,11 +325,8 @@ async fn look_after(core: &Core) {
                 core.waiting.borrow().wake_all();
             }
         }
-        if let Some(drain_began) = core.drain_began.get() {
-            let end = *grace_ends.get_or_insert(drain_began + DRAIN_GRACE);
-            if Instant::now() >= end {
-                core.waiting.borrow().wake_all();
-            }
+        if core.grace_is_over() {
+            core.waiting.borrow().wake_all();
         }
         core.log.borrow_mut().flush();
         core.reserve.refill();
