@@ -10,6 +10,7 @@
 pub mod activation;
 mod answer;
 mod answering;
+mod atomic;
 mod body;
 mod client;
 mod client_h1;
@@ -50,8 +51,3 @@ mod websocket;
 mod wire;
 
 pub use headers::rewrite_head;
-
-/// The atomics of `gate`; its loom test puts loom's in their place.
-mod atomic {
-    pub(super) use std::sync::atomic::{AtomicUsize, Ordering};
-}
