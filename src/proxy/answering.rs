@@ -15,11 +15,12 @@ use std::task::Poll;
 use tokio::time::{Instant, sleep};
 
 use super::answer::Answer;
+use super::attempt::Setback;
 use super::client::{Client, Left};
 use super::core::{Claim, CoreService, Shared};
 use super::deadline::Deadline;
 use super::error::ProxyError;
-use super::forward::{Exchange, Setback};
+use super::exchange::Exchange;
 use super::headers;
 use super::hold::{LetGo, Place, Verdict, Why};
 use super::maintenance::MaintenancePage;

@@ -17,7 +17,7 @@ use super::client_io::ClientIo;
 use super::core::{Core, Ticket};
 use super::deadline::Deadline;
 use super::error::ProxyError;
-use super::forward::Exchange;
+use super::exchange::Exchange;
 use super::passing::Passing;
 use super::record::Record;
 use super::request::{self, Peer};

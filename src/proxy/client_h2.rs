@@ -19,7 +19,7 @@ use super::answering;
 use super::client_io::ClientIo;
 use super::core::{Core, Ticket};
 use super::deadline::Deadline;
-use super::forward::Exchange;
+use super::exchange::Exchange;
 use super::h2_stream::{H2Body, Keep, Open, StreamGuard, Streaming, Upload, finish};
 use super::headers;
 use super::record::Record;

@@ -15,7 +15,7 @@ use super::body::Piece;
 use super::client::{Client, Left};
 use super::deadline::Deadline;
 use super::error::ProxyError;
-use super::forward::Exchange;
+use super::exchange::Exchange;
 use super::record::Record;
 use super::stock::SMALL;
 use crate::http1::write::{chunk_size, last_chunk};

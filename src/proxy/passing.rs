@@ -9,7 +9,7 @@ use tokio::io::AsyncWrite;
 
 use super::body::{Cut, Piece};
 use super::deadline::Deadline;
-use super::forward::Exchange;
+use super::exchange::Exchange;
 use super::headers;
 use super::stock::Out;
 use super::wire::Wire;

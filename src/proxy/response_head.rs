@@ -1,11 +1,12 @@
 //! The head of an app's response: interim ones are passed on (N19), the final one says how the body ends and what becomes of the
 //! connection.
 
+use std::io;
 use std::task::{Context, Poll};
 
 use super::client::Client;
 use super::error::ProxyError;
-use super::forward::{Exchange, Failure};
+use super::exchange::Exchange;
 use super::stock::Buffer;
 use super::terms::Terms;
 use crate::http1::framing;
@@ -18,6 +19,25 @@ const RESPONSE_LIMITS: Limits = Limits {
 };
 /// Interim responses (1xx) before the final one.
 const MAX_INTERIM: u32 = 64;
+
+/// Why an attempt came to nothing.
+pub(super) enum Failure {
+    /// Of the connection, with what the retry rule needs to know.
+    Connection {
+        error: Option<io::Error>,
+        nothing_written: bool,
+        nothing_read: bool,
+    },
+    /// Of something that another attempt would not change.
+    Final(ProxyError),
+}
+
+impl From<ProxyError> for Failure {
+    fn from(error: ProxyError) -> Self {
+        Self::Final(error)
+    }
+}
+
 impl Exchange {
     /// `Ready(true)` with the final head, `Ready(false)` after an interim one.
     pub(super) fn poll_read_head(

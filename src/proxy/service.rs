@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::answer::Answer;
 use super::core::{Core, CoreService, View};
 use super::error::ProxyError;
-use super::forward::Exchange;
+use super::exchange::Exchange;
 use super::headers;
 use super::record::Record;
 use super::request::{Fields, Peer, Request, path_of};

@@ -13,7 +13,7 @@ use super::answering::Asked;
 use super::body::Body;
 use super::client::Client;
 use super::deadline::Deadline;
-use super::forward::Exchange;
+use super::exchange::Exchange;
 use super::request::path_of;
 use super::upstream::Upstream;
 use crate::http1::framing::Framing;

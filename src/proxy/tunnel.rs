@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::activation::Patience;
 use super::body::SPREAD;
 use super::deadline::Deadline;
-use super::forward::Exchange;
+use super::exchange::Exchange;
 use super::stock::{Buffer, Out};
 use super::websocket::{CLOSE_TO_CLIENT, Frames, close_to_app};
 use super::wire::Wire;

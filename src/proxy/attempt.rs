@@ -1,12 +1,10 @@
-//! One exchange with an app: connect or reuse, send, wait for the head, and the retry rule (N9–N11). The body that follows is
-//! read in `body`, the head in `response_head`.
+//! One attempt to get an app's answer: connect or reuse, send, wait for the head, and the retry rule (N9–N11).
 //!
 //! Sending and reading go on side by side: an app may answer before it has read the whole request (N14), and a client may
 //! wait for the answer before it sends on.
 
 use std::future::poll_fn;
 use std::io;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,51 +12,15 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::activation::Patience;
-use super::body::Body;
 use super::client::{Client, LOOK_AFTER_CLIENT};
-use super::core::{CoreService, Ticket};
 use super::deadline::Deadline;
 use super::error::ProxyError;
-use super::hold::LetGo;
-use super::record::Record;
-use super::request::{Fields, Request};
-use super::retry::Retries;
-use super::sending::Sending;
-use super::stock::Out;
-use super::upstream::Upstream;
+use super::exchange::Exchange;
+use super::response_head::Failure;
 use crate::http1::framing::Framing;
-use crate::http1::head::{Method, ResponseHead};
 
 /// How long an app may take to say `100 Continue` before we say it.
 const CONTINUE_AFTER: Duration = Duration::from_secs(1);
-
-/// A request on its way, and the response on its way back.
-pub(super) struct Exchange {
-    pub(super) record: Box<Record>,
-    pub(super) service: Rc<CoreService>,
-    /// The response head; valid once [`Exchange::respond`] has succeeded.
-    pub(super) head: ResponseHead,
-    pub(super) method: Method,
-    pub(super) upgrade: bool,
-    pub(super) sending: Sending,
-    pub(super) body: Body,
-    /// Connected to this instance; it counts as in flight there.
-    instance: Option<usize>,
-    pub(super) upstream: Option<Upstream>,
-    /// Whether the request may ride a reused connection, if it can be sent again.
-    pub(super) may_reuse: bool,
-    /// Its number in the queue of its service, once it has waited there.
-    pub(super) number: Option<u64>,
-    /// It has just been let go from there.
-    pub(super) pass: Option<LetGo>,
-    /// How often it was sent again.
-    pub(super) retries: Retries,
-    /// How long the app keeps an idle connection, as its `Keep-Alive: timeout=` says.
-    pub(super) app_idle: Option<Duration>,
-    /// Whether the connection may serve another exchange after this one.
-    pub(super) reusable: bool,
-    pub(super) ticket: Ticket,
-}
 
 /// Why there is no response head.
 pub(super) enum Setback {
@@ -74,53 +36,7 @@ impl From<ProxyError> for Setback {
     }
 }
 
-/// Why an attempt came to nothing.
-pub(super) enum Failure {
-    /// Of the connection, with what the retry rule needs to know.
-    Connection {
-        error: Option<io::Error>,
-        nothing_written: bool,
-        nothing_read: bool,
-    },
-    /// Of something that another attempt would not change.
-    Final(ProxyError),
-}
-
-impl From<ProxyError> for Failure {
-    fn from(error: ProxyError) -> Self {
-        Self::Final(error)
-    }
-}
-
 impl Exchange {
-    /// An exchange whose head is built in `out`. `reuse_any` lets every method ride a reused connection.
-    pub(super) fn new<'r, F: Fields<'r>>(
-        record: Box<Record>,
-        service: Rc<CoreService>,
-        request: &Request<'r, F>,
-        out: Out,
-        reuse_any: bool,
-    ) -> Self {
-        Self {
-            record,
-            service,
-            head: ResponseHead::new(),
-            method: request.method,
-            upgrade: request.upgrade,
-            sending: Sending::new(out, request.framing, request.expects_continue),
-            body: Body::none(),
-            instance: None,
-            upstream: None,
-            may_reuse: reuse_any || request.method.is_idempotent(),
-            number: None,
-            pass: None,
-            retries: Retries::default(),
-            app_idle: None,
-            reusable: false,
-            ticket: Ticket::default(),
-        }
-    }
-
     /// Sends the request and waits for the response head. A connection that had gone stale is replaced at once.
     ///
     /// # Errors
@@ -312,49 +228,5 @@ impl Exchange {
         } else {
             ProxyError::AppTimedOut
         })
-    }
-
-    /// Sends what is there to be sent; see [`Sending::poll`].
-    pub(super) fn poll_send(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Result<(), ProxyError> {
-        match &mut self.upstream {
-            Some(upstream) => self.sending.poll(cx, upstream, client),
-            None => Ok(()),
-        }
-    }
-
-    /// The response has been read to its end: the connection goes back to the pool if it may serve again.
-    pub(super) fn finish(&mut self) {
-        let clean = self.reusable && self.sending.done && !self.sending.broken && self.body.is_over();
-        if clean
-            && self.sending.out.is_empty()
-            && let (Some(upstream), Some(instance)) = (self.upstream.take(), self.instance)
-        {
-            self.service.pool.put(instance, upstream, self.app_idle, Instant::now());
-        }
-        self.let_go();
-    }
-
-    /// Drops the connection, if it is still held, and leaves the instance.
-    pub(super) fn let_go(&mut self) {
-        if self.upstream.take().is_some_and(|upstream| upstream.lent) {
-            self.record.core().reserve.refill();
-        }
-        self.body.inbox = None;
-        if let Some(instance) = self.instance.take() {
-            self.service.pool.leave(instance);
-        }
-    }
-
-    pub(super) fn counters(&self) -> &crate::telemetry::metrics::CoreCounters {
-        self.service.counters()
-    }
-}
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        self.let_go();
-        if let Some(claim) = &self.record.claim {
-            claim.forget_waker(&mut self.ticket);
-        }
     }
 }

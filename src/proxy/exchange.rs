@@ -1,0 +1,124 @@
+//! One exchange with an app: a request on its way, and the response on its way back. What is done with it stands in `attempt`
+//! (send, and wait for the head), `response_head` and `pieces` (the body).
+
+use std::rc::Rc;
+use std::task::Context;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::body::Body;
+use super::client::Client;
+use super::core::{CoreService, Ticket};
+use super::error::ProxyError;
+use super::hold::LetGo;
+use super::record::Record;
+use super::request::{Fields, Request};
+use super::retry::Retries;
+use super::sending::Sending;
+use super::stock::Out;
+use super::upstream::Upstream;
+use crate::http1::head::{Method, ResponseHead};
+use crate::telemetry::metrics::CoreCounters;
+
+/// A request on its way, and the response on its way back.
+pub(super) struct Exchange {
+    pub(super) record: Box<Record>,
+    pub(super) service: Rc<CoreService>,
+    /// The response head; valid once [`Exchange::respond`] has succeeded.
+    pub(super) head: ResponseHead,
+    pub(super) method: Method,
+    pub(super) upgrade: bool,
+    pub(super) sending: Sending,
+    pub(super) body: Body,
+    /// Connected to this instance; it counts as in flight there.
+    pub(super) instance: Option<usize>,
+    pub(super) upstream: Option<Upstream>,
+    /// Whether the request may ride a reused connection, if it can be sent again.
+    pub(super) may_reuse: bool,
+    /// Its number in the queue of its service, once it has waited there.
+    pub(super) number: Option<u64>,
+    /// It has just been let go from there.
+    pub(super) pass: Option<LetGo>,
+    /// How often it was sent again.
+    pub(super) retries: Retries,
+    /// How long the app keeps an idle connection, as its `Keep-Alive: timeout=` says.
+    pub(super) app_idle: Option<Duration>,
+    /// Whether the connection may serve another exchange after this one.
+    pub(super) reusable: bool,
+    pub(super) ticket: Ticket,
+}
+
+impl Exchange {
+    /// An exchange whose head is built in `out`. `reuse_any` lets every method ride a reused connection.
+    pub(super) fn new<'r, F: Fields<'r>>(
+        record: Box<Record>,
+        service: Rc<CoreService>,
+        request: &Request<'r, F>,
+        out: Out,
+        reuse_any: bool,
+    ) -> Self {
+        Self {
+            record,
+            service,
+            head: ResponseHead::new(),
+            method: request.method,
+            upgrade: request.upgrade,
+            sending: Sending::new(out, request.framing, request.expects_continue),
+            body: Body::none(),
+            instance: None,
+            upstream: None,
+            may_reuse: reuse_any || request.method.is_idempotent(),
+            number: None,
+            pass: None,
+            retries: Retries::default(),
+            app_idle: None,
+            reusable: false,
+            ticket: Ticket::default(),
+        }
+    }
+
+    /// Sends what is there to be sent; see [`Sending::poll`].
+    pub(super) fn poll_send(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Result<(), ProxyError> {
+        match &mut self.upstream {
+            Some(upstream) => self.sending.poll(cx, upstream, client),
+            None => Ok(()),
+        }
+    }
+
+    /// The response has been read to its end: the connection goes back to the pool if it may serve again.
+    pub(super) fn finish(&mut self) {
+        let clean = self.reusable && self.sending.done && !self.sending.broken && self.body.is_over();
+        if clean
+            && self.sending.out.is_empty()
+            && let (Some(upstream), Some(instance)) = (self.upstream.take(), self.instance)
+        {
+            self.service.pool.put(instance, upstream, self.app_idle, Instant::now());
+        }
+        self.let_go();
+    }
+
+    /// Drops the connection, if it is still held, and leaves the instance.
+    pub(super) fn let_go(&mut self) {
+        if self.upstream.take().is_some_and(|upstream| upstream.lent) {
+            self.record.core().reserve.refill();
+        }
+        self.body.inbox = None;
+        if let Some(instance) = self.instance.take() {
+            self.service.pool.leave(instance);
+        }
+    }
+
+    pub(super) fn counters(&self) -> &CoreCounters {
+        self.service.counters()
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.let_go();
+        if let Some(claim) = &self.record.claim {
+            claim.forget_waker(&mut self.ticket);
+        }
+    }
+}
