@@ -22,8 +22,8 @@ use greengate::config::{AccessLogTarget, Config, Listen};
 use greengate::model::slot::{Address, Generation, Slot};
 use greengate::proxy::activation::Activation;
 use greengate::proxy::data_plane::{DataPlane, bind};
-use greengate::proxy::settings::{Front, Settings, TlsChallenges};
 use greengate::proxy::routing::{Routing, Snapshot};
+use greengate::proxy::settings::{Front, Settings, TlsChallenges};
 use greengate::telemetry::access_log::AccessLog;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -7,7 +7,6 @@
 //! setting. To keep the client's head instead, every request would have to hold on to its buffer until the app has answered.
 
 use std::future::poll_fn;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -15,9 +14,10 @@ use std::task::Poll;
 use tokio::time::{Instant, sleep};
 
 use super::answer::Answer;
+use super::asked::Asked;
 use super::attempt::Setback;
 use super::client::{Client, Left};
-use super::core::{Claim, CoreService, Shared};
+use super::core::{Claim, CoreService};
 use super::deadline::Deadline;
 use super::error::ProxyError;
 use super::exchange::Exchange;
@@ -25,10 +25,8 @@ use super::headers;
 use super::hold::{LetGo, Place, Verdict, Why};
 use super::maintenance::MaintenancePage;
 use super::record::Record;
-use super::service::{Found, reuses_for_all, route, strip_of};
+use super::route::{Found, route};
 use super::stale;
-use crate::http1::head::list;
-use crate::model::routes::canonical_host;
 
 /// Why there is no answer of the app.
 pub(super) enum Ending {
@@ -84,7 +82,7 @@ pub(super) async fn obtain(
         match exchange.respond(client, deadline).await {
             Ok(()) => break,
             Err(Setback::Final(ProxyError::Unreachable(error))) => {
-                let period = exchange.service.service.hold.period;
+                let period = exchange.service.config.hold.period;
                 if exchange.record.is_inside() || period.is_zero() {
                     return Err(ProxyError::Unreachable(error).into());
                 }
@@ -140,7 +138,7 @@ async fn stand_in_queue(
     why: Why,
 ) -> Result<LetGo, ProxyError> {
     exchange.give_up_claim();
-    let bounds = &exchange.service.service.hold;
+    let bounds = &exchange.service.config.hold;
     let bytes = exchange.sending.out.bytes.len() as u64;
     let place = exchange
         .service
@@ -186,7 +184,8 @@ fn claim_again(exchange: &mut Exchange) -> Result<bool, Ending> {
     let asked = Asked::of(exchange).ok_or(ProxyError::BadRequest("a head that is not ours"))?;
     loop {
         let view = core.view();
-        let place = match route(&core, &view, &peer, &asked.host, &asked.target)? {
+        let (settings, front) = (&core.shared.settings, &core.shared.front);
+        let place = match route(&view.snapshot, settings, front, &peer, &asked.host, &asked.target)? {
             Found::Service(place) => place,
             Found::Answer(answer) => return Err(Ending::Answer(answer)),
         };
@@ -222,7 +221,7 @@ impl Exchange {
 
     /// From now on this service's, which may be another than before.
     fn move_to(&mut self, service: &Rc<CoreService>, claim: Option<Claim>) {
-        let (before, now) = (strip_of(&self.service.service), strip_of(&service.service));
+        let (before, now) = (self.service.stripped(), service.stripped());
         if before != now
             && let Some(asked) = Asked::of(self)
         {
@@ -235,61 +234,9 @@ impl Exchange {
         if !Arc::ptr_eq(&self.service.queue, &service.queue) {
             self.number = None;
         }
-        self.may_reuse = reuses_for_all(service) || self.method.is_idempotent();
+        self.may_reuse = service.reuses_for_all() || self.method.is_idempotent();
         self.service = service.clone();
         self.record.claim = claim;
         self.record.service = Some(service.clone());
-    }
-}
-
-/// What was asked for, read back from a head that we have built.
-pub(super) struct Asked {
-    /// Canonical, without the port.
-    host: String,
-    /// Path and query as the client sent them.
-    pub(super) target: Vec<u8>,
-    /// Where the target stands in the head.
-    target_at: (usize, usize),
-    /// `X-Forwarded-For`.
-    forwarded_for: Vec<u8>,
-}
-
-impl Asked {
-    pub(super) fn of(exchange: &Exchange) -> Option<Self> {
-        let bytes = &exchange.sending.out.bytes;
-        let start = memchr::memchr(b' ', bytes)? + 1;
-        let end = start + memchr::memchr(b' ', &bytes[start..])?;
-        let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).skip(1);
-        let host = canonical_host(lines.next()?.strip_prefix(b"host: ")?)
-            .ok()?
-            .into_owned();
-        // The body that may follow the head can hold anything, but stands behind our own line.
-        let forwarded_for = lines.find_map(|line| line.strip_prefix(b"x-forwarded-for: "))?.to_vec();
-        let prefix = strip_of(&exchange.service.service);
-        let mut target = Vec::new();
-        if prefix != "/" && bytes[start] == b'/' {
-            target.extend_from_slice(prefix.as_bytes());
-        }
-        target.extend_from_slice(&bytes[start..end]);
-        Some(Self {
-            host,
-            target,
-            target_at: (start, end),
-            forwarded_for,
-        })
-    }
-
-    /// The client behind the proxies that are trusted. The last of the list is the peer itself.
-    fn client(&self, shared: &Shared, peer: IpAddr) -> IpAddr {
-        let mut hops: Vec<_> = list(&self.forwarded_for).collect();
-        while let Some(hop) = hops.pop() {
-            let hop = str::from_utf8(hop).ok().and_then(|hop| hop.parse::<IpAddr>().ok());
-            match hop.map(|hop| hop.to_canonical()) {
-                Some(hop) if hops.is_empty() || !shared.is_trusted(hop) => return hop,
-                Some(_) => {}
-                None => break,
-            }
-        }
-        peer
     }
 }

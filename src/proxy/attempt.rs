@@ -106,13 +106,13 @@ impl Exchange {
                 return Ok(true);
             }
             // While the app is known to be away, only the keeper of its queue tries, so that nobody storms it (N12).
-            let holds = !self.service.service.hold.period.is_zero();
+            let holds = !self.service.config.hold.period.is_zero();
             if holds && self.service.queue.is_away(self.service.activation.id) && !self.record.is_inside() {
                 self.let_go();
                 return Err(ProxyError::Unreachable(io::ErrorKind::NotConnected.into()));
             }
             let address = &self.service.activation.addresses[instance];
-            let (timeout, reserve) = (self.service.service.timeout.connect, &self.record.core().reserve);
+            let (timeout, reserve) = (self.service.config.timeout.connect, &self.record.core().reserve);
             // Boxed: most requests find a connection, and should not carry the room for making one.
             match Box::pin(pool.connect(address, timeout, reserve)).await {
                 Ok(upstream) => {
@@ -199,7 +199,7 @@ impl Exchange {
     }
 
     fn time_for_head(&self) -> Duration {
-        let timeout = &self.service.service.timeout;
+        let timeout = &self.service.config.timeout;
         if self.sending.done {
             timeout.response
         } else {

@@ -219,7 +219,7 @@ impl ClientH1 {
 
     /// Forwards, and passes the response on to its last byte.
     async fn forward(&mut self, mut exchange: Box<Exchange>, keep_alive: bool, json: bool) -> After {
-        self.wire.limit = exchange.service.service.limit_body;
+        self.wire.limit = exchange.service.config.limit_body;
         if let Err(ending) = answering::obtain(&mut exchange, &mut self.wire, &mut self.deadline).await {
             let is_head = exchange.method == Method::Head;
             exchange.record.bytes_in = self.wire.uploaded;
@@ -242,7 +242,7 @@ impl ClientH1 {
         if let Some(claim) = &exchange.record.claim {
             claim.become_stream();
         }
-        self.deadline.set(exchange.service.service.timeout.idle);
+        self.deadline.set(exchange.service.config.timeout.idle);
         let passed = poll_fn(|cx| passing.poll(cx, &mut exchange, &mut self.wire, &mut self.deadline)).await;
         exchange.record.bytes_in = self.wire.uploaded;
         match passed {

@@ -134,8 +134,8 @@ async fn respond(
             return Ok(own(answer, record, guard, is_head));
         }
     };
-    let mut upload = Upload::new(incoming, exchange.service.service.limit_body);
-    let mut deadline = Deadline::after(exchange.service.service.timeout.response);
+    let mut upload = Upload::new(incoming, exchange.service.config.limit_body);
+    let mut deadline = Deadline::after(exchange.service.config.timeout.response);
     if let Err(ending) = answering::obtain(&mut exchange, &mut upload, &mut deadline).await {
         exchange.record.bytes_in = upload.uploaded;
         let answer = ending.answer(&mut exchange.record, json);
@@ -150,7 +150,7 @@ async fn respond(
     *response.status_mut() = StatusCode::from_u16(exchange.head.status).unwrap_or(StatusCode::BAD_GATEWAY);
     copy_fields(response.headers_mut(), &exchange);
     exchange.body.drop_head(exchange.head.len);
-    deadline.set(exchange.service.service.timeout.idle);
+    deadline.set(exchange.service.config.timeout.idle);
     if exchange.body.framing == Framing::None && exchange.sending.done {
         // END_STREAM travels with the head; hyper will not ask for a body.
         exchange.body.skip();
@@ -169,7 +169,7 @@ fn copy_fields(map: &mut http::HeaderMap, exchange: &Exchange) {
     let Some(inbox) = &exchange.body.inbox else { return };
     let (head, bytes) = (&exchange.head, inbox.filled());
     map.reserve(head.fields.len() + 2);
-    let label = exchange.service.service.label.as_deref();
+    let label = exchange.service.config.label.as_deref();
     for (kind, name, value) in headers::response(&head.fields, bytes) {
         if label.is_some() && matches!(kind, Name::XEnvironment | Name::XRobotsTag) {
             continue;

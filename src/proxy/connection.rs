@@ -173,10 +173,10 @@ async fn read_proxy_header(tcp: &TcpStream) -> io::Result<Option<IpAddr>> {
     loop {
         let n = tcp.peek(&mut bytes).await?;
         if n == 0 {
-            return Err(io::ErrorTransport::UnexpectedEof.into());
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let parsed = proxy_protocol::parse(&bytes[..n]);
-        match parsed.map_err(|error| io::Error::new(io::ErrorTransport::InvalidData, error))? {
+        match parsed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))? {
             Parsed::Header { len, source, .. } => {
                 read_exact(tcp, &mut bytes[..len]).await?;
                 return Ok(source.map(|source| source.ip().to_canonical()));
@@ -193,9 +193,9 @@ async fn read_exact(tcp: &TcpStream, bytes: &mut [u8]) -> io::Result<()> {
     while filled < bytes.len() {
         tcp.readable().await?;
         match tcp.try_read(&mut bytes[filled..]) {
-            Ok(0) => return Err(io::ErrorTransport::UnexpectedEof.into()),
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(n) => filled += n,
-            Err(error) if error.kind() == io::ErrorTransport::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
     }

@@ -23,7 +23,7 @@ use super::reserve::Reserve;
 use super::retry::RetryBudget;
 use super::routing::{Live, Snapshot};
 use super::settings::{Front, Settings};
-use crate::config;
+use crate::config::{self, Reuse};
 use crate::telemetry::access_log::Lines;
 use crate::telemetry::metrics::CoreCounters;
 
@@ -129,7 +129,7 @@ pub(super) struct View {
 
 /// One service on one core: what serves it, and the core's connections to it.
 pub(super) struct CoreService {
-    pub(super) service: Arc<config::Service>,
+    pub(super) config: Arc<config::Service>,
     pub(super) activation: Arc<Activation>,
     pub(super) pool: Pool,
     pub(super) retry_budget: RetryBudget,
@@ -249,13 +249,13 @@ impl View {
     fn of(snapshot: Arc<Snapshot>, core: usize, queues: &Queues, previous: Option<&Self>) -> Self {
         let carried = |live: &Live| {
             previous?.services.iter().find(|service| {
-                Arc::ptr_eq(&service.activation, &live.activation) && Arc::ptr_eq(&service.service, &live.service)
+                Arc::ptr_eq(&service.activation, &live.activation) && Arc::ptr_eq(&service.config, &live.service)
             })
         };
         // Almost always only the activations of one environment differ and places stay: look at the same place first.
         let services = snapshot.services().iter().enumerate().map(|(place, live)| {
             let same = previous.and_then(|view| view.services.get(place)).filter(|service| {
-                Arc::ptr_eq(&service.activation, &live.activation) && Arc::ptr_eq(&service.service, &live.service)
+                Arc::ptr_eq(&service.activation, &live.activation) && Arc::ptr_eq(&service.config, &live.service)
             });
             same.or_else(|| carried(live))
                 .cloned()
@@ -269,7 +269,7 @@ impl View {
 impl CoreService {
     fn new(live: &Live, core: usize, queue: Arc<Queue>) -> Self {
         Self {
-            service: live.service.clone(),
+            config: live.service.clone(),
             activation: live.activation.clone(),
             pool: Pool::new(live.activation.addresses.len(), live.service.keepalive.idle),
             retry_budget: RetryBudget::default(),
@@ -293,6 +293,20 @@ impl CoreService {
     /// This core's counters of the activation.
     pub(super) fn counters(&self) -> &CoreCounters {
         self.activation.core(self.core)
+    }
+
+    /// The path prefix that the app does not see.
+    pub(super) fn stripped(&self) -> &str {
+        if self.config.strip_prefix {
+            &self.config.path
+        } else {
+            ""
+        }
+    }
+
+    /// Whether every method may ride a reused connection (N10).
+    pub(super) fn reuses_for_all(&self) -> bool {
+        self.config.keepalive.reuse == Reuse::Always
     }
 
     /// The instances' addresses as the log writes them.

@@ -50,14 +50,14 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// An exchange whose head is built in `out`. `reuse_any` lets every method ride a reused connection.
+    /// An exchange whose head is built in `out`.
     pub(super) fn new<'r, F: Fields<'r>>(
         record: Box<Record>,
         service: Rc<CoreService>,
         request: &Request<'r, F>,
         out: Out,
-        reuse_any: bool,
     ) -> Self {
+        let may_reuse = service.reuses_for_all() || request.method.is_idempotent();
         Self {
             record,
             service,
@@ -68,7 +68,7 @@ impl Exchange {
             body: Body::none(),
             instance: None,
             upstream: None,
-            may_reuse: reuse_any || request.method.is_idempotent(),
+            may_reuse,
             number: None,
             pass: None,
             retries: Retries::default(),

@@ -151,12 +151,7 @@ pub(super) fn request<'r, F: Fields<'r>>(
 ///
 /// # Errors
 /// The status with which the request is refused.
-pub fn rewrite_head(
-    head: &RequestHead,
-    buffer: &[u8],
-    client: IpAddr,
-    out: &mut Vec<u8>,
-) -> Result<(), u16> {
+pub fn rewrite_head(head: &RequestHead, buffer: &[u8], client: IpAddr, out: &mut Vec<u8>) -> Result<(), u16> {
     let peer = Peer {
         client,
         trusted: false,

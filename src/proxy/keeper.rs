@@ -103,7 +103,7 @@ pub(super) async fn keep(core: Rc<Core>, queue: Arc<Queue>, alive: Arc<()>) {
                 let next = Instant::now() + delay;
                 // Those who wait are told when the window ends, and not at the try after it.
                 let end = queue
-                    .window_end(service.service.hold.period)
+                    .window_end(service.config.hold.period)
                     .filter(|end| *end > Instant::now());
                 let changed = changed_before(&queue, end.map_or(next, |end| end.min(next))).await;
                 refuse_if_over(&queue, &service);
@@ -139,11 +139,9 @@ fn outlook(core: &Core, queue: &Queue) -> (Outlook, Option<Arc<MaintenancePage>>
 
 /// Connects to any instance. `None` when the control plane has changed something first, or the window has ended.
 async fn attempt(core: &Core, queue: &Queue, service: &CoreService) -> Option<io::Result<()>> {
-    let connect = service.service.timeout.connect;
+    let connect = service.config.timeout.connect;
     let addresses = &service.activation.addresses;
-    let reach = |address| {
-        Some(Box::pin(service.pool.connect(address, connect, &core.reserve)))
-    };
+    let reach = |address| Some(Box::pin(service.pool.connect(address, connect, &core.reserve)));
     let mut tries: Vec<_> = addresses.iter().map(reach).collect();
     let any = poll_fn(|cx| {
         let (mut last, mut pending) = (None, false);
@@ -164,7 +162,7 @@ async fn attempt(core: &Core, queue: &Queue, service: &CoreService) -> Option<io
         Poll::Ready(Err(last.unwrap_or_else(|| io::ErrorKind::NotFound.into())))
     });
     let now = Instant::now();
-    let end = queue.window_end(service.service.hold.period).filter(|end| *end > now);
+    let end = queue.window_end(service.config.hold.period).filter(|end| *end > now);
     tokio::select! {
         biased;
         tried = any => Some(tried.map(|(instance, upstream)| {
@@ -181,7 +179,7 @@ async fn attempt(core: &Core, queue: &Queue, service: &CoreService) -> Option<io
 
 fn refuse_if_over(queue: &Queue, service: &CoreService) {
     if queue
-        .window_end(service.service.hold.period)
+        .window_end(service.config.hold.period)
         .is_some_and(|end| end <= Instant::now())
     {
         queue.refuse(Refusal::Over);

@@ -10,6 +10,7 @@
 pub mod activation;
 mod answer;
 mod answering;
+mod asked;
 mod atomic;
 mod attempt;
 mod body;
@@ -40,6 +41,7 @@ mod request_id;
 mod reserve;
 mod response_head;
 mod retry;
+mod route;
 pub mod routing;
 mod sending;
 mod service;

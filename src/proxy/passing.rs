@@ -118,7 +118,7 @@ impl Passing {
             }
             self.fast = true;
             // A slow client is no silent one.
-            deadline.set(exchange.service.service.timeout.idle);
+            deadline.set(exchange.service.config.timeout.idle);
         }
         Poll::Ready(Ok(()))
     }
@@ -151,7 +151,7 @@ impl Passing {
         let Some(inbox) = &exchange.body.inbox else { return };
         let (head, bytes): (&ResponseHead, _) = (&exchange.head, inbox.filled());
         status_line(out, head.status, head.reason.of(bytes));
-        let label = exchange.service.service.label.as_deref();
+        let label = exchange.service.config.label.as_deref();
         for (kind, name, value) in headers::response(&head.fields, bytes) {
             if label.is_some() && matches!(kind, Name::XEnvironment | Name::XRobotsTag) {
                 continue;

@@ -119,7 +119,7 @@ impl Exchange {
                 body.plenty = buffer.is_full();
                 body.inbox = Some(buffer);
                 body.undecoded = true;
-                let timeout = &self.service.service.timeout;
+                let timeout = &self.service.config.timeout;
                 deadline.set(if body.is_event_stream {
                     timeout.stream
                 } else {

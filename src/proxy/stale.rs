@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::answering::Asked;
+use super::asked::Asked;
 use super::body::Body;
 use super::client::Client;
 use super::deadline::Deadline;
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether the answer is one that the previous side may know better.
 pub(super) fn is_wanted(exchange: &Exchange) -> bool {
-    let prefixes = &exchange.service.service.stale_assets;
+    let prefixes = &exchange.service.config.stale_assets;
     if exchange.head.status != 404 || prefixes.is_empty() || exchange.upgrade {
         return false;
     }

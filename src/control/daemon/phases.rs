@@ -30,8 +30,8 @@ use crate::model::api::{Event, ReloadRequest};
 use crate::model::history::{Caller, Record};
 use crate::model::state::State;
 use crate::proxy::data_plane::DataPlane;
-use crate::proxy::settings::Settings;
 use crate::proxy::routing::Routing;
+use crate::proxy::settings::Settings;
 use crate::tasks::Group;
 use crate::telemetry::access_log::AccessLog;
 
