@@ -23,6 +23,7 @@ use super::error::ProxyError;
 use super::exchange::Exchange;
 use super::headers;
 use super::hold::{LetGo, Place, Verdict, Why};
+use super::keeper;
 use super::maintenance::MaintenancePage;
 use super::record::Record;
 use super::route::{Found, route};
@@ -140,10 +141,10 @@ async fn stand_in_queue(
     exchange.give_up_claim();
     let bounds = &exchange.service.config.hold;
     let bytes = exchange.sending.out.bytes.len() as u64;
-    let place = exchange
-        .service
-        .queue
-        .enter(exchange.record.core(), why, exchange.number, bytes, bounds);
+    let queue = &exchange.service.queue;
+    let place = queue.enter(why, exchange.number, bytes, bounds, |alive| {
+        keeper::keep(exchange.record.core().clone(), queue.clone(), alive);
+    });
     // Only now, so that nobody is let go in its place while the queue does not know that the app is away again.
     exchange.pass = None;
     let place = place?;

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
@@ -15,12 +14,9 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use super::core::Core;
 use super::error::ProxyError;
-use super::keeper;
 use super::refusal::Refusal;
 use crate::config::{Hold, Service};
-use crate::tasks;
 
 /// Requests that are let go at the same time, so that an app which is just back is not stormed (N12).
 const AT_A_TIME: usize = 64;
@@ -167,8 +163,14 @@ impl State {
         Some(waiter)
     }
 
-    fn keeper_is_there(&self) -> bool {
-        self.keeper.strong_count() > 0
+    /// What a new keeper has to hold, unless there is one.
+    fn new_keeper(&mut self) -> Option<Arc<()>> {
+        if self.keeper.strong_count() > 0 {
+            return None;
+        }
+        let alive = Arc::new(());
+        self.keeper = Arc::downgrade(&alive);
+        Some(alive)
     }
 }
 
@@ -197,23 +199,40 @@ impl Queue {
     }
 
     /// Takes a place. `before` is the number of the place that the request had already: it goes back there, and is not turned
-    /// away because others came in the meantime.
+    /// away because others came in the meantime. `start` is called if the queue has no keeper, with what the new one has to
+    /// hold for as long as it keeps the queue.
     ///
     /// # Errors
     /// When the window is over, or the queue is full.
     pub(super) fn enter(
         self: &Arc<Self>,
-        core: &Rc<Core>,
+        why: Why,
+        before: Option<u64>,
+        bytes: u64,
+        bounds: &Hold,
+        start: impl FnOnce(Arc<()>),
+    ) -> Result<Place, Refusal> {
+        let mut state = self.lock();
+        let placed = self.place(&mut state, why, before, bytes, bounds);
+        let keeper = state.new_keeper();
+        drop(state);
+        if let Some(alive) = keeper {
+            start(alive);
+        }
+        placed
+    }
+
+    fn place(
+        self: &Arc<Self>,
+        state: &mut State,
         why: Why,
         before: Option<u64>,
         bytes: u64,
         bounds: &Hold,
     ) -> Result<Place, Refusal> {
-        let mut state = self.lock();
         if let Why::Away(activation) = why {
             let (since, _) = *state.away_since.get_or_insert_with(now);
             self.away.store(activation, Ordering::Relaxed);
-            self.keep(&mut state, core);
             // The keeper may be letting others go.
             self.room.notify_one();
             if since.elapsed() >= bounds.period {
@@ -238,23 +257,12 @@ impl Queue {
                 doubtful,
             },
         );
-        self.keep(&mut state, core);
-        drop(state);
         Ok(Place {
             queue: self.clone(),
             number,
             bounds: *bounds,
             receiver,
         })
-    }
-
-    /// Starts the keeper on this core, unless one is there.
-    fn keep(self: &Arc<Self>, state: &mut State, core: &Rc<Core>) {
-        if !state.keeper_is_there() {
-            let alive = Arc::new(());
-            state.keeper = Arc::downgrade(&alive);
-            tasks::connection(keeper::keep(core.clone(), self.clone(), alive));
-        }
     }
 
     fn waiting(&self) -> Waiting {

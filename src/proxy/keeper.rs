@@ -16,6 +16,7 @@ use super::core::{Core, CoreService};
 use super::hold::Queue;
 use super::maintenance::MaintenancePage;
 use super::refusal::Refusal;
+use crate::tasks;
 
 /// Between two tries to connect: doubling from the first to the second.
 const TRIES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
@@ -32,8 +33,12 @@ enum Outlook {
     Open(Rc<CoreService>),
 }
 
-/// Keeps a queue until nobody waits in it and the app can be reached. `alive` says to others that it is kept.
-pub(super) async fn keep(core: Rc<Core>, queue: Arc<Queue>, alive: Arc<()>) {
+/// Keeps a queue on this core until nobody waits in it and the app can be reached. `alive` says to others that it is kept.
+pub(super) fn keep(core: Rc<Core>, queue: Arc<Queue>, alive: Arc<()>) {
+    tasks::connection(run(core, queue, alive));
+}
+
+async fn run(core: Rc<Core>, queue: Arc<Queue>, alive: Arc<()>) {
     let mut delay = TRIES.0;
     // The activation that a connection was made to.
     let mut reached = None;
