@@ -10,8 +10,7 @@ use criterion::Criterion;
 use greengate::config::Config;
 use greengate::control::initial;
 use greengate::model::state::State;
-use greengate::proxy::gate::Gate;
-use greengate::proxy::routing::Routing;
+use greengate::proxy::{Gate, Routing};
 
 const TEXT: &str = "
 [defaults]

@@ -20,10 +20,7 @@ use std::time::{Duration, Instant};
 
 use greengate::config::{AccessLogTarget, Config, Listen};
 use greengate::model::slot::{Address, Generation, Slot};
-use greengate::proxy::activation::Activation;
-use greengate::proxy::data_plane::{DataPlane, bind};
-use greengate::proxy::routing::{Routing, Snapshot};
-use greengate::proxy::settings::{Front, Settings, TlsChallenges};
+use greengate::proxy::{Activation, DataPlane, Front, Routing, Settings, Snapshot, TlsChallenges, bind};
 use greengate::telemetry::access_log::AccessLog;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::model::history::Entry;
 pub(super) use crate::model::state::Durability;
 use crate::model::state::State;
-use crate::proxy::data_plane::{Answer, Ask, DataPlane, Waiting};
+use crate::proxy::{Answer, Ask, DataPlane, Waiting};
 
 /// Keeps the state: what is live after `kill -9` is what was saved last (N27).
 pub(super) trait StateStore: Send {

@@ -16,8 +16,9 @@ use tokio::time::{Instant, sleep};
 use super::answer::Answer;
 use super::asked::Asked;
 use super::attempt::Setback;
+use super::claim::Claim;
 use super::client::{Client, Left};
-use super::core::{Claim, CoreService};
+use super::core_service::CoreService;
 use super::deadline::Deadline;
 use super::error::ProxyError;
 use super::exchange::Exchange;
@@ -202,7 +203,7 @@ fn claim_again(exchange: &mut Exchange) -> Result<bool, Ending> {
             return Ok(false);
         }
         // A closed gate means that a newer snapshot is published already, so this loop ends (N1).
-        if let Some(claim) = service.claim() {
+        if let Some(claim) = Claim::of(service) {
             exchange.move_to(service, Some(claim));
             return Ok(true);
         }

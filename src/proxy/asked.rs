@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::core::Shared;
 use super::exchange::Exchange;
+use super::shared::Shared;
 use crate::http1::head::list;
 use crate::model::routes::canonical_host;
 

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, wants_json};
 use super::client_io::ClientIo;
-use super::core::{Core, Ticket};
+use super::core::Core;
 use super::deadline::Deadline;
 use super::error::ProxyError;
 use super::exchange::Exchange;
@@ -23,6 +23,7 @@ use super::record::Record;
 use super::request::{self, Peer};
 use super::service::{Decision, decide};
 use super::stock::Out;
+use super::wakers::Ticket;
 use super::wire::Wire;
 use super::{answering, headers, tunnel};
 use crate::http1::framing::Framing;

@@ -1,79 +1,32 @@
-//! The workers, one thread and one runtime for each core, and the handle by which the control plane speaks to them. The control
-//! plane never waits for a worker, and no worker ever for the control plane.
+//! The handle by which the control plane speaks to the workers, one thread and one runtime for each core. The control plane
+//! never waits for a worker, and no worker ever for the control plane.
 
 use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use bytes::Bytes;
 use crossbeam_utils::CachePadded;
-use http_body_util::{BodyExt, Empty};
-use hyper_util::rt::TokioIo;
-use tokio::io::DuplexStream;
-use tokio::sync::{Notify, mpsc};
-use tokio::task::LocalSet;
-use tokio::time::Instant;
+use tokio::sync::Notify;
 
-use super::connection::{self, Transport};
-use super::core::{Core, Shared};
-use super::hold::Queues;
-use super::listener;
+use super::connection::Transport;
+use super::hold::{Queues, Waiting};
+use super::inside::{self, Answer, Ask, Door};
 use super::routing::Routing;
 use super::settings::{Front, Settings};
-use crate::tasks;
-use crate::telemetry::access_log::{AccessLog, Lines};
+use super::shared::Shared;
+use super::worker::Worker;
+use crate::telemetry::access_log::AccessLog;
 
-pub use super::hold::Waiting;
-pub use super::listener::bind;
-
-/// How often a core hands begun log blocks over and looks at what has become old.
-const CHORES: Duration = Duration::from_millis(100);
-/// Chores between two sweeps of the pools.
-const SWEEP_EVERY: u32 = 10;
 /// tokio looks at sockets and timers after so many polls; its 61 is too late for a proxy (`performance.md`).
 const EVENT_INTERVAL: u32 = 16;
-/// What an [`Answer`] keeps of a body.
-const ANSWER_BODY: usize = 64 * 1024;
-
-/// One request through the front door's own routing.
-#[derive(Debug, Clone)]
-pub struct Ask {
-    /// The real hostname.
-    pub host: String,
-    /// Path and query.
-    pub target: String,
-    /// Whether it counts as https.
-    pub secure: bool,
-    /// For all of it.
-    pub timeout: Duration,
-}
-
-/// Its answer.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// The status.
-    pub status: u16,
-    /// Names in lower case, and values.
-    pub headers: Vec<(String, Vec<u8>)>,
-    /// The first 64 KiB of the body.
-    pub body: Vec<u8>,
-}
-
-/// A connection from inside the process.
-struct Inside {
-    pipe: DuplexStream,
-    secure: bool,
-}
 
 /// The running workers.
 pub struct DataPlane {
     shared: Arc<Shared>,
-    inside: Vec<mpsc::UnboundedSender<Inside>>,
+    doors: Vec<Door>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -113,7 +66,7 @@ impl DataPlane {
         });
         let mut plane = Self {
             shared: shared.clone(),
-            inside: Vec::new(),
+            doors: Vec::new(),
             threads: Vec::new(),
         };
         for id in 0..workers {
@@ -123,7 +76,7 @@ impl DataPlane {
                     sockets.push((transport, listener.try_clone()?));
                 }
             }
-            let (sender, receiver) = mpsc::unbounded_channel();
+            let (door, receiver) = inside::door();
             let worker = Worker {
                 id,
                 shared: shared.clone(),
@@ -139,7 +92,7 @@ impl DataPlane {
                 .build()?;
             let thread = std::thread::Builder::new().name(format!("core-{id}"));
             plane.threads.push(thread.spawn(move || worker.run(&runtime))?);
-            plane.inside.push(sender);
+            plane.doors.push(door);
         }
         Ok(plane)
     }
@@ -180,63 +133,8 @@ impl DataPlane {
     /// # Errors
     /// What went wrong, in words.
     pub async fn ask(&self, ask: Ask) -> Result<Answer, String> {
-        let (ours, theirs) = tokio::io::duplex(ANSWER_BODY);
-        let worker = self.inside.first().ok_or("no worker is running")?;
-        worker
-            .send(Inside {
-                pipe: theirs,
-                secure: ask.secure,
-            })
-            .map_err(|_| "the worker has stopped")?;
-        let asking = async {
-            let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours))
-                .await
-                .map_err(|error| error.to_string())?;
-            let request = http::Request::get(&ask.target)
-                .header(http::header::HOST, &ask.host)
-                .header(http::header::USER_AGENT, "greengate-verify")
-                .header(http::header::CONNECTION, "close")
-                .body(Empty::<Bytes>::new())
-                .map_err(|error| error.to_string())?;
-            let answering = async {
-                let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
-                let (parts, mut body) = response.into_parts();
-                let mut bytes = Vec::new();
-                while let Some(frame) = body.frame().await {
-                    let Ok(data) = frame.map_err(|error| error.to_string())?.into_data() else {
-                        continue;
-                    };
-                    let room = ANSWER_BODY - bytes.len();
-                    bytes.extend_from_slice(&data[..data.len().min(room)]);
-                    if bytes.len() == ANSWER_BODY {
-                        break;
-                    }
-                }
-                let headers = parts
-                    .headers
-                    .iter()
-                    .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
-                Ok(Answer {
-                    status: parts.status.as_u16(),
-                    headers: headers.collect(),
-                    body: bytes,
-                })
-            };
-            let mut connection = std::pin::pin!(connection);
-            let mut answering = std::pin::pin!(answering);
-            let mut connected = true;
-            std::future::poll_fn(|cx| {
-                if connected && connection.as_mut().poll(cx).is_ready() {
-                    connected = false;
-                }
-                answering.as_mut().poll(cx)
-            })
-            .await
-        };
-        let timeout = ask.timeout;
-        tokio::time::timeout(timeout, asking)
-            .await
-            .map_err(|_| format!("no answer within {timeout:?}"))?
+        let door = self.doors.first().ok_or("no worker is running")?;
+        door.ask(ask).await
     }
 
     /// From now on every response is the last of its connection (N26); newcomers are still accepted.
@@ -266,74 +164,4 @@ impl DataPlane {
             }
         }
     }
-}
-
-/// What a thread needs to become a core.
-struct Worker {
-    id: usize,
-    shared: Arc<Shared>,
-    routing: Arc<Routing>,
-    sockets: Vec<(Transport, TcpListener)>,
-    lines: Lines,
-    receiver: mpsc::UnboundedReceiver<Inside>,
-}
-
-impl Worker {
-    fn run(self, runtime: &tokio::runtime::Runtime) {
-        let local = LocalSet::new();
-        local.block_on(runtime, async move {
-            let core = Core::new(self.id, self.shared, self.routing.swap().clone(), self.lines);
-            let group = tasks::Group::new("core");
-            for (transport, listener) in self.sockets {
-                match tokio::net::TcpListener::from_std(listener) {
-                    Ok(listener) => group.spawn_local("accept", listener::accept(core.clone(), listener, transport)),
-                    Err(error) => tracing::error!("cannot register a listening socket: {error}"),
-                }
-            }
-            group.spawn_local("inside", accept_inside(core.clone(), self.receiver));
-            look_after(&core).await;
-            core.waiting.borrow().wake_all();
-            group.join(Duration::ZERO).await;
-            core.log.borrow_mut().flush();
-        });
-        // Connections end here, with their tasks.
-        drop(local);
-    }
-}
-
-async fn accept_inside(core: Rc<Core>, mut receiver: mpsc::UnboundedReceiver<Inside>) {
-    while let Some(Inside { pipe, secure }) = receiver.recv().await {
-        tasks::connection(connection::serve_inside(core.clone(), pipe, secure));
-    }
-}
-
-/// The core's caretaker: what has to be done now and then, or when the control plane pokes. Returns when the core is to stop.
-async fn look_after(core: &Core) {
-    let mut rounds = 0_u32;
-    let began = Instant::now();
-    loop {
-        let poke = core.shared.pokes[core.id].notified();
-        let poked = tokio::time::timeout(CHORES, poke).await.is_ok();
-        if core.is_stopping() {
-            break;
-        }
-        core.view();
-        if poked {
-            core.notice_draining();
-            core.announce_patience();
-            if core.has_retired() {
-                core.waiting.borrow().wake_all();
-            }
-        }
-        if core.grace_is_over() {
-            core.waiting.borrow().wake_all();
-        }
-        core.log.borrow_mut().flush();
-        core.reserve.refill();
-        rounds = rounds.wrapping_add(1);
-        if rounds.is_multiple_of(SWEEP_EVERY) {
-            core.sweep_pools(Instant::now());
-        }
-    }
-    tracing::debug!(core = core.id, "stops after {:?}", began.elapsed());
 }

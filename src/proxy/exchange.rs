@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::body::Body;
 use super::client::Client;
-use super::core::{CoreService, Ticket};
+use super::core_service::CoreService;
 use super::error::ProxyError;
 use super::hold::LetGo;
 use super::record::Record;
@@ -18,6 +18,7 @@ use super::retry::Retries;
 use super::sending::Sending;
 use super::stock::Out;
 use super::upstream::Upstream;
+use super::wakers::Ticket;
 use crate::http1::head::{Method, ResponseHead};
 use crate::telemetry::metrics::CoreCounters;
 

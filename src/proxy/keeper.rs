@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::core::{Core, CoreService};
+use super::core::Core;
+use super::core_service::CoreService;
 use super::hold::Queue;
 use super::maintenance::MaintenancePage;
 use super::refusal::Refusal;

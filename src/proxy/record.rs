@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::core::{Claim, Core, CoreService};
+use super::claim::Claim;
+use super::core::Core;
+use super::core_service::CoreService;
 use super::error::{ProxyError, Who};
 use super::request::{Fields, Peer, Request};
 use super::request_id::RequestId;

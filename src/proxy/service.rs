@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use super::answer::Answer;
+use super::claim::Claim;
 use super::core::Core;
 use super::error::ProxyError;
 use super::exchange::Exchange;
@@ -64,7 +65,7 @@ pub(super) fn decide<'r, F: Fields<'r>>(
             record.service = Some(service.clone());
             break (service.clone(), None);
         }
-        if let Some(claim) = service.claim() {
+        if let Some(claim) = Claim::of(service) {
             break (service.clone(), Some(claim));
         }
     };

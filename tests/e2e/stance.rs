@@ -10,11 +10,9 @@ use crate::common::incoming::Broken;
 use crate::common::{eventually, holds, secs};
 use greengate::config::{AccessLogTarget, Config};
 use greengate::model::slot::{Generation, Slot};
-use greengate::proxy::activation::Activation;
-use greengate::proxy::data_plane::{Ask, DataPlane};
-use greengate::proxy::maintenance::MaintenancePage;
-use greengate::proxy::routing::{Routing, Snapshot, Stance};
-use greengate::proxy::settings::{Front, Settings, TlsChallenges};
+use greengate::proxy::{
+    Activation, Ask, DataPlane, Front, MaintenancePage, Routing, Settings, Snapshot, Stance, TlsChallenges,
+};
 use greengate::telemetry::access_log::AccessLog;
 use tokio::task::JoinHandle;
 

@@ -17,7 +17,7 @@ use crate::control::ports;
 use crate::model::api::{
     self, CertificateReport, CertificateStatus, ImportRequest, Imported, Problem, RenewRequest, exit,
 };
-use crate::proxy::settings::{Front, TlsChallenges};
+use crate::proxy::{Front, TlsChallenges};
 use crate::tls::{Bundle, Challenges, Host, Meta, Secret, Store};
 
 /// Between two looks at certificate files and ticket keys.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::config::Server;
 use crate::control::disk;
 use crate::control::fault::Fault;
-use crate::proxy::data_plane;
+use crate::proxy;
 
 /// In the state folder; says which addresses are listened on. Scripts and tests learn from it which ports the system chose.
 const NAME: &str = "listeners.json";
@@ -28,7 +28,7 @@ impl Listeners {
     /// With the address, and what to do about it where that is known.
     pub(super) fn bind(server: &Server) -> Result<Self, Fault> {
         // The hint is part of the text.
-        let bind = |listen| data_plane::bind(listen).map_err(|error| Fault::new(error.to_string()));
+        let bind = |listen| proxy::bind(listen).map_err(|error| Fault::new(error.to_string()));
         Ok(Self {
             http: bind(&server.http)?,
             https: bind(&server.https)?,

@@ -29,9 +29,7 @@ use crate::control::{clock, limits};
 use crate::model::api::{Event, ReloadRequest};
 use crate::model::history::{Caller, Record};
 use crate::model::state::State;
-use crate::proxy::data_plane::DataPlane;
-use crate::proxy::routing::Routing;
-use crate::proxy::settings::Settings;
+use crate::proxy::{DataPlane, Routing, Settings};
 use crate::tasks::Group;
 use crate::telemetry::access_log::AccessLog;
 

@@ -10,8 +10,7 @@ use crate::config::Service;
 use crate::model::api::{Move, Traffic};
 use crate::model::bake::Sample;
 use crate::model::switch;
-use crate::proxy::activation::Activation;
-use crate::proxy::routing::Snapshot;
+use crate::proxy::{Activation, Snapshot};
 use crate::telemetry::metrics::Counters;
 
 /// Readings that are kept of one activation; a long bake window has coarser ones.

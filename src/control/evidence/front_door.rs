@@ -10,8 +10,7 @@ use crate::model::api::Check;
 use crate::model::routes::Lookup;
 use crate::model::slot::Address;
 use crate::model::switch::Seen;
-use crate::proxy::data_plane::{Answer, Ask};
-use crate::proxy::routing::{Destination, Snapshot};
+use crate::proxy::{Answer, Ask, Destination, Snapshot};
 
 /// Where a client finds a service's health path: host and path; `None` when no client can.
 #[must_use]
@@ -113,7 +112,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::model::slot::{Generation, Slot};
-    use crate::proxy::activation::Activation;
+    use crate::proxy::Activation;
 
     /// Where a client finds the service `it`.
     fn found(services: &str) -> Option<String> {

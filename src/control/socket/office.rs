@@ -14,7 +14,7 @@ use crate::model::api::{
     CertificateReport, Certificates, Event, ImportRequest, Imported, Problem, RenewRequest, Status,
 };
 use crate::model::history::{Caller, Entry};
-use crate::proxy::data_plane::DataPlane;
+use crate::proxy::DataPlane;
 use crate::telemetry::access_log::AccessLog;
 
 /// Everyone who knows something.

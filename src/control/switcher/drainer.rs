@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::control::ports::Plane;
 use crate::model::drain::{Drain, Limits, Step};
 use crate::model::switch::Ended;
-use crate::proxy::activation::{Activation, Patience};
+use crate::proxy::{Activation, Patience};
 use crate::telemetry::metrics::Counters;
 
 /// How often progress is told.

@@ -15,7 +15,7 @@ use crate::model::drain::Limits;
 use crate::model::history::Record;
 use crate::model::slot::{Address, Generation};
 use crate::model::switch::{Effect, Ended, Input, Look, Moment, Ticket};
-use crate::proxy::activation::Activation;
+use crate::proxy::Activation;
 
 impl Owner {
     pub(super) fn carry_out(&mut self, room: usize, effect: Effect, now: Moment) {

@@ -7,8 +7,7 @@ use crate::model::bake;
 use crate::model::slot::{Address, Generation, Slot};
 use crate::model::state::{EnvironmentState, State};
 use crate::model::switch;
-use crate::proxy::activation::Activation;
-use crate::proxy::routing::{Snapshot, Stance};
+use crate::proxy::{Activation, Snapshot, Stance};
 
 /// What serves at the start.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use crate::control::evidence::prober;
 use crate::model::api::{HealthStatus, ProbeReport};
 use crate::model::clock::ClockWatch;
 use crate::model::slot::Address;
-use crate::proxy::routing::Snapshot;
+use crate::proxy::Snapshot;
 
 const INTERVAL: Duration = Duration::from_secs(5);
 /// A jump of the clock is told in the status for this long.

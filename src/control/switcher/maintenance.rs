@@ -10,8 +10,7 @@ use crate::control::ports::Durability;
 use crate::model::api::{Event, MaintenanceRequest, MaintenanceStatus, Notice, exit};
 use crate::model::history::{Caller, Record};
 use crate::model::state::{Maintenance, State};
-use crate::proxy::maintenance::MaintenancePage;
-use crate::proxy::routing::Stance;
+use crate::proxy::{MaintenancePage, Stance};
 
 /// When visitors should try again, in seconds; nobody knows how long it takes.
 const RETRY_AFTER: u32 = 120;

@@ -40,7 +40,7 @@ use crate::model::api::{Action, Event, Holder, ReloadRequest, exit};
 use crate::model::history::{Caller, Entry, Record};
 use crate::model::state::State;
 use crate::model::switch::{Input, Moment, Switch};
-use crate::proxy::routing::Routing;
+use crate::proxy::Routing;
 use crate::tasks::Group;
 
 /// What an operator of an environment should know before an operation begins.

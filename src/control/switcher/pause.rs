@@ -21,8 +21,7 @@ use crate::control::evidence::gating::{self, Candidate};
 use crate::model::api::{Action, Event, GateReport, Holder, PauseRequest, ResumeRequest, exit, millis};
 use crate::model::history::{Caller, Record};
 use crate::model::slot::Generation;
-use crate::proxy::activation::{Activation, Patience};
-use crate::proxy::routing::Live;
+use crate::proxy::{Activation, Live, Patience};
 
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_secs(1);

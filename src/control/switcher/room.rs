@@ -11,7 +11,7 @@ use crate::control::evidence::figures::Publication;
 use crate::model::api::{Event, Holder};
 use crate::model::slot::Generation;
 use crate::model::switch::Switch;
-use crate::proxy::activation::Activation;
+use crate::proxy::Activation;
 
 /// One environment.
 pub(super) struct Room {

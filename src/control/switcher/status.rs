@@ -3,7 +3,7 @@
 use super::{Owner, Room};
 use crate::config::{Environment, Service, Tls};
 use crate::model::api::{DrainingStatus, EnvironmentStatus, ServiceStatus, Side};
-use crate::proxy::routing::{Live, Snapshot};
+use crate::proxy::{Live, Snapshot};
 
 impl Owner {
     /// What an operator should know of all this.

@@ -17,7 +17,7 @@ use crate::control::ports::Durability;
 use crate::control::served::Loaded;
 use crate::model::api::{Kind, MaintenanceRequest, Notice, OperationRequest};
 use crate::model::slot::{Generation, Slot};
-use crate::proxy::data_plane::{Answer, Ask};
+use crate::proxy::{Answer, Ask};
 
 /// A front door that answers with one status, and remembers what it was asked.
 #[derive(Default)]

@@ -11,8 +11,7 @@ use crate::control::served::Loaded;
 use crate::model::api::Event;
 use crate::model::slot::{Address, Slot};
 use crate::model::state::EnvironmentState;
-use crate::proxy::activation::Activation;
-use crate::proxy::routing::{Live, Snapshot};
+use crate::proxy::{Activation, Live, Snapshot};
 
 /// What is going to be published.
 #[derive(Debug)]

@@ -11,8 +11,7 @@ use crate::config::diff::Diff;
 use crate::model::api::{Event, Side};
 use crate::model::state::EnvironmentState;
 use crate::model::switch::Switch;
-use crate::proxy::activation::Activation;
-use crate::proxy::routing::{Live, Snapshot};
+use crate::proxy::{Activation, Live, Snapshot};
 
 impl Owner {
     /// Publishes, and closes the gates of what is left behind.

@@ -1,0 +1,88 @@
+//! One worker: a thread that becomes a core, accepts connections, and looks after what it has.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+use tokio::time::Instant;
+
+use super::connection::Transport;
+use super::core::Core;
+use super::inside::{self, Pipe};
+use super::listener;
+use super::routing::Routing;
+use super::shared::Shared;
+use crate::tasks;
+use crate::telemetry::access_log::Lines;
+
+/// How often a core hands begun log blocks over and looks at what has become old.
+const CHORES: Duration = Duration::from_millis(100);
+/// Chores between two sweeps of the pools.
+const SWEEP_EVERY: u32 = 10;
+
+/// What a thread needs to become a core.
+pub(super) struct Worker {
+    pub(super) id: usize,
+    pub(super) shared: Arc<Shared>,
+    pub(super) routing: Arc<Routing>,
+    pub(super) sockets: Vec<(Transport, TcpListener)>,
+    pub(super) lines: Lines,
+    pub(super) receiver: mpsc::UnboundedReceiver<Pipe>,
+}
+
+impl Worker {
+    /// Becomes a core, until it is stopped.
+    pub(super) fn run(self, runtime: &tokio::runtime::Runtime) {
+        let local = LocalSet::new();
+        local.block_on(runtime, async move {
+            let core = Core::new(self.id, self.shared, self.routing.swap().clone(), self.lines);
+            let group = tasks::Group::new("core");
+            for (transport, listener) in self.sockets {
+                match tokio::net::TcpListener::from_std(listener) {
+                    Ok(listener) => group.spawn_local("accept", listener::accept(core.clone(), listener, transport)),
+                    Err(error) => tracing::error!("cannot register a listening socket: {error}"),
+                }
+            }
+            group.spawn_local("inside", inside::accept(core.clone(), self.receiver));
+            look_after(&core).await;
+            core.waiting.borrow().wake_all();
+            group.join(Duration::ZERO).await;
+            core.log.borrow_mut().flush();
+        });
+        // Connections end here, with their tasks.
+        drop(local);
+    }
+}
+
+/// The core's caretaker: what has to be done now and then, or when the control plane pokes. Returns when the core is to stop.
+async fn look_after(core: &Core) {
+    let mut rounds = 0_u32;
+    let began = Instant::now();
+    loop {
+        let poke = core.shared.pokes[core.id].notified();
+        let poked = tokio::time::timeout(CHORES, poke).await.is_ok();
+        if core.is_stopping() {
+            break;
+        }
+        core.view();
+        if poked {
+            core.notice_draining();
+            core.announce_patience();
+            if core.has_retired() {
+                core.waiting.borrow().wake_all();
+            }
+        }
+        if core.grace_is_over() {
+            core.waiting.borrow().wake_all();
+        }
+        core.log.borrow_mut().flush();
+        core.reserve.refill();
+        rounds = rounds.wrapping_add(1);
+        if rounds.is_multiple_of(SWEEP_EVERY) {
+            core.sweep_pools(Instant::now());
+        }
+    }
+    tracing::debug!(core = core.id, "stops after {:?}", began.elapsed());
+}
