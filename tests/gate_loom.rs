@@ -1,10 +1,10 @@
 //! The gate under loom: every interleaving that the memory model allows of claims, a publish and a close.
 
-#[path = "../src/proxy/gate.rs"]
+#[path = "../src/proxy/route/gate.rs"]
 #[expect(unreachable_pub, reason = "public where it lives")]
 mod gate;
 
-/// What `gate` finds beside itself, as it does in `proxy`.
+/// What `gate` finds beside itself, as it does in `proxy/route`.
 mod atomic {
     pub(crate) use loom::sync::atomic::{AtomicUsize, Ordering};
 }

@@ -11,13 +11,13 @@ use std::thread::JoinHandle;
 use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
-use super::connection::Transport;
-use super::hold::{Queues, Waiting};
-use super::inside::{self, Answer, Ask, Door};
-use super::routing::Routing;
-use super::settings::{Front, Settings};
-use super::shared::Shared;
-use super::worker::Worker;
+use crate::proxy::core::shared::Shared;
+use crate::proxy::inside::{self, Answer, Ask, Door};
+use crate::proxy::listen::connection::Transport;
+use crate::proxy::route::snapshot::Routing;
+use crate::proxy::settings::{Front, Settings};
+use crate::proxy::wait::queue::{Queues, Waiting};
+use crate::proxy::worker::Worker;
 use crate::telemetry::access_log::AccessLog;
 
 /// tokio looks at sockets and timers after so many polls; its 61 is too late for a proxy (`performance.md`).

@@ -9,8 +9,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 
-use super::connection;
-use super::core::Core;
+use crate::proxy::core::core::Core;
+use crate::proxy::listen::connection;
 use crate::tasks;
 
 /// What an [`Answer`] keeps of a body.
@@ -41,16 +41,16 @@ pub struct Answer {
 }
 
 /// A connection from inside the process.
-pub(super) struct Pipe {
+pub(crate) struct Pipe {
     io: DuplexStream,
     secure: bool,
 }
 
 /// Where such connections are made: at one worker.
-pub(super) struct Door(mpsc::UnboundedSender<Pipe>);
+pub(crate) struct Door(mpsc::UnboundedSender<Pipe>);
 
 /// A door, and what its worker accepts from.
-pub(super) fn door() -> (Door, mpsc::UnboundedReceiver<Pipe>) {
+pub(crate) fn door() -> (Door, mpsc::UnboundedReceiver<Pipe>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     (Door(sender), receiver)
 }
@@ -120,7 +120,7 @@ impl Door {
 }
 
 /// Serves them until the door is gone.
-pub(super) async fn accept(core: Rc<Core>, mut receiver: mpsc::UnboundedReceiver<Pipe>) {
+pub(crate) async fn accept(core: Rc<Core>, mut receiver: mpsc::UnboundedReceiver<Pipe>) {
     while let Some(Pipe { io, secure }) = receiver.recv().await {
         tasks::connection(connection::serve_inside(core.clone(), io, secure));
     }

@@ -1,73 +1,36 @@
 //! The data plane, and a request's way through it.
 //!
-//! A connection is accepted by the `listener` of one core and stays on that core until it ends. `connection` does the TLS
-//! handshake and learns the protocol; `client_h1` speaks HTTP/1 over our own codec, `client_h2` HTTP/2 over hyper. From there
-//! on both are one: `service` asks `routing` for the snapshot, matches host and path, and claims the activation at its `gate`;
-//! `headers` builds the request that leaves; `forward` sends it on a connection of the core's `pool` or a new one
-//! (`upstream`), and decides by the retry rule what a failure means; `body` or `tunnel` carries the claim to the last byte.
-//! No step goes back up, and none takes a lock that another core takes.
+//! A connection arrives in `listen` and stays on the core that accepted it until it ends. `client` speaks its protocol. From there on
+//! HTTP/1 and HTTP/2 are one: `exchange` asks `route` where the request leads, claims the activation there, builds the head that
+//! leaves with `message`, sends it over `upstream`, and carries the claim to the last byte of the answer. A request that has to
+//! wait does so in `wait`. `core` is what one thread has for itself, and `stock` lends it buffers. No step takes a lock that
+//! another core takes, but for a request that waits.
+//!
+//! - `data_plane` the handle of the control plane; `worker` a thread that becomes a core; `inside` requests of the daemon itself
+//! - `settings` what the data plane is told at its start
+//! - `listen` → `client` → `exchange` → `core` → `wait`, `route`, `upstream` → `message` → `stock`: an arrow points down only
 
-mod activation;
-mod answer;
-mod answering;
-mod asked;
-mod atomic;
-mod attempt;
-mod body;
-mod claim;
 mod client;
-mod client_h1;
-mod client_h2;
-mod client_io;
-mod connection;
 mod core;
-mod core_service;
 mod data_plane;
-mod deadline;
-mod error;
 mod exchange;
-mod gate;
-mod h2_stream;
-mod headers;
-mod hold;
 mod inside;
-mod keeper;
-mod listener;
-mod maintenance;
-mod passing;
-mod pieces;
-mod pool;
-mod record;
-mod refusal;
-mod request;
-mod request_id;
-mod reserve;
-mod response_head;
-mod retry;
+mod listen;
+mod message;
 mod route;
-mod routing;
-mod sending;
-mod service;
 mod settings;
-mod shared;
-mod sockets;
-mod stale;
 mod stock;
-mod terms;
-mod tunnel;
 mod upstream;
-mod wakers;
-mod websocket;
-mod wire;
+mod wait;
 mod worker;
 
-pub use activation::{Activation, Patience};
 pub use data_plane::DataPlane;
-pub use gate::Gate;
-pub use headers::rewrite_head;
-pub use hold::Waiting;
 pub use inside::{Answer, Ask};
-pub use maintenance::MaintenancePage;
-pub use routing::{Destination, Live, Routing, Snapshot, Stance};
+pub use listen::sockets::bind;
+pub use message::headers::rewrite_head;
+pub use route::activation::{Activation, Patience};
+pub use route::gate::Gate;
+pub use route::maintenance::MaintenancePage;
+pub use route::snapshot::{Destination, Live, Routing, Snapshot, Stance};
 pub use settings::{AcmeLookup, ChallengeLookup, Covers, Front, Settings, TlsChallenges};
-pub use sockets::bind;
+pub use wait::queue::Waiting;

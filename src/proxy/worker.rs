@@ -8,12 +8,12 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
-use super::connection::Transport;
-use super::core::Core;
-use super::inside::{self, Pipe};
-use super::listener;
-use super::routing::Routing;
-use super::shared::Shared;
+use crate::proxy::core::core::Core;
+use crate::proxy::core::shared::Shared;
+use crate::proxy::inside::{self, Pipe};
+use crate::proxy::listen::accept;
+use crate::proxy::listen::connection::Transport;
+use crate::proxy::route::snapshot::Routing;
 use crate::tasks;
 use crate::telemetry::access_log::Lines;
 
@@ -23,25 +23,25 @@ const CHORES: Duration = Duration::from_millis(100);
 const SWEEP_EVERY: u32 = 10;
 
 /// What a thread needs to become a core.
-pub(super) struct Worker {
-    pub(super) id: usize,
-    pub(super) shared: Arc<Shared>,
-    pub(super) routing: Arc<Routing>,
-    pub(super) sockets: Vec<(Transport, TcpListener)>,
-    pub(super) lines: Lines,
-    pub(super) receiver: mpsc::UnboundedReceiver<Pipe>,
+pub(crate) struct Worker {
+    pub(crate) id: usize,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) routing: Arc<Routing>,
+    pub(crate) sockets: Vec<(Transport, TcpListener)>,
+    pub(crate) lines: Lines,
+    pub(crate) receiver: mpsc::UnboundedReceiver<Pipe>,
 }
 
 impl Worker {
     /// Becomes a core, until it is stopped.
-    pub(super) fn run(self, runtime: &tokio::runtime::Runtime) {
+    pub(crate) fn run(self, runtime: &tokio::runtime::Runtime) {
         let local = LocalSet::new();
         local.block_on(runtime, async move {
             let core = Core::new(self.id, self.shared, self.routing.swap().clone(), self.lines);
             let group = tasks::Group::new("core");
             for (transport, listener) in self.sockets {
                 match tokio::net::TcpListener::from_std(listener) {
-                    Ok(listener) => group.spawn_local("accept", listener::accept(core.clone(), listener, transport)),
+                    Ok(listener) => group.spawn_local("accept", accept::accept(core.clone(), listener, transport)),
                     Err(error) => tracing::error!("cannot register a listening socket: {error}"),
                 }
             }

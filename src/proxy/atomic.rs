@@ -1,3 +1,0 @@
-//! The atomics of `gate`; its loom test puts loom's in their place.
-
-pub(super) use std::sync::atomic::{AtomicUsize, Ordering};

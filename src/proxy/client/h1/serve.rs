@@ -1,0 +1,393 @@
+//! The client's side over our own HTTP/1 codec: heads in, responses out, keep-alive, pipelining, lingering close.
+//!
+//! Between requests a connection holds no buffer and no head, only its socket and one timer.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::AsyncWrite;
+use tokio::time::Instant;
+
+use super::response::Passing;
+use super::tunnel;
+use super::wire::Wire;
+use crate::http1::framing::Framing;
+use crate::http1::head::{Limits, Method, Name, Parsed, RequestHead, Version, eq_ignore_case, list};
+use crate::http1::write::{field, status_line};
+use crate::proxy::client::io::ClientIo;
+use crate::proxy::core::core::Core;
+use crate::proxy::exchange::decide::{Decision, decide};
+use crate::proxy::exchange::exchange::Exchange;
+use crate::proxy::exchange::obtain;
+use crate::proxy::exchange::record::Record;
+use crate::proxy::message::answer::{Answer, wants_json};
+use crate::proxy::message::error::ProxyError;
+use crate::proxy::message::headers;
+use crate::proxy::message::request::{self, Peer};
+use crate::proxy::stock::buffers::Out;
+use crate::proxy::stock::deadline::Deadline;
+use crate::proxy::stock::wakers::Ticket;
+
+/// E24.
+const REQUEST_LIMITS: Limits = Limits {
+    bytes: 64 * 1024,
+    fields: 100,
+};
+/// A head that has begun has to be whole after this (E22).
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection without a request is closed after this.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// What a client may still send after an answer that did not wait for its body (N15).
+const LINGER: (Duration, usize) = (Duration::from_secs(10), 64 * 1024 * 1024);
+
+/// One HTTP/1 connection.
+pub(crate) struct ClientH1 {
+    core: Rc<Core>,
+    peer: Rc<Peer>,
+    wire: Wire,
+    deadline: Deadline,
+    ticket: Ticket,
+}
+
+/// What is to be done with the connection after an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// The next request may come.
+    KeepAlive,
+    /// A clean end: everything was said and everything was read.
+    Close,
+    /// The client may still be sending (N15).
+    Linger,
+    /// Its stream was cut: it must not look like a clean end.
+    Abort,
+}
+
+/// A head, or why there is none.
+enum Next {
+    Head,
+    End,
+    Refused(ProxyError),
+}
+
+impl ClientH1 {
+    pub(crate) fn new(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) -> Self {
+        Self {
+            core,
+            peer,
+            wire: Wire::new(io),
+            deadline: Deadline::after(IDLE_TIMEOUT),
+            ticket: Ticket::default(),
+        }
+    }
+
+    /// Serves until the connection ends.
+    pub(crate) async fn serve(mut self) {
+        loop {
+            self.wait_for_bytes().await;
+            if self.wire.inbox.is_none() {
+                // Over TLS it is said that this is the end; to a client that does not read it, it is not.
+                self.deadline.set(HEAD_TIMEOUT);
+                let _ = poll_fn(|cx| match Pin::new(&mut self.wire.io).poll_shutdown(cx) {
+                    Poll::Pending if !self.deadline.poll_passed(cx) => Poll::Pending,
+                    _ => Poll::Ready(()),
+                })
+                .await;
+                break;
+            }
+            // Boxed: what one exchange needs is not kept by a connection that waits for the next.
+            match Box::pin(self.exchange()).await {
+                After::KeepAlive => {}
+                After::Close => {
+                    let _ = poll_fn(|cx| Pin::new(&mut self.wire.io).poll_shutdown(cx)).await;
+                    break;
+                }
+                After::Linger => {
+                    self.linger().await;
+                    break;
+                }
+                After::Abort => {
+                    self.wire.io.abort();
+                    break;
+                }
+            }
+        }
+        self.core.waiting.borrow_mut().forget(&mut self.ticket);
+    }
+
+    /// Waits until the first bytes of a request are there, without holding a buffer. The inbox is empty when the connection is
+    /// to end.
+    async fn wait_for_bytes(&mut self) {
+        if self.wire.inbox.is_some() || self.wire.at_end {
+            return;
+        }
+        self.deadline.set(IDLE_TIMEOUT);
+        poll_fn(|cx| {
+            match self.wire.poll_fill(cx) {
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => {}
+            }
+            if self.core.grace_is_over() || self.core.is_stopping() || self.deadline.poll_passed(cx) {
+                return Poll::Ready(());
+            }
+            self.core.waiting.borrow_mut().register(&mut self.ticket, cx.waker());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// One request and its answer.
+    async fn exchange(&mut self) -> After {
+        let mut head = RequestHead::new();
+        match self.next_head(&mut head).await {
+            Next::Head => {}
+            Next::End => return After::Close,
+            Next::Refused(error) => {
+                let record = Record::new(&self.core, &self.peer);
+                return self.refuse(error, record, false, false).await;
+            }
+        }
+        let record = Record::new(&self.core, &self.peer);
+        let Some(buffer) = self.wire.inbox.take() else {
+            return After::Close;
+        };
+        let bytes = buffer.filled();
+        let keep_alive = keeps_alive(&head, bytes);
+        let is_head = head.method == Method::Head;
+        let json = wants_json(head.get(Name::Accept, bytes));
+        let (decision, framing) = match request::of_http1(&head, bytes) {
+            Ok(request) => (decide(&self.core, &self.peer, &request, record), request.framing),
+            Err(error) => return self.refuse(error, record, json, is_head).await,
+        };
+        self.wire.begin_body(framing, head.version);
+        self.wire.put_back(buffer, head.len);
+        drop(head);
+        match decision {
+            Ok(Decision::Forward(exchange)) => self.forward(exchange, keep_alive, json).await,
+            Ok(Decision::Answer(answer, record)) => self.answer(answer, record, !keep_alive, is_head).await,
+            Err((error, record)) => {
+                let mut record = record;
+                record.failed(&error);
+                let answer = Answer::error(&error, json, record.id);
+                self.answer(answer, record, !keep_alive, is_head).await
+            }
+        }
+    }
+
+    /// The framing of such a request is not to be trusted: the connection ends with the answer.
+    async fn refuse(&mut self, error: ProxyError, mut record: Box<Record>, json: bool, is_head: bool) -> After {
+        record.failed(&error);
+        let answer = Answer::error(&error, json, record.id);
+        match self.answer(answer, record, true, is_head).await {
+            After::Abort => After::Abort,
+            _ => After::Linger,
+        }
+    }
+
+    /// Reads until a whole head is in the inbox.
+    async fn next_head(&mut self, head: &mut RequestHead) -> Next {
+        let mut began = None;
+        loop {
+            if let Some(buffer) = &mut self.wire.inbox {
+                match head.parse(buffer.filled(), REQUEST_LIMITS) {
+                    Ok(Parsed::Whole) => return Next::Head,
+                    Ok(Parsed::Partial) => {
+                        if buffer.is_full() {
+                            buffer.make_room(REQUEST_LIMITS.bytes + 1);
+                        }
+                    }
+                    Err(error) => return Next::Refused(ProxyError::Head(error)),
+                }
+            }
+            if began.is_none() {
+                began = Some(Instant::now());
+                self.deadline.set(HEAD_TIMEOUT);
+            }
+            let read = poll_fn(|cx| match self.wire.poll_more(cx) {
+                Poll::Pending if self.deadline.poll_passed(cx) => Poll::Ready(Err(ProxyError::SlowHead)),
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(n) => Poll::Ready(Ok(n)),
+            });
+            match read.await {
+                Ok(Ok(n)) if n > 0 => {}
+                // Nobody is there any more to be answered.
+                Ok(Ok(_) | Err(_)) => return Next::End,
+                Err(error) => return Next::Refused(error),
+            }
+        }
+    }
+
+    /// Forwards, and passes the response on to its last byte.
+    async fn forward(&mut self, mut exchange: Box<Exchange>, keep_alive: bool, json: bool) -> After {
+        self.wire.limit = exchange.service.config.limit_body;
+        if let Err(ending) = obtain::obtain(&mut exchange, &mut self.wire, &mut self.deadline).await {
+            let is_head = exchange.method == Method::Head;
+            exchange.record.bytes_in = self.wire.uploaded;
+            if ending.is_without_client() {
+                exchange.record.ended(ProxyError::ClientGone.termination());
+                return After::Abort;
+            }
+            let answer = ending.answer(&mut exchange.record, json);
+            exchange.let_go();
+            return self.answer_exchange(answer, exchange, keep_alive, is_head).await;
+        }
+        if exchange.head.status == 101 {
+            return self.tunnel(exchange).await;
+        }
+        // After an answer that did not wait for the upload's end the connection is not kept (N14, E13).
+        let uploaded = exchange.sending.done && !exchange.sending.broken;
+        let keep_alive = keep_alive && uploaded && !self.core.is_draining();
+        let mut passing = Passing::of(&exchange, self.wire.version, keep_alive);
+        exchange.body.drop_head(exchange.head.len);
+        if let Some(claim) = &exchange.record.claim {
+            claim.become_stream();
+        }
+        self.deadline.set(exchange.service.config.timeout.idle);
+        let passed = poll_fn(|cx| passing.poll(cx, &mut exchange, &mut self.wire, &mut self.deadline)).await;
+        exchange.record.bytes_in = self.wire.uploaded;
+        match passed {
+            Err(cut) => {
+                exchange.record.ended(cut.0);
+                exchange.let_go();
+                // Where the end of the connection is the end of the body, only RST tells that it was cut (N18).
+                let open_ended = !passing.chunked && !matches!(exchange.body.framing, Framing::Length(_));
+                if open_ended { After::Abort } else { After::Close }
+            }
+            Ok(()) => {
+                exchange.record.ended("done");
+                let upload_done = exchange.sending.done && self.wire.body_is_done();
+                exchange.finish();
+                drop(exchange);
+                self.after(passing.keep_alive, upload_done)
+            }
+        }
+    }
+
+    fn after(&self, keep_alive: bool, upload_done: bool) -> After {
+        match (keep_alive, upload_done) {
+            (true, true) => After::KeepAlive,
+            (_, false) => After::Linger,
+            (false, true) => After::Close,
+        }
+    }
+
+    /// 101: from here on both sides are bytes.
+    async fn tunnel(&mut self, mut exchange: Box<Exchange>) -> After {
+        let mut out = Out::new();
+        status_line(&mut out.bytes, 101, b"");
+        if let Some(inbox) = &exchange.body.inbox {
+            for (_, name, value) in headers::response(&exchange.head.fields, inbox.filled()) {
+                field(&mut out.bytes, name, value);
+            }
+        }
+        out.bytes
+            .extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n\r\n");
+        exchange.body.drop_head(exchange.head.len);
+        if let Some(claim) = &exchange.record.claim {
+            claim.become_web_socket();
+        }
+        let termination = tunnel::run(&mut self.wire, &mut exchange, out, &mut self.deadline).await;
+        exchange.record.ended(termination);
+        After::Close
+    }
+
+    /// Answers in the app's place; the claim of the exchange is held until the answer has left.
+    async fn answer_exchange(
+        &mut self,
+        answer: Answer,
+        exchange: Box<Exchange>,
+        keep_alive: bool,
+        is_head: bool,
+    ) -> After {
+        let after = self.write_answer(&answer, !keep_alive, is_head).await;
+        drop(exchange);
+        after
+    }
+
+    async fn answer(&mut self, answer: Answer, mut record: Box<Record>, close: bool, is_head: bool) -> After {
+        record.bytes_out = answer.body.len() as u64;
+        let after = self.write_answer(&answer, close, is_head).await;
+        drop(record);
+        after
+    }
+
+    async fn write_answer(&mut self, answer: &Answer, close: bool, is_head: bool) -> After {
+        let close = close || !self.wire.body_is_done() || self.core.is_draining();
+        let mut out = Out::new();
+        out.bytes.append(&mut self.wire.interim);
+        status_line(&mut out.bytes, answer.status, b"");
+        let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&jiff::Timestamp::now());
+        if let Ok(date) = date {
+            field(&mut out.bytes, b"date", date.as_bytes());
+        }
+        for (name, value) in &answer.fields {
+            field(&mut out.bytes, name.as_bytes(), value.as_bytes());
+        }
+        headers::push_length(&mut out.bytes, answer.body.len() as u64);
+        if close {
+            out.bytes.extend_from_slice(b"connection: close\r\n");
+        } else if self.wire.version == Version::Http10 {
+            out.bytes.extend_from_slice(b"connection: keep-alive\r\n");
+        }
+        out.bytes.extend_from_slice(b"\r\n");
+        if !is_head {
+            out.bytes.extend_from_slice(&answer.body);
+        }
+        self.deadline.set(HEAD_TIMEOUT);
+        let written = poll_fn(|cx| {
+            match self.wire.poll_write_all(cx, &mut out) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Pending if self.deadline.poll_passed(cx) => {
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+                other => return other,
+            }
+            Pin::new(&mut self.wire.io).poll_flush(cx)
+        });
+        match written.await {
+            Err(_) => After::Abort,
+            Ok(()) => self.after(!close, self.wire.body_is_done()),
+        }
+    }
+
+    /// Reads and discards what the client still sends, within bounds, so that it gets to read its answer instead of RST (N15).
+    async fn linger(&mut self) {
+        self.wire.inbox = None;
+        let _ = poll_fn(|cx| Pin::new(&mut self.wire.io).poll_flush(cx)).await;
+        self.wire.io.half_close();
+        self.deadline.set(LINGER.0);
+        let mut left = LINGER.1;
+        poll_fn(|cx| {
+            while left > 0 {
+                match self.wire.poll_fill(cx) {
+                    Poll::Ready(Ok(n)) if n > 0 => {
+                        left = left.saturating_sub(n);
+                        self.wire.inbox = None;
+                    }
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending if self.deadline.poll_passed(cx) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+}
+
+/// Whether the client wants to keep the connection (RFC 9112 §9.3).
+fn keeps_alive(head: &RequestHead, buffer: &[u8]) -> bool {
+    let mut keep = head.version == Version::Http11;
+    for connection in head.fields.iter().filter(|field| field.kind == Name::Connection) {
+        for option in list(connection.value.of(buffer)) {
+            if eq_ignore_case(option, b"close") {
+                return false;
+            }
+            keep |= eq_ignore_case(option, b"keep-alive");
+        }
+    }
+    keep
+}

@@ -1,0 +1,322 @@
+//! A WebSocket between client and app: bytes both ways, on one task that owns the claim, until either side ends; or, at the
+//! drain deadline, a polite end between two frames (N20).
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::AsyncWrite;
+use tokio::time::Instant;
+
+use super::frames::{CLOSE_TO_CLIENT, Frames, close_to_app};
+use super::wire::Wire;
+use crate::proxy::exchange::body::SPREAD;
+use crate::proxy::exchange::exchange::Exchange;
+use crate::proxy::route::activation::Patience;
+use crate::proxy::stock::buffers::{Buffer, Out};
+use crate::proxy::stock::deadline::Deadline;
+
+/// How long the client may take to echo our Close.
+const ECHO: Duration = Duration::from_secs(2);
+
+/// One direction.
+#[derive(Default)]
+struct Lane {
+    frames: Frames,
+    /// Bytes that were read and not yet written.
+    inbox: Option<Buffer>,
+    /// The reader has ended, and was told on.
+    ended: bool,
+    /// It ends at the next boundary between frames.
+    leaves: bool,
+    /// Our Close was put into `own`; nothing of the other side follows it.
+    closing: bool,
+    /// Our own bytes that are still to be written.
+    own: Vec<u8>,
+}
+
+impl Lane {
+    /// Follows new bytes; those behind the boundary at which the lane ends are dropped.
+    fn follow(&mut self, buffer: &mut Buffer) {
+        if !self.leaves {
+            self.frames.follow(buffer.filled());
+            return;
+        }
+        let mut kept = 0;
+        while kept < buffer.filled().len() && !self.frames.at_boundary() {
+            kept += self.frames.advance(&buffer.filled()[kept..]);
+        }
+        buffer.keep(0..kept);
+    }
+}
+
+/// The end of a tunnel, as far as it has come.
+#[derive(Clone, Copy)]
+enum Leaving {
+    No,
+    /// At this moment, so that not all tunnels end at once.
+    At(Instant),
+    /// Close was sent where that was possible; the echo is awaited until then.
+    Until(Instant),
+}
+
+/// Runs until the tunnel ends; why it did. `out` is the head of the response.
+pub(crate) async fn run(wire: &mut Wire, exchange: &mut Exchange, out: Out, deadline: &mut Deadline) -> &'static str {
+    let mut to_client = Lane {
+        own: out.rest().to_vec(),
+        inbox: exchange.body.inbox.take(),
+        ..Lane::default()
+    };
+    drop(out);
+    if let Some(first) = &to_client.inbox {
+        let mut frames = Frames::default();
+        frames.follow(first.filled());
+        to_client.frames = frames;
+    }
+    let mut to_app = Lane::default();
+    if let Some(first) = &wire.inbox {
+        to_app.frames.follow(first.filled());
+        to_app.inbox = wire.inbox.take();
+    }
+    let stream_timeout = exchange.service.config.timeout.stream;
+    deadline.set(stream_timeout);
+    let mut leaving = Leaving::No;
+    let mut seen = 0;
+    let end = poll_fn(|cx| {
+        if let Poll::Ready(end) = poll_lanes(cx, wire, exchange, &mut to_client, &mut to_app) {
+            return Poll::Ready(end);
+        }
+        let moved = exchange.record.bytes_in + exchange.record.bytes_out;
+        if std::mem::replace(&mut seen, moved) != moved && matches!(leaving, Leaving::No) {
+            deadline.set(stream_timeout);
+        }
+        loop {
+            match poll_leaving(cx, exchange, deadline, &mut leaving, &mut to_client, &mut to_app) {
+                Poll::Ready(Some(end)) => return Poll::Ready(end),
+                Poll::Ready(None) => {
+                    if let Poll::Ready(end) = poll_lanes(cx, wire, exchange, &mut to_client, &mut to_app) {
+                        return Poll::Ready(end);
+                    }
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    })
+    .await;
+    exchange.let_go();
+    end
+}
+
+/// Moves what can be moved, both ways.
+fn poll_lanes(
+    cx: &mut Context<'_>,
+    wire: &mut Wire,
+    exchange: &mut Exchange,
+    to_client: &mut Lane,
+    to_app: &mut Lane,
+) -> Poll<&'static str> {
+    let client = poll_to_client(cx, wire, exchange, to_client);
+    let app = poll_to_app(cx, wire, exchange, to_app);
+    match (client, app) {
+        (Err(end), _) | (_, Err(end)) => Poll::Ready(end),
+        // Our Close has been echoed: the end is clean.
+        _ if to_client.closing && to_client.own.is_empty() && to_app.frames.closed => {
+            Poll::Ready("proxy: drain deadline")
+        }
+        _ if to_client.ended && to_app.ended => Poll::Ready("done"),
+        _ => Poll::Pending,
+    }
+}
+
+fn poll_to_client(
+    cx: &mut Context<'_>,
+    wire: &mut Wire,
+    exchange: &mut Exchange,
+    lane: &mut Lane,
+) -> Result<(), &'static str> {
+    const GONE: &str = "client: gone";
+    loop {
+        while !lane.own.is_empty() {
+            match Pin::new(&mut wire.io).poll_write(cx, &lane.own) {
+                Poll::Ready(Ok(n)) if n > 0 => drop(lane.own.drain(..n)),
+                Poll::Ready(Ok(_) | Err(_)) => return Err(GONE),
+                Poll::Pending => return Ok(()),
+            }
+        }
+        if let Some(buffer) = &mut lane.inbox {
+            match Pin::new(&mut wire.io).poll_write(cx, buffer.filled()) {
+                Poll::Ready(Ok(n)) if n > 0 => {
+                    exchange.record.bytes_out += n as u64;
+                    buffer.consume(n);
+                    if buffer.is_empty() {
+                        lane.inbox = None;
+                    }
+                }
+                Poll::Ready(Ok(_) | Err(_)) => return Err(GONE),
+                Poll::Pending => return Ok(()),
+            }
+            continue;
+        }
+        if lane.ended || lane.closing {
+            return flush(cx, wire);
+        }
+        let Some(upstream) = &mut exchange.upstream else {
+            return Ok(());
+        };
+        let mut buffer = Buffer::small();
+        match upstream.poll_read(cx, &mut buffer) {
+            Poll::Ready(Ok(n)) if n > 0 => {
+                lane.follow(&mut buffer);
+                lane.inbox = Some(buffer);
+            }
+            Poll::Ready(Ok(_)) => {
+                lane.ended = true;
+                flush(cx, wire)?;
+                wire.io.half_close();
+            }
+            Poll::Ready(Err(_)) => return Err("app: broke off the tunnel"),
+            Poll::Pending => return flush(cx, wire),
+        }
+    }
+}
+
+fn flush(cx: &mut Context<'_>, wire: &mut Wire) -> Result<(), &'static str> {
+    match Pin::new(&mut wire.io).poll_flush(cx) {
+        Poll::Ready(Err(_)) => Err("client: gone"),
+        Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
+    }
+}
+
+fn poll_to_app(
+    cx: &mut Context<'_>,
+    wire: &mut Wire,
+    exchange: &mut Exchange,
+    lane: &mut Lane,
+) -> Result<(), &'static str> {
+    loop {
+        let Some(upstream) = &mut exchange.upstream else {
+            return Ok(());
+        };
+        if let Some(buffer) = &mut lane.inbox {
+            match upstream.poll_write(cx, buffer.filled()) {
+                Poll::Ready(Ok(n)) if n > 0 => {
+                    exchange.record.bytes_in += n as u64;
+                    buffer.consume(n);
+                    if buffer.is_empty() {
+                        lane.inbox = None;
+                    }
+                }
+                Poll::Ready(Ok(_) | Err(_)) => return Err("app: broke off the tunnel"),
+                Poll::Pending => return Ok(()),
+            }
+            continue;
+        }
+        while !lane.own.is_empty() {
+            match upstream.poll_write(cx, &lane.own) {
+                Poll::Ready(Ok(n)) if n > 0 => drop(lane.own.drain(..n)),
+                // The app need not hear our goodbye.
+                Poll::Ready(Ok(_) | Err(_)) => lane.own.clear(),
+                Poll::Pending => return Ok(()),
+            }
+        }
+        if lane.ended {
+            return Ok(());
+        }
+        match wire.poll_fill(cx) {
+            Poll::Ready(Ok(n)) if n > 0 => {
+                let Some(mut buffer) = wire.inbox.take() else { continue };
+                if lane.closing {
+                    lane.frames.follow(buffer.filled());
+                } else {
+                    lane.follow(&mut buffer);
+                }
+                // Behind our Close nothing may follow; it is read only for the client's echo.
+                lane.inbox = Some(buffer).filter(|_| !lane.closing);
+            }
+            Poll::Ready(Ok(_)) => {
+                lane.ended = true;
+                upstream.half_close();
+            }
+            Poll::Ready(Err(_)) => return Err("client: gone"),
+            Poll::Pending => return Ok(()),
+        }
+    }
+}
+
+/// Whether it is time to leave, and how far that has come. `Ready(None)`: there are new bytes of ours to be written.
+fn poll_leaving(
+    cx: &mut Context<'_>,
+    exchange: &mut Exchange,
+    deadline: &mut Deadline,
+    leaving: &mut Leaving,
+    to_client: &mut Lane,
+    to_app: &mut Lane,
+) -> Poll<Option<&'static str>> {
+    let patience = exchange.service.activation.patience();
+    if let Some(claim) = &exchange.record.claim {
+        claim.wake_when_impatient(&mut exchange.ticket, cx.waker());
+    }
+    if patience == Patience::Cut {
+        exchange.counters().exchange_cut();
+        return Poll::Ready(Some("proxy: drain deadline"));
+    }
+    let now = Instant::now();
+    match *leaving {
+        Leaving::No if patience >= Patience::Polite => {
+            // Under a pause whoever comes back is held: there is nothing to spread, and everybody waits for the last.
+            let spread = if patience == Patience::Polite {
+                Duration::ZERO
+            } else {
+                SPREAD
+            };
+            let at = now + spread.mul_f64(fastrand::f64());
+            *leaving = Leaving::At(at);
+            deadline.set_at(at);
+        }
+        Leaving::No => {}
+        Leaving::At(at) if now >= at => {
+            exchange.counters().stream_ended();
+            *leaving = Leaving::Until(now + ECHO);
+            deadline.set_at(now + ECHO);
+        }
+        Leaving::At(_) => {}
+        Leaving::Until(end) => {
+            if now >= end {
+                return Poll::Ready(Some("proxy: drain deadline"));
+            }
+        }
+    }
+    if matches!(leaving, Leaving::Until(_)) {
+        let mut spoke = false;
+        (to_client.leaves, to_app.leaves) = (true, true);
+        // A side that is inside a frame goes on until the frame's end; if that does not come, FIN has to do.
+        if !to_client.closing && to_client.frames.at_boundary() && to_client.inbox.is_none() {
+            to_client.closing = true;
+            to_client.own.extend_from_slice(CLOSE_TO_CLIENT);
+            spoke = true;
+        }
+        if !to_app.closing && to_app.frames.at_boundary() && to_app.inbox.is_none() {
+            to_app.closing = true;
+            to_app
+                .own
+                .extend_from_slice(&close_to_app(fastrand::u32(..).to_ne_bytes()));
+            spoke = true;
+        }
+        if spoke {
+            return Poll::Ready(None);
+        }
+    }
+    if deadline.poll_passed(cx) {
+        return match leaving {
+            Leaving::No => Poll::Ready(Some("client: silent tunnel")),
+            // The moment has come: look again.
+            Leaving::At(_) | Leaving::Until(_) => {
+                deadline.set(Duration::from_millis(1));
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        };
+    }
+    Poll::Pending
+}

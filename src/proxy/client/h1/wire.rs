@@ -1,0 +1,242 @@
+//! The bytes of one HTTP/1 client: what was read and not used yet, the request body that is read from it, and interim responses
+//! on their way out. Knows nothing of keep-alive or of what is answered.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::http1::chunked::BodyDecoder;
+use crate::http1::framing::Framing;
+use crate::http1::head::{Limits, Parsed, ResponseHead, Version};
+use crate::http1::write::{chunk_size, field, last_chunk, status_line};
+use crate::proxy::client::io::ClientIo;
+use crate::proxy::exchange::client::{Client, LOOK_AFTER_CLIENT, Left};
+use crate::proxy::message::error::ProxyError;
+use crate::proxy::message::headers;
+use crate::proxy::stock::buffers::{Buffer, Out};
+use crate::proxy::stock::deadline::Deadline;
+
+/// Fields of an interim response.
+const INTERIM_FIELDS: usize = 100;
+
+/// One HTTP/1 client as bytes, and the request body that is being read from them.
+pub(crate) struct Wire {
+    pub(crate) io: ClientIo,
+    /// Bytes that were read and not used: the rest of a body, or the next request.
+    pub(crate) inbox: Option<Buffer>,
+    body: BodyDecoder,
+    pub(crate) uploaded: u64,
+    pub(crate) limit: u64,
+    /// Interim responses that wait to be written.
+    pub(crate) interim: Vec<u8>,
+    /// The version of the request: HTTP/1.0 gets no interim responses.
+    pub(crate) version: Version,
+    /// The client has ended its direction (N17) or broken off.
+    pub(crate) at_end: bool,
+}
+
+impl Wire {
+    pub(crate) fn new(io: ClientIo) -> Self {
+        Self {
+            io,
+            inbox: None,
+            body: BodyDecoder::new(Framing::None),
+            uploaded: 0,
+            limit: u64::MAX,
+            interim: Vec::new(),
+            version: Version::Http11,
+            at_end: false,
+        }
+    }
+
+    /// Whether the request's body was read to its end.
+    pub(crate) fn body_is_done(&self) -> bool {
+        self.body.is_done()
+    }
+
+    /// A request body of this framing begins behind the head.
+    pub(crate) fn begin_body(&mut self, framing: Framing, version: Version) {
+        self.body = BodyDecoder::new(framing);
+        self.uploaded = 0;
+        self.limit = u64::MAX;
+        self.version = version;
+    }
+
+    /// Takes a buffer back whose first `n` bytes are done with.
+    pub(crate) fn put_back(&mut self, mut buffer: Buffer, n: usize) {
+        buffer.consume(n);
+        self.inbox = Some(buffer).filter(|buffer| !buffer.is_empty());
+    }
+
+    /// Reads into an empty inbox; without a buffer while there is nothing.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        debug_assert!(self.inbox.is_none(), "what is in the inbox would be lost");
+        let mut buffer = Buffer::small();
+        let n = ready!(self.poll_read(cx, &mut buffer))?;
+        self.inbox = Some(buffer).filter(|buffer| !buffer.is_empty());
+        Poll::Ready(Ok(n))
+    }
+
+    /// Reads behind what is in the inbox.
+    pub(crate) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Some(mut buffer) = self.inbox.take() else {
+            return self.poll_fill(cx);
+        };
+        buffer.make_room(0);
+        let read = self.poll_read(cx, &mut buffer);
+        self.inbox = Some(buffer);
+        read
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Buffer) -> Poll<io::Result<usize>> {
+        let read = buffer.read_with(|room| Pin::new(&mut self.io).poll_read(cx, room));
+        if matches!(read, Poll::Ready(Ok(0) | Err(_))) {
+            self.at_end = true;
+        }
+        read
+    }
+
+    pub(crate) fn poll_write_all(&mut self, cx: &mut Context<'_>, out: &mut Out) -> Poll<io::Result<()>> {
+        while !out.is_empty() {
+            match ready!(Pin::new(&mut self.io).poll_write(cx, out.rest()))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                n => out.wrote(n),
+            }
+        }
+        out.clear();
+        Poll::Ready(Ok(()))
+    }
+
+    pub(crate) fn poll_flush_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.interim.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        while !self.interim.is_empty() {
+            let n = ready!(Pin::new(&mut self.io).poll_write(cx, &self.interim))?;
+            self.interim.drain(..n);
+        }
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+}
+
+impl Client for Wire {
+    fn poll_upload(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut Vec<u8>,
+        chunked: bool,
+    ) -> Poll<Result<bool, ProxyError>> {
+        // An interim response that the client waits for must not wait for the upload.
+        if let Poll::Ready(Err(_)) = Wire::poll_flush_interim(self, cx) {
+            return Poll::Ready(Err(ProxyError::ClientGone));
+        }
+        if self.inbox.is_none() {
+            // Half-closed inside its body: it may still read why that was no request.
+            const CUT: ProxyError = ProxyError::BadRequest("the body ended before its end");
+            if self.at_end {
+                return Poll::Ready(Err(CUT));
+            }
+            match ready!(self.poll_fill(cx)) {
+                Ok(n) if n > 0 => {}
+                Ok(_) => return Poll::Ready(Err(CUT)),
+                Err(_) => return Poll::Ready(Err(ProxyError::ClientGone)),
+            }
+        }
+        let Some(buffer) = &mut self.inbox else {
+            return Poll::Pending;
+        };
+        while !buffer.is_empty() && !self.body.is_done() {
+            let step = match self.body.decode(buffer.filled()) {
+                Ok(step) => step,
+                Err(error) => return Poll::Ready(Err(ProxyError::Body(error))),
+            };
+            let data = &buffer.filled()[step.data];
+            self.uploaded += data.len() as u64;
+            if self.uploaded > self.limit {
+                return Poll::Ready(Err(ProxyError::BodyTooLarge));
+            }
+            if !data.is_empty() && chunked {
+                chunk_size(out, data.len());
+            }
+            out.extend_from_slice(data);
+            if !data.is_empty() && chunked {
+                out.extend_from_slice(b"\r\n");
+            }
+            if step.consumed == 0 {
+                break;
+            }
+            buffer.consume(step.consumed);
+        }
+        if buffer.is_empty() {
+            self.inbox = None;
+        }
+        if self.body.is_done() {
+            if chunked {
+                last_chunk(out, self.body.trailers());
+            }
+            return Poll::Ready(Ok(true));
+        }
+        Poll::Ready(Ok(false))
+    }
+
+    fn interim(&mut self, status: u16, head: &[u8]) {
+        if self.version == Version::Http10 {
+            return;
+        }
+        if status == 100 {
+            self.interim.extend_from_slice(head);
+            return;
+        }
+        // The app's interim head is built anew, like every other.
+        let mut parsed = ResponseHead::new();
+        let limits = Limits {
+            bytes: head.len(),
+            fields: INTERIM_FIELDS,
+        };
+        if matches!(parsed.parse(head, limits), Ok(Parsed::Whole)) {
+            status_line(&mut self.interim, status, parsed.reason.of(head));
+            for (_, name, value) in headers::response(&parsed.fields, head) {
+                field(&mut self.interim, name, value);
+            }
+            self.interim.extend_from_slice(b"\r\n");
+        }
+    }
+
+    fn poll_flush_interim(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ProxyError>> {
+        Wire::poll_flush_interim(self, cx).map_err(|_| ProxyError::ClientGone)
+    }
+
+    fn is_gone(&mut self) -> bool {
+        self.io.take_error().is_some()
+    }
+
+    fn begin_to_watch(&mut self, deadline: &mut Deadline) {
+        deadline.set(LOOK_AFTER_CLIENT);
+    }
+
+    fn watch(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Option<Left> {
+        let mut left = None;
+        // Behind bytes that nobody has read yet, an end is seen only now and then.
+        while deadline.poll_passed(cx) {
+            deadline.set(LOOK_AFTER_CLIENT);
+            if self.io.take_error().is_some() {
+                return Some(Left::Surely);
+            }
+            left = self.io.has_ended().then_some(Left::Perhaps);
+        }
+        if self.body.is_done() && self.inbox.is_none() && !self.at_end {
+            match self.poll_fill(cx) {
+                Poll::Ready(Err(_)) => return Some(Left::Surely),
+                // The next request, or the end.
+                Poll::Ready(Ok(_)) | Poll::Pending => {}
+            }
+        }
+        if self.at_end { Some(Left::Perhaps) } else { left }
+    }
+
+    fn uploaded(&self) -> u64 {
+        self.uploaded
+    }
+}

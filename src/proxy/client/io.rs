@@ -1,0 +1,104 @@
+//! The client's side of a connection as bytes: TCP, TLS over TCP, or a pipe from inside the process.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+/// Where a client's bytes come from.
+#[derive(Debug)]
+pub(crate) enum ClientIo {
+    /// Plain TCP.
+    Plain(TcpStream),
+    /// TLS; boxed because rustls' connection is large and an idle task should not be.
+    Tls(Box<TlsStream<TcpStream>>),
+    /// The daemon asking its own front door.
+    Inside(DuplexStream),
+}
+
+impl ClientIo {
+    /// An error that the peer has caused, while nobody reads or writes; `None` also when it cannot be known.
+    pub(crate) fn take_error(&self) -> Option<io::Error> {
+        match self {
+            Self::Plain(tcp) => tcp.take_error().ok().flatten(),
+            Self::Tls(tls) => tls.get_ref().0.take_error().ok().flatten(),
+            Self::Inside(_) => None,
+        }
+    }
+
+    /// Whether the peer has ended its direction, even when bytes of it were not read yet.
+    pub(crate) fn has_ended(&self) -> bool {
+        let tcp = match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+            Self::Inside(_) => return false,
+        };
+        let mut ready = std::pin::pin!(tcp.ready(Interest::READABLE));
+        let now = ready.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        matches!(now, Poll::Ready(Ok(ready)) if ready.is_read_closed())
+    }
+
+    /// Ends our direction of the TCP connection without a wait: what was written still arrives, and then the client reads EOF.
+    pub(crate) fn half_close(&self) {
+        let tcp = match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+            Self::Inside(_) => return,
+        };
+        // The peer may be gone already, which is what was wanted.
+        let _ = rustix::net::shutdown(tcp, rustix::net::Shutdown::Write);
+    }
+
+    /// Makes the kernel answer with RST instead of a clean end, so that a cut body cannot be taken for a whole one.
+    pub(crate) fn abort(&self) {
+        let tcp = match self {
+            Self::Plain(tcp) => tcp,
+            // Over TLS a missing close_notify says the same.
+            Self::Tls(_) | Self::Inside(_) => return,
+        };
+        let _ = rustix::net::sockopt::set_socket_linger(tcp, Some(std::time::Duration::ZERO));
+    }
+}
+
+impl AsyncRead for ClientIo {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            Self::Tls(tls) => match Pin::new(&mut **tls).poll_read(cx, buf) {
+                // A client that ends without close_notify: its message framing says whether anything is missing.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
+                other => other,
+            },
+            Self::Inside(pipe) => Pin::new(pipe).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for ClientIo {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
+            Self::Tls(tls) => Pin::new(&mut **tls).poll_write(cx, buf),
+            Self::Inside(pipe) => Pin::new(pipe).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Self::Tls(tls) => Pin::new(&mut **tls).poll_flush(cx),
+            Self::Inside(pipe) => Pin::new(pipe).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Tls(tls) => Pin::new(&mut **tls).poll_shutdown(cx),
+            Self::Inside(pipe) => Pin::new(pipe).poll_shutdown(cx),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! A request's hold on an activation, from before it is sent to its last byte (N1).
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::task::Waker;
+
+use super::service::CoreService;
+use crate::proxy::stock::wakers::Ticket;
+use crate::telemetry::metrics::CoreCounters;
+
+/// One exchange's hold on an activation, until its last byte (N1).
+pub(crate) struct Claim {
+    pub(crate) service: Rc<CoreService>,
+    is_stream: Cell<bool>,
+    is_web_socket: Cell<bool>,
+}
+
+impl Claim {
+    /// Enters the activation, unless its gate is closed; then a newer view exists.
+    pub(crate) fn of(service: &Rc<CoreService>) -> Option<Self> {
+        service.activation.gate().try_claim(service.core).then(|| Self {
+            service: service.clone(),
+            is_stream: Cell::new(false),
+            is_web_socket: Cell::new(false),
+        })
+    }
+
+    pub(crate) fn counters(&self) -> &CoreCounters {
+        self.service.counters()
+    }
+
+    /// From the response head on the exchange counts as a stream.
+    pub(crate) fn become_stream(&self) {
+        if !self.is_stream.replace(true) {
+            self.counters().stream_began();
+        }
+    }
+
+    /// From the 101 on it counts as a WebSocket too.
+    pub(crate) fn become_web_socket(&self) {
+        self.become_stream();
+        if !self.is_web_socket.replace(true) {
+            self.counters().web_socket_began();
+        }
+    }
+
+    /// Asks to be woken when patience changes; the ticket is kept for the next time.
+    pub(crate) fn wake_when_impatient(&self, ticket: &mut Ticket, waker: &Waker) {
+        self.service.streams.borrow_mut().register(ticket, waker);
+    }
+
+    pub(crate) fn forget_waker(&self, ticket: &mut Ticket) {
+        self.service.streams.borrow_mut().forget(ticket);
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if self.is_stream.get() {
+            self.counters().stream_over();
+        }
+        if self.is_web_socket.get() {
+            self.counters().web_socket_over();
+        }
+        self.service.activation.release(self.service.core);
+    }
+}

@@ -1,0 +1,170 @@
+//! What one worker thread has for itself: its view of the snapshot, its pools, its end of the access log. Nothing in here is
+//! shared with another core but [`Shared`], which is written on accept and close only.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Cache};
+use tokio::time::Instant;
+
+use super::service::CoreService;
+use super::shared::Shared;
+use crate::proxy::message::request_id::RequestId;
+use crate::proxy::route::snapshot::{Live, Snapshot};
+use crate::proxy::stock::descriptors::Reserve;
+use crate::proxy::stock::wakers::Wakers;
+use crate::proxy::wait::queue::Queues;
+use crate::telemetry::access_log::Lines;
+
+/// When draining, a connection that waits for a request is closed after this (N26).
+const DRAIN_GRACE: Duration = Duration::from_secs(10);
+
+/// One worker's own world.
+pub(crate) struct Core {
+    pub(crate) id: usize,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) log: RefCell<Lines>,
+    cache: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
+    view: RefCell<Rc<View>>,
+    /// Services of older views that still hold claims; their streams have to hear that patience ends.
+    retired: RefCell<Vec<Weak<CoreService>>>,
+    /// Connections that wait for a request; woken when draining begins and when its grace ends.
+    pub(crate) waiting: RefCell<Wakers>,
+    /// When draining began, as this core has noticed.
+    pub(crate) drain_began: Cell<Option<Instant>>,
+    next_request: Cell<u64>,
+    /// For the moment when there are no descriptors.
+    pub(crate) reserve: Reserve,
+}
+
+/// The snapshot as one core sees it.
+pub(crate) struct View {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) services: Vec<Rc<CoreService>>,
+}
+
+impl Core {
+    pub(crate) fn new(id: usize, shared: Arc<Shared>, current: Arc<ArcSwap<Snapshot>>, log: Lines) -> Rc<Self> {
+        let mut cache = Cache::new(current);
+        let view = View::of(cache.load().clone(), id, &shared.queues, None);
+        Rc::new(Self {
+            id,
+            shared,
+            log: RefCell::new(log),
+            cache: RefCell::new(cache),
+            view: RefCell::new(Rc::new(view)),
+            retired: RefCell::default(),
+            waiting: RefCell::default(),
+            drain_began: Cell::new(None),
+            next_request: Cell::new(fastrand::u64(..)),
+            reserve: Reserve::new(),
+        })
+    }
+
+    /// The current snapshot. The load is relaxed: whoever needs one that is newer than a closed gate has claimed there before,
+    /// and that claim acquired what was published (see `gate`).
+    pub(crate) fn view(&self) -> Rc<View> {
+        let mut cache = self.cache.borrow_mut();
+        let snapshot = cache.load();
+        let mut view = self.view.borrow_mut();
+        if !Arc::ptr_eq(&view.snapshot, snapshot) {
+            let next = Rc::new(View::of(snapshot.clone(), self.id, &self.shared.queues, Some(&view)));
+            let previous = std::mem::replace(&mut *view, next);
+            let mut retired = self.retired.borrow_mut();
+            for service in &previous.services {
+                if !view.services.iter().any(|kept| Rc::ptr_eq(kept, service)) {
+                    service.pool.close();
+                    retired.push(Rc::downgrade(service));
+                }
+            }
+        }
+        view.clone()
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.shared.draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.shared.stopping.load(Ordering::Relaxed)
+    }
+
+    /// An id that is unique for this process and tells nothing: 16 hex digits.
+    pub(crate) fn request_id(&self) -> RequestId {
+        // A multiplication by an odd constant visits every number once, so ids do not repeat and do not look like a count.
+        let n = self.next_request.get().wrapping_add(1);
+        self.next_request.set(n);
+        RequestId::new(n.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ ((self.id as u64) << 60))
+    }
+
+    /// Notices that draining began: counts the connections from before, and wakes those that wait for a request.
+    pub(crate) fn notice_draining(&self) {
+        if !self.is_draining() || self.drain_began.get().is_some() {
+            return;
+        }
+        self.drain_began.set(Some(Instant::now()));
+        let open = self.shared.connections[self.id].load(Ordering::Relaxed);
+        self.shared.connections_before_drain.fetch_add(open, Ordering::Relaxed);
+        self.shared.cores_draining.fetch_add(1, Ordering::Release);
+        self.waiting.borrow().wake_all();
+    }
+
+    /// Whether connections that have sent nothing since draining began are to be closed (N26).
+    pub(crate) fn grace_is_over(&self) -> bool {
+        self.drain_began
+            .get()
+            .is_some_and(|began| began.elapsed() >= DRAIN_GRACE)
+    }
+
+    /// Wakes the streams of every activation whose patience has changed.
+    pub(crate) fn announce_patience(&self) {
+        let view = self.view();
+        for service in &view.services {
+            service.announce_patience();
+        }
+        self.retired.borrow_mut().retain(|service| match service.upgrade() {
+            Some(service) => {
+                service.announce_patience();
+                true
+            }
+            None => false,
+        });
+    }
+
+    /// Whether an older view may still hold claims.
+    pub(crate) fn has_retired(&self) -> bool {
+        !self.retired.borrow().is_empty()
+    }
+
+    /// Closes idle connections to apps that have been kept long enough.
+    pub(crate) fn sweep_pools(&self, now: Instant) {
+        for service in &self.view().services {
+            service.pool.sweep(now);
+        }
+    }
+}
+
+impl View {
+    /// A core's services for a snapshot. What has not changed is carried over, with its connections.
+    fn of(snapshot: Arc<Snapshot>, core: usize, queues: &Queues, previous: Option<&Self>) -> Self {
+        let carried = |live: &Live| {
+            previous?.services.iter().find(|service| {
+                Arc::ptr_eq(&service.activation, &live.activation) && Arc::ptr_eq(&service.config, &live.service)
+            })
+        };
+        // Almost always only the activations of one environment differ and places stay: look at the same place first.
+        let services = snapshot.services().iter().enumerate().map(|(place, live)| {
+            let same = previous.and_then(|view| view.services.get(place)).filter(|service| {
+                Arc::ptr_eq(&service.activation, &live.activation) && Arc::ptr_eq(&service.config, &live.service)
+            });
+            same.or_else(|| carried(live))
+                .cloned()
+                .unwrap_or_else(|| Rc::new(CoreService::new(live, core, queues.of(&live.service))))
+        });
+        let services = services.collect();
+        Self { snapshot, services }
+    }
+}

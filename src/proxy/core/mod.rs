@@ -1,0 +1,12 @@
+//! What one worker thread has for itself.
+//!
+//! - `core` its view of the snapshot, and its end of the access log
+//! - `shared` what the cores have in common
+//! - `service` one service on one core; `claim` a request's hold on it
+//! - `keeper` looks after the queue of a service
+
+pub(crate) mod claim;
+pub(crate) mod core;
+pub(crate) mod keeper;
+pub(crate) mod service;
+pub(crate) mod shared;

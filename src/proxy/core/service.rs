@@ -1,0 +1,78 @@
+//! One service on one core: what serves it, and the core's connections to it.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use crate::config::{self, Reuse};
+use crate::proxy::route::activation::{Activation, Patience};
+use crate::proxy::route::snapshot::Live;
+use crate::proxy::stock::wakers::Wakers;
+use crate::proxy::upstream::pool::Pool;
+use crate::proxy::upstream::retry::RetryBudget;
+use crate::proxy::wait::queue::Queue;
+use crate::telemetry::metrics::CoreCounters;
+
+/// A service as one core serves it.
+pub(crate) struct CoreService {
+    pub(crate) config: Arc<config::Service>,
+    pub(crate) activation: Arc<Activation>,
+    pub(crate) pool: Pool,
+    pub(crate) retry_budget: RetryBudget,
+    /// Where requests wait while the app cannot be reached.
+    pub(crate) queue: Arc<Queue>,
+    /// The instances' addresses as the log writes them.
+    addresses: Vec<String>,
+    pub(crate) core: usize,
+    /// Streams that wait for bytes; woken when patience ends.
+    pub(crate) streams: RefCell<Wakers>,
+    noticed: Cell<Patience>,
+}
+
+impl CoreService {
+    pub(crate) fn new(live: &Live, core: usize, queue: Arc<Queue>) -> Self {
+        Self {
+            config: live.service.clone(),
+            activation: live.activation.clone(),
+            pool: Pool::new(live.activation.addresses.len(), live.service.keepalive.idle),
+            retry_budget: RetryBudget::default(),
+            queue,
+            addresses: live.activation.addresses.iter().map(ToString::to_string).collect(),
+            core,
+            streams: RefCell::default(),
+            noticed: Cell::new(Patience::Open),
+        }
+    }
+
+    /// This core's counters of the activation.
+    pub(crate) fn counters(&self) -> &CoreCounters {
+        self.activation.core(self.core)
+    }
+
+    /// The path prefix that the app does not see.
+    pub(crate) fn stripped(&self) -> &str {
+        if self.config.strip_prefix {
+            &self.config.path
+        } else {
+            ""
+        }
+    }
+
+    /// Whether every method may ride a reused connection (N10).
+    pub(crate) fn reuses_for_all(&self) -> bool {
+        self.config.keepalive.reuse == Reuse::Always
+    }
+
+    /// The instances' addresses as the log writes them.
+    pub(crate) fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
+    /// Wakes the streams if patience has changed since it was looked at last.
+    pub(crate) fn announce_patience(&self) {
+        let patience = self.activation.patience();
+        if patience != self.noticed.get() {
+            self.noticed.set(patience);
+            self.streams.borrow_mut().wake_all();
+        }
+    }
+}

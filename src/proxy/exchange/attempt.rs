@@ -1,0 +1,232 @@
+//! One attempt to get an app's answer: connect or reuse, send, wait for the head, and the retry rule (N9–N11).
+//!
+//! Sending and reading go on side by side: an app may answer before it has read the whole request (N14), and a client may
+//! wait for the answer before it sends on.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use super::client::{Client, LOOK_AFTER_CLIENT};
+use super::exchange::Exchange;
+use super::head::Failure;
+use crate::http1::framing::Framing;
+use crate::proxy::message::error::ProxyError;
+use crate::proxy::route::activation::Patience;
+use crate::proxy::stock::deadline::Deadline;
+
+/// How long an app may take to say `100 Continue` before we say it.
+const CONTINUE_AFTER: Duration = Duration::from_secs(1);
+
+/// Why there is no response head.
+pub(crate) enum Setback {
+    /// The app broke off, and the request may be sent again.
+    MayRetry(Option<io::Error>),
+    /// What the client is to be told.
+    Final(ProxyError),
+}
+
+impl From<ProxyError> for Setback {
+    fn from(error: ProxyError) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl Exchange {
+    /// Sends the request and waits for the response head. A connection that had gone stale is replaced at once.
+    ///
+    /// # Errors
+    /// When there is none; nothing has been sent to the client but interim responses.
+    pub(crate) async fn respond(&mut self, client: &mut impl Client, deadline: &mut Deadline) -> Result<(), Setback> {
+        // What the client has sent already leaves together with the head, and can then be sent again.
+        if !self.sending.done && !self.sending.awaits_continue {
+            let chunked = self.sending.framing == Framing::Chunked;
+            let first = poll_fn(|cx| Poll::Ready(client.poll_upload(cx, &mut self.sending.out.bytes, chunked))).await;
+            if let Poll::Ready(ended) = first {
+                self.sending.done = ended?;
+            }
+        }
+        let mut tried = SmallVec::<[usize; 4]>::new();
+        let mut stale = false;
+        loop {
+            let reused = self.connect(&mut tried, stale).await?;
+            match poll_fn(|cx| self.poll_head(cx, client, deadline)).await {
+                Ok(()) => break,
+                Err(Failure::Final(error)) => {
+                    self.let_go();
+                    return Err(error.into());
+                }
+                Err(Failure::Connection {
+                    error,
+                    nothing_written,
+                    nothing_read,
+                }) => {
+                    self.let_go();
+                    // N11: (b) nothing was written, or (c) idempotent, can be sent again, and not one byte came back.
+                    let again =
+                        self.sending.replayable && (nothing_written || (self.method.is_idempotent() && nothing_read));
+                    if !again {
+                        return Err(ProxyError::AppBrokeOff(error).into());
+                    }
+                    self.sending.out.rewind();
+                    self.sending.broken = false;
+                    if !reused {
+                        return Err(Setback::MayRetry(error));
+                    }
+                    stale = true;
+                }
+            }
+        }
+        self.record.bytes_in = client.uploaded();
+        self.record.head_came(self.head.status);
+        Ok(self.take_head()?)
+    }
+
+    /// Gets a connection: an idle one if the request can be repeated (N10), else a new one; other instances when one refuses.
+    /// Whether it is a reused one.
+    async fn connect(&mut self, tried: &mut SmallVec<[usize; 4]>, stale: bool) -> Result<bool, ProxyError> {
+        loop {
+            let now = Instant::now();
+            let pool = &self.service.pool;
+            let instance = pool.choose(tried, now);
+            pool.enter(instance);
+            self.instance = Some(instance);
+            self.record.instance = Some(instance);
+            // A body that is not wholly here could not be sent again, whatever the method.
+            if self.may_reuse
+                && self.sending.done
+                && !stale
+                && let Some(upstream) = pool.take(instance, now)
+            {
+                self.upstream = Some(upstream);
+                return Ok(true);
+            }
+            // While the app is known to be away, only the keeper of its queue tries, so that nobody storms it (N12).
+            let holds = !self.service.config.hold.period.is_zero();
+            if holds && self.service.queue.is_away(self.service.activation.id) && !self.record.is_inside() {
+                self.let_go();
+                return Err(ProxyError::Unreachable(io::ErrorKind::NotConnected.into()));
+            }
+            let address = &self.service.activation.addresses[instance];
+            let (timeout, reserve) = (self.service.config.timeout.connect, &self.record.core().reserve);
+            // Boxed: most requests find a connection, and should not carry the room for making one.
+            match Box::pin(pool.connect(address, timeout, reserve)).await {
+                Ok(upstream) => {
+                    self.upstream = Some(upstream);
+                    return Ok(false);
+                }
+                Err(error) => {
+                    self.counters().connect_failed();
+                    self.let_go();
+                    let pool = &self.service.pool;
+                    pool.shun(instance, Instant::now());
+                    tried.push(instance);
+                    if pool.all_tried(tried) {
+                        return Err(ProxyError::Unreachable(error));
+                    }
+                    self.record.retries += 1;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: &mut impl Client,
+        deadline: &mut Deadline,
+    ) -> Poll<Result<(), Failure>> {
+        if self.body.waits_since.is_none() {
+            self.body.waits_since = Some(Instant::now());
+            deadline.set(self.patience_for_head());
+        }
+        let before = client.uploaded();
+        self.poll_send(cx, client)?;
+        if client.uploaded() != before {
+            self.body.waits_since = Some(Instant::now());
+        }
+        loop {
+            match self.poll_read_head(cx, client) {
+                Poll::Ready(Ok(true)) => {
+                    self.body.waits_since = None;
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Ready(Ok(false)) => {
+                    // An interim response: the client may send on now.
+                    if let Poll::Ready(Err(error)) = client.poll_flush_interim(cx) {
+                        return Poll::Ready(Err(error.into()));
+                    }
+                    self.poll_send(cx, client)?;
+                }
+                Poll::Ready(Err(failure)) => {
+                    self.body.waits_since = None;
+                    return Poll::Ready(Err(failure));
+                }
+                Poll::Pending => break,
+            }
+        }
+        while deadline.poll_passed(cx) {
+            self.look_at_the_clock(client)?;
+            deadline.set(self.patience_for_head());
+            self.poll_send(cx, client)?;
+        }
+        match self.service.activation.patience() {
+            Patience::Open | Patience::Polite => {
+                let claim = self.record.claim.as_ref();
+                claim.inspect(|claim| claim.wake_when_impatient(&mut self.ticket, cx.waker()));
+                Poll::Pending
+            }
+            Patience::NoRequests | Patience::EndStreams | Patience::Cut => {
+                self.counters().exchange_cut();
+                Poll::Ready(Err(ProxyError::DrainedAway.into()))
+            }
+        }
+    }
+
+    /// How long to wait before looking at the clock again.
+    fn patience_for_head(&self) -> Duration {
+        if self.sending.awaits_continue {
+            return CONTINUE_AFTER;
+        }
+        let waited = self.body.waits_since.map_or(Duration::ZERO, |since| since.elapsed());
+        self.time_for_head()
+            .saturating_sub(waited)
+            .clamp(Duration::from_millis(1), LOOK_AFTER_CLIENT)
+    }
+
+    fn time_for_head(&self) -> Duration {
+        let timeout = &self.service.config.timeout;
+        if self.sending.done {
+            timeout.response
+        } else {
+            timeout.idle
+        }
+    }
+
+    fn look_at_the_clock(&mut self, client: &mut impl Client) -> Result<(), ProxyError> {
+        if client.is_gone() {
+            return Err(ProxyError::ClientGone);
+        }
+        if self.sending.awaits_continue {
+            // The app says nothing: it may read the body without a word (N19).
+            self.sending.awaits_continue = false;
+            client.interim(100, b"HTTP/1.1 100 Continue\r\n\r\n");
+            return Ok(());
+        }
+        let waited = self.body.waits_since.map_or(Duration::ZERO, |since| since.elapsed());
+        if waited < self.time_for_head() {
+            return Ok(());
+        }
+        // The one who has to move is the client only while everything that it sent has left.
+        let stuck_client = !self.sending.done && self.sending.out.is_empty() && !self.sending.broken;
+        Err(if stuck_client {
+            ProxyError::SlowBody
+        } else {
+            ProxyError::AppTimedOut
+        })
+    }
+}

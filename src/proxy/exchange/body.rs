@@ -1,0 +1,159 @@
+//! The response's body as it lies in a buffer of the stock: what is decoded, what is not, and where an event stream may end.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::http1::chunked::BodyDecoder;
+use crate::http1::framing::Framing;
+use crate::proxy::stock::buffers::Buffer;
+
+/// At the drain deadline streams end spread over this period, so that their clients do not all come back at once (N20).
+pub(crate) const SPREAD: Duration = Duration::from_secs(3);
+
+/// The response's side of an exchange.
+pub(crate) struct Body {
+    /// Bytes of the app: the head until it was taken, then what `Exchange::poll_piece` found.
+    pub(crate) inbox: Option<Buffer>,
+    /// The part of the inbox that is body and was not used yet.
+    pub(crate) ready: usize,
+    /// The inbox holds bytes that were not decoded yet.
+    pub(crate) undecoded: bool,
+    pub(crate) decoder: BodyDecoder,
+    pub(crate) framing: Framing,
+    pub(crate) over: bool,
+    pub(crate) is_event_stream: bool,
+    /// The end of what was passed on, to know an event's boundary: the last two bytes that are not carriage returns.
+    pub(crate) tail: [u8; 2],
+    /// When the waiting for the head began.
+    pub(crate) waits_since: Option<Instant>,
+    /// Interim responses so far.
+    pub(crate) interim: u32,
+    /// When this stream ends, because the old side's time is over.
+    pub(crate) leaves_at: Option<Instant>,
+    /// The last read filled its buffer: the app has more than a small one at hand.
+    pub(crate) plenty: bool,
+}
+
+/// What `Exchange::poll_piece` found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// Bytes; see `Exchange::piece`.
+    Data,
+    /// The end, as the app meant it.
+    End,
+    /// The end of an event stream at an event's boundary, because the old side's time is over. Clean for the client.
+    EndOfEvents,
+}
+
+/// Why a body ends before its end. The client's stream is cut (N18).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cut(pub(crate) &'static str);
+
+impl Body {
+    pub(crate) fn none() -> Self {
+        Self {
+            inbox: None,
+            ready: 0,
+            undecoded: false,
+            decoder: BodyDecoder::new(Framing::None),
+            framing: Framing::None,
+            over: false,
+            is_event_stream: false,
+            tail: *b"\n\n",
+            waits_since: None,
+            interim: 0,
+            leaves_at: None,
+            plenty: false,
+        }
+    }
+
+    /// The head at the start of the inbox is done with, and a body of this framing follows.
+    pub(crate) fn begin(&mut self, framing: Framing, head: usize) {
+        self.framing = framing;
+        self.decoder = BodyDecoder::new(framing);
+        // The head's bytes stay until it is written: `Exchange::head_bytes`.
+        self.ready = 0;
+        self.undecoded = self.inbox.as_ref().is_some_and(|inbox| inbox.filled().len() > head);
+    }
+
+    /// The head was written and its bytes can go.
+    pub(crate) fn drop_head(&mut self, head: usize) {
+        if let Some(inbox) = &mut self.inbox {
+            inbox.consume(head);
+            if inbox.is_empty() {
+                self.inbox = None;
+            }
+        }
+    }
+
+    /// Whether the body was read to its end, and nothing came behind it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over && self.inbox.is_none()
+    }
+
+    /// There is no body, and nobody will ask for it.
+    pub(crate) fn skip(&mut self) {
+        self.over = true;
+    }
+
+    /// Trailers of a chunked body, as field lines.
+    pub(crate) fn trailers(&self) -> &[u8] {
+        self.decoder.trailers()
+    }
+
+    /// Decodes what is in the inbox; body bytes are moved together at its front. Whether bytes came behind the end: they belong
+    /// to no request of ours, so the connection is out of step and not used again.
+    pub(crate) fn decode(&mut self) -> Result<bool, Cut> {
+        self.undecoded = false;
+        let Some(inbox) = &mut self.inbox else { return Ok(false) };
+        let (mut from, mut to) = (0, 0);
+        while from < inbox.filled().len() && !self.decoder.is_done() {
+            let step = self
+                .decoder
+                .decode(&inbox.filled()[from..])
+                .map_err(|_| Cut("app: malformed body"))?;
+            let Range { start, end } = step.data;
+            inbox.filled_mut().copy_within(from + start..from + end, to);
+            to += end - start;
+            from += step.consumed;
+            if step.consumed == 0 {
+                break;
+            }
+        }
+        self.over = self.decoder.is_done();
+        let strays = from < inbox.filled().len();
+        inbox.keep(0..to);
+        self.ready = to;
+        if to == 0 {
+            self.inbox = None;
+        }
+        Ok(strays)
+    }
+}
+
+/// The last two bytes that end lines or text, with CR as a line end of its own when it stands alone.
+pub(crate) fn tail(before: [u8; 2], bytes: &[u8]) -> [u8; 2] {
+    let mut tail = before;
+    // Only the end of a long piece matters: four bytes hold any boundary (CR LF CR LF).
+    for &byte in &bytes[bytes.len().saturating_sub(4)..] {
+        if byte != b'\r' {
+            tail = [tail[1], byte];
+        }
+    }
+    tail
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_events_boundary_is_seen_across_pieces_n20() {
+        assert_eq!(tail(*b"xx", b"data: 1\n\n"), *b"\n\n");
+        assert_eq!(tail(*b"xx", b"data: 1\r\n\r\n"), *b"\n\n");
+        assert_eq!(tail(tail(*b"xx", b"data: 1\n"), b"\n"), *b"\n\n");
+        assert_ne!(tail(*b"\n\n", b"data"), *b"\n\n");
+    }
+}

@@ -1,0 +1,23 @@
+//! One request, from the decision what is done with it to the last byte of its answer, whatever the client's protocol.
+//!
+//! - `decide` route, claim, and build what leaves; or an answer of our own
+//! - `obtain` the head of the answer, whatever waiting and repeating that takes
+//! - `stale` files of the version before (N23)
+//! - `attempt` one attempt: connect or reuse, send, wait for the head; the retry rule
+//! - `head`, `body`, `pieces` the response as it is read
+//! - `sending` the request as it is sent
+//! - `asked` what the client has asked for
+//! - `exchange` what all of these work on; `client` what they ask of the client's side; `record` what is counted and logged
+
+pub(crate) mod asked;
+pub(crate) mod attempt;
+pub(crate) mod body;
+pub(crate) mod client;
+pub(crate) mod decide;
+pub(crate) mod exchange;
+pub(crate) mod head;
+pub(crate) mod obtain;
+pub(crate) mod pieces;
+pub(crate) mod record;
+pub(crate) mod sending;
+pub(crate) mod stale;

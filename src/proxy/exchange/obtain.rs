@@ -1,0 +1,244 @@
+//! From a request to the head of its answer, whatever that takes: it is forwarded, and while its app cannot be reached or its
+//! environment is paused it waits in the queue, and then goes the whole way again: route, claim, send (N12, N13).
+//!
+//! What is kept of a request that waits is the head as it was built for the app. Its bytes do not depend on the activation, only
+//! on the client and on one setting of the service, the prefix that is stripped; so host and target can be read back from its
+//! first two lines, which we have written ourselves, and only the first line is written anew when a reload has changed that
+//! setting. To keep the client's head instead, every request would have to hold on to its buffer until the app has answered.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::time::{Instant, sleep};
+
+use super::asked::Asked;
+use super::attempt::Setback;
+use super::client::{Client, Left};
+use super::exchange::Exchange;
+use super::record::Record;
+use super::stale;
+use crate::proxy::core::claim::Claim;
+use crate::proxy::core::keeper;
+use crate::proxy::core::service::CoreService;
+use crate::proxy::message::answer::Answer;
+use crate::proxy::message::error::ProxyError;
+use crate::proxy::message::headers;
+use crate::proxy::route::maintenance::MaintenancePage;
+use crate::proxy::route::route::{Found, route};
+use crate::proxy::stock::deadline::Deadline;
+use crate::proxy::wait::queue::{LetGo, Place, Verdict, Why};
+
+/// Why there is no answer of the app.
+pub(crate) enum Ending {
+    /// Something is wrong.
+    Error(ProxyError),
+    /// We answer in its place.
+    Answer(Answer),
+    /// So does the operator.
+    Maintenance(Arc<MaintenancePage>),
+}
+
+impl Ending {
+    /// Whether nobody is there any more who could be answered.
+    pub(crate) fn is_without_client(&self) -> bool {
+        matches!(self, Self::Error(ProxyError::ClientGone))
+    }
+
+    /// What the client is told. The record is told, too.
+    pub(crate) fn answer(self, record: &mut Record, wants_json: bool) -> Answer {
+        let answer = match self {
+            Self::Error(error) => {
+                record.failed(&error);
+                return Answer::error(&error, wants_json, record.id);
+            }
+            Self::Answer(answer) => answer,
+            Self::Maintenance(page) => page.answer(wants_json, record.id),
+        };
+        record.answered(answer.status);
+        answer
+    }
+}
+
+impl From<ProxyError> for Ending {
+    fn from(error: ProxyError) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Waits for the head of the answer. It is in the exchange then, which holds a claim.
+///
+/// # Errors
+/// What the client is to be told; nothing was sent to it but interim responses.
+pub(crate) async fn obtain(
+    exchange: &mut Exchange,
+    client: &mut impl Client,
+    deadline: &mut Deadline,
+) -> Result<(), Ending> {
+    // The waits are boxed: the requests that need none should not carry the room for them.
+    if exchange.record.claim.is_none() {
+        Box::pin(wait(exchange, client, deadline, None)).await?;
+    }
+    loop {
+        match exchange.respond(client, deadline).await {
+            Ok(()) => break,
+            Err(Setback::Final(ProxyError::Unreachable(error))) => {
+                let period = exchange.service.config.hold.period;
+                if exchange.record.is_inside() || period.is_zero() {
+                    return Err(ProxyError::Unreachable(error).into());
+                }
+                let why = Why::Away(exchange.service.activation.id);
+                Box::pin(wait(exchange, client, deadline, Some(why))).await?;
+            }
+            Err(Setback::Final(error)) => return Err(error.into()),
+            Err(Setback::MayRetry(error)) => {
+                let budget = &exchange.service.retry_budget;
+                let Some(pause) = exchange.retries.next(budget, fastrand::f64()) else {
+                    return Err(ProxyError::AppBrokeOff(error).into());
+                };
+                exchange.record.retries += 1;
+                exchange.counters().retried();
+                exchange.give_up_claim();
+                sleep(pause).await;
+                Box::pin(wait(exchange, client, deadline, None)).await?;
+            }
+        }
+    }
+    exchange.pass = None;
+    if stale::is_wanted(exchange) {
+        Box::pin(stale::ask(exchange, client, deadline)).await;
+    }
+    Ok(())
+}
+
+/// Waits in the queue, if there is a reason to, until the exchange has a claim again.
+async fn wait(
+    exchange: &mut Exchange,
+    client: &mut impl Client,
+    deadline: &mut Deadline,
+    mut why: Option<Why>,
+) -> Result<(), Ending> {
+    loop {
+        if let Some(why) = why {
+            let began = Instant::now();
+            let verdict = stand_in_queue(exchange, client, deadline, why).await;
+            exchange.record.held += began.elapsed();
+            exchange.pass = Some(verdict?);
+        }
+        if claim_again(exchange)? {
+            return Ok(());
+        }
+        why = Some(Why::Paused);
+    }
+}
+
+async fn stand_in_queue(
+    exchange: &mut Exchange,
+    client: &mut impl Client,
+    deadline: &mut Deadline,
+    why: Why,
+) -> Result<LetGo, ProxyError> {
+    exchange.give_up_claim();
+    let bounds = &exchange.service.config.hold;
+    let bytes = exchange.sending.out.bytes.len() as u64;
+    let queue = &exchange.service.queue;
+    let place = queue.enter(why, exchange.number, bytes, bounds, |alive| {
+        keeper::keep(exchange.record.core().clone(), queue.clone(), alive);
+    });
+    // Only now, so that nobody is let go in its place while the queue does not know that the app is away again.
+    exchange.pass = None;
+    let place = place?;
+    exchange.number = Some(place.number);
+    verdict(place, client, deadline, exchange.method.is_idempotent()).await
+}
+
+/// What becomes of a request in the queue. One that may not be repeated is not sent for a client that may have left.
+async fn verdict(
+    mut place: Place,
+    client: &mut impl Client,
+    deadline: &mut Deadline,
+    idempotent: bool,
+) -> Result<LetGo, ProxyError> {
+    client.begin_to_watch(deadline);
+    poll_fn(|cx| {
+        match place.poll_verdict(cx) {
+            Poll::Ready(Verdict::Go(pass)) => return Poll::Ready(Ok(pass)),
+            Poll::Ready(Verdict::Refused(why)) => return Poll::Ready(Err(why.into())),
+            Poll::Pending => {}
+        }
+        match client.watch(cx, deadline) {
+            None => Poll::Pending,
+            Some(Left::Perhaps) if !idempotent => Poll::Ready(Err(ProxyError::ClientGone)),
+            Some(Left::Surely) => Poll::Ready(Err(ProxyError::ClientGone)),
+            Some(Left::Perhaps) => match place.doubt() {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error)),
+            },
+        }
+    })
+    .await
+}
+
+/// Resolves the route and enters the activation that it leads to. `false` when the environment is paused.
+fn claim_again(exchange: &mut Exchange) -> Result<bool, Ending> {
+    let (core, peer) = (exchange.record.core().clone(), exchange.record.peer().clone());
+    let asked = Asked::of(exchange).ok_or(ProxyError::BadRequest("a head that is not ours"))?;
+    loop {
+        let view = core.view();
+        let (settings, front) = (&core.shared.settings, &core.shared.front);
+        let place = match route(&view.snapshot, settings, front, &peer, &asked.host, &asked.target)? {
+            Found::Service(place) => place,
+            Found::Answer(answer) => return Err(Ending::Answer(answer)),
+        };
+        let service = &view.services[place];
+        let stance = &view.snapshot.services()[place].stance;
+        if let Some(page) = &stance.maintenance
+            && !page.admits(asked.client(&core.shared, peer.client))
+        {
+            return Err(Ending::Maintenance(page.clone()));
+        }
+        if stance.paused {
+            exchange.move_to(service, None);
+            return Ok(false);
+        }
+        // A closed gate means that a newer snapshot is published already, so this loop ends (N1).
+        if let Some(claim) = Claim::of(service) {
+            exchange.move_to(service, Some(claim));
+            return Ok(true);
+        }
+    }
+}
+
+impl Exchange {
+    /// A waiter owns no claim, and no more memory than it needs.
+    fn give_up_claim(&mut self) {
+        if let Some(claim) = self.record.claim.take() {
+            claim.forget_waker(&mut self.ticket);
+        }
+        self.record.service = Some(self.service.clone());
+        self.record.instance = None;
+        self.sending.out.bytes.shrink_to_fit();
+    }
+
+    /// From now on this service's, which may be another than before.
+    fn move_to(&mut self, service: &Rc<CoreService>, claim: Option<Claim>) {
+        let (before, now) = (self.service.stripped(), service.stripped());
+        if before != now
+            && let Some(asked) = Asked::of(self)
+        {
+            let bytes = &mut self.sending.out.bytes;
+            let old = bytes.split_off(asked.target_at.1);
+            bytes.truncate(asked.target_at.0);
+            headers::push_target(bytes, &asked.target, now);
+            bytes.extend_from_slice(&old);
+        }
+        if !Arc::ptr_eq(&self.service.queue, &service.queue) {
+            self.number = None;
+        }
+        self.may_reuse = service.reuses_for_all() || self.method.is_idempotent();
+        self.service = service.clone();
+        self.record.claim = claim;
+        self.record.service = Some(service.clone());
+    }
+}

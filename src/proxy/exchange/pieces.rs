@@ -1,0 +1,189 @@
+//! The response's body on its way from the app: read by its framing, piece by piece, while the upload goes on. The exchange
+//! carries the claim until the last byte has left.
+
+use std::task::{Context, Poll};
+
+use tokio::time::Instant;
+
+use super::body::{Cut, Piece, SPREAD, tail};
+use super::client::Client;
+use super::exchange::Exchange;
+use crate::http1::framing::Framing;
+use crate::proxy::route::activation::Patience;
+use crate::proxy::stock::buffers::{Buffer, SMALL};
+use crate::proxy::stock::deadline::Deadline;
+
+impl Exchange {
+    /// The bytes of the piece.
+    pub(crate) fn piece(&self) -> &[u8] {
+        self.body
+            .inbox
+            .as_ref()
+            .map_or(b"", |inbox| &inbox.filled()[..self.body.ready])
+    }
+
+    /// The first `n` bytes of the piece have left.
+    pub(crate) fn consume(&mut self, n: usize) {
+        let body = &mut self.body;
+        self.record.bytes_out += n as u64;
+        if let Some(inbox) = &mut body.inbox {
+            if body.is_event_stream {
+                body.tail = tail(body.tail, &inbox.filled()[..n]);
+            }
+            inbox.consume(n);
+            body.ready -= n;
+            if inbox.is_empty() {
+                body.inbox = None;
+            }
+        }
+    }
+
+    /// The piece with its buffer, for a client that keeps it a while.
+    pub(crate) fn take_piece(&mut self) -> Option<Buffer> {
+        self.record.bytes_out += self.body.ready as u64;
+        if self.body.is_event_stream {
+            self.body.tail = tail(self.body.tail, self.piece());
+        }
+        self.body.ready = 0;
+        self.body.inbox.take()
+    }
+
+    /// The next piece of the response's body, while the request's goes on being sent. `fast` says that the client took the last
+    /// piece without a wait.
+    pub(crate) fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: &mut impl Client,
+        deadline: &mut Deadline,
+        fast: bool,
+    ) -> Poll<Result<Piece, Cut>> {
+        if self.poll_send(cx, client).is_err() {
+            return Poll::Ready(Err(Cut("client: broke off the body")));
+        }
+        loop {
+            if self.body.undecoded {
+                match self.body.decode() {
+                    Ok(strays) => self.reusable &= !strays,
+                    Err(cut) => return Poll::Ready(Err(cut)),
+                }
+            }
+            if self.body.ready > 0 {
+                if self.body.leaves_at.is_some() && self.body.is_event_stream {
+                    self.stop_at_boundary();
+                }
+                return Poll::Ready(Ok(Piece::Data));
+            }
+            if self.body.over || self.body.framing == Framing::None {
+                self.body.over = true;
+                return Poll::Ready(Ok(Piece::End));
+            }
+            match self.poll_read_body(cx, deadline, fast) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(cut)) => return Poll::Ready(Err(cut)),
+                Poll::Pending => break,
+            }
+        }
+        match self.poll_patience(cx, deadline) {
+            Poll::Ready(Err(cut)) => Poll::Ready(Err(cut)),
+            // Until it comes to a boundary, an event stream goes on.
+            Poll::Ready(Ok(())) if self.body.tail != *b"\n\n" => Poll::Pending,
+            Poll::Ready(Ok(())) => {
+                self.counters().stream_ended();
+                self.reusable = false;
+                Poll::Ready(Ok(Piece::EndOfEvents))
+            }
+            Poll::Pending if deadline.poll_passed(cx) => Poll::Ready(Err(Cut("app: stopped sending"))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn poll_read_body(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline, fast: bool) -> Poll<Result<(), Cut>> {
+        let Some(upstream) = &mut self.upstream else {
+            return Poll::Ready(Err(Cut("app: cut the body")));
+        };
+        let body = &mut self.body;
+        let bulk = fast && body.decoder.remaining().map_or(body.plenty, |rest| rest > SMALL as u64);
+        let mut buffer = if bulk { Buffer::bulk() } else { Buffer::small() };
+        match upstream.poll_read(cx, &mut buffer) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(0)) if body.decoder.ends_with_connection() => {
+                body.over = true;
+                self.reusable = false;
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Ok(0) | Err(_)) => {
+                self.reusable = false;
+                Poll::Ready(Err(Cut("app: cut the body")))
+            }
+            Poll::Ready(Ok(_)) => {
+                body.plenty = buffer.is_full();
+                body.inbox = Some(buffer);
+                body.undecoded = true;
+                let timeout = &self.service.config.timeout;
+                deadline.set(if body.is_event_stream {
+                    timeout.stream
+                } else {
+                    timeout.idle
+                });
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+
+    /// `Ready` when the old side's time is over (N20): with an error for a body that has to be cut, without one for an event
+    /// stream, which ends at the next boundary. Otherwise the task is woken when that may have changed. To be asked whenever the
+    /// exchange waits, for the app or for a slow client.
+    pub(crate) fn poll_patience(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Poll<Result<(), Cut>> {
+        let patience = self.service.activation.patience();
+        if patience < Patience::Cut
+            && let Some(claim) = &self.record.claim
+        {
+            claim.wake_when_impatient(&mut self.ticket, cx.waker());
+        }
+        if patience >= Patience::Polite && patience < Patience::EndStreams && self.body.is_event_stream {
+            // From here on it ends at an event's boundary, also where more bytes come first.
+            self.body.leaves_at.get_or_insert_with(Instant::now);
+            return Poll::Ready(Ok(()));
+        }
+        if patience < Patience::EndStreams {
+            return Poll::Pending;
+        }
+        if patience == Patience::EndStreams {
+            let now = Instant::now();
+            let leaves_at = *self
+                .body
+                .leaves_at
+                .get_or_insert_with(|| now + SPREAD.mul_f64(fastrand::f64()));
+            if now < leaves_at {
+                // `leaves_at` replaces the idle deadline: this stream has at most that long to live.
+                deadline.set_at(leaves_at);
+                if !deadline.poll_passed(cx) {
+                    return Poll::Pending;
+                }
+            }
+            if self.body.is_event_stream {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        self.counters().exchange_cut();
+        Poll::Ready(Err(Cut("proxy: drain deadline")))
+    }
+
+    /// Keeps only the part of the piece up to the first event's boundary in it.
+    fn stop_at_boundary(&mut self) {
+        let mut seen = self.body.tail;
+        let mut end = None;
+        for (index, byte) in self.piece().iter().enumerate() {
+            seen = tail(seen, &[*byte]);
+            if seen == *b"\n\n" {
+                end = Some(index + 1);
+                break;
+            }
+        }
+        if let (Some(end), Some(inbox)) = (end, &mut self.body.inbox) {
+            inbox.keep(0..end);
+            self.body.ready = end;
+            self.reusable = false;
+        }
+    }
+}

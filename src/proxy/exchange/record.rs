@@ -1,0 +1,194 @@
+//! What is remembered of one exchange until it ends, and then counted and logged. Ends by itself when it is dropped: no
+//! exchange goes unrecorded.
+
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use crate::proxy::core::claim::Claim;
+use crate::proxy::core::core::Core;
+use crate::proxy::core::service::CoreService;
+use crate::proxy::message::error::{ProxyError, Who};
+use crate::proxy::message::request::{Fields, Peer, Request};
+use crate::proxy::message::request_id::RequestId;
+use crate::telemetry::access_log::Line;
+use crate::telemetry::metrics::ErrorFrom;
+
+/// One exchange, from its head to its last byte.
+pub(crate) struct Record {
+    core: Rc<Core>,
+    peer: Rc<Peer>,
+    pub(crate) id: RequestId,
+    pub(crate) started: Instant,
+    /// Set when an activation was claimed; released last, after the counting.
+    pub(crate) claim: Option<Claim>,
+    /// Whose request it is, where no claim says so: one that waits owns none.
+    pub(crate) service: Option<Rc<CoreService>>,
+    /// The time that it has waited in the queue.
+    pub(crate) held: Duration,
+    /// Who answered, where it was not an instance of the service.
+    pub(crate) stale_from: Option<String>,
+    pub(crate) status: u16,
+    /// Whether the status is one that the proxy had to make.
+    own_answer: bool,
+    /// That answer is what an operator wanted, and no error.
+    deliberate: bool,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) first_byte: Option<Duration>,
+    pub(crate) instance: Option<usize>,
+    pub(crate) retries: u32,
+    termination: Option<&'static str>,
+    protocol: &'static str,
+    /// Method, host and target, one behind the other; empty when nothing is logged.
+    text: Vec<u8>,
+    /// Where method and host end in `text`.
+    ends: (usize, usize),
+}
+
+impl Record {
+    /// Boxed: it travels from the head's arrival to the last byte.
+    pub(crate) fn new(core: &Rc<Core>, peer: &Rc<Peer>) -> Box<Self> {
+        Box::new(Self {
+            core: core.clone(),
+            peer: peer.clone(),
+            id: core.request_id(),
+            started: Instant::now(),
+            claim: None,
+            service: None,
+            held: Duration::ZERO,
+            stale_from: None,
+            status: 0,
+            own_answer: false,
+            deliberate: false,
+            bytes_in: 0,
+            bytes_out: 0,
+            first_byte: None,
+            instance: None,
+            retries: 0,
+            termination: None,
+            protocol: "",
+            text: Vec::new(),
+            ends: (0, 0),
+        })
+    }
+
+    /// Keeps what the access log will say of a request; not called when nothing is logged.
+    pub(crate) fn describe<'r, F: Fields<'r>>(&mut self, request: &Request<'r, F>) {
+        self.protocol = request.protocol;
+        self.text
+            .reserve_exact(request.method_text.len() + request.host.len() + request.target.len());
+        self.text.extend_from_slice(request.method_text);
+        self.ends.0 = self.text.len();
+        self.text.extend_from_slice(request.host.as_bytes());
+        self.ends.1 = self.text.len();
+        self.text.extend_from_slice(request.target);
+    }
+
+    /// The app's response head is there.
+    pub(crate) fn head_came(&mut self, status: u16) {
+        self.status = status;
+        self.first_byte = Some(self.started.elapsed());
+    }
+
+    /// The proxy answers itself, because of an error.
+    pub(crate) fn failed(&mut self, error: &ProxyError) {
+        self.status = error.status();
+        self.own_answer = true;
+        self.ended(error.termination());
+        let Some(service) = self.service() else { return };
+        if error.who() != Who::Client {
+            let activation = &service.activation;
+            // Not louder: under load there is one for each request, and the access log names who failed.
+            tracing::debug!(
+                environment = &*activation.environment,
+                service = &*activation.service,
+                slot = activation.slot.as_str(),
+                request_id = str::from_utf8(&self.id.text()).unwrap_or_default(),
+                "{error}"
+            );
+        }
+    }
+
+    /// The proxy answers itself, and nothing is wrong.
+    pub(crate) fn answered(&mut self, status: u16) {
+        self.status = status;
+        self.own_answer = true;
+        self.deliberate = true;
+        self.ended("done");
+    }
+
+    /// Whether the daemon itself asks.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.peer.inside
+    }
+
+    pub(crate) fn core(&self) -> &Rc<Core> {
+        &self.core
+    }
+
+    pub(crate) fn peer(&self) -> &Rc<Peer> {
+        &self.peer
+    }
+
+    fn service(&self) -> Option<&Rc<CoreService>> {
+        self.claim
+            .as_ref()
+            .map(|claim| &claim.service)
+            .or(self.service.as_ref())
+    }
+
+    /// Why it ended; the first word counts.
+    pub(crate) fn ended(&mut self, termination: &'static str) {
+        self.termination.get_or_insert(termination);
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if self.peer.inside {
+            return;
+        }
+        let duration = self.started.elapsed();
+        let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        if let Some(service) = self.service() {
+            let error = match (self.status, self.own_answer) {
+                (500..600, true) if self.deliberate => None,
+                (500..600, true) => Some(ErrorFrom::Proxy),
+                (500..600, false) => Some(ErrorFrom::App),
+                _ => None,
+            };
+            service.counters().answered(micros(duration), error);
+        }
+        if self.text.is_empty() {
+            return;
+        }
+        let service = self.service();
+        let instance = service.zip(self.instance);
+        let instance = instance.map(|(service, instance)| service.addresses()[instance].as_str());
+        self.core.log.borrow_mut().write(&Line {
+            time: SystemTime::now() - duration,
+            environment: service.map_or("", |service| &service.activation.environment),
+            service: service.map_or("", |service| &service.activation.service),
+            slot: service.map_or("", |service| service.activation.slot.as_str()),
+            generation: service.map_or(0, |service| service.activation.generation.0),
+            client: self.peer.client,
+            method: &self.text[..self.ends.0],
+            host: &self.text[self.ends.0..self.ends.1],
+            path: &self.text[self.ends.1..],
+            status: self.status,
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+            duration_us: micros(duration),
+            first_byte_us: self.first_byte.map(micros),
+            upstream: self.stale_from.as_deref().or(instance).unwrap_or_default(),
+            retries: self.retries,
+            held_ms: u64::try_from(self.held.as_millis()).unwrap_or(u64::MAX),
+            termination: self.termination.unwrap_or("client: gone"),
+            request_id: str::from_utf8(&self.id.text()).unwrap_or_default(),
+            protocol: self.protocol,
+            tls: self.peer.tls_version,
+        });
+    }
+}

@@ -1,0 +1,108 @@
+//! Files of the version before (N23): what the live side answers with 404 below `stale_assets` is asked of the previous one while
+//! that still runs, on a connection of its own and without a claim. Whatever goes wrong there, the client gets the live 404,
+//! which waits untouched on its connection.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::asked::Asked;
+use super::body::Body;
+use super::client::Client;
+use super::exchange::Exchange;
+use crate::http1::framing::Framing;
+use crate::http1::head::{Method, ResponseHead};
+use crate::model::slot::Address;
+use crate::proxy::message::request::path_of;
+use crate::proxy::stock::deadline::Deadline;
+use crate::proxy::upstream::connection::Upstream;
+
+/// To connect to the previous side. It has to be at hand: the client waits with a 404 that is already there.
+const CONNECT: Duration = Duration::from_secs(1);
+/// For its response head.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Whether the answer is one that the previous side may know better.
+pub(crate) fn is_wanted(exchange: &Exchange) -> bool {
+    let prefixes = &exchange.service.config.stale_assets;
+    if exchange.head.status != 404 || prefixes.is_empty() || exchange.upgrade {
+        return false;
+    }
+    let asks = matches!(exchange.method, Method::Get | Method::Head) && exchange.sending.framing == Framing::None;
+    asks && Asked::of(exchange).is_some_and(|asked| {
+        let path = path_of(&asked.target);
+        prefixes.iter().any(|prefix| path.starts_with(prefix.as_bytes()))
+    })
+}
+
+/// Asks the previous side. If it has the file, its answer takes the place of the live one in the exchange.
+pub(crate) async fn ask(exchange: &mut Exchange, client: &mut impl Client, deadline: &mut Deadline) {
+    let Some(addresses) = previous(exchange) else { return };
+    let Some((upstream, address)) = connect(&addresses).await else {
+        return;
+    };
+    let live = Live {
+        upstream: exchange.upstream.replace(upstream),
+        head: std::mem::take(&mut exchange.head),
+        body: std::mem::replace(&mut exchange.body, Body::none()),
+        reusable: exchange.reusable,
+        app_idle: exchange.app_idle,
+        broken: std::mem::take(&mut exchange.sending.broken),
+    };
+    exchange.sending.out.rewind();
+    let asked = timeout(PATIENCE, poll_fn(|cx| exchange.poll_head(cx, client, deadline))).await;
+    let has_it =
+        matches!(asked, Ok(Ok(()))) && matches!(exchange.head.status, 200..300 | 304) && exchange.take_head().is_ok();
+    if has_it {
+        // Not the live side's connection: it must not get into its pool.
+        exchange.reusable = false;
+        exchange.record.head_came(exchange.head.status);
+        exchange.record.stale_from = Some(address.to_string());
+    } else {
+        live.put_back(exchange);
+    }
+}
+
+/// The live side's 404, set aside.
+struct Live {
+    upstream: Option<Upstream>,
+    head: ResponseHead,
+    body: Body,
+    reusable: bool,
+    app_idle: Option<Duration>,
+    broken: bool,
+}
+
+impl Live {
+    fn put_back(self, exchange: &mut Exchange) {
+        exchange.upstream = self.upstream;
+        exchange.head = self.head;
+        exchange.body = self.body;
+        exchange.reusable = self.reusable;
+        exchange.app_idle = self.app_idle;
+        exchange.sending.broken = self.broken;
+        // What was written to the other side must not look like a rest that is due here.
+        let sent = exchange.sending.out.rest().len();
+        exchange.sending.out.wrote(sent);
+    }
+}
+
+/// Where the side before the exchange's own runs, or ran. `None` when a swap has come in between.
+fn previous(exchange: &Exchange) -> Option<Arc<[Address]>> {
+    let view = exchange.record.core().view();
+    let mut services = view.services.iter();
+    let place = services.position(|service| Rc::ptr_eq(service, &exchange.service))?;
+    view.snapshot.services()[place].previous.clone()
+}
+
+async fn connect(addresses: &[Address]) -> Option<(Upstream, &Address)> {
+    for address in addresses {
+        if let Ok(upstream) = Upstream::connect(address, CONNECT).await {
+            return Some((upstream, address));
+        }
+    }
+    None
+}

@@ -1,0 +1,9 @@
+//! A connection arrives.
+//!
+//! - `sockets` listening sockets, bound once
+//! - `accept` the accept loop of a core
+//! - `connection` one connection from accept to its end: PROXY header, handshake, protocol
+
+pub(crate) mod accept;
+pub(crate) mod connection;
+pub(crate) mod sockets;

@@ -1,0 +1,120 @@
+//! Answers that the proxy gives itself: errors as HTML or JSON, redirects, ACME challenges.
+
+use super::error::ProxyError;
+use super::request_id::RequestId;
+use crate::http1::head::list;
+
+/// A whole response of our own.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Names in lower case, without framing and Date.
+    pub(crate) fields: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The answer for an error.
+    pub(crate) fn error(error: &ProxyError, wants_json: bool, id: RequestId) -> Self {
+        let status = error.status();
+        let mut answer = Self::own(status, error.advice(), wants_json, id, error.retry_after());
+        if status == 405 {
+            let methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+            answer.fields.push(("allow", methods.to_owned()));
+        }
+        answer
+    }
+
+    /// An answer with a sentence of ours, or of the operator's: as a page or as JSON.
+    pub(crate) fn own(status: u16, advice: &str, wants_json: bool, id: RequestId, retry_after: Option<u32>) -> Self {
+        let id = id.text();
+        let id = str::from_utf8(&id).unwrap_or_default();
+        let title = http::StatusCode::from_u16(status)
+            .ok()
+            .and_then(|code| code.canonical_reason())
+            .unwrap_or("Error");
+        let (kind, body) = if wants_json {
+            let body = serde_json::json!({ "status": status, "error": title, "message": advice, "request_id": id });
+            ("application/json", body.to_string())
+        } else {
+            ("text/html; charset=utf-8", page(status, title, advice, id))
+        };
+        let mut fields = vec![
+            ("content-type", kind.to_owned()),
+            ("cache-control", "no-store".to_owned()),
+            ("x-request-id", id.to_owned()),
+        ];
+        if let Some(seconds) = retry_after {
+            fields.push(("retry-after", seconds.to_string()));
+        }
+        Self {
+            status,
+            fields,
+            body: body.into_bytes(),
+        }
+    }
+
+    /// 308: the same method again, elsewhere (RFC 9110 §15.4.9).
+    pub(crate) fn redirect(to: String) -> Self {
+        Self {
+            status: 308,
+            fields: vec![("location", to)],
+            body: Vec::new(),
+        }
+    }
+
+    /// What an ACME server asks for (RFC 8555 §8.3).
+    pub(crate) fn challenge(key_authorization: String) -> Self {
+        let fields = vec![("content-type", "application/octet-stream".to_owned())];
+        Self {
+            status: 200,
+            fields,
+            body: key_authorization.into_bytes(),
+        }
+    }
+}
+
+/// Whether an Accept field asks for JSON rather than for a page: the first of both that it names.
+pub(crate) fn wants_json(accept: Option<&[u8]>) -> bool {
+    for range in accept.into_iter().flat_map(list) {
+        let range = range
+            .split(|byte| *byte == b';')
+            .next()
+            .unwrap_or_default()
+            .trim_ascii();
+        let subtype = range.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        if subtype.eq_ignore_ascii_case(b"json") || subtype.to_ascii_lowercase().ends_with(b"+json") {
+            return true;
+        }
+        if range.eq_ignore_ascii_case(b"text/html") {
+            return false;
+        }
+    }
+    false
+}
+
+/// Nothing in it comes from the request but the id, which is ours. An operator's sentence may hold any character.
+fn page(status: u16, title: &str, advice: &str, id: &str) -> String {
+    let advice = advice.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>{status} {title}</title>\n<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:32em;margin:20vh auto 0;\
+         padding:0 1em;color:#222}}h1{{font-size:1.4em}}small{{color:#777}}@media(prefers-color-scheme:dark){{body{{\
+         background:#181818;color:#ddd}}}}</style>\n<h1>{title}</h1>\n<p>{advice}</p>\n<p><small>{status} · request {id}</small>\
+         </p>\n</html>\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_for_those_who_name_it_first() {
+        assert!(wants_json(Some(b"application/json")));
+        assert!(wants_json(Some(b"application/problem+json; q=0.9, */*")));
+        assert!(!wants_json(Some(b"text/html,application/xhtml+xml,application/json")));
+        assert!(!wants_json(Some(b"*/*")));
+        assert!(!wants_json(None));
+    }
+}

@@ -1,0 +1,200 @@
+//! Everything that can end an exchange without the app's own answer: which status it becomes, who failed, and whether the
+//! request may be sent again. Mapped once, here, exhaustively.
+
+use std::fmt;
+use std::io;
+
+use crate::http1::chunked::BodyError;
+use crate::http1::framing::FramingError;
+use crate::http1::head::HeadError;
+
+/// Who failed, as the access log says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    Client,
+    Proxy,
+    App,
+}
+
+/// Why an exchange has no answer of the app.
+#[derive(Debug)]
+pub(crate) enum ProxyError {
+    /// The request's head is not HTTP/1.1.
+    Head(HeadError),
+    /// Where the request's body ends is ambiguous (E1–E3).
+    Framing(FramingError),
+    /// The request's body breaks its framing.
+    Body(BodyError),
+    /// The request is well-formed, but not what a front door forwards.
+    BadRequest(&'static str),
+    /// CONNECT and TRACE (E8).
+    Method,
+    /// An expectation other than `100-continue` (E9).
+    Expectation,
+    /// The head did not arrive in time (E22).
+    SlowHead,
+    /// The body stood still for `timeout.idle`.
+    SlowBody,
+    /// More than `limit.body`.
+    BodyTooLarge,
+    /// Nobody here answers to this host (E18).
+    UnknownHost,
+    /// The host, but not this path.
+    UnknownPath,
+    /// The connection was made for another host (E19).
+    Misdirected,
+    /// The client went away or broke off.
+    ClientGone,
+    /// No instance could be connected to.
+    Unreachable(io::Error),
+    /// The app could not be reached for `hold.for` (N12).
+    HoldOver,
+    /// The app cannot be reached, or its environment is paused, and as many requests wait as may.
+    HoldFull,
+    /// The environment was paused, and its app did not come back in time (N13).
+    PauseOver,
+    /// The app ended the connection, or an error came, before a response head.
+    AppBrokeOff(Option<io::Error>),
+    /// What the app sent is not an HTTP/1.1 response.
+    AppNonsense(&'static str),
+    /// No response head within `timeout.response`.
+    AppTimedOut,
+    /// The old side's drain deadline came before the app's response head.
+    DrainedAway,
+}
+
+impl ProxyError {
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> u16 {
+        match self {
+            Self::Head(HeadError::Malformed(_))
+            | Self::Framing(FramingError::Both | FramingError::Length)
+            | Self::Body(_)
+            | Self::BadRequest(_)
+            | Self::ClientGone => 400,
+            Self::UnknownHost | Self::UnknownPath => 404,
+            Self::Method => 405,
+            Self::SlowHead | Self::SlowBody => 408,
+            Self::BodyTooLarge => 413,
+            Self::Expectation => 417,
+            Self::Misdirected => 421,
+            Self::Head(HeadError::TooLarge) => 431,
+            Self::Framing(FramingError::Coding) => 501,
+            Self::AppBrokeOff(_) | Self::AppNonsense(_) => 502,
+            Self::Unreachable(_) | Self::HoldOver | Self::HoldFull | Self::PauseOver | Self::DrainedAway => 503,
+            Self::AppTimedOut => 504,
+            Self::Head(HeadError::Version) => 505,
+        }
+    }
+
+    /// Who failed.
+    pub(crate) fn who(&self) -> Who {
+        match self {
+            Self::Head(_)
+            | Self::Framing(_)
+            | Self::Body(_)
+            | Self::BadRequest(_)
+            | Self::Method
+            | Self::Expectation
+            | Self::SlowHead
+            | Self::SlowBody
+            | Self::BodyTooLarge
+            | Self::UnknownHost
+            | Self::UnknownPath
+            | Self::Misdirected
+            | Self::ClientGone => Who::Client,
+            Self::HoldFull | Self::PauseOver | Self::DrainedAway => Who::Proxy,
+            Self::Unreachable(_) | Self::HoldOver | Self::AppBrokeOff(_) | Self::AppNonsense(_) | Self::AppTimedOut => {
+                Who::App
+            }
+        }
+    }
+
+    /// How the access log names the end of the exchange.
+    pub(crate) fn termination(&self) -> &'static str {
+        match self {
+            Self::Head(_) => "client: malformed head",
+            Self::Framing(_) => "client: ambiguous framing",
+            Self::Body(_) => "client: malformed body",
+            Self::BadRequest(_) => "client: bad request",
+            Self::Method => "client: method not allowed",
+            Self::Expectation => "client: unknown expectation",
+            Self::SlowHead => "client: slow head",
+            Self::SlowBody => "client: slow body",
+            Self::BodyTooLarge => "client: body over the limit",
+            Self::UnknownHost => "client: unknown host",
+            Self::UnknownPath => "client: unknown path",
+            Self::Misdirected => "client: misdirected",
+            Self::ClientGone => "client: gone",
+            Self::Unreachable(_) => "app: unreachable",
+            Self::HoldOver => "app: unreachable for longer than hold.for",
+            Self::HoldFull => "proxy: hold is full",
+            Self::PauseOver => "proxy: pause is over",
+            Self::AppBrokeOff(_) => "app: broke off before a response",
+            Self::AppNonsense(_) => "app: no valid response",
+            Self::AppTimedOut => "app: timed out",
+            Self::DrainedAway => "proxy: drain deadline",
+        }
+    }
+
+    /// What a reader can do about it; for error pages.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self {
+            Self::Head(_) | Self::Framing(_) | Self::Body(_) | Self::BadRequest(_) | Self::ClientGone => {
+                "The request could not be understood, so it was not passed on."
+            }
+            Self::Method => "This method is not accepted here.",
+            Self::Expectation => "The only expectation that is understood is 100-continue.",
+            Self::SlowHead | Self::SlowBody => "The request took too long to arrive. Please try again.",
+            Self::BodyTooLarge => "The upload is larger than this site accepts.",
+            Self::UnknownHost => "No site with this name is served here.",
+            Self::UnknownPath => "This site has nothing at this address.",
+            Self::Misdirected => "This connection belongs to another site. Please try again.",
+            Self::Unreachable(_) | Self::HoldOver | Self::HoldFull | Self::PauseOver | Self::DrainedAway => {
+                "The site cannot be reached just now. Please try again in a moment."
+            }
+            Self::AppBrokeOff(_) | Self::AppNonsense(_) => "The site did not give a valid answer. Please try again.",
+            Self::AppTimedOut => "The site took too long to answer. Please try again.",
+        }
+    }
+
+    /// Seconds after which it is worth to try again.
+    pub(crate) fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::Unreachable(_) | Self::HoldOver | Self::HoldFull | Self::PauseOver | Self::DrainedAway => Some(2),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ProxyError {
+    /// The chain of causes, for the log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head(error) => error.fmt(f),
+            Self::Framing(error) => error.fmt(f),
+            Self::Body(error) => error.fmt(f),
+            Self::BadRequest(what) => f.write_str(what),
+            Self::Method => f.write_str("method not allowed"),
+            Self::Expectation => f.write_str("unknown expectation"),
+            Self::SlowHead => f.write_str("the head did not arrive in time"),
+            Self::SlowBody => f.write_str("the body stood still"),
+            Self::BodyTooLarge => f.write_str("the body is over `limit.body`"),
+            Self::UnknownHost => f.write_str("no service has this host"),
+            Self::UnknownPath => f.write_str("no service of this host has this path"),
+            Self::Misdirected => f.write_str("the connection was made for another host"),
+            Self::ClientGone => f.write_str("the client went away"),
+            Self::Unreachable(error) => write!(f, "the app cannot be reached: {error}"),
+            Self::HoldOver => f.write_str("the app could not be reached for `hold.for`"),
+            Self::HoldFull => f.write_str("as many requests wait as `hold.max_requests` and `hold.max_bytes` let"),
+            Self::PauseOver => f.write_str("the pause ended without the app"),
+            Self::AppBrokeOff(Some(error)) => write!(f, "the app broke off before a response: {error}"),
+            Self::AppBrokeOff(None) => f.write_str("the app closed the connection before a response"),
+            Self::AppNonsense(what) => write!(f, "the app's response is not valid: {what}"),
+            Self::AppTimedOut => f.write_str("no response within `timeout.response`"),
+            Self::DrainedAway => f.write_str("no response before `drain.requests` was over"),
+        }
+    }
+}
+
+impl std::error::Error for ProxyError {}

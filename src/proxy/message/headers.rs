@@ -1,0 +1,404 @@
+//! The head that leaves is *built*, never copied: hop-by-hop and nominated fields are left out first, then ours are added
+//! (E6, E14–E16; RFC 9110 §7.6.1). Pure: fields in, bytes out.
+
+use std::io::Write;
+use std::net::IpAddr;
+
+use smallvec::SmallVec;
+
+use super::request::{self, Fields, Peer, Request};
+use super::request_id::RequestId;
+use crate::http1::framing::Framing;
+use crate::http1::head::{Field, Name, RequestHead, eq_ignore_case, list};
+use crate::http1::write::{decimal, field};
+
+/// Names that a Connection field nominates to go no further, beyond those that always go no further.
+type Nominated<'f> = SmallVec<[&'f [u8]; 4]>;
+
+/// Builds the request that leaves for the app. `strip` is the path prefix that the app does not see; `close` asks the app to
+/// close after its answer.
+pub(crate) fn request<'r, F: Fields<'r>>(
+    out: &mut Vec<u8>,
+    request: &Request<'r, F>,
+    peer: &Peer,
+    strip: &str,
+    close: bool,
+    id: RequestId,
+) {
+    out.extend_from_slice(request.method_text);
+    out.push(b' ');
+    push_target(out, request.target, strip);
+    out.extend_from_slice(b" HTTP/1.1\r\nhost: ");
+    out.extend_from_slice(request.host.as_bytes());
+    out.extend_from_slice(request.port);
+    out.extend_from_slice(b"\r\n");
+
+    let nominated = nominated(
+        request
+            .fields
+            .iter()
+            .filter(|(kind, ..)| *kind == Name::Connection)
+            .map(|(.., v)| v),
+    );
+    let (mut forwarded_for, mut real_ip, mut request_id) = (SmallVec::<[&[u8]; 2]>::new(), None, None);
+    let (mut proto, mut forwarded_host) = (None, None);
+    let mut cookies = SmallVec::<[&[u8]; 4]>::new();
+    for (kind, name, value) in request.fields.iter() {
+        match kind {
+            // Ours, below.
+            Name::XForwardedFor => forwarded_for.push(value),
+            Name::XForwardedProto => proto = Some(value),
+            Name::XForwardedHost => forwarded_host = Some(value),
+            Name::XRealIp => real_ip = Some(value),
+            Name::XRequestId => request_id = Some(value),
+            // Ours, or nobody's.
+            Name::Host
+            | Name::Connection
+            | Name::ContentLength
+            | Name::Forwarded
+            | Name::KeepAlive
+            | Name::ProxyAuthorization
+            | Name::ProxyConnection
+            | Name::Te
+            | Name::TransferEncoding
+            | Name::Upgrade
+            | Name::XForwardedPort => {}
+            Name::Expect => {
+                if request.expects_continue {
+                    field(out, name, value);
+                }
+            }
+            Name::Accept
+            | Name::ContentType
+            | Name::Date
+            | Name::ProxyAuthenticate
+            | Name::RetryAfter
+            | Name::Server
+            | Name::Trailer
+            | Name::UserAgent
+            | Name::XEnvironment
+            | Name::XRobotsTag
+            | Name::Other => {
+                if is_nominated(&nominated, name) || is_twin(name) {
+                    continue;
+                }
+                if request.protocol == "HTTP/2" && name == b"cookie" {
+                    // RFC 9113 §8.2.3: crumbs are joined before they leave for HTTP/1.1.
+                    cookies.push(value);
+                    continue;
+                }
+                field(out, name, value);
+            }
+        }
+    }
+    if !cookies.is_empty() {
+        field(out, b"cookie", &cookies.join(&b"; "[..]));
+    }
+
+    out.extend_from_slice(b"x-forwarded-for: ");
+    if peer.trusted {
+        for value in forwarded_for {
+            out.extend_from_slice(value);
+            out.extend_from_slice(b", ");
+        }
+    }
+    push_ip(out, peer.client);
+    out.extend_from_slice(b"\r\n");
+    let believed = |value: Option<&'r [u8]>| value.filter(|_| peer.trusted);
+    match believed(real_ip) {
+        Some(value) => field(out, b"x-real-ip", value),
+        None => {
+            out.extend_from_slice(b"x-real-ip: ");
+            push_ip(out, peer.client);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+    field(
+        out,
+        b"x-forwarded-proto",
+        believed(proto).unwrap_or(if peer.secure { b"https" } else { b"http" }),
+    );
+    match believed(forwarded_host) {
+        Some(value) => field(out, b"x-forwarded-host", value),
+        None => {
+            out.extend_from_slice(b"x-forwarded-host: ");
+            out.extend_from_slice(request.host.as_bytes());
+            out.extend_from_slice(request.port);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+    field(out, b"x-request-id", believed(request_id).unwrap_or(&id.text()));
+
+    match request.framing {
+        Framing::None => {
+            // RFC 9110 §8.6: a method that usually has a body says that it has none.
+            if matches!(request.method_text, b"POST" | b"PUT" | b"PATCH") {
+                out.extend_from_slice(b"content-length: 0\r\n");
+            }
+        }
+        Framing::Length(length) => push_length(out, length),
+        Framing::Chunked | Framing::UntilClose => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+    }
+    if request.upgrade {
+        out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n");
+    } else if close {
+        out.extend_from_slice(b"connection: close\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What leaves for an app when a client at `client` sends `head` over TLS: all that benches and property tests need of `headers`.
+///
+/// # Errors
+/// The status with which the request is refused.
+pub fn rewrite_head(head: &RequestHead, buffer: &[u8], client: IpAddr, out: &mut Vec<u8>) -> Result<(), u16> {
+    let peer = Peer {
+        client,
+        trusted: false,
+        secure: true,
+        inside: false,
+        sni: None,
+        tls_version: "",
+    };
+    let request = request::of_http1(head, buffer).map_err(|error| error.status())?;
+    self::request(out, &request, &peer, "", false, RequestId::NONE);
+    Ok(())
+}
+
+/// The fields of an app's response that reach the client, of whatever protocol: everything but framing, hop-by-hop and
+/// nominated ones.
+pub(crate) fn response<'b>(fields: &'b [Field], buffer: &'b [u8]) -> impl Iterator<Item = (Name, &'b [u8], &'b [u8])> {
+    let connection = fields
+        .iter()
+        .filter(|field| field.kind == Name::Connection)
+        .map(|field| field.value.of(buffer));
+    let nominated = nominated(connection);
+    fields
+        .iter()
+        .map(|field| (field.kind, field.name.of(buffer), field.value.of(buffer)))
+        .filter(move |(kind, name, _)| match kind {
+            Name::Connection
+            | Name::ContentLength
+            | Name::KeepAlive
+            | Name::ProxyAuthenticate
+            | Name::ProxyConnection
+            | Name::Te
+            | Name::TransferEncoding
+            | Name::Upgrade => false,
+            Name::Accept
+            | Name::ContentType
+            | Name::Date
+            | Name::Expect
+            | Name::Forwarded
+            | Name::Host
+            | Name::ProxyAuthorization
+            | Name::RetryAfter
+            | Name::Server
+            | Name::Trailer
+            | Name::UserAgent
+            | Name::XEnvironment
+            | Name::XForwardedFor
+            | Name::XForwardedHost
+            | Name::XForwardedPort
+            | Name::XForwardedProto
+            | Name::XRealIp
+            | Name::XRequestId
+            | Name::XRobotsTag
+            | Name::Other => nominated.is_empty() || !is_nominated(&nominated, name),
+        })
+}
+
+/// Appends `content-length`.
+pub(crate) fn push_length(out: &mut Vec<u8>, length: u64) {
+    out.extend_from_slice(b"content-length: ");
+    decimal(out, length);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The target as the app sees it: without the service's prefix, where that is stripped.
+pub(crate) fn push_target(out: &mut Vec<u8>, target: &[u8], strip: &str) {
+    let rest = target.strip_prefix(strip.as_bytes()).unwrap_or(target);
+    if !rest.starts_with(b"/") && target.starts_with(b"/") {
+        out.push(b'/');
+    }
+    out.extend_from_slice(rest);
+}
+
+fn nominated<'f>(connection: impl Iterator<Item = &'f [u8]>) -> Nominated<'f> {
+    connection
+        .flat_map(list)
+        .filter(|option| {
+            ![&b"keep-alive"[..], b"close", b"upgrade"]
+                .iter()
+                .any(|known| eq_ignore_case(option, known))
+        })
+        .collect()
+}
+
+fn is_nominated(nominated: &Nominated<'_>, name: &[u8]) -> bool {
+    nominated.iter().any(|option| eq_ignore_case(option, name))
+}
+
+/// Whether a name is one that we set, written with `_` for `-`: some apps cannot tell the two apart (E15).
+fn is_twin(name: &[u8]) -> bool {
+    if !matches!(name.first(), Some(b'x' | b'X')) || !name.contains(&b'_') {
+        return false;
+    }
+    let dashed: SmallVec<[u8; 32]> = name
+        .iter()
+        .map(|byte| if *byte == b'_' { b'-' } else { *byte })
+        .collect();
+    match Name::of(&dashed) {
+        Name::XForwardedFor
+        | Name::XForwardedHost
+        | Name::XForwardedPort
+        | Name::XForwardedProto
+        | Name::XRealIp
+        | Name::XRequestId => true,
+        Name::Accept
+        | Name::Connection
+        | Name::ContentLength
+        | Name::ContentType
+        | Name::Date
+        | Name::Expect
+        | Name::Forwarded
+        | Name::Host
+        | Name::KeepAlive
+        | Name::ProxyAuthenticate
+        | Name::ProxyAuthorization
+        | Name::ProxyConnection
+        | Name::RetryAfter
+        | Name::Server
+        | Name::Te
+        | Name::Trailer
+        | Name::TransferEncoding
+        | Name::Upgrade
+        | Name::UserAgent
+        | Name::XEnvironment
+        | Name::XRobotsTag
+        | Name::Other => false,
+    }
+}
+
+fn push_ip(out: &mut Vec<u8>, ip: IpAddr) {
+    // Writing into a Vec cannot fail.
+    let _ = match ip {
+        IpAddr::V4(v4) => {
+            let [a, b, c, d] = v4.octets();
+            for (place, octet) in [a, b, c, d].into_iter().enumerate() {
+                if place > 0 {
+                    out.push(b'.');
+                }
+                decimal(out, octet.into());
+            }
+            Ok(())
+        }
+        IpAddr::V6(v6) => write!(out, "{v6}"),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http1::head::Limits;
+    use crate::proxy::message::request::of_http1;
+
+    fn peer(trusted: bool) -> Peer {
+        Peer {
+            client: "203.0.113.7".parse().unwrap(),
+            trusted,
+            secure: true,
+            inside: false,
+            sni: None,
+            tls_version: "",
+        }
+    }
+
+    fn forwarded(written: &str, peer: &Peer, strip: &str) -> String {
+        let mut head = RequestHead::new();
+        head.parse(
+            written.as_bytes(),
+            Limits {
+                bytes: 65_536,
+                fields: 100,
+            },
+        )
+        .unwrap();
+        let parsed = of_http1(&head, written.as_bytes()).unwrap();
+        let mut out = Vec::new();
+        request(&mut out, &parsed, peer, strip, false, RequestId::NONE);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn e14_spoofed_identity_is_replaced_by_the_truth() {
+        let written = "GET / HTTP/1.1\r\nHost: Example.com.\r\nX-Forwarded-For: 1.1.1.1\r\nX-Real-IP: 1.1.1.1\r\n\
+             X-Forwarded-Proto: gopher\r\nX-Forwarded-Host: evil\r\nForwarded: for=1.1.1.1\r\n\r\n";
+        let sent = forwarded(written, &peer(false), "");
+        assert!(sent.contains("x-forwarded-for: 203.0.113.7\r\n"), "{sent}");
+        assert!(sent.contains("x-real-ip: 203.0.113.7\r\n"), "{sent}");
+        assert!(sent.contains("x-forwarded-proto: https\r\n"), "{sent}");
+        assert!(sent.contains("x-forwarded-host: example.com\r\n"), "{sent}");
+        assert!(
+            !sent.contains("1.1.1.1") && !sent.contains("evil") && !sent.contains("Forwarded:"),
+            "{sent}"
+        );
+        let believed = forwarded(written, &peer(true), "");
+        assert!(
+            believed.contains("x-forwarded-for: 1.1.1.1, 203.0.113.7\r\n"),
+            "{believed}"
+        );
+    }
+
+    #[test]
+    fn e15_twins_with_underscores_are_dropped() {
+        let sent = forwarded(
+            "GET / HTTP/1.1\r\nHost: a\r\nX_Forwarded_For: 1.1.1.1\r\nX_Other: kept\r\n\r\n",
+            &peer(false),
+            "",
+        );
+        assert!(
+            !sent.contains("1.1.1.1") && sent.contains("X_Other: kept\r\n"),
+            "{sent}"
+        );
+    }
+
+    #[test]
+    fn e16_nominated_fields_go_and_ours_stay() {
+        let sent = forwarded(
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: X-Forwarded-For, x-secret\r\nX-Secret: 1\r\nX-Forwarded-For: 9.9.9.9\r\n\r\n",
+            &peer(true),
+            "",
+        );
+        assert!(
+            sent.contains("203.0.113.7") && !sent.to_lowercase().contains("x-secret"),
+            "{sent}"
+        );
+    }
+
+    #[test]
+    fn a_stripped_prefix_leaves_a_path() {
+        for (target, expected) in [("/api", "/"), ("/api/x?y=1", "/x?y=1"), ("/api?y=1", "/?y=1")] {
+            let sent = forwarded(
+                &format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"),
+                &peer(false),
+                "/api",
+            );
+            assert!(sent.starts_with(&format!("GET {expected} HTTP/1.1\r\n")), "{sent}");
+        }
+    }
+
+    #[test]
+    fn names_keep_their_case_and_order_and_there_is_one_host() {
+        let sent = forwarded(
+            "GET /a HTTP/1.1\r\nX-One: 1\r\nHost: A:8080\r\nx-TWO: 2\r\n\r\n",
+            &peer(false),
+            "",
+        );
+        assert!(
+            sent.starts_with("GET /a HTTP/1.1\r\nhost: a:8080\r\nX-One: 1\r\nx-TWO: 2\r\n"),
+            "{sent}"
+        );
+        assert_eq!(sent.matches("\r\nhost:").count(), 1);
+    }
+}

@@ -1,0 +1,14 @@
+//! Heads as data: bytes in, bytes or decisions out.
+//!
+//! - `request` a checked request of either protocol
+//! - `headers` what is forwarded of a head, and what is added to it
+//! - `terms` what an app's head says of its connection
+//! - `answer` answers of our own; `error` why there is one
+//! - `request_id` the name of one exchange
+
+pub(crate) mod answer;
+pub(crate) mod error;
+pub(crate) mod headers;
+pub(crate) mod request;
+pub(crate) mod request_id;
+pub(crate) mod terms;

@@ -1,0 +1,257 @@
+//! A client's request as both protocols hand it to `service`: borrowed, checked, and with one host.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use super::error::ProxyError;
+use crate::http1::framing::Framing;
+use crate::http1::head::{Field, Method, Name, RequestHead, Version, eq_ignore_case, list};
+use crate::http1::{framing, head};
+use crate::model::routes::canonical_host;
+
+/// Where a connection comes from, and what it was promised.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    /// The client: the TCP peer, or whom a trusted peer's PROXY header names.
+    pub(crate) client: IpAddr,
+    /// Whether forwarding headers of this connection are believed.
+    pub(crate) trusted: bool,
+    /// Whether the connection is TLS (or counts as such, from inside the process).
+    pub(crate) secure: bool,
+    /// Whether the daemon itself asks: no host check against the SNI, and no line in the access log.
+    pub(crate) inside: bool,
+    /// The name that the TLS handshake asked for.
+    pub(crate) sni: Option<Box<str>>,
+    /// `TLSv1.3`, `TLSv1.2`, or empty.
+    pub(crate) tls_version: &'static str,
+}
+
+/// A request that may be forwarded.
+pub(crate) struct Request<'r, F> {
+    pub(crate) method: Method,
+    pub(crate) method_text: &'r [u8],
+    /// Path and query as the client sent them; `*` for `OPTIONS *`.
+    pub(crate) target: &'r [u8],
+    /// Lower case, without port and trailing dot.
+    pub(crate) host: Cow<'r, str>,
+    /// The client's port, where it named one: `:8443`.
+    pub(crate) port: &'r [u8],
+    /// Every field, in order: which, name, value.
+    pub(crate) fields: F,
+    pub(crate) framing: Framing,
+    /// `websocket`, when that is asked for properly.
+    pub(crate) upgrade: bool,
+    pub(crate) expects_continue: bool,
+    pub(crate) protocol: &'static str,
+}
+
+/// The fields of a request, in the order they came.
+pub(crate) trait Fields<'r> {
+    /// Which field, its name, its value.
+    fn iter(&self) -> impl Iterator<Item = (Name, &'r [u8], &'r [u8])>;
+}
+
+/// Fields of a head that our codec has parsed.
+pub(crate) struct Http1Fields<'r> {
+    fields: &'r [Field],
+    buffer: &'r [u8],
+}
+
+impl<'r> Fields<'r> for Http1Fields<'r> {
+    fn iter(&self) -> impl Iterator<Item = (Name, &'r [u8], &'r [u8])> {
+        let buffer = self.buffer;
+        self.fields
+            .iter()
+            .map(move |field| (field.kind, field.name.of(buffer), field.value.of(buffer)))
+    }
+}
+
+/// Fields of a head that hyper has parsed.
+pub(crate) struct Http2Fields<'r>(&'r http::HeaderMap);
+
+impl<'r> Fields<'r> for Http2Fields<'r> {
+    fn iter(&self) -> impl Iterator<Item = (Name, &'r [u8], &'r [u8])> {
+        self.0.iter().map(|(name, value)| {
+            let name = name.as_str().as_bytes();
+            (Name::of(name), name, value.as_bytes())
+        })
+    }
+}
+
+impl<'r, F: Fields<'r>> Request<'r, F> {
+    /// The path without the query.
+    pub(crate) fn path(&self) -> &'r [u8] {
+        path_of(self.target)
+    }
+
+    /// The first value of a field.
+    pub(crate) fn get(&self, kind: Name) -> Option<&'r [u8]> {
+        self.fields.iter().find(|field| field.0 == kind).map(|field| field.2)
+    }
+}
+
+/// The part of a target before the query.
+pub(crate) fn path_of(target: &[u8]) -> &[u8] {
+    &target[..memchr::memchr(b'?', target).unwrap_or(target.len())]
+}
+
+/// Checks an HTTP/1 head (E1–E3, E7–E9, E12). `buffer` is what it was parsed from.
+///
+/// # Errors
+/// What the client is to be told; the connection cannot be trusted after it.
+pub(crate) fn of_http1<'r>(
+    head: &'r RequestHead,
+    buffer: &'r [u8],
+) -> Result<Request<'r, Http1Fields<'r>>, ProxyError> {
+    let framing = framing::of_request(head, buffer).map_err(ProxyError::Framing)?;
+    check_method(head.method)?;
+    let mut host = None;
+    let (mut upgrade_named, mut websocket, mut expects_continue) = (false, false, false);
+    for field in &head.fields {
+        let value = field.value.of(buffer);
+        match field.kind {
+            Name::Host if host.replace(value).is_some() => return Err(ProxyError::BadRequest("two Host fields")),
+            Name::Connection => upgrade_named |= list(value).any(|option| eq_ignore_case(option, b"upgrade")),
+            Name::Upgrade => websocket = eq_ignore_case(value, b"websocket"),
+            Name::Expect if eq_ignore_case(value, b"100-continue") => {
+                // RFC 9110 §10.1.1: ignored in HTTP/1.0.
+                expects_continue = head.version == Version::Http11;
+            }
+            Name::Expect => return Err(ProxyError::Expectation),
+            _ => {}
+        }
+    }
+    let host = host.ok_or(ProxyError::BadRequest("no Host field"))?;
+    let written = head.target.of(buffer);
+    let target = match written {
+        [b'/', ..] => written,
+        b"*" if head.method == Method::Options => written,
+        _ => origin_form(written, host)?,
+    };
+    let upgrade = upgrade_named && websocket && head.method == Method::Get && head.version == Version::Http11;
+    if upgrade && framing != Framing::None {
+        return Err(ProxyError::BadRequest("an upgrade with a body"));
+    }
+    let (host, port) = host_and_port(host)?;
+    Ok(Request {
+        method: head.method,
+        method_text: head.method_text.of(buffer),
+        target,
+        host,
+        port,
+        fields: Http1Fields {
+            fields: &head.fields,
+            buffer,
+        },
+        framing,
+        upgrade,
+        expects_continue: expects_continue && framing != Framing::None,
+        protocol: match head.version {
+            Version::Http10 => "HTTP/1.0",
+            Version::Http11 => "HTTP/1.1",
+        },
+    })
+}
+
+/// Checks an HTTP/2 head (E8, E9, E11, E12); hyper and h2 have checked its form (E10).
+///
+/// # Errors
+/// What the client is to be told.
+pub(crate) fn of_http2<'r>(
+    parts: &'r http::request::Parts,
+    has_body: bool,
+) -> Result<Request<'r, Http2Fields<'r>>, ProxyError> {
+    let method_text = parts.method.as_str().as_bytes();
+    let method = Method::of(method_text);
+    check_method(method)?;
+    let mut hosts = parts.headers.get_all(http::header::HOST).iter();
+    let named = hosts.next().map(http::HeaderValue::as_bytes);
+    if hosts.next().is_some() {
+        return Err(ProxyError::BadRequest("two Host fields"));
+    }
+    let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
+    let host = match (authority, named) {
+        (Some(authority), Some(named)) if !eq_ignore_case(authority, named) => {
+            return Err(ProxyError::BadRequest("`:authority` differs from Host"));
+        }
+        (Some(host), _) | (None, Some(host)) => host,
+        (None, None) => return Err(ProxyError::BadRequest("no `:authority`")),
+    };
+    if parts
+        .headers
+        .get(http::header::EXPECT)
+        .is_some_and(|value| !eq_ignore_case(value.as_bytes(), b"100-continue"))
+    {
+        return Err(ProxyError::Expectation);
+    }
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or("/", http::uri::PathAndQuery::as_str)
+        .as_bytes();
+    let framing = match parts.headers.get(http::header::CONTENT_LENGTH) {
+        _ if !has_body => Framing::None,
+        None => Framing::Chunked,
+        Some(length) => {
+            let length = length.to_str().ok().and_then(|length| length.parse().ok());
+            Framing::Length(length.ok_or(ProxyError::Framing(framing::FramingError::Length))?)
+        }
+    };
+    let (host, port) = host_and_port(host)?;
+    Ok(Request {
+        method,
+        method_text,
+        target,
+        host,
+        port,
+        fields: Http2Fields(&parts.headers),
+        framing,
+        upgrade: false,
+        expects_continue: false,
+        protocol: "HTTP/2",
+    })
+}
+
+fn check_method(method: Method) -> Result<(), ProxyError> {
+    match method {
+        Method::Connect | Method::Trace => Err(ProxyError::Method),
+        Method::Get
+        | Method::Head
+        | Method::Post
+        | Method::Put
+        | Method::Delete
+        | Method::Options
+        | Method::Patch
+        | Method::Other => Ok(()),
+    }
+}
+
+/// The canonical host, and the port as it was written (with its colon).
+fn host_and_port(written: &[u8]) -> Result<(Cow<'_, str>, &[u8]), ProxyError> {
+    let host = canonical_host(written).map_err(|_| ProxyError::BadRequest("Host is not a host name"))?;
+    let after_brackets = memchr::memrchr(b']', written).unwrap_or(0);
+    let port =
+        memchr::memrchr(b':', &written[after_brackets..]).map_or(&b""[..], |colon| &written[after_brackets + colon..]);
+    Ok((host, if port.len() > 1 { port } else { b"" }))
+}
+
+/// The path and query of an absolute-form target, which has to name the same authority as Host (E12).
+fn origin_form<'r>(written: &'r [u8], host: &[u8]) -> Result<&'r [u8], ProxyError> {
+    let differs = ProxyError::BadRequest("the request target is neither a path nor a URL of this host");
+    let scheme = [&b"http://"[..], b"https://"].into_iter().find(|scheme| {
+        written
+            .get(..scheme.len())
+            .is_some_and(|start| head::eq_ignore_case(start, scheme))
+    });
+    let Some(scheme) = scheme else { return Err(differs) };
+    let rest = &written[scheme.len()..];
+    let end = memchr::memchr2(b'/', b'?', rest).unwrap_or(rest.len());
+    if !eq_ignore_case(&rest[..end], host) {
+        return Err(differs);
+    }
+    match rest.get(end) {
+        Some(b'/') => Ok(&rest[end..]),
+        None => Ok(b"/"),
+        Some(_) => Err(ProxyError::BadRequest("a URL with a query and no path")),
+    }
+}

@@ -1,0 +1,150 @@
+//! One period in which a slot is live: its gate, its instances and its counters. A rollback is a new activation, even of the
+//! same slot. The connections to its instances are kept per core, in `pool`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use crossbeam_utils::CachePadded;
+use tokio::sync::Notify;
+
+use super::gate::Gate;
+use crate::model::slot::{Address, Generation, Slot};
+use crate::telemetry::metrics::{CoreCounters, Counters};
+
+/// How patient an activation still is with the exchanges it holds. Only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Patience {
+    /// Exchanges take the time they need.
+    Open = 0,
+    /// What can end without harm ends at once: WebSockets are closed politely, event streams at the next event. Requests and
+    /// other bodies take the time they need (N13).
+    Polite = 1,
+    /// Requests that still wait for their response head are given up.
+    NoRequests = 2,
+    /// Streams are ended politely, spread over a few seconds (N20).
+    EndStreams = 3,
+    /// Whatever is left is cut.
+    Cut = 4,
+}
+
+/// One live period of one service's slot.
+#[derive(Debug)]
+pub struct Activation {
+    /// Unique in this process; pools are kept under it.
+    pub id: u64,
+    /// The environment's name.
+    pub environment: Arc<str>,
+    /// The service's name.
+    pub service: Arc<str>,
+    /// The slot.
+    pub slot: Slot,
+    /// The environment's generation in which this became live.
+    pub generation: Generation,
+    /// Where it runs.
+    pub addresses: Vec<Address>,
+    gate: Gate,
+    counters: Box<[CachePadded<CoreCounters>]>,
+    patience: AtomicU8,
+    left: Notify,
+}
+
+impl Activation {
+    /// A new live period with an open gate, for a data plane of `cores` workers.
+    #[must_use]
+    pub fn new(
+        environment: Arc<str>,
+        service: Arc<str>,
+        slot: Slot,
+        generation: Generation,
+        addresses: Vec<Address>,
+        cores: usize,
+    ) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Arc::new(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            environment,
+            service,
+            slot,
+            generation,
+            addresses,
+            gate: Gate::new(cores),
+            counters: (0..cores).map(|_| CachePadded::new(CoreCounters::default())).collect(),
+            patience: AtomicU8::new(Patience::Open as u8),
+            left: Notify::new(),
+        })
+    }
+
+    /// Admits nobody any more. The newer snapshot has to be published before.
+    pub fn close(&self) {
+        self.gate.close();
+        self.left.notify_waiters();
+    }
+
+    /// Requests that wait for their response head, and streams (everything after it).
+    #[must_use]
+    pub fn in_flight(&self) -> (u64, u64) {
+        let streams = self.counters().streams;
+        ((self.gate.claims() as u64).saturating_sub(streams), streams)
+    }
+
+    /// Whether the gate is closed and no claim is left.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.gate.is_drained()
+    }
+
+    /// Waits until the gate is closed and no claim is left.
+    pub async fn drained(&self) {
+        loop {
+            let left = self.left.notified();
+            tokio::pin!(left);
+            // Registered before the look, so that a claim which leaves in between is not missed.
+            left.as_mut().enable();
+            if self.gate.is_drained() {
+                return;
+            }
+            left.await;
+        }
+    }
+
+    /// Becomes less patient; the data plane has to be poked after it (`DataPlane::poke`).
+    pub fn lose_patience(&self, patience: Patience) {
+        self.patience.fetch_max(patience as u8, Ordering::AcqRel);
+    }
+
+    /// How patient it still is.
+    #[must_use]
+    pub fn patience(&self) -> Patience {
+        match self.patience.load(Ordering::Acquire) {
+            0 => Patience::Open,
+            1 => Patience::Polite,
+            2 => Patience::NoRequests,
+            3 => Patience::EndStreams,
+            _ => Patience::Cut,
+        }
+    }
+
+    /// What it has done so far, of all cores.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters::sum(self.counters.iter().map(|padded| &**padded))
+    }
+
+    /// The gate.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// The counters of one core; only that core writes them.
+    pub(crate) fn core(&self, core: usize) -> &CoreCounters {
+        &self.counters[core]
+    }
+
+    /// Leaves the gate, and wakes whoever waits for the last to leave.
+    pub(crate) fn release(&self, core: usize) {
+        if self.gate.release(core) {
+            self.left.notify_waiters();
+        }
+    }
+}

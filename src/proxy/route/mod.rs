@@ -1,0 +1,13 @@
+//! Where a request goes.
+//!
+//! - `route` host and path → destination
+//! - `snapshot` what every request reads once; published with one store
+//! - `activation` one period in which a slot is live; `gate` who is inside of it, with the atomics of `atomic`
+//! - `maintenance` the page of an environment under maintenance
+
+pub(crate) mod activation;
+pub(crate) mod atomic;
+pub(crate) mod gate;
+pub(crate) mod maintenance;
+pub(crate) mod route;
+pub(crate) mod snapshot;

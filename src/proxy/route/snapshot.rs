@@ -1,0 +1,227 @@
+//! The snapshot that every request reads once, and the one place that publishes a new one.
+//!
+//! A snapshot is immutable. An environment's services switch together because they stand in one snapshot, and that is stored
+//! with one atomic store (N3).
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::activation::Activation;
+use super::maintenance::MaintenancePage;
+use crate::config::{self, Config, Tls};
+use crate::model::routes::RouteTable;
+use crate::model::slot::Address;
+
+/// What a host and path lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// The service at this place of [`Snapshot::services`].
+    Service(usize),
+    /// The redirect at this place of [`Snapshot::redirects`].
+    Redirect(usize),
+}
+
+/// What an environment does with new requests. Those that hold a claim already are not concerned, and neither is what the
+/// daemon asks itself.
+#[derive(Debug, Clone, Default)]
+pub struct Stance {
+    /// They are answered with 503 and this page, but for the clients that it lets in.
+    pub maintenance: Option<Arc<MaintenancePage>>,
+    /// They wait in the queue of their service, within the bounds of `hold`, and own no claim (N13). What ends it is another
+    /// stance: then each resolves its route again. Whoever maintenance lets in waits too.
+    pub paused: bool,
+}
+
+impl Stance {
+    /// Whether they are forwarded, whoever asks.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.maintenance.is_none() && !self.paused
+    }
+}
+
+/// A service and what serves it.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// Its configuration.
+    pub service: Arc<config::Service>,
+    /// The live period of its live slot.
+    pub activation: Arc<Activation>,
+    /// What its environment does with new requests.
+    pub stance: Stance,
+    /// Where the side before this one runs, or ran (N23); `None` where there was none.
+    pub previous: Option<Arc<[Address]>>,
+}
+
+impl Live {
+    fn is(&self, environment: &str, service: &str) -> bool {
+        *self.service.environment == *environment && *self.service.name == *service
+    }
+}
+
+/// Everything that a request has to know. Cheap to derive from the one before: the table is shared.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    table: Arc<RouteTable<Destination>>,
+    redirects: Arc<[config::Redirect]>,
+    services: Vec<Live>,
+}
+
+impl Snapshot {
+    /// The snapshot of a configuration; `live` names the activation of each service. Every environment is open, and no service
+    /// has a previous side: see [`Snapshot::inheriting`].
+    pub fn new(config: &Config, mut live: impl FnMut(&Arc<config::Service>) -> Arc<Activation>) -> Self {
+        let mut rules = Vec::new();
+        let mut services = Vec::new();
+        for service in config.environments.iter().flat_map(|environment| &environment.services) {
+            for host in &service.hosts {
+                rules.push((host.clone(), service.path.clone(), Destination::Service(services.len())));
+            }
+            services.push(Live {
+                service: service.clone(),
+                activation: live(service),
+                stance: Stance::default(),
+                previous: None,
+            });
+        }
+        for (index, redirect) in config.redirects.iter().enumerate() {
+            rules.push((redirect.host.clone(), Arc::from("/"), Destination::Redirect(index)));
+        }
+        Self {
+            table: Arc::new(RouteTable::from_iter(rules)),
+            redirects: config.redirects.clone().into(),
+            services,
+        }
+    }
+
+    /// The same, but with other activations for the services that they belong to. Where the addresses differ, those that are
+    /// left become the previous side.
+    #[must_use]
+    pub fn with(&self, activations: &[Arc<Activation>]) -> Self {
+        let mut next = self.clone();
+        for live in &mut next.services {
+            let same = |activation: &&Arc<Activation>| live.is(&activation.environment, &activation.service);
+            if let Some(activation) = activations.iter().find(same) {
+                if activation.addresses != live.activation.addresses {
+                    live.previous = Some(live.activation.addresses.as_slice().into());
+                }
+                live.activation = activation.clone();
+            }
+        }
+        next
+    }
+
+    /// The same, but with another stance for the services of an environment. After the publish, poke the data plane: it looks
+    /// at what waits.
+    #[must_use]
+    pub fn with_stance(&self, environment: &str, stance: &Stance) -> Self {
+        let mut next = self.clone();
+        for live in &mut next.services {
+            if *live.service.environment == *environment {
+                live.stance = stance.clone();
+            }
+        }
+        next
+    }
+
+    /// The same, but with a previous side for one service.
+    #[must_use]
+    pub fn with_previous(&self, environment: &str, service: &str, addresses: &[Address]) -> Self {
+        let mut next = self.clone();
+        for live in &mut next.services {
+            if live.is(environment, service) {
+                live.previous = (!addresses.is_empty()).then(|| addresses.into());
+            }
+        }
+        next
+    }
+
+    /// The same, but with the stances and previous sides of the snapshot that it follows, where the services are still there.
+    #[must_use]
+    pub fn inheriting(&self, before: &Self) -> Self {
+        let mut next = self.clone();
+        for live in &mut next.services {
+            let environment = &live.service.environment;
+            if let Some(known) = before
+                .services
+                .iter()
+                .find(|known| known.service.environment == *environment)
+            {
+                live.stance = known.stance.clone();
+            }
+            let same = |known: &&Live| known.is(environment, &live.service.name);
+            if let Some(known) = before.services.iter().find(same) {
+                live.previous = known.previous.clone();
+            }
+        }
+        next
+    }
+
+    /// What an environment does with new requests; open where there is none of that name.
+    #[must_use]
+    pub fn stance(&self, environment: &str) -> Stance {
+        let mut services = self.services.iter();
+        let found = services.find(|live| *live.service.environment == *environment);
+        found.map_or_else(Stance::default, |live| live.stance.clone())
+    }
+
+    /// Host and path → destination.
+    #[must_use]
+    pub fn table(&self) -> &RouteTable<Destination> {
+        &self.table
+    }
+
+    /// Every service with what serves it, in the order of the configuration.
+    #[must_use]
+    pub fn services(&self) -> &[Live] {
+        &self.services
+    }
+
+    /// Every redirect.
+    #[must_use]
+    pub fn redirects(&self) -> &[config::Redirect] {
+        &self.redirects
+    }
+
+    /// How a destination is served: with which certificates, or on the plain port.
+    #[must_use]
+    pub fn tls_of(&self, destination: Destination) -> &Tls {
+        match destination {
+            Destination::Service(index) => &self.services[index].service.tls,
+            Destination::Redirect(index) => &self.redirects[index].tls,
+        }
+    }
+}
+
+/// The current snapshot. Only `control::switcher` publishes.
+#[derive(Debug)]
+pub struct Routing {
+    current: Arc<ArcSwap<Snapshot>>,
+}
+
+impl Routing {
+    /// Starts with a snapshot.
+    #[must_use]
+    pub fn new(snapshot: Snapshot) -> Arc<Self> {
+        Arc::new(Self {
+            current: Arc::new(ArcSwap::from_pointee(snapshot)),
+        })
+    }
+
+    /// Makes a snapshot the current one, for every core at once. Close the gates of what it leaves behind *after* this.
+    pub fn publish(&self, snapshot: Snapshot) {
+        self.current.store(Arc::new(snapshot));
+    }
+
+    /// The current snapshot.
+    #[must_use]
+    pub fn load(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// The swap itself, for a core's cache.
+    pub(crate) fn swap(&self) -> &Arc<ArcSwap<Snapshot>> {
+        &self.current
+    }
+}

@@ -1,0 +1,255 @@
+//! The core's stock of buffers. They are borrowed while bytes are on their way and given back by `Drop`, so a connection that
+//! waits holds none: that, and not the number of connections, bounds the memory of a busy proxy.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use tokio::io::ReadBuf;
+
+/// Heads and small bodies.
+pub(crate) const SMALL: usize = 16 * 1024;
+/// Bulk to clients that keep up.
+pub(crate) const BULK: usize = 256 * 1024;
+/// Bulk buffers of one core that may be out at the same time; beyond it bulk travels in small ones.
+const BULK_LIMIT: usize = 16;
+/// Free buffers that a core keeps; the rest goes back to the allocator.
+const KEPT: (usize, usize, usize) = (32, 4, 64);
+/// An outgoing buffer that has grown beyond this is not kept.
+const OUT_KEPT: usize = 32 * 1024;
+
+#[derive(Default)]
+struct Stock {
+    small: Vec<Vec<u8>>,
+    bulk: Vec<Vec<u8>>,
+    bulk_out: usize,
+    out: Vec<Vec<u8>>,
+}
+
+thread_local! {
+    static STOCK: RefCell<Stock> = RefCell::new(Stock::default());
+}
+
+/// Bytes that were read and not yet used, in a buffer of the stock.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+    bulk: bool,
+}
+
+impl Buffer {
+    /// A buffer of [`SMALL`] bytes.
+    pub(crate) fn small() -> Self {
+        let kept = STOCK.with_borrow_mut(|stock| stock.small.pop());
+        Self {
+            bytes: kept.unwrap_or_else(|| vec![0; SMALL]),
+            start: 0,
+            end: 0,
+            bulk: false,
+        }
+    }
+
+    /// A buffer of [`BULK`] bytes, or a small one when too many are out.
+    pub(crate) fn bulk() -> Self {
+        let granted = STOCK.with_borrow_mut(|stock| {
+            if stock.bulk_out >= BULK_LIMIT {
+                return None;
+            }
+            stock.bulk_out += 1;
+            Some(stock.bulk.pop())
+        });
+        match granted {
+            None => Self::small(),
+            Some(kept) => Self {
+                bytes: kept.unwrap_or_else(|| vec![0; BULK]),
+                start: 0,
+                end: 0,
+                bulk: true,
+            },
+        }
+    }
+
+    /// The bytes that are in it.
+    pub(crate) fn filled(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// The same, to change them in place.
+    pub(crate) fn filled_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.start..self.end]
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Whether nothing more fits behind the bytes.
+    pub(crate) fn is_full(&self) -> bool {
+        self.end == self.bytes.len()
+    }
+
+    /// The first `n` bytes are done with.
+    pub(crate) fn consume(&mut self, n: usize) {
+        self.start += n;
+        debug_assert!(self.start <= self.end, "more was consumed than there is");
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Keeps only a part of the bytes, given as offsets into [`Buffer::filled`].
+    pub(crate) fn keep(&mut self, part: Range<usize>) {
+        self.end = self.start + part.end;
+        self.start += part.start;
+    }
+
+    /// Makes room behind the bytes: moves them to the front, or into `larger` bytes when they fill the buffer already.
+    pub(crate) fn make_room(&mut self, larger: usize) {
+        if self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        } else if self.is_full() && larger > self.bytes.len() {
+            self.bytes.resize(larger, 0);
+        }
+    }
+
+    /// Reads once into the room behind the bytes.
+    pub(crate) fn read_with<E>(
+        &mut self,
+        read: impl FnOnce(&mut ReadBuf<'_>) -> std::task::Poll<Result<(), E>>,
+    ) -> std::task::Poll<Result<usize, E>> {
+        let mut room = ReadBuf::new(&mut self.bytes[self.end..]);
+        read(&mut room).map_ok(|()| {
+            let n = room.filled().len();
+            self.end += n;
+            n
+        })
+    }
+
+    /// Takes bytes from elsewhere; the room has to be there.
+    #[cfg(test)]
+    fn append(&mut self, bytes: &[u8]) {
+        self.bytes[self.end..self.end + bytes.len()].copy_from_slice(bytes);
+        self.end += bytes.len();
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        self.filled()
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        // At the end of the thread the stock may be gone already; then the allocator takes the bytes.
+        let _ = STOCK.try_with(|stock| {
+            let mut stock = stock.borrow_mut();
+            if self.bulk {
+                stock.bulk_out -= 1;
+                if stock.bulk.len() < KEPT.1 {
+                    stock.bulk.push(bytes);
+                }
+            } else if bytes.len() == SMALL && stock.small.len() < KEPT.0 {
+                stock.small.push(bytes);
+            }
+        });
+    }
+}
+
+/// Bytes on their way out, written from the front.
+#[derive(Debug)]
+pub(crate) struct Out {
+    /// What is to be written; append to it.
+    pub(crate) bytes: Vec<u8>,
+    written: usize,
+}
+
+impl Out {
+    /// An empty one from the stock.
+    pub(crate) fn new() -> Self {
+        let kept = STOCK.with_borrow_mut(|stock| stock.out.pop());
+        Self {
+            bytes: kept.unwrap_or_else(|| Vec::with_capacity(4096)),
+            written: 0,
+        }
+    }
+
+    /// What is still to be written.
+    pub(crate) fn rest(&self) -> &[u8] {
+        &self.bytes[self.written..]
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.written == self.bytes.len()
+    }
+
+    /// Whether any byte has left.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.written > 0
+    }
+
+    /// `n` bytes have left.
+    pub(crate) fn wrote(&mut self, n: usize) {
+        self.written += n;
+    }
+
+    /// All of it is to be written again, from the first byte.
+    pub(crate) fn rewind(&mut self) {
+        self.written = 0;
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.written = 0;
+    }
+}
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        if bytes.capacity() > OUT_KEPT || bytes.capacity() == 0 {
+            return;
+        }
+        bytes.clear();
+        let _ = STOCK.try_with(|stock| {
+            let mut stock = stock.borrow_mut();
+            if stock.out.len() < KEPT.2 {
+                stock.out.push(bytes);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bulk_buffers_are_bounded_and_come_back() {
+        let out: Vec<Buffer> = (0..BULK_LIMIT + 3).map(|_| Buffer::bulk()).collect();
+        assert_eq!(
+            out.iter().filter(|buffer| buffer.bytes.len() == BULK).count(),
+            BULK_LIMIT
+        );
+        drop(out);
+        assert_eq!(Buffer::bulk().bytes.len(), BULK);
+    }
+
+    #[test]
+    fn a_full_buffer_grows_and_keeps_its_bytes() {
+        let mut buffer = Buffer::small();
+        buffer.append(&[7; SMALL]);
+        assert!(buffer.is_full());
+        buffer.make_room(2 * SMALL);
+        assert_eq!(buffer.filled(), [7; SMALL]);
+        buffer.append(b"more");
+        buffer.consume(SMALL);
+        assert_eq!(buffer.filled(), b"more");
+    }
+}

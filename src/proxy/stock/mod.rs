@@ -1,0 +1,11 @@
+//! What a core lends and gets back.
+//!
+//! - `buffers` memory for bytes on their way
+//! - `descriptors` a reserve for the moment when there are none
+//! - `deadline` one timer for each connection
+//! - `wakers` tasks that are woken together
+
+pub(crate) mod buffers;
+pub(crate) mod deadline;
+pub(crate) mod descriptors;
+pub(crate) mod wakers;

@@ -1,0 +1,125 @@
+//! One connection to an app, over TCP or a Unix socket, and how it is made.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::model::slot::Address;
+use crate::proxy::stock::buffers::Buffer;
+
+/// A connection to one instance. Holds no buffer: an idle one costs only its socket.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    io: Io,
+    /// Whether it has served an exchange before: then a failure may be the app's idle timeout, and nothing else (N9–N11).
+    pub(crate) reused: bool,
+    /// Whether its descriptor is the reserve's: then it is not kept.
+    pub(crate) lent: bool,
+}
+
+#[derive(Debug)]
+enum Io {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Upstream {
+    /// Connects within `timeout`.
+    ///
+    /// # Errors
+    /// The socket's own, or `TimedOut`.
+    pub(crate) async fn connect(address: &Address, timeout: Duration) -> io::Result<Self> {
+        let connecting = async {
+            io::Result::Ok(match address {
+                Address::Tcp { host, port } => {
+                    let tcp = match host.parse::<std::net::IpAddr>() {
+                        Ok(ip) => TcpStream::connect((ip, *port)).await?,
+                        Err(_) => TcpStream::connect((host.as_str(), *port)).await?,
+                    };
+                    tcp.set_nodelay(true)?;
+                    Io::Tcp(tcp)
+                }
+                Address::Unix(path) => Io::Unix(UnixStream::connect(path).await?),
+            })
+        };
+        let io = tokio::time::timeout(timeout, connecting)
+            .await
+            .map_err(|_| io::ErrorKind::TimedOut)??;
+        Ok(Self {
+            io,
+            reused: false,
+            lent: false,
+        })
+    }
+
+    /// Whether nothing has come since the last exchange: neither an end nor bytes that nobody asked for. No system call unless
+    /// the kernel has reported an event.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let mut byte = [0];
+        let read = match &self.io {
+            Io::Tcp(tcp) => tcp.try_read(&mut byte),
+            Io::Unix(unix) => unix.try_read(&mut byte),
+        };
+        matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Reads once behind the bytes of `buffer`; 0 is the end.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Buffer) -> Poll<io::Result<usize>> {
+        buffer.read_with(|room| match &mut self.io {
+            Io::Tcp(tcp) => Pin::new(tcp).poll_read(cx, room),
+            Io::Unix(unix) => Pin::new(unix).poll_read(cx, room),
+        })
+    }
+
+    /// Writes once.
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.io {
+            Io::Tcp(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            Io::Unix(unix) => Pin::new(unix).poll_write(cx, bytes),
+        }
+    }
+
+    /// Ends our direction; the app reads EOF.
+    pub(crate) fn half_close(&self) {
+        // The app may be gone already, which is what was wanted.
+        let _ = match &self.io {
+            Io::Tcp(tcp) => rustix::net::shutdown(tcp, rustix::net::Shutdown::Write),
+            Io::Unix(unix) => rustix::net::shutdown(unix, rustix::net::Shutdown::Write),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_idle_connection_that_the_app_closed_is_not_quiet_n9() {
+        let app = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address: Address = app.local_addr().unwrap().to_string().parse().unwrap();
+        let upstream = Upstream::connect(&address, Duration::from_secs(5)).await.unwrap();
+        let (mut accepted, _) = app.accept().await.unwrap();
+        assert!(upstream.is_quiet());
+        accepted.shutdown().await.unwrap();
+        drop(accepted);
+        let Io::Tcp(tcp) = &upstream.io else { panic!("TCP") };
+        tcp.readable().await.unwrap();
+        assert!(!upstream.is_quiet());
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_says_so() {
+        let app = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address: Address = app.local_addr().unwrap().to_string().parse().unwrap();
+        drop(app);
+        let error = Upstream::connect(&address, Duration::from_secs(5)).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+}

@@ -1,0 +1,9 @@
+//! The app's side.
+//!
+//! - `connection` one connection to an app
+//! - `pool` the idle ones of a core
+//! - `retry` how often a request is sent again
+
+pub(crate) mod connection;
+pub(crate) mod pool;
+pub(crate) mod retry;
