@@ -1,7 +1,8 @@
 //! `[acme]`: whom certificates are asked for, and how this machine proves that the hosts are its own.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::checked::{Acme, Challenge, Eab};
 use super::keys::{self, Place, Section};
 use super::raw::{Entry, Kind, Value};
 use super::read;
@@ -17,61 +18,6 @@ pub(super) const ACME_KEYS: &[&str] = &[
     "root",
     "challenge",
 ];
-
-/// Let's Encrypt.
-const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
-
-/// `[acme]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Acme {
-    /// Where the CA writes to; several are possible.
-    pub email: Vec<String>,
-    /// The CAs' directories: the first that works is used. At least one.
-    pub directories: Vec<String>,
-    /// The kind of certificate (`classic`, `tlsserver`, `shortlived`), where the CA has kinds.
-    pub profile: Option<String>,
-    /// The account of the CA's customer that our account belongs to (RFC 8555 §7.3.4).
-    pub eab: Option<Eab>,
-    /// PEM file with the roots of a private CA's own server; they are trusted beside the system's.
-    pub root: Option<PathBuf>,
-    /// How hosts are proved.
-    pub challenge: Challenge,
-}
-
-/// `eab = { kid, key_file }`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Eab {
-    /// What the CA calls its customer.
-    pub kid: String,
-    /// File with the key that the CA gave, in base64url.
-    pub key_file: PathBuf,
-}
-
-/// `challenge`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Challenge {
-    /// By HTTP-01 or TLS-ALPN-01, whichever worked last, and by the other when that fails.
-    Either,
-    /// On port 80 alone.
-    Http,
-    /// On port 443 alone.
-    TlsAlpn,
-    /// By a command that changes the DNS: `COMMAND present|cleanup NAME VALUE`. The only way for wildcards.
-    Dns(String),
-}
-
-impl Default for Acme {
-    fn default() -> Self {
-        Self {
-            email: Vec::new(),
-            directories: vec![LETS_ENCRYPT.to_owned()],
-            profile: None,
-            eab: None,
-            root: None,
-            challenge: Challenge::Either,
-        }
-    }
-}
 
 /// Reads the table; paths are relative to `folder`, the one of the file.
 pub(super) fn read(value: &Value, folder: &Path, problems: &mut Vec<Diagnostic>) -> Acme {

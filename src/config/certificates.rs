@@ -3,7 +3,7 @@
 //! None of it keeps the daemon from starting (N27), so everything here is a [`Severity::Certificate`] or a warning. Loading for
 //! handshakes, and loading again when a file changes, is the business of `tls`.
 //!
-//! [`Severity::Certificate`]: super::Severity::Certificate
+//! [`Severity::Certificate`]: super::report::Severity::Certificate
 
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr};

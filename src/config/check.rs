@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::checked::{Acme, Challenge, Config, Environment, Redirect};
 use super::environments::RawEnvironment;
 use super::keys::{self, Place, Section};
 use super::merge::Merged;
@@ -12,10 +13,41 @@ use super::redirects::RawRedirect;
 use super::report::{self, Diagnostic, LoadError, Severity};
 use super::server::RawServer;
 use super::settings::Settings;
-use super::{
-    Acme, Challenge, Config, Environment, Redirect, acme, addresses, certificates, environments, hosts, merge, raw,
-    read, redirects, server, service,
-};
+use super::{acme, addresses, certificates, environments, hosts, merge, raw, read, redirects, server, service};
+
+impl Config {
+    /// Reads and checks a file. The list holds what does not keep it from being used: warnings, and certificate files that
+    /// are missing or do not fit.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file, or why it cannot be read.
+    pub fn load(path: &Path) -> Result<(Self, Vec<Diagnostic>), LoadError> {
+        Self::load_with_text(path).map(|(config, diagnostics, _)| (config, diagnostics))
+    }
+
+    /// The same, with what stood in the file.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_with_text(path: &Path) -> Result<(Self, Vec<Diagnostic>, String), LoadError> {
+        let unreadable = |why: String| {
+            let problem = Diagnostic::error(&(0..0), format!("cannot read `{}`: {why}", path.display()));
+            LoadError::new(path, "", vec![problem])
+        };
+        let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|error| unreadable(error.utf8_error().to_string()))?;
+        let (config, diagnostics) = Self::parse(path, &text)?;
+        Ok((config, diagnostics, text))
+    }
+
+    /// Checks `text` as the content of the file at `path`. Reads nothing but the certificate files that it names.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text.
+    pub fn parse(path: &Path, text: &str) -> Result<(Self, Vec<Diagnostic>), LoadError> {
+        check(path, text, SystemTime::now())
+    }
+}
 
 /// The tables of the file, each read, none compared with another.
 #[derive(Default)]
@@ -28,7 +60,7 @@ struct Tables {
 }
 
 /// Reads `text` as the content of `file`; `now` decides which certificates have expired.
-pub(super) fn check(file: &Path, text: &str, now: SystemTime) -> Result<(Config, Vec<Diagnostic>), LoadError> {
+fn check(file: &Path, text: &str, now: SystemTime) -> Result<(Config, Vec<Diagnostic>), LoadError> {
     let folder = file.parent().unwrap_or_else(|| Path::new(""));
     let root = raw::parse(text).map_err(|mut problems| {
         report::tidy(&mut problems);

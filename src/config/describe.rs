@@ -1,11 +1,11 @@
 //! A checked configuration back into keys and values, as a person would write them: what a diff shows. Everything is taken apart by
 //! name, so that a new key is not forgotten.
 
-use super::units::{format_duration, format_size};
-use super::{
+use super::checked::{
     Acme, Bake, Challenge, Drain, Eab, Health, Hold, Keepalive, Reuse, Service, Slots, StatusRange, Timeouts, Tls,
     VersionSource,
 };
+use super::units::{format_duration, format_size};
 use crate::model::state::list;
 
 /// Keys, each with its value.

@@ -6,12 +6,13 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::checked::Tls;
 use super::merge::Merged;
 use super::raw::{At, Value};
 use super::read;
 use super::redirects::RawRedirect;
 use super::report::Diagnostic;
-use super::{Tls, service};
+use super::service;
 
 const HOST: &str = "a host name, as `\"example.com\"` or `\"*.example.com\"`";
 

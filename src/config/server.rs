@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
+use super::checked::{AccessLogTarget, Listen, Server};
 use super::keys::{self, Place, Section};
 use super::raw::{At, Entry, Kind, Value};
+use super::read;
 use super::report::Diagnostic;
-use super::{AccessLogTarget, Listen, Server, read};
 
 /// Every key of `[server]`.
 pub(super) const SERVER_KEYS: &[&str] = &[

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::checked::{Bake, Drain, Health, Hold, Keepalive, Reuse, Service, Slots, StatusRange, Timeouts, Tls};
 use super::merge::Merged;
 use super::raw::At;
 use super::report::Diagnostic;
 use super::settings::{RawTls, Settings};
 use super::units::format_duration;
-use super::{Bake, Drain, Health, Hold, Keepalive, Reuse, Service, Slots, StatusRange, Timeouts, Tls};
 use crate::model::slot::Address;
 
 impl Merged {

@@ -8,10 +8,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::checked::{Reuse, StatusRange, VersionSource};
 use super::keys::{self, Key, Place, Section};
 use super::raw::{At, Kind, Table, Value};
 use super::report::Diagnostic;
-use super::{Reuse, StatusRange, VersionSource, hosts, read, values};
+use super::{hosts, read, values};
 use crate::model::slot::Address;
 
 /// `tls`, before the folder of its files is known.

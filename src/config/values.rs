@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use super::checked::{Reuse, StatusRange, VersionSource};
 use super::keys;
 use super::raw::{At, Kind, Value};
 use super::read::{self, Problems};
 use super::report::Diagnostic;
 use super::settings::RawTls;
-use super::{Reuse, StatusRange, VersionSource};
 use crate::model::slot::Address;
 
 const ADDRESS: &str = "a port (`3000`), `\"host:port\"`, `\"unix:/run/app.sock\"`, or a list of these";
