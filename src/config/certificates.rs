@@ -23,6 +23,7 @@ use super::raw::At;
 use super::redirects::RawRedirect;
 use super::report::Diagnostic;
 use super::settings::RawTls;
+use super::words;
 
 /// Checks the files of every service, and those of `[defaults]` for the redirects.
 pub(super) fn check(
@@ -176,7 +177,7 @@ fn check_leaf(
 fn uncovered(cert: &Range<usize>, host: &At<Arc<str>>, names: &Names) -> Diagnostic {
     let shown = match names.shown().as_slice() {
         [] => "it names no host at all".to_owned(),
-        list => format!("it is for {}", super::keys::all_of(list.iter().map(String::as_str))),
+        list => format!("it is for {}", words::all_of(list.iter().map(String::as_str))),
     };
     Diagnostic::certificate(
         cert,

@@ -5,6 +5,7 @@ use super::raw::At;
 use super::report::Diagnostic;
 use super::server::SERVER_KEYS;
 use super::settings::Settings;
+use super::words;
 
 /// A kind of table in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +94,7 @@ pub(super) fn unknown(section: Section<'_>, prefix: &str, key: &At<String>) -> D
     let diagnostic = Diagnostic::error(&key.span, message);
     match suggestion(section.place, prefix, &key.value, &path) {
         Some(hint) => diagnostic.expected("unknown key").hint(hint),
-        None => diagnostic.expected(format!("expected {}", one_of(&siblings(section.place, prefix)))),
+        None => diagnostic.expected(format!("expected {}", words::one_of(&siblings(section.place, prefix)))),
     }
 }
 
@@ -118,9 +119,9 @@ fn suggestion(place: Place, prefix: &str, key: &str, path: &str) -> Option<Strin
     let meant = |known: &&str| known.rsplit('.').next() == Some(key) || known.replace('.', "_") == path;
     let here: Vec<&str> = place.keys().into_iter().filter(meant).collect();
     if !here.is_empty() {
-        return Some(format!("did you mean {}?", one_of(&here)));
+        return Some(format!("did you mean {}?", words::one_of(&here)));
     }
-    nearest(key, siblings(place, prefix)).map(|name| format!("did you mean `{prefix}{name}`?"))
+    words::nearest(key, siblings(place, prefix)).map(|name| format!("did you mean `{prefix}{name}`?"))
 }
 
 /// Whether `path` is a key of this place, or a table of keys.
@@ -139,39 +140,4 @@ fn siblings(place: Place, prefix: &str) -> Vec<&'static str> {
         .collect();
     names.dedup();
     names
-}
-
-/// The name that stands a typing error away from `typed`, or that it begins with (`hostname`, `environment`).
-pub(super) fn nearest<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let lower = typed.to_ascii_lowercase();
-    names
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&lower, name), name))
-        .filter(|(distance, name)| {
-            let short = name.len().min(lower.len());
-            *distance <= (short / 3).clamp(1, 3)
-                || (short >= 3 && (lower.starts_with(name) || name.starts_with(&lower)))
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
-
-/// `` `a` ``, `` `a` or `b` ``, `` one of `a`, `b`, `c` ``.
-pub(super) fn one_of(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    match quoted.as_slice() {
-        [first, second] => format!("{first} or {second}"),
-        [only] => only.clone(),
-        more => format!("one of {}", more.join(", ")),
-    }
-}
-
-/// `` `a` ``, `` `a` and `b` ``, `` `a`, `b` and `c` ``.
-pub(super) fn all_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    match quoted.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, before)) => format!("{} and {last}", before.join(", ")),
-        None => String::new(),
-    }
 }

@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::environments::{RawEnvironment, RawService, Services};
-use super::keys;
 use super::raw::At;
 use super::report::Diagnostic;
 use super::settings::Settings;
+use super::words;
 
 /// A service with everything that holds for it.
 #[derive(Debug, Clone)]
@@ -154,7 +154,7 @@ impl Shapes<'_> {
         let named = |environment: &RawEnvironment| *environment.name.value == *extends.value;
         let Some(base) = self.environments.iter().position(named) else {
             let names = self.environments.iter().map(|environment| &*environment.name.value);
-            let near = keys::nearest(&extends.value, names.filter(|name| **name != **own));
+            let near = words::nearest(&extends.value, names.filter(|name| **name != **own));
             let diagnostic = Diagnostic::error(&extends.span, format!("there is no environment `{}`", extends.value))
                 .expected(expected);
             self.problems.push(match near {
@@ -211,7 +211,7 @@ impl Shapes<'_> {
                     self.problems.push(
                         refuse(&format!(
                             " but does not say where {} {}",
-                            keys::all_of(missing.iter().copied()),
+                            words::all_of(missing.iter().copied()),
                             if missing.len() == 1 { "runs" } else { "run" }
                         ))
                         .hint(format!(

@@ -26,6 +26,7 @@ mod service;
 mod settings;
 pub mod units;
 mod values;
+mod words;
 
 pub use checked::{
     AccessLogTarget, Acme, Bake, Challenge, Config, Drain, Eab, Environment, Health, Hold, Keepalive, Listen, Redirect,

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::checked::{Reuse, StatusRange, VersionSource};
-use super::keys;
 use super::raw::{At, Kind, Value};
 use super::read::{self, Problems};
 use super::report::Diagnostic;
 use super::settings::RawTls;
+use super::words;
 use crate::model::slot::Address;
 
 const ADDRESS: &str = "a port (`3000`), `\"host:port\"`, `\"unix:/run/app.sock\"`, or a list of these";
@@ -233,7 +233,7 @@ pub(super) fn tls(key: &str, value: &Value, problems: &mut Problems) -> Option<R
             _ => {
                 let diagnostic = Diagnostic::error(&value.span, format!("`{key}` cannot be `{text}`"))
                     .expected(format!("expected {TLS}"));
-                problems.push(match keys::nearest(text, ["acme", "internal", "off"]) {
+                problems.push(match words::nearest(text, ["acme", "internal", "off"]) {
                     Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
                     None => diagnostic,
                 });
