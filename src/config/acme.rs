@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::checked::{Acme, Challenge, Eab};
-use super::keys::{self, Place, Section};
+use super::keys::Unknown;
 use super::raw::{Entry, Kind, Value};
 use super::read;
 use super::report::Diagnostic;
@@ -19,52 +19,55 @@ pub(super) const ACME_KEYS: &[&str] = &[
     "challenge",
 ];
 
-/// Reads the table; paths are relative to `folder`, the one of the file.
-pub(super) fn read(value: &Value, folder: &Path, problems: &mut Vec<Diagnostic>) -> Acme {
+/// Reads the table, and returns the keys that it does not know. Paths are relative to `folder`, the one of the file.
+pub(super) fn read<'t>(value: &'t Value, folder: &Path, problems: &mut Vec<Diagnostic>) -> (Acme, Vec<Unknown<'t>>) {
     let mut acme = Acme::default();
+    let mut unknown = Vec::new();
     let Kind::Table(table) = &value.kind else {
         problems.push(read::mismatch("acme", value, "a table", "`[acme]`"));
-        return acme;
+        return (acme, unknown);
     };
     for entry in &table.entries {
-        acme.read_entry(entry, folder, problems);
+        read_entry(&mut acme, entry, folder, &mut unknown, problems);
     }
-    acme
+    (acme, unknown)
 }
 
-impl Acme {
-    fn read_entry(&mut self, entry: &Entry, folder: &Path, problems: &mut Vec<Diagnostic>) {
-        let (key, value) = (entry.key.value.as_str(), &entry.value);
-        match key {
-            "email" => {
-                let expected = "an address, as `\"ops@example.com\"`, or a list of these";
-                if let Some(list) = texts(key, value, expected, problems, email) {
-                    self.email = list;
-                }
+fn read_entry<'t>(
+    acme: &mut Acme,
+    entry: &'t Entry,
+    folder: &Path,
+    unknown: &mut Vec<Unknown<'t>>,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let (key, value) = (entry.key.value.as_str(), &entry.value);
+    match key {
+        "email" => {
+            let expected = "an address, as `\"ops@example.com\"`, or a list of these";
+            if let Some(list) = texts(key, value, expected, problems, email) {
+                acme.email = list;
             }
-            "directory" => {
-                let expected = "the URL of an ACME directory, or a list of these";
-                if let Some(list) = texts(key, value, expected, problems, directory) {
-                    self.directories = list;
-                }
-            }
-            "profile" => self.profile = read::text(key, value, problems),
-            "eab" => self.eab = eab(value, folder, problems),
-            "root" => self.root = read::text(key, value, problems).map(|path| folder.join(path)),
-            "challenge" => {
-                if let Some(challenge) = challenge(value, folder, problems) {
-                    self.challenge = challenge;
-                }
-            }
-            _ => problems.push(keys::unknown(SECTION, "", &entry.key)),
         }
+        "directory" => {
+            let expected = "the URL of an ACME directory, or a list of these";
+            if let Some(list) = texts(key, value, expected, problems, directory) {
+                acme.directories = list;
+            }
+        }
+        "profile" => acme.profile = read::text(key, value, problems),
+        "eab" => acme.eab = eab(value, folder, unknown, problems),
+        "root" => acme.root = read::text(key, value, problems).map(|path| folder.join(path)),
+        "challenge" => {
+            if let Some(challenge) = challenge(value, folder, problems) {
+                acme.challenge = challenge;
+            }
+        }
+        _ => unknown.push(Unknown {
+            prefix: String::new(),
+            key: &entry.key,
+        }),
     }
 }
-
-const SECTION: Section<'static> = Section {
-    place: Place::Acme,
-    title: "[acme]",
-};
 
 fn texts(
     key: &str,
@@ -105,7 +108,12 @@ fn directory(text: &str) -> Option<&'static str> {
     }
 }
 
-fn eab(value: &Value, folder: &Path, problems: &mut Vec<Diagnostic>) -> Option<Eab> {
+fn eab<'t>(
+    value: &'t Value,
+    folder: &Path,
+    unknown: &mut Vec<Unknown<'t>>,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Eab> {
     let expected = "`{ kid = \"…\", key_file = \"…\" }`";
     let Kind::Table(table) = &value.kind else {
         problems.push(read::mismatch("eab", value, "a table", expected));
@@ -118,7 +126,10 @@ fn eab(value: &Value, folder: &Path, problems: &mut Vec<Diagnostic>) -> Option<E
         match entry.key.value.as_str() {
             "kid" => kid = read::text("eab.kid", &entry.value, problems),
             "key_file" => key_file = read::text("eab.key_file", &entry.value, problems),
-            _ => problems.push(keys::unknown(SECTION, "eab.", &entry.key)),
+            _ => unknown.push(Unknown {
+                prefix: "eab.".into(),
+                key: &entry.key,
+            }),
         }
     }
     for missing in ["kid", "key_file"].into_iter().filter(|key| !seen.contains(key)) {

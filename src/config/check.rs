@@ -6,14 +6,16 @@ use std::time::SystemTime;
 
 use super::checked::{Acme, Challenge, Config, Environment, Redirect};
 use super::environments::RawEnvironment;
-use super::keys::{self, Place, Section};
+use super::keys::{Place, Section, Unknown};
 use super::merge::Merged;
 use super::raw::{At, Kind, Table};
 use super::redirects::RawRedirect;
 use super::report::{self, Diagnostic, LoadError, Severity};
 use super::server::RawServer;
 use super::settings::Settings;
-use super::{acme, addresses, certificates, environments, hosts, merge, raw, read, redirects, server, service};
+use super::{
+    acme, addresses, certificates, environments, hosts, merge, raw, read, redirects, server, service, unknown,
+};
 
 impl Config {
     /// Reads and checks a file. The list holds what does not keep it from being used: warnings, and certificate files that
@@ -49,6 +51,23 @@ impl Config {
     }
 }
 
+const ROOT: Section<'static> = Section {
+    place: Place::Root,
+    title: "",
+};
+const DEFAULTS: Section<'static> = Section {
+    place: Place::Defaults,
+    title: "[defaults]",
+};
+const ACME: Section<'static> = Section {
+    place: Place::Acme,
+    title: "[acme]",
+};
+const SERVER: Section<'static> = Section {
+    place: Place::Server,
+    title: "[server]",
+};
+
 /// The tables of the file, each read, none compared with another.
 #[derive(Default)]
 struct Tables {
@@ -80,15 +99,14 @@ fn check(file: &Path, text: &str, now: SystemTime) -> Result<(Config, Vec<Diagno
 impl Tables {
     fn read(root: &Table, folder: &Path, problems: &mut Vec<Diagnostic>) -> Self {
         let mut tables = Self::default();
+        let mut unknown = Vec::new();
         for entry in &root.entries {
             match entry.key.value.as_str() {
                 "defaults" => match &entry.value.kind {
                     Kind::Table(table) => {
-                        let section = Section {
-                            place: Place::Defaults,
-                            title: "[defaults]",
-                        };
-                        tables.defaults = Settings::read(table, section, problems, |_, _, _| false);
+                        let (defaults, unknown) = Settings::read(table, Place::Defaults, problems, |_, _| false);
+                        unknown::refuse(DEFAULTS, &unknown, problems);
+                        tables.defaults = defaults;
                     }
                     Kind::Text(_)
                     | Kind::Integer(_)
@@ -99,19 +117,25 @@ impl Tables {
                         problems.push(read::mismatch("defaults", &entry.value, "a table", "`[defaults]`"));
                     }
                 },
-                "acme" => tables.acme = acme::read(&entry.value, folder, problems),
+                "acme" => {
+                    let (acme, unknown) = acme::read(&entry.value, folder, problems);
+                    unknown::refuse(ACME, &unknown, problems);
+                    tables.acme = acme;
+                }
                 "env" => tables.environments = environments::read(&entry.value, problems),
                 "redirect" => tables.redirects = redirects::read(&entry.value, problems),
-                "server" => tables.server = server::read(&entry.value, folder, problems),
-                _ => {
-                    let section = Section {
-                        place: Place::Root,
-                        title: "",
-                    };
-                    problems.push(keys::unknown(section, "", &entry.key));
+                "server" => {
+                    let (server, unknown) = server::read(&entry.value, folder, problems);
+                    unknown::refuse(SERVER, &unknown, problems);
+                    tables.server = server;
                 }
+                _ => unknown.push(Unknown {
+                    prefix: String::new(),
+                    key: &entry.key,
+                }),
             }
         }
+        unknown::refuse(ROOT, &unknown, problems);
         // Where something could not be read, "no environment" would be one error too many.
         if problems.is_empty() && tables.environments.is_empty() && tables.redirects.is_empty() {
             problems.push(

@@ -8,6 +8,7 @@ use super::raw::{At, Kind, Value};
 use super::read;
 use super::report::Diagnostic;
 use super::settings::Settings;
+use super::unknown;
 
 /// One environment.
 #[derive(Debug, Clone)]
@@ -72,29 +73,31 @@ fn environment(
         ));
         return None;
     };
-    let section = Section {
-        place: Place::Environment,
-        title: &title,
-    };
     let mut protected = None;
     let mut extends = None;
     let mut services = None;
     let mut broken = false;
-    let settings = Settings::read(table, section, problems, |own, value, problems| {
-        match own.value.as_str() {
+    let (settings, unknown) = Settings::read(table, Place::Environment, problems, |own, problems| {
+        let value = &own.value;
+        match own.key.value.as_str() {
             "protected" => protected = read::boolean("protected", value, problems),
             "extends" => {
                 extends = read::text("extends", value, problems).map(|name| value.at(name));
                 broken |= extends.is_none();
             }
             "service" => {
-                services = read_services(&key.value, own, value, problems);
+                services = read_services(&key.value, &own.key, value, problems);
                 broken |= services.is_none();
             }
             _ => return false,
         }
         true
     });
+    let section = Section {
+        place: Place::Environment,
+        title: &title,
+    };
+    unknown::refuse(section, &unknown, problems);
     Some(RawEnvironment {
         name: name.unwrap_or_else(|| At {
             value: key.value.as_str().into(),
@@ -136,7 +139,8 @@ fn read_services(
             place: Place::Service,
             title: &title,
         };
-        let settings = Settings::read(table, section, problems, |_, _, _| false);
+        let (settings, unknown) = Settings::read(table, section.place, problems, |_, _| false);
+        unknown::refuse(section, &unknown, problems);
         if let Some(name) = name {
             list.push(RawService { name, settings });
         }

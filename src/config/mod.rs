@@ -25,6 +25,7 @@ mod server;
 mod service;
 mod settings;
 pub mod units;
+mod unknown;
 mod values;
 mod words;
 

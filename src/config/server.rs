@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 
 use super::checked::{AccessLogTarget, Listen, Server};
-use super::keys::{self, Place, Section};
+use super::keys::Unknown;
 use super::raw::{At, Entry, Kind, Value};
 use super::read;
 use super::report::Diagnostic;
@@ -58,22 +58,33 @@ impl Default for RawServer {
     }
 }
 
-/// Reads the table; paths are relative to `folder`, the one of the file.
-pub(super) fn read(value: &Value, folder: &Path, problems: &mut Vec<Diagnostic>) -> RawServer {
+/// Reads the table, and returns the keys that it does not know. Paths are relative to `folder`, the one of the file.
+pub(super) fn read<'t>(
+    value: &'t Value,
+    folder: &Path,
+    problems: &mut Vec<Diagnostic>,
+) -> (RawServer, Vec<Unknown<'t>>) {
     let mut raw = RawServer::default();
+    let mut unknown = Vec::new();
     let Kind::Table(table) = &value.kind else {
         problems.push(read::mismatch("server", value, "a table", "`[server]`"));
-        return raw;
+        return (raw, unknown);
     };
     for entry in &table.entries {
-        raw.read_entry(entry, folder, problems);
+        raw.read_entry(entry, folder, &mut unknown, problems);
     }
     raw.refuse_defaults_twice(problems);
-    raw
+    (raw, unknown)
 }
 
 impl RawServer {
-    fn read_entry(&mut self, entry: &Entry, folder: &Path, problems: &mut Vec<Diagnostic>) {
+    fn read_entry<'t>(
+        &mut self,
+        entry: &'t Entry,
+        folder: &Path,
+        unknown: &mut Vec<Unknown<'t>>,
+        problems: &mut Vec<Diagnostic>,
+    ) {
         let (key, value) = (entry.key.value.as_str(), &entry.value);
         let path = |problems: &mut Vec<Diagnostic>| read::text(key, value, problems).map(|path| folder.join(path));
         let server = &mut self.server;
@@ -108,13 +119,10 @@ impl RawServer {
                     };
                 }
             }
-            _ => {
-                let section = Section {
-                    place: Place::Server,
-                    title: "[server]",
-                };
-                problems.push(keys::unknown(section, "", &entry.key));
-            }
+            _ => unknown.push(Unknown {
+                prefix: String::new(),
+                key: &entry.key,
+            }),
         }
     }
 

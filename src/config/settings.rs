@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::checked::{Reuse, StatusRange, VersionSource};
-use super::keys::{self, Key, Place, Section};
-use super::raw::{At, Kind, Table, Value};
+use super::keys::{Key, Place, Unknown};
+use super::raw::{At, Entry, Kind, Table, Value};
 use super::report::Diagnostic;
 use super::{hosts, read, values};
 use crate::model::slot::Address;
@@ -108,32 +108,35 @@ settings! {
 pub(super) const ROUTING: [&str; 4] = ["host", "blue", "green", "upstream"];
 
 impl Settings {
-    /// Reads the settings of one table; `own` takes the keys that belong to this kind of table alone, and says whether it did.
+    /// Reads the settings of one table, and returns the keys that it does not know. `own` takes the keys that belong to this kind of
+    /// table alone, and says whether it did.
     pub(super) fn read<'t>(
         table: &'t Table,
-        section: Section<'_>,
+        place: Place,
         problems: &mut Vec<Diagnostic>,
-        mut own: impl FnMut(&At<String>, &'t Value, &mut Vec<Diagnostic>) -> bool,
-    ) -> Self {
+        mut own: impl FnMut(&'t Entry, &mut Vec<Diagnostic>) -> bool,
+    ) -> (Self, Vec<Unknown<'t>>) {
         let mut settings = Self::default();
+        let mut unknown = Vec::new();
         for entry in &table.entries {
-            if !own(&entry.key, &entry.value, problems) {
-                settings.read_entry("", &entry.key, &entry.value, section, problems);
+            if !own(entry, problems) {
+                settings.read_entry("", entry, place, &mut unknown, problems);
             }
         }
-        settings
+        (settings, unknown)
     }
 
-    fn read_entry(
+    fn read_entry<'t>(
         &mut self,
         prefix: &str,
-        key: &At<String>,
-        value: &Value,
-        section: Section<'_>,
+        entry: &'t Entry,
+        place: Place,
+        unknown: &mut Vec<Unknown<'t>>,
         problems: &mut Vec<Diagnostic>,
     ) {
+        let Entry { key, value } = entry;
         let path = format!("{prefix}{}", key.value);
-        let allowed = || Self::KEYS.iter().filter(|known| known.places.contains(&section.place));
+        let allowed = || Self::KEYS.iter().filter(|known| known.places.contains(&place));
         if let Some(known) = allowed().find(|known| known.path == path) {
             self.seen.insert(known.path, key.span.clone());
             self.set(known.path, value, problems);
@@ -141,13 +144,14 @@ impl Settings {
         }
         let below = format!("{path}.");
         let Some(example) = allowed().find(|known| known.path.starts_with(&below)) else {
-            problems.push(keys::unknown(section, prefix, key));
+            let prefix = prefix.to_owned();
+            unknown.push(Unknown { prefix, key });
             return;
         };
         match &value.kind {
             Kind::Table(inner) => {
                 for entry in &inner.entries {
-                    self.read_entry(&below, &entry.key, &entry.value, section, problems);
+                    self.read_entry(&below, entry, place, unknown, problems);
                 }
             }
             Kind::Text(_) | Kind::Integer(_) | Kind::Float(_) | Kind::Boolean(_) | Kind::Date | Kind::List(_) => {

@@ -1,0 +1,116 @@
+//! What is said about a key that its table does not know: what was probably meant, or the tables where it would be right.
+
+use super::acme::ACME_KEYS;
+use super::keys::{Place, Section, Unknown};
+use super::report::Diagnostic;
+use super::server::SERVER_KEYS;
+use super::settings::Settings;
+use super::words;
+
+/// Says of each of these keys of one section that it is unknown.
+pub(super) fn refuse(section: Section<'_>, keys: &[Unknown<'_>], problems: &mut Vec<Diagnostic>) {
+    problems.extend(keys.iter().map(|key| refusal(section, key)));
+}
+
+fn refusal(section: Section<'_>, unknown: &Unknown<'_>) -> Diagnostic {
+    let Unknown { prefix, key } = unknown;
+    let path = format!("{prefix}{}", key.value);
+    let message = match section.place {
+        Place::Root => format!("unknown key `{path}`"),
+        Place::Defaults | Place::Environment | Place::Service | Place::Server | Place::Acme => {
+            format!("unknown key `{path}` in `{}`", section.title)
+        }
+    };
+    let diagnostic = Diagnostic::error(&key.span, message);
+    match suggestion(section.place, prefix, &key.value, &path) {
+        Some(hint) => diagnostic.expected("unknown key").hint(hint),
+        None => diagnostic.expected(format!("expected {}", words::one_of(&siblings(section.place, prefix)))),
+    }
+}
+
+/// First the tables where exactly this key would be right, then what it could mean here.
+fn suggestion(place: Place, prefix: &str, key: &str, path: &str) -> Option<String> {
+    let elsewhere: Vec<&str> = Place::ALL
+        .into_iter()
+        .filter(|other| *other != place && knows(*other, path))
+        .map(Place::describe)
+        .collect();
+    if elsewhere == [Place::Environment.describe()] {
+        return Some(format!("`{path}` belongs to the environment, `[env.NAME]`"));
+    }
+    if !elsewhere.is_empty() {
+        let (last, before) = elsewhere.split_last()?;
+        return Some(match before {
+            [] => format!("`{path}` belongs to {last}"),
+            before => format!("`{path}` belongs to {} or {last}", before.join(", ")),
+        });
+    }
+    // `interval` for `health.interval`, and `health_interval`.
+    let meant = |known: &&str| known.rsplit('.').next() == Some(key) || known.replace('.', "_") == path;
+    let here: Vec<&str> = place.keys().into_iter().filter(meant).collect();
+    if !here.is_empty() {
+        return Some(format!("did you mean {}?", words::one_of(&here)));
+    }
+    words::nearest(key, siblings(place, prefix)).map(|name| format!("did you mean `{prefix}{name}`?"))
+}
+
+/// Whether `path` is a key of this place, or a table of keys.
+fn knows(place: Place, path: &str) -> bool {
+    let below = |known: &str| known.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+    place.keys().iter().any(|known| *known == path || below(known))
+}
+
+/// The names that may stand in this table, where keys with dots count by their first part.
+fn siblings(place: Place, prefix: &str) -> Vec<&'static str> {
+    let mut names: Vec<&str> = place
+        .keys()
+        .into_iter()
+        .filter_map(|known| known.strip_prefix(prefix))
+        .filter_map(|rest| rest.split('.').next())
+        .collect();
+    names.dedup();
+    names
+}
+
+/// Tables of the file.
+const ROOT_KEYS: &[&str] = &["acme", "defaults", "env", "redirect", "server"];
+
+/// What belongs to an environment as a whole.
+const ENVIRONMENT_KEYS: &[&str] = &["extends", "protected", "service"];
+
+impl Place {
+    const ALL: [Self; 6] = [
+        Self::Root,
+        Self::Defaults,
+        Self::Environment,
+        Self::Service,
+        Self::Server,
+        Self::Acme,
+    ];
+
+    /// Every key that may stand here, by its dotted path.
+    fn keys(self) -> Vec<&'static str> {
+        let settings = Settings::KEYS
+            .iter()
+            .filter(|key| key.places.contains(&self))
+            .map(|key| key.path);
+        match self {
+            Self::Root => ROOT_KEYS.to_vec(),
+            Self::Server => SERVER_KEYS.to_vec(),
+            Self::Acme => ACME_KEYS.to_vec(),
+            Self::Environment => settings.chain(ENVIRONMENT_KEYS.iter().copied()).collect(),
+            Self::Defaults | Self::Service => settings.collect(),
+        }
+    }
+
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Root => "the top of the file",
+            Self::Defaults => "`[defaults]`",
+            Self::Environment => "`[env.NAME]`",
+            Self::Service => "`[env.NAME.service.NAME]`",
+            Self::Server => "`[server]`",
+            Self::Acme => "`[acme]`",
+        }
+    }
+}
