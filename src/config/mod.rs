@@ -14,6 +14,7 @@ mod checked;
 mod describe;
 pub mod diff;
 mod environments;
+mod host;
 mod hosts;
 mod keys;
 mod merge;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::hosts;
+use super::host;
 use super::raw::{At, Kind, Value};
 use super::read;
 use super::report::Diagnostic;
@@ -41,7 +41,7 @@ pub(super) fn read(value: &Value, problems: &mut Vec<Diagnostic>) -> Vec<RawRedi
             );
             continue;
         }
-        let host = hosts::parsed(&entry.key.value, false, &entry.key.span, problems);
+        let host = host::parsed(&entry.key.value, false, &entry.key.span, problems);
         let to = target(&entry.key.value, &entry.value, problems);
         let (Some(host), Some((to, target))) = (host, to) else {
             continue;
@@ -99,7 +99,7 @@ fn target(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<(A
         problems.push(refuse("has no port between 1 and 65535"));
         return None;
     }
-    let host = hosts::parsed(host, false, &value.span, problems)?;
+    let host = host::parsed(host, false, &value.span, problems)?;
     Some(match port {
         Some(port) => (format!("{scheme}://{host}:{port}").into(), None),
         None => (format!("{scheme}://{host}").into(), Some(host)),

@@ -12,7 +12,7 @@ use super::checked::{Reuse, StatusRange, VersionSource};
 use super::keys::{Key, Place, Unknown};
 use super::raw::{At, Entry, Kind, Table, Value};
 use super::report::Diagnostic;
-use super::{hosts, read, values};
+use super::{host, read, values};
 use crate::model::slot::Address;
 
 /// `tls`, before the folder of its files is known.
@@ -68,7 +68,7 @@ macro_rules! settings {
 }
 
 settings! {
-    host: Vec<At<Arc<str>>> = "host", SERVICE, hosts::read_hosts;
+    host: Vec<At<Arc<str>>> = "host", SERVICE, host::hosts;
     path: String = "path", SERVICE, values::path_prefix;
     strip_prefix: bool = "strip_prefix", ANYWHERE, read::boolean;
     blue: Vec<At<Address>> = "blue", SERVICE, values::addresses;
@@ -76,7 +76,7 @@ settings! {
     upstream: Vec<At<Address>> = "upstream", SERVICE, values::addresses;
     health_path: String = "health.path", ANYWHERE, values::request_path;
     health_status: StatusRange = "health.status", ANYWHERE, values::statuses;
-    health_host: Arc<str> = "health.host", ANYWHERE, hosts::read_host;
+    health_host: Arc<str> = "health.host", ANYWHERE, host::host;
     health_body: String = "health.body", ANYWHERE, read::text;
     health_version: VersionSource = "health.version", ANYWHERE, values::version_source;
     health_interval: Duration = "health.interval", ANYWHERE, read::positive_duration;
