@@ -22,7 +22,7 @@ use super::merge::Merged;
 use super::raw::At;
 use super::redirects::RawRedirect;
 use super::report::Diagnostic;
-use super::settings::RawTls;
+use super::tls::RawTls;
 use super::words;
 
 /// Checks the files of every service, and those of `[defaults]` for the redirects.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::checked::{Acme, Challenge, Config, Environment, Redirect};
+use super::checked::{Acme, Challenge, Config, Environment, Redirect, Tls};
 use super::environments::RawEnvironment;
 use super::keys::{Place, Section, Unknown};
 use super::merge::Merged;
@@ -178,7 +178,7 @@ impl Tables {
         let redirects = self.redirects.iter().map(|redirect| Redirect {
             host: Arc::clone(&redirect.host.value),
             to: Arc::clone(&redirect.to.value),
-            tls: service::tls(tls, folder),
+            tls: tls.map_or(Tls::Acme, |tls| tls.value.in_folder(folder)),
         });
         Config {
             file: file.to_path_buf(),

@@ -11,7 +11,7 @@ use super::report::Diagnostic;
 const HOST: &str = "a host name, as `\"example.com\"` or `\"*.example.com\"`";
 
 /// Reads `host`: one or several, wildcards among them.
-pub(super) fn hosts(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<Vec<At<Arc<str>>>> {
+pub(super) fn several(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<Vec<At<Arc<str>>>> {
     let values = read::one_or_many(key, value, HOST, problems)?;
     read::each(key, values, problems, |value, problems| {
         let host = read::text(key, value, problems)?;
@@ -20,7 +20,7 @@ pub(super) fn hosts(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) ->
 }
 
 /// Reads a single host that is no wildcard.
-pub(super) fn host(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<Arc<str>> {
+pub(super) fn one(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<Arc<str>> {
     let host = read::text(key, value, problems)?;
     parsed(&host, false, &value.span, problems)
 }

@@ -11,11 +11,10 @@ use super::merge::Merged;
 use super::raw::At;
 use super::redirects::RawRedirect;
 use super::report::Diagnostic;
-use super::service;
 
 /// Paths of certificate files are compared as they were written: both stand in the same file.
 fn tls(service: &Merged) -> Tls {
-    service::tls(service.settings.tls.as_ref(), Path::new(""))
+    service.tls(Path::new(""))
 }
 
 /// Two services with one host and path, one host with two kinds of certificate, a redirect of a host that is served.

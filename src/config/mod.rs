@@ -25,6 +25,7 @@ pub mod report;
 mod server;
 mod service;
 mod settings;
+mod tls;
 pub mod units;
 mod unknown;
 mod values;

@@ -8,7 +8,8 @@ use super::checked::{Bake, Drain, Health, Hold, Keepalive, Reuse, Service, Slots
 use super::merge::Merged;
 use super::raw::At;
 use super::report::Diagnostic;
-use super::settings::{RawTls, Settings};
+use super::settings::Settings;
+use super::tls::RawTls;
 use super::units::format_duration;
 use crate::model::slot::Address;
 
@@ -21,6 +22,11 @@ impl Merged {
     /// Its path prefix.
     pub(super) fn path(&self) -> &str {
         self.settings.path.as_ref().map_or("/", |path| &path.value)
+    }
+
+    /// Where its certificate comes from; files are relative to `folder`.
+    pub(super) fn tls(&self, folder: &Path) -> Tls {
+        or(self.settings.tls.as_ref(), RawTls::Acme).in_folder(folder)
     }
 
     /// `` `web` of `prod` ``; in the short form the service has no name of its own.
@@ -70,7 +76,7 @@ pub(super) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnosti
         timeout,
         limit_body: or(settings.limit_body.as_ref(), 100 << 20),
         stale_assets: or(settings.stale_assets.as_ref(), Vec::new()),
-        tls: tls(settings.tls.as_ref(), folder),
+        tls: merged.tls(folder),
         label: settings.label.as_ref().map(|label| label.value.as_str().into()),
         log: or(settings.log.as_ref(), true),
         health: health?,
@@ -81,19 +87,6 @@ pub(super) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnosti
 
 fn or<T: Clone>(written: Option<&At<T>>, default: T) -> T {
     written.map_or(default, |written| written.value.clone())
-}
-
-/// `tls` with its files in the folder of the configuration.
-pub(super) fn tls(written: Option<&At<RawTls>>, folder: &Path) -> Tls {
-    match written.map(|tls| &tls.value) {
-        Some(RawTls::Acme) | None => Tls::Acme,
-        Some(RawTls::Internal) => Tls::Internal,
-        Some(RawTls::Off) => Tls::Off,
-        Some(RawTls::Files { cert, key }) => Tls::Files {
-            cert: folder.join(&cert.value),
-            key: folder.join(&key.value),
-        },
-    }
 }
 
 fn hosts(merged: &Merged, problems: &mut Vec<Diagnostic>) -> Option<Vec<Arc<str>>> {

@@ -12,17 +12,9 @@ use super::checked::{Reuse, StatusRange, VersionSource};
 use super::keys::{Key, Place, Unknown};
 use super::raw::{At, Entry, Kind, Table, Value};
 use super::report::Diagnostic;
-use super::{host, read, values};
+use super::tls::RawTls;
+use super::{host, read, tls, values};
 use crate::model::slot::Address;
-
-/// `tls`, before the folder of its files is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum RawTls {
-    Acme,
-    Internal,
-    Off,
-    Files { cert: At<String>, key: At<String> },
-}
 
 const ANYWHERE: &[Place] = &[Place::Defaults, Place::Environment, Place::Service];
 /// What tells services apart; in the short form the environment is the service.
@@ -68,7 +60,7 @@ macro_rules! settings {
 }
 
 settings! {
-    host: Vec<At<Arc<str>>> = "host", SERVICE, host::hosts;
+    host: Vec<At<Arc<str>>> = "host", SERVICE, host::several;
     path: String = "path", SERVICE, values::path_prefix;
     strip_prefix: bool = "strip_prefix", ANYWHERE, read::boolean;
     blue: Vec<At<Address>> = "blue", SERVICE, values::addresses;
@@ -76,7 +68,7 @@ settings! {
     upstream: Vec<At<Address>> = "upstream", SERVICE, values::addresses;
     health_path: String = "health.path", ANYWHERE, values::request_path;
     health_status: StatusRange = "health.status", ANYWHERE, values::statuses;
-    health_host: Arc<str> = "health.host", ANYWHERE, host::host;
+    health_host: Arc<str> = "health.host", ANYWHERE, host::one;
     health_body: String = "health.body", ANYWHERE, read::text;
     health_version: VersionSource = "health.version", ANYWHERE, values::version_source;
     health_interval: Duration = "health.interval", ANYWHERE, read::positive_duration;
@@ -99,7 +91,7 @@ settings! {
     timeout_stream: Duration = "timeout.stream", ANYWHERE, read::positive_duration;
     limit_body: u64 = "limit.body", ANYWHERE, read::body_limit;
     stale_assets: Vec<Arc<str>> = "stale_assets", ANYWHERE, values::asset_prefixes;
-    tls: RawTls = "tls", ANYWHERE, values::tls;
+    tls: RawTls = "tls", ANYWHERE, tls::tls;
     label: String = "label", SERVICE, values::label;
     log: bool = "log", ANYWHERE, read::boolean;
 }

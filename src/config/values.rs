@@ -1,4 +1,4 @@
-//! Values with a grammar of their own: paths, addresses, statuses, where a version stands, `tls`.
+//! Values with a grammar of their own: paths, addresses, statuses, where a version stands.
 
 use std::sync::Arc;
 
@@ -6,13 +6,10 @@ use super::checked::{Reuse, StatusRange, VersionSource};
 use super::raw::{At, Kind, Value};
 use super::read::{self, Problems};
 use super::report::Diagnostic;
-use super::settings::RawTls;
-use super::words;
 use crate::model::slot::Address;
 
 const ADDRESS: &str = "a port (`3000`), `\"host:port\"`, `\"unix:/run/app.sock\"`, or a list of these";
 const STATUS: &str = "a status (`204`), `\"2xx\"`, `\"200-299\"`, or a list of these";
-const TLS: &str = "`\"acme\"`, `\"internal\"`, `\"off\"` or `{ cert = \"…\", key = \"…\" }`";
 
 /// A path prefix: `/` or `/api`, without the slash at the end.
 pub(super) fn path_prefix(key: &str, value: &Value, problems: &mut Problems) -> Option<String> {
@@ -222,64 +219,6 @@ pub(super) fn label(key: &str, value: &Value, problems: &mut Problems) -> Option
             .expected("expected up to 64 visible ASCII characters, as `\"staging\"`"),
     );
     None
-}
-
-pub(super) fn tls(key: &str, value: &Value, problems: &mut Problems) -> Option<RawTls> {
-    match &value.kind {
-        Kind::Text(text) => match text.as_str() {
-            "acme" => Some(RawTls::Acme),
-            "internal" => Some(RawTls::Internal),
-            "off" => Some(RawTls::Off),
-            _ => {
-                let diagnostic = Diagnostic::error(&value.span, format!("`{key}` cannot be `{text}`"))
-                    .expected(format!("expected {TLS}"));
-                problems.push(match words::nearest(text, ["acme", "internal", "off"]) {
-                    Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
-                    None => diagnostic,
-                });
-                None
-            }
-        },
-        Kind::Table(table) => {
-            let mut files: [Option<At<String>>; 2] = [None, None];
-            let mut complete = true;
-            for entry in &table.entries {
-                let file = match entry.key.value.as_str() {
-                    "cert" => &mut files[0],
-                    "key" => &mut files[1],
-                    other => {
-                        complete = false;
-                        problems.push(
-                            Diagnostic::error(&entry.key.span, format!("unknown key `tls.{other}`"))
-                                .expected("expected `cert` or `key`"),
-                        );
-                        continue;
-                    }
-                };
-                match read::text(&format!("tls.{}", entry.key.value), &entry.value, problems) {
-                    Some(path) => *file = Some(entry.value.at(path)),
-                    None => complete = false,
-                }
-            }
-            match files {
-                [Some(cert), Some(key)] if complete => Some(RawTls::Files { cert, key }),
-                [cert, _] => {
-                    if complete {
-                        let missing = if cert.is_none() { "cert" } else { "key" };
-                        problems.push(
-                            Diagnostic::error(&value.span, format!("`tls` has no `{missing}`"))
-                                .expected("expected `{ cert = \"…\", key = \"…\" }`"),
-                        );
-                    }
-                    None
-                }
-            }
-        }
-        Kind::Integer(_) | Kind::Float(_) | Kind::Boolean(_) | Kind::Date | Kind::List(_) => {
-            problems.push(read::mismatch(key, value, "a text or a table", TLS));
-            None
-        }
-    }
 }
 
 pub(super) fn passes(key: &str, value: &Value, problems: &mut Problems) -> Option<u32> {
