@@ -30,7 +30,7 @@ mod values;
 
 use std::path::Path;
 
-use greengate::config::{Config, Diagnostic, Environment, Service, report};
+use greengate::config::{Config, Diagnostic, Environment, Service, render};
 
 const FILE: &str = "proxy.toml";
 
@@ -38,11 +38,7 @@ const FILE: &str = "proxy.toml";
 fn accepted(text: &str) -> Config {
     match Config::parse(Path::new(FILE), text) {
         Ok((config, diagnostics)) => {
-            assert!(
-                diagnostics.is_empty(),
-                "{}",
-                report::render(FILE, text, &diagnostics, false)
-            );
+            assert!(diagnostics.is_empty(), "{}", render(FILE, text, &diagnostics, false));
             config
         }
         Err(error) => panic!("{error}"),

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use greengate::cli::{self, CheckOutcome, Host};
-use greengate::config::Config;
-use greengate::config::report::{self, Severity};
+use greengate::config::{self, Config, Severity};
 use greengate::model::api::OnlineFinding;
 
 fn main() -> ExitCode {
@@ -22,7 +21,7 @@ fn check(file: &Path, color: bool) -> CheckOutcome {
     };
     let of = |severity: Severity| diagnostics.iter().filter(|one| one.severity == severity).count();
     CheckOutcome {
-        report: report::render(&file.display().to_string(), &text, &diagnostics, color),
+        report: config::render(&file.display().to_string(), &text, &diagnostics, color),
         errors: of(Severity::Error) + of(Severity::Certificate),
         warnings: of(Severity::Warning),
     }

@@ -1,38 +1,24 @@
 //! Text → a [`Config`] that cannot be wrong. What a user typed stops here; everything behind it holds checked values.
 //!
-//! The way of a file: `raw` keeps what was typed and where; `settings`, `environments`, `server`, `acme` and `redirects` read the
-//! values
-//! (with `read` and `values`, and `keys` for the names); `merge` applies `extends` and lays the tables over one another; `service` fills
-//! in the defaults; `hosts`, `addresses` and `certificates` compare the services with each other and the world. `check` calls
-//! them in that order and collects every error, `report` shows them.
+//! [`Config::load`] is the door for a file, [`diff`] for a second one. Each floor sees only those above it in this list:
+//!
+//! - `text` TOML with the place of every word, units, and how errors are shown
+//! - `checked` the types of a checked configuration
+//! - `read` each table on its own: typed values → checked ones
+//! - `build` `extends`, defaults: tables → services
+//! - `check` the whole file: services compared with each other and the world, every error at once
+//! - `reload` what differs between two configurations
 
-mod acme;
-mod addresses;
-mod certificates;
+mod build;
 mod check;
 mod checked;
-mod describe;
-pub mod diff;
-mod environments;
-mod host;
-mod hosts;
-mod keys;
-mod merge;
-mod raw;
 mod read;
-mod redirects;
-pub mod report;
-mod server;
-mod service;
-mod settings;
-mod tls;
-pub mod units;
-mod unknown;
-mod values;
-mod words;
+mod reload;
+mod text;
 
 pub use checked::{
     AccessLogTarget, Acme, Bake, Challenge, Config, Drain, Eab, Environment, Health, Hold, Keepalive, Listen, Redirect,
     Reuse, Server, Service, Slots, StatusRange, Timeouts, Tls, VersionSource,
 };
-pub use report::{Diagnostic, LoadError, Severity};
+pub use reload::diff::{Diff, adopt, diff};
+pub use text::report::{Diagnostic, LoadError, Severity, render};

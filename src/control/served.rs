@@ -10,8 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 
 use super::clock;
-use crate::config::report::LoadError;
-use crate::config::{Config, Diagnostic};
+use crate::config::{Config, Diagnostic, LoadError};
 use crate::model::api::ConfigurationStatus;
 
 /// Whoever needs the configuration now asks here; a reload puts another one in.

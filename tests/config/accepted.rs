@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use greengate::config::{
     AccessLogTarget, Bake, Config, Drain, Health, Hold, Keepalive, Listen, Reuse, Severity, Slots, StatusRange,
-    Timeouts, Tls, VersionSource, report,
+    Timeouts, Tls, VersionSource, render,
 };
 use greengate::model::slot::{Address, Slot};
 
@@ -428,7 +428,7 @@ fn a_drain_that_is_shorter_than_an_answer_may_take_is_a_warning() {
     assert!(!diagnostics[0].is_error_for_check());
     assert_eq!(diagnostics[0].line(text), 5);
     assert_eq!(
-        report::render(FILE, text, &diagnostics, false),
+        render(FILE, text, &diagnostics, false),
         r#"warning: `drain.requests` (30 s) is shorter than `timeout.response` (5 min)
  --> proxy.toml:5:7
   |
@@ -508,11 +508,7 @@ fn the_annotated_example_is_accepted_and_needs_no_root() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("proxy.toml.example");
     let text = std::fs::read_to_string(&path).unwrap();
     let (config, diagnostics) = Config::load(&path).unwrap_or_else(|error| panic!("{error}"));
-    assert!(
-        diagnostics.is_empty(),
-        "{}",
-        report::render(FILE, &text, &diagnostics, false)
-    );
+    assert!(diagnostics.is_empty(), "{}", render(FILE, &text, &diagnostics, false));
     for listen in [&config.server.http, &config.server.https] {
         let Listen::At(addresses) = listen else {
             panic!("{listen:?} needs root")

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use greengate::config::{Config, Diagnostic, Severity, Tls, report};
+use greengate::config::{Config, Diagnostic, Severity, Tls, render};
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 
@@ -39,7 +39,7 @@ impl Folder {
     fn report(&self, text: &str) -> (String, Vec<Diagnostic>) {
         let (_, diagnostics) = self.parse(text);
         let folder = format!("{}/", self.0.path().display());
-        let rendered = report::render("proxy.toml", text, &diagnostics, false).replace(&folder, "FOLDER/");
+        let rendered = render("proxy.toml", text, &diagnostics, false).replace(&folder, "FOLDER/");
         (rendered, diagnostics)
     }
 }

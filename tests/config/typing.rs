@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use greengate::config::{Config, report};
+use greengate::config::{Config, render};
 use proptest::prelude::*;
 
 const EXAMPLE: &str = include_str!("../../proxy.toml.example");
@@ -42,7 +42,7 @@ proptest! {
             text.replace_range(start..end, SLIPS[slip]);
         }
         let rendered = match Config::parse(Path::new("proxy.toml"), &text) {
-            Ok((_, diagnostics)) => report::render("proxy.toml", &text, &diagnostics, false),
+            Ok((_, diagnostics)) => render("proxy.toml", &text, &diagnostics, false),
             Err(error) => {
                 prop_assert!(!error.diagnostics.is_empty());
                 error.render(true)

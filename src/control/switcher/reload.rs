@@ -16,9 +16,7 @@ use tokio::time::Instant;
 pub(super) use self::plan::Plan;
 pub(super) use self::publish::side;
 use super::{Message, Owner};
-use crate::config::Service;
-use crate::config::diff::{self, Diff};
-use crate::config::report::{LoadError, Severity};
+use crate::config::{self, Diff, LoadError, Service, Severity};
 use crate::control::evidence::gating::{self};
 use crate::control::ports::Durability;
 use crate::control::served::Loaded;
@@ -101,8 +99,8 @@ impl Owner {
             }
         };
         let served = self.current.load_full();
-        loaded.config = diff::adopt(&served.config, loaded.config);
-        let diff = diff::diff(&served.config, &loaded.config);
+        loaded.config = config::adopt(&served.config, loaded.config);
+        let diff = config::diff(&served.config, &loaded.config);
         // What the process listens on and works with stays what it is, and is compared with the file again next time.
         loaded.config.server = served.config.server.clone();
         let reloading = Event::Reloading {

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::{Owner, initial};
-use crate::config::Service;
-use crate::config::diff::Diff;
+use crate::config::{Diff, Service};
 use crate::control::evidence::gating::Candidate;
 use crate::control::served::Loaded;
 use crate::model::api::Event;

@@ -3,24 +3,24 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::environments::{RawEnvironment, RawService, Services};
-use super::raw::At;
-use super::report::Diagnostic;
-use super::settings::Settings;
-use super::words;
+use crate::config::read::environments::{RawEnvironment, RawService, Services};
+use crate::config::read::settings::Settings;
+use crate::config::text::raw::At;
+use crate::config::text::report::Diagnostic;
+use crate::config::text::words;
 
 /// A service with everything that holds for it.
 #[derive(Debug, Clone)]
-pub(super) struct Merged {
-    pub(super) environment: Arc<str>,
-    pub(super) name: Arc<str>,
+pub(crate) struct Merged {
+    pub(crate) environment: Arc<str>,
+    pub(crate) name: Arc<str>,
     /// Where its table starts.
-    pub(super) span: Range<usize>,
-    pub(super) settings: Settings,
+    pub(crate) span: Range<usize>,
+    pub(crate) settings: Settings,
 }
 
 /// The services of each environment, in the order of the file; `None` where the environment's form is wrong.
-pub(super) fn merge(
+pub(crate) fn merge(
     defaults: &Settings,
     environments: &[RawEnvironment],
     problems: &mut Vec<Diagnostic>,

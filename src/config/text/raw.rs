@@ -10,21 +10,21 @@ use super::report::Diagnostic;
 
 /// Something, and where it stands in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct At<T> {
-    pub(super) value: T,
-    pub(super) span: Range<usize>,
+pub(crate) struct At<T> {
+    pub(crate) value: T,
+    pub(crate) span: Range<usize>,
 }
 
 /// One value.
 #[derive(Debug, Clone)]
-pub(super) struct Value {
-    pub(super) kind: Kind,
-    pub(super) span: Range<usize>,
+pub(crate) struct Value {
+    pub(crate) kind: Kind,
+    pub(crate) span: Range<usize>,
 }
 
 /// What a value is.
 #[derive(Debug, Clone)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Text(String),
     /// `None` when it does not fit.
     Integer(Option<i64>),
@@ -37,20 +37,20 @@ pub(super) enum Kind {
 
 /// A table, sorted by where its keys stand first.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Table {
-    pub(super) entries: Vec<Entry>,
+pub(crate) struct Table {
+    pub(crate) entries: Vec<Entry>,
 }
 
 /// A key and its value.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) key: At<String>,
-    pub(super) value: Value,
+pub(crate) struct Entry {
+    pub(crate) key: At<String>,
+    pub(crate) value: Value,
 }
 
 impl Value {
     /// Puts what was read from this value where the value stands.
-    pub(super) fn at<T>(&self, value: T) -> At<T> {
+    pub(crate) fn at<T>(&self, value: T) -> At<T> {
         At {
             value,
             span: self.span.clone(),
@@ -58,7 +58,7 @@ impl Value {
     }
 
     /// What it is, for "expected a text, not …".
-    pub(super) fn found(&self) -> &'static str {
+    pub(crate) fn found(&self) -> &'static str {
         match self.kind {
             Kind::Text(_) => "a text",
             Kind::Integer(_) => "an integer",
@@ -75,7 +75,7 @@ impl Value {
 ///
 /// # Errors
 /// Every syntax error the parser found. What it recovered is not looked at: half a line reads as a wrong value.
-pub(super) fn parse(text: &str) -> Result<Table, Vec<Diagnostic>> {
+pub(crate) fn parse(text: &str) -> Result<Table, Vec<Diagnostic>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
         Ok(table(document.get_ref()))

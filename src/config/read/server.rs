@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
-use super::checked::{AccessLogTarget, Listen, Server};
 use super::keys::Unknown;
-use super::raw::{At, Entry, Kind, Value};
-use super::read;
-use super::report::Diagnostic;
+use super::plain;
+use crate::config::checked::{AccessLogTarget, Listen, Server};
+use crate::config::text::raw::{At, Entry, Kind, Value};
+use crate::config::text::report::Diagnostic;
 
 /// Every key of `[server]`.
-pub(super) const SERVER_KEYS: &[&str] = &[
+pub(crate) const SERVER_KEYS: &[&str] = &[
     "http",
     "https",
     "socket",
@@ -31,10 +31,10 @@ const MAX_CONNECTIONS_PER_CLIENT: usize = 512;
 
 /// `[server]`, and where its listeners stand.
 #[derive(Debug)]
-pub(super) struct RawServer {
-    pub(super) server: Server,
+pub(crate) struct RawServer {
+    pub(crate) server: Server,
     /// The listeners that the file names.
-    pub(super) listeners: Vec<At<SocketAddr>>,
+    pub(crate) listeners: Vec<At<SocketAddr>>,
 }
 
 impl Default for RawServer {
@@ -59,7 +59,7 @@ impl Default for RawServer {
 }
 
 /// Reads the table, and returns the keys that it does not know. Paths are relative to `folder`, the one of the file.
-pub(super) fn read<'t>(
+pub(crate) fn read<'t>(
     value: &'t Value,
     folder: &Path,
     problems: &mut Vec<Diagnostic>,
@@ -67,7 +67,7 @@ pub(super) fn read<'t>(
     let mut raw = RawServer::default();
     let mut unknown = Vec::new();
     let Kind::Table(table) = &value.kind else {
-        problems.push(read::mismatch("server", value, "a table", "`[server]`"));
+        problems.push(plain::mismatch("server", value, "a table", "`[server]`"));
         return (raw, unknown);
     };
     for entry in &table.entries {
@@ -86,7 +86,7 @@ impl RawServer {
         problems: &mut Vec<Diagnostic>,
     ) {
         let (key, value) = (entry.key.value.as_str(), &entry.value);
-        let path = |problems: &mut Vec<Diagnostic>| read::text(key, value, problems).map(|path| folder.join(path));
+        let path = |problems: &mut Vec<Diagnostic>| plain::text(key, value, problems).map(|path| folder.join(path));
         let server = &mut self.server;
         match key {
             "http" | "https" => {
@@ -100,11 +100,11 @@ impl RawServer {
                 }
             }
             "socket" => server.socket = path(problems),
-            "group" => server.group = read::text(key, value, problems),
+            "group" => server.group = plain::text(key, value, problems),
             "state_dir" => server.state_dir = path(problems),
             "workers" => server.workers = count(key, value, 256, problems),
             "trusted_proxies" => server.trusted_proxies = networks(key, value, problems).unwrap_or_default(),
-            "proxy_protocol" => server.proxy_protocol = read::boolean(key, value, problems).unwrap_or_default(),
+            "proxy_protocol" => server.proxy_protocol = plain::boolean(key, value, problems).unwrap_or_default(),
             "max_connections" => server.max_connections = count(key, value, i64::MAX, problems),
             "max_connections_per_client" => {
                 if let Some(count) = count(key, value, i64::MAX, problems) {
@@ -112,7 +112,7 @@ impl RawServer {
                 }
             }
             "access_log" => {
-                if let Some(target) = read::text(key, value, problems) {
+                if let Some(target) = plain::text(key, value, problems) {
                     server.access_log = match target.as_str() {
                         "stdout" => AccessLogTarget::Stdout,
                         file => AccessLogTarget::File(folder.join(file)),
@@ -143,7 +143,7 @@ impl RawServer {
     }
 
     /// Everything that is listened on, the defaults included.
-    pub(super) fn listening(&self) -> Vec<SocketAddr> {
+    pub(crate) fn listening(&self) -> Vec<SocketAddr> {
         [&self.server.http, &self.server.https]
             .into_iter()
             .flat_map(|listen| match listen {
@@ -154,14 +154,14 @@ impl RawServer {
     }
 
     /// The control socket, if the file names one.
-    pub(super) fn socket(&self) -> Option<&PathBuf> {
+    pub(crate) fn socket(&self) -> Option<&PathBuf> {
         self.server.socket.as_ref()
     }
 }
 
 /// At least one, at most `most`.
 fn count(key: &str, value: &Value, most: i64, problems: &mut Vec<Diagnostic>) -> Option<usize> {
-    read::integer(key, value, 1..=most, problems).and_then(|count| usize::try_from(count).ok())
+    plain::integer(key, value, 1..=most, problems).and_then(|count| usize::try_from(count).ok())
 }
 
 fn listeners(
@@ -171,7 +171,7 @@ fn listeners(
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Vec<At<SocketAddr>>> {
     let expected = "an address with a port, as `\"127.0.0.1:8080\"` or `\"[::]:80\"`, or a list of these";
-    let values = read::one_or_many(key, value, expected, problems)?;
+    let values = plain::one_or_many(key, value, expected, problems)?;
     // Port 0 lets the system choose: two of them are two ports.
     let zero = |address: &SocketAddr| address.port() == 0;
     let mut out: Vec<At<SocketAddr>> = Vec::new();
@@ -220,9 +220,9 @@ fn networks(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<
     if matches!(&value.kind, Kind::List(list) if list.is_empty()) {
         return Some(Vec::new());
     }
-    let values = read::one_or_many(key, value, expected, problems)?;
-    let networks = read::each(key, values, problems, |value, problems| {
-        let text = read::text(key, value, problems)?;
+    let values = plain::one_or_many(key, value, expected, problems)?;
+    let networks = plain::each(key, values, problems, |value, problems| {
+        let text = plain::text(key, value, problems)?;
         let network = match text.parse::<IpNet>() {
             Ok(network) => Some(network.trunc()),
             Err(_) => text.parse::<IpAddr>().ok().map(IpNet::from),

@@ -4,33 +4,33 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::checked::{Bake, Drain, Health, Hold, Keepalive, Reuse, Service, Slots, StatusRange, Timeouts, Tls};
 use super::merge::Merged;
-use super::raw::At;
-use super::report::Diagnostic;
-use super::settings::Settings;
-use super::tls::RawTls;
-use super::units::format_duration;
+use crate::config::checked::{Bake, Drain, Health, Hold, Keepalive, Reuse, Service, Slots, StatusRange, Timeouts, Tls};
+use crate::config::read::settings::Settings;
+use crate::config::read::tls::RawTls;
+use crate::config::text::raw::At;
+use crate::config::text::report::Diagnostic;
+use crate::config::text::units::format_duration;
 use crate::model::slot::Address;
 
 impl Merged {
     /// Its hosts, each where it stands.
-    pub(super) fn hosts(&self) -> &[At<Arc<str>>] {
+    pub(crate) fn hosts(&self) -> &[At<Arc<str>>] {
         self.settings.host.as_ref().map_or(&[], |hosts| &hosts.value)
     }
 
     /// Its path prefix.
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.settings.path.as_ref().map_or("/", |path| &path.value)
     }
 
     /// Where its certificate comes from; files are relative to `folder`.
-    pub(super) fn tls(&self, folder: &Path) -> Tls {
+    pub(crate) fn tls(&self, folder: &Path) -> Tls {
         or(self.settings.tls.as_ref(), RawTls::Acme).in_folder(folder)
     }
 
     /// `` `web` of `prod` ``; in the short form the service has no name of its own.
-    pub(super) fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         if self.environment == self.name {
             format!("`{}`", self.environment)
         } else {
@@ -40,7 +40,7 @@ impl Merged {
 }
 
 /// Fills in the defaults. `None` when something that has none is missing or could not be read.
-pub(super) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnostic>) -> Option<Service> {
+pub(crate) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnostic>) -> Option<Service> {
     let settings = &merged.settings;
     let hosts = hosts(merged, problems);
     let slots = slots(merged, problems);

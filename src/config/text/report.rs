@@ -36,7 +36,7 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(super) fn new(severity: Severity, span: &Range<usize>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(severity: Severity, span: &Range<usize>, message: impl Into<String>) -> Self {
         Self {
             severity,
             span: span.clone(),
@@ -47,29 +47,29 @@ impl Diagnostic {
         }
     }
 
-    pub(super) fn error(span: &Range<usize>, message: impl Into<String>) -> Self {
+    pub(crate) fn error(span: &Range<usize>, message: impl Into<String>) -> Self {
         Self::new(Severity::Error, span, message)
     }
 
-    pub(super) fn warning(span: &Range<usize>, message: impl Into<String>) -> Self {
+    pub(crate) fn warning(span: &Range<usize>, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, span, message)
     }
 
-    pub(super) fn certificate(span: &Range<usize>, message: impl Into<String>) -> Self {
+    pub(crate) fn certificate(span: &Range<usize>, message: impl Into<String>) -> Self {
         Self::new(Severity::Certificate, span, message)
     }
 
-    pub(super) fn expected(mut self, expected: impl Into<String>) -> Self {
+    pub(crate) fn expected(mut self, expected: impl Into<String>) -> Self {
         self.expected = Some(expected.into());
         self
     }
 
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    pub(super) fn related(mut self, span: &Range<usize>, label: impl Into<String>) -> Self {
+    pub(crate) fn related(mut self, span: &Range<usize>, label: impl Into<String>) -> Self {
         self.related.push((span.clone(), label.into()));
         self
     }
@@ -114,7 +114,7 @@ pub struct LoadError {
 }
 
 impl LoadError {
-    pub(super) fn new(file: &Path, text: &str, diagnostics: Vec<Diagnostic>) -> Self {
+    pub(crate) fn new(file: &Path, text: &str, diagnostics: Vec<Diagnostic>) -> Self {
         Self {
             file: file.to_path_buf(),
             text: text.to_owned(),
@@ -138,7 +138,7 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 /// Sorts by position and drops what is said twice: a value of `[defaults]` reaches many services.
-pub(super) fn tidy(diagnostics: &mut Vec<Diagnostic>) {
+pub(crate) fn tidy(diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.sort_by_key(|one| (one.span.start, one.span.end));
     let mut kept: Vec<Diagnostic> = Vec::with_capacity(diagnostics.len());
     for one in diagnostics.drain(..) {

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use super::checked::{Reuse, StatusRange, VersionSource};
-use super::raw::{At, Kind, Value};
-use super::read::{self, Problems};
-use super::report::Diagnostic;
+use super::plain::{self, Problems};
+use crate::config::checked::{Reuse, StatusRange, VersionSource};
+use crate::config::text::raw::{At, Kind, Value};
+use crate::config::text::report::Diagnostic;
 use crate::model::slot::Address;
 
 const ADDRESS: &str = "a port (`3000`), `\"host:port\"`, `\"unix:/run/app.sock\"`, or a list of these";
 const STATUS: &str = "a status (`204`), `\"2xx\"`, `\"200-299\"`, or a list of these";
 
 /// A path prefix: `/` or `/api`, without the slash at the end.
-pub(super) fn path_prefix(key: &str, value: &Value, problems: &mut Problems) -> Option<String> {
-    let path = read::text(key, value, problems)?;
+pub(crate) fn path_prefix(key: &str, value: &Value, problems: &mut Problems) -> Option<String> {
+    let path = plain::text(key, value, problems)?;
     let wrong = if !path.starts_with('/') {
         Some("does not start with `/`")
     } else if path.contains(['?', '#']) {
@@ -43,8 +43,8 @@ pub(super) fn path_prefix(key: &str, value: &Value, problems: &mut Problems) -> 
 }
 
 /// A path that is asked for; it may have a query.
-pub(super) fn request_path(key: &str, value: &Value, problems: &mut Problems) -> Option<String> {
-    let path = read::text(key, value, problems)?;
+pub(crate) fn request_path(key: &str, value: &Value, problems: &mut Problems) -> Option<String> {
+    let path = plain::text(key, value, problems)?;
     if path.starts_with('/') && !path.contains('#') && path.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Some(path);
     }
@@ -58,26 +58,26 @@ pub(super) fn request_path(key: &str, value: &Value, problems: &mut Problems) ->
     None
 }
 
-pub(super) fn request_paths(key: &str, value: &Value, problems: &mut Problems) -> Option<Vec<String>> {
+pub(crate) fn request_paths(key: &str, value: &Value, problems: &mut Problems) -> Option<Vec<String>> {
     // An empty list takes an inherited warm-up away.
     if matches!(&value.kind, Kind::List(list) if list.is_empty()) {
         return Some(Vec::new());
     }
-    let values = read::one_or_many(key, value, "a list of paths", problems)?;
-    let paths = read::each(key, values, problems, |value, problems| {
+    let values = plain::one_or_many(key, value, "a list of paths", problems)?;
+    let paths = plain::each(key, values, problems, |value, problems| {
         request_path(key, value, problems)
     })?;
     Some(paths.into_iter().map(|path| path.value).collect())
 }
 
 /// Path prefixes of hashed files. A slash at the end stays: `/assets/` says that `/assets-old` is not meant.
-pub(super) fn asset_prefixes(key: &str, value: &Value, problems: &mut Problems) -> Option<Vec<Arc<str>>> {
+pub(crate) fn asset_prefixes(key: &str, value: &Value, problems: &mut Problems) -> Option<Vec<Arc<str>>> {
     // An empty list takes inherited prefixes away.
     if matches!(&value.kind, Kind::List(list) if list.is_empty()) {
         return Some(Vec::new());
     }
-    let values = read::one_or_many(key, value, "a list of path prefixes", problems)?;
-    let prefixes = read::each(key, values, problems, |value, problems| {
+    let values = plain::one_or_many(key, value, "a list of path prefixes", problems)?;
+    let prefixes = plain::each(key, values, problems, |value, problems| {
         let prefix = request_path(key, value, problems)?;
         if prefix.contains('?') {
             problems.push(
@@ -91,9 +91,9 @@ pub(super) fn asset_prefixes(key: &str, value: &Value, problems: &mut Problems) 
     Some(prefixes.into_iter().map(|prefix| prefix.value).collect())
 }
 
-pub(super) fn addresses(key: &str, value: &Value, problems: &mut Problems) -> Option<Vec<At<Address>>> {
-    let values = read::one_or_many(key, value, ADDRESS, problems)?;
-    read::each(key, values, problems, |value, problems| address(key, value, problems))
+pub(crate) fn addresses(key: &str, value: &Value, problems: &mut Problems) -> Option<Vec<At<Address>>> {
+    let values = plain::one_or_many(key, value, ADDRESS, problems)?;
+    plain::each(key, values, problems, |value, problems| address(key, value, problems))
 }
 
 fn address(key: &str, value: &Value, problems: &mut Problems) -> Option<Address> {
@@ -101,7 +101,7 @@ fn address(key: &str, value: &Value, problems: &mut Problems) -> Option<Address>
         Kind::Integer(Some(port)) => port.to_string(),
         Kind::Text(text) => text.clone(),
         Kind::Integer(None) | Kind::Float(_) | Kind::Boolean(_) | Kind::Date | Kind::List(_) | Kind::Table(_) => {
-            problems.push(read::mismatch(key, value, "an address", ADDRESS));
+            problems.push(plain::mismatch(key, value, "an address", ADDRESS));
             return None;
         }
     };
@@ -128,9 +128,9 @@ fn address(key: &str, value: &Value, problems: &mut Problems) -> Option<Address>
     None
 }
 
-pub(super) fn statuses(key: &str, value: &Value, problems: &mut Problems) -> Option<StatusRange> {
-    let values = read::one_or_many(key, value, STATUS, problems)?;
-    let ranges = read::each(key, values, problems, |value, problems| {
+pub(crate) fn statuses(key: &str, value: &Value, problems: &mut Problems) -> Option<StatusRange> {
+    let values = plain::one_or_many(key, value, STATUS, problems)?;
+    let ranges = plain::each(key, values, problems, |value, problems| {
         let range = match &value.kind {
             Kind::Integer(Some(status)) => status_range(&status.to_string()),
             Kind::Text(text) => status_range(text),
@@ -169,8 +169,8 @@ fn status_range(text: &str) -> Option<(u16, u16)> {
     }
 }
 
-pub(super) fn version_source(key: &str, value: &Value, problems: &mut Problems) -> Option<VersionSource> {
-    let text = read::text(key, value, problems)?;
+pub(crate) fn version_source(key: &str, value: &Value, problems: &mut Problems) -> Option<VersionSource> {
+    let text = plain::text(key, value, problems)?;
     let token = |name: &str| {
         !name.is_empty()
             && name
@@ -194,8 +194,8 @@ pub(super) fn version_source(key: &str, value: &Value, problems: &mut Problems) 
     source
 }
 
-pub(super) fn reuse(key: &str, value: &Value, problems: &mut Problems) -> Option<Reuse> {
-    let text = read::text(key, value, problems)?;
+pub(crate) fn reuse(key: &str, value: &Value, problems: &mut Problems) -> Option<Reuse> {
+    let text = plain::text(key, value, problems)?;
     match text.as_str() {
         "safe" => Some(Reuse::Safe),
         "always" => Some(Reuse::Always),
@@ -209,8 +209,8 @@ pub(super) fn reuse(key: &str, value: &Value, problems: &mut Problems) -> Option
     }
 }
 
-pub(super) fn label(key: &str, value: &Value, problems: &mut Problems) -> Option<String> {
-    let label = read::text(key, value, problems)?;
+pub(crate) fn label(key: &str, value: &Value, problems: &mut Problems) -> Option<String> {
+    let label = plain::text(key, value, problems)?;
     if label.len() <= 64 && label.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Some(label);
     }
@@ -221,10 +221,10 @@ pub(super) fn label(key: &str, value: &Value, problems: &mut Problems) -> Option
     None
 }
 
-pub(super) fn passes(key: &str, value: &Value, problems: &mut Problems) -> Option<u32> {
-    read::integer(key, value, 1..=100, problems).and_then(|passes| u32::try_from(passes).ok())
+pub(crate) fn passes(key: &str, value: &Value, problems: &mut Problems) -> Option<u32> {
+    plain::integer(key, value, 1..=100, problems).and_then(|passes| u32::try_from(passes).ok())
 }
 
-pub(super) fn held_requests(key: &str, value: &Value, problems: &mut Problems) -> Option<usize> {
-    read::integer(key, value, 1..=1_000_000, problems).and_then(|requests| usize::try_from(requests).ok())
+pub(crate) fn held_requests(key: &str, value: &Value, problems: &mut Problems) -> Option<usize> {
+    plain::integer(key, value, 1..=1_000_000, problems).and_then(|requests| usize::try_from(requests).ok())
 }

@@ -3,7 +3,7 @@
 //! None of it keeps the daemon from starting (N27), so everything here is a [`Severity::Certificate`] or a warning. Loading for
 //! handshakes, and loading again when a file changes, is the business of `tls`.
 //!
-//! [`Severity::Certificate`]: super::report::Severity::Certificate
+//! [`Severity::Certificate`]: crate::config::text::report::Severity::Certificate
 
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr};
@@ -18,15 +18,15 @@ use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::merge::Merged;
-use super::raw::At;
-use super::redirects::RawRedirect;
-use super::report::Diagnostic;
-use super::tls::RawTls;
-use super::words;
+use crate::config::build::merge::Merged;
+use crate::config::read::redirects::RawRedirect;
+use crate::config::read::tls::RawTls;
+use crate::config::text::raw::At;
+use crate::config::text::report::Diagnostic;
+use crate::config::text::words;
 
 /// Checks the files of every service, and those of `[defaults]` for the redirects.
-pub(super) fn check(
+pub(crate) fn check(
     services: &[Merged],
     defaults: Option<&At<RawTls>>,
     redirects: &[RawRedirect],

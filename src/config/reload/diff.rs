@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::checked::{Acme, Config, Environment, Redirect, Server, Service};
 use super::describe::{of_acme, of_service, tls};
+use crate::config::checked::{Acme, Config, Environment, Redirect, Server, Service};
 use crate::model::api::{Change, ChangeKind, ValueChange};
 
 /// What differs.

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::checked::{Acme, Challenge, Eab};
 use super::keys::Unknown;
-use super::raw::{Entry, Kind, Value};
-use super::read;
-use super::report::Diagnostic;
+use super::plain;
+use crate::config::checked::{Acme, Challenge, Eab};
+use crate::config::text::raw::{Entry, Kind, Value};
+use crate::config::text::report::Diagnostic;
 
 /// Every key of `[acme]`.
-pub(super) const ACME_KEYS: &[&str] = &[
+pub(crate) const ACME_KEYS: &[&str] = &[
     "email",
     "directory",
     "profile",
@@ -20,11 +20,11 @@ pub(super) const ACME_KEYS: &[&str] = &[
 ];
 
 /// Reads the table, and returns the keys that it does not know. Paths are relative to `folder`, the one of the file.
-pub(super) fn read<'t>(value: &'t Value, folder: &Path, problems: &mut Vec<Diagnostic>) -> (Acme, Vec<Unknown<'t>>) {
+pub(crate) fn read<'t>(value: &'t Value, folder: &Path, problems: &mut Vec<Diagnostic>) -> (Acme, Vec<Unknown<'t>>) {
     let mut acme = Acme::default();
     let mut unknown = Vec::new();
     let Kind::Table(table) = &value.kind else {
-        problems.push(read::mismatch("acme", value, "a table", "`[acme]`"));
+        problems.push(plain::mismatch("acme", value, "a table", "`[acme]`"));
         return (acme, unknown);
     };
     for entry in &table.entries {
@@ -54,9 +54,9 @@ fn read_entry<'t>(
                 acme.directories = list;
             }
         }
-        "profile" => acme.profile = read::text(key, value, problems),
+        "profile" => acme.profile = plain::text(key, value, problems),
         "eab" => acme.eab = eab(value, folder, unknown, problems),
-        "root" => acme.root = read::text(key, value, problems).map(|path| folder.join(path)),
+        "root" => acme.root = plain::text(key, value, problems).map(|path| folder.join(path)),
         "challenge" => {
             if let Some(challenge) = challenge(value, folder, problems) {
                 acme.challenge = challenge;
@@ -76,9 +76,9 @@ fn texts(
     problems: &mut Vec<Diagnostic>,
     objection: fn(&str) -> Option<&'static str>,
 ) -> Option<Vec<String>> {
-    let values = read::one_or_many(key, value, expected, problems)?;
-    let texts = read::each(key, values, problems, |value, problems| {
-        let text = read::text(key, value, problems)?;
+    let values = plain::one_or_many(key, value, expected, problems)?;
+    let texts = plain::each(key, values, problems, |value, problems| {
+        let text = plain::text(key, value, problems)?;
         let Some(objection) = objection(&text) else {
             return Some(text);
         };
@@ -116,7 +116,7 @@ fn eab<'t>(
 ) -> Option<Eab> {
     let expected = "`{ kid = \"…\", key_file = \"…\" }`";
     let Kind::Table(table) = &value.kind else {
-        problems.push(read::mismatch("eab", value, "a table", expected));
+        problems.push(plain::mismatch("eab", value, "a table", expected));
         return None;
     };
     let (mut kid, mut key_file) = (None, None);
@@ -124,8 +124,8 @@ fn eab<'t>(
     for entry in &table.entries {
         seen.push(entry.key.value.as_str());
         match entry.key.value.as_str() {
-            "kid" => kid = read::text("eab.kid", &entry.value, problems),
-            "key_file" => key_file = read::text("eab.key_file", &entry.value, problems),
+            "kid" => kid = plain::text("eab.kid", &entry.value, problems),
+            "key_file" => key_file = plain::text("eab.key_file", &entry.value, problems),
             _ => unknown.push(Unknown {
                 prefix: "eab.".into(),
                 key: &entry.key,
@@ -165,7 +165,7 @@ fn challenge(value: &Value, folder: &Path, problems: &mut Vec<Diagnostic>) -> Op
             let mut command = None;
             for entry in &table.entries {
                 match entry.key.value.as_str() {
-                    "dns" => command = read::text("challenge.dns", &entry.value, problems),
+                    "dns" => command = plain::text("challenge.dns", &entry.value, problems),
                     other => problems.push(
                         Diagnostic::error(&entry.key.span, format!("unknown key `challenge.{other}`"))
                             .expected("expected `dns`"),

@@ -8,12 +8,12 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::checked::{Reuse, StatusRange, VersionSource};
 use super::keys::{Key, Place, Unknown};
-use super::raw::{At, Entry, Kind, Table, Value};
-use super::report::Diagnostic;
 use super::tls::RawTls;
-use super::{host, read, tls, values};
+use super::{host, plain, tls, values};
+use crate::config::checked::{Reuse, StatusRange, VersionSource};
+use crate::config::text::raw::{At, Entry, Kind, Table, Value};
+use crate::config::text::report::Diagnostic;
 use crate::model::slot::Address;
 
 const ANYWHERE: &[Place] = &[Place::Defaults, Place::Environment, Place::Service];
@@ -24,15 +24,15 @@ macro_rules! settings {
     ($( $field:ident: $type:ty = $key:literal, $places:ident, $read:path; )*) => {
         /// What one table says, or several that were laid over one another.
         #[derive(Debug, Clone, Default)]
-        pub(super) struct Settings {
-            $( pub(super) $field: Option<At<$type>>, )*
+        pub(crate) struct Settings {
+            $( pub(crate) $field: Option<At<$type>>, )*
             /// Where each key stands, whether or not its value could be read: a wrong value is not a missing one.
             seen: BTreeMap<&'static str, Range<usize>>,
         }
 
         impl Settings {
             /// Every key, in the order of the manual.
-            pub(super) const KEYS: &'static [Key] = &[ $( Key { path: $key, places: $places } ),* ];
+            pub(crate) const KEYS: &'static [Key] = &[ $( Key { path: $key, places: $places } ),* ];
 
             fn set(&mut self, path: &'static str, value: &Value, problems: &mut Vec<Diagnostic>) {
                 match path {
@@ -44,7 +44,7 @@ macro_rules! settings {
 
             /// Lays these settings over others: what is nearer wins, key by key.
             #[must_use]
-            pub(super) fn over(&self, base: &Self) -> Self {
+            pub(crate) fn over(&self, base: &Self) -> Self {
                 let mut seen = base.seen.clone();
                 seen.extend(self.seen.iter().map(|(key, span)| (*key, span.clone())));
                 Self {
@@ -62,47 +62,47 @@ macro_rules! settings {
 settings! {
     host: Vec<At<Arc<str>>> = "host", SERVICE, host::several;
     path: String = "path", SERVICE, values::path_prefix;
-    strip_prefix: bool = "strip_prefix", ANYWHERE, read::boolean;
+    strip_prefix: bool = "strip_prefix", ANYWHERE, plain::boolean;
     blue: Vec<At<Address>> = "blue", SERVICE, values::addresses;
     green: Vec<At<Address>> = "green", SERVICE, values::addresses;
     upstream: Vec<At<Address>> = "upstream", SERVICE, values::addresses;
     health_path: String = "health.path", ANYWHERE, values::request_path;
     health_status: StatusRange = "health.status", ANYWHERE, values::statuses;
     health_host: Arc<str> = "health.host", ANYWHERE, host::one;
-    health_body: String = "health.body", ANYWHERE, read::text;
+    health_body: String = "health.body", ANYWHERE, plain::text;
     health_version: VersionSource = "health.version", ANYWHERE, values::version_source;
-    health_interval: Duration = "health.interval", ANYWHERE, read::positive_duration;
-    health_timeout: Duration = "health.timeout", ANYWHERE, read::positive_duration;
+    health_interval: Duration = "health.interval", ANYWHERE, plain::positive_duration;
+    health_timeout: Duration = "health.timeout", ANYWHERE, plain::positive_duration;
     health_passes: u32 = "health.passes", ANYWHERE, values::passes;
-    health_deadline: Duration = "health.deadline", ANYWHERE, read::positive_duration;
+    health_deadline: Duration = "health.deadline", ANYWHERE, plain::positive_duration;
     warmup: Vec<String> = "warmup", ANYWHERE, values::request_paths;
-    hold_for: Duration = "hold.for", ANYWHERE, read::duration_or_off;
+    hold_for: Duration = "hold.for", ANYWHERE, plain::duration_or_off;
     hold_max_requests: usize = "hold.max_requests", ANYWHERE, values::held_requests;
-    hold_max_bytes: u64 = "hold.max_bytes", ANYWHERE, read::memory;
-    drain_requests: Duration = "drain.requests", ANYWHERE, read::duration;
-    drain_streams: Duration = "drain.streams", ANYWHERE, read::duration;
-    bake_for: Duration = "bake.for", ANYWHERE, read::duration_or_off;
-    bake_max_error_rate: f64 = "bake.max_error_rate", ANYWHERE, read::share;
-    keepalive_idle: Duration = "keepalive.idle", ANYWHERE, read::duration;
+    hold_max_bytes: u64 = "hold.max_bytes", ANYWHERE, plain::memory;
+    drain_requests: Duration = "drain.requests", ANYWHERE, plain::duration;
+    drain_streams: Duration = "drain.streams", ANYWHERE, plain::duration;
+    bake_for: Duration = "bake.for", ANYWHERE, plain::duration_or_off;
+    bake_max_error_rate: f64 = "bake.max_error_rate", ANYWHERE, plain::share;
+    keepalive_idle: Duration = "keepalive.idle", ANYWHERE, plain::duration;
     keepalive_reuse: Reuse = "keepalive.reuse", ANYWHERE, values::reuse;
-    timeout_connect: Duration = "timeout.connect", ANYWHERE, read::positive_duration;
-    timeout_response: Duration = "timeout.response", ANYWHERE, read::positive_duration;
-    timeout_idle: Duration = "timeout.idle", ANYWHERE, read::positive_duration;
-    timeout_stream: Duration = "timeout.stream", ANYWHERE, read::positive_duration;
-    limit_body: u64 = "limit.body", ANYWHERE, read::body_limit;
+    timeout_connect: Duration = "timeout.connect", ANYWHERE, plain::positive_duration;
+    timeout_response: Duration = "timeout.response", ANYWHERE, plain::positive_duration;
+    timeout_idle: Duration = "timeout.idle", ANYWHERE, plain::positive_duration;
+    timeout_stream: Duration = "timeout.stream", ANYWHERE, plain::positive_duration;
+    limit_body: u64 = "limit.body", ANYWHERE, plain::body_limit;
     stale_assets: Vec<Arc<str>> = "stale_assets", ANYWHERE, values::asset_prefixes;
     tls: RawTls = "tls", ANYWHERE, tls::tls;
     label: String = "label", SERVICE, values::label;
-    log: bool = "log", ANYWHERE, read::boolean;
+    log: bool = "log", ANYWHERE, plain::boolean;
 }
 
 /// The keys that say what a service answers to and where it runs.
-pub(super) const ROUTING: [&str; 4] = ["host", "blue", "green", "upstream"];
+pub(crate) const ROUTING: [&str; 4] = ["host", "blue", "green", "upstream"];
 
 impl Settings {
     /// Reads the settings of one table, and returns the keys that it does not know. `own` takes the keys that belong to this kind of
     /// table alone, and says whether it did.
-    pub(super) fn read<'t>(
+    pub(crate) fn read<'t>(
         table: &'t Table,
         place: Place,
         problems: &mut Vec<Diagnostic>,
@@ -148,7 +148,7 @@ impl Settings {
             }
             Kind::Text(_) | Kind::Integer(_) | Kind::Float(_) | Kind::Boolean(_) | Kind::Date | Kind::List(_) => {
                 problems.push(
-                    read::mismatch(&path, value, "a table", "a table of keys")
+                    plain::mismatch(&path, value, "a table", "a table of keys")
                         .hint(format!("write a key of it, as `{} = …`", example.path)),
                 );
             }
@@ -156,18 +156,18 @@ impl Settings {
     }
 
     /// Where a key stands, if anybody wrote it.
-    pub(super) fn seen(&self, key: &str) -> Option<&Range<usize>> {
+    pub(crate) fn seen(&self, key: &str) -> Option<&Range<usize>> {
         self.seen.get(key)
     }
 
     /// The first key that says what a service answers to or where it runs, if one stands here.
-    pub(super) fn routing_key(&self) -> Option<(&'static str, &Range<usize>)> {
+    pub(crate) fn routing_key(&self) -> Option<(&'static str, &Range<usize>)> {
         ROUTING.into_iter().find_map(|key| Some((key, self.seen(key)?)))
     }
 
     /// What `extends` copies: not what a service answers to, where it runs, its label, or certificate files.
     #[must_use]
-    pub(super) fn inheritable(&self) -> Self {
+    pub(crate) fn inheritable(&self) -> Self {
         let mut copy = Self {
             host: None,
             blue: None,

@@ -6,11 +6,11 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::checked::Tls;
-use super::merge::Merged;
-use super::raw::At;
-use super::redirects::RawRedirect;
-use super::report::Diagnostic;
+use crate::config::build::merge::Merged;
+use crate::config::checked::Tls;
+use crate::config::read::redirects::RawRedirect;
+use crate::config::text::raw::At;
+use crate::config::text::report::Diagnostic;
 
 /// Paths of certificate files are compared as they were written: both stand in the same file.
 fn tls(service: &Merged) -> Tls {
@@ -18,7 +18,7 @@ fn tls(service: &Merged) -> Tls {
 }
 
 /// Two services with one host and path, one host with two kinds of certificate, a redirect of a host that is served.
-pub(super) fn check(services: &[Merged], redirects: &[RawRedirect], problems: &mut Vec<Diagnostic>) {
+pub(crate) fn check(services: &[Merged], redirects: &[RawRedirect], problems: &mut Vec<Diagnostic>) {
     let mut routes: HashMap<(&str, &str), &Range<usize>> = HashMap::new();
     let mut served: HashMap<&str, (&Merged, &Range<usize>)> = HashMap::new();
     for service in services {
@@ -68,7 +68,7 @@ pub(super) fn check(services: &[Merged], redirects: &[RawRedirect], problems: &m
 }
 
 /// No CA gives a certificate for `*.example.com` on the word of a web server (RFC 8555 §7.1.3).
-pub(super) fn warn_wildcards(services: &[Merged], problems: &mut Vec<Diagnostic>) {
+pub(crate) fn warn_wildcards(services: &[Merged], problems: &mut Vec<Diagnostic>) {
     for service in services.iter().filter(|service| tls(service) == Tls::Acme) {
         for host in service
             .hosts()
@@ -85,7 +85,7 @@ pub(super) fn warn_wildcards(services: &[Merged], problems: &mut Vec<Diagnostic>
 }
 
 /// Clients that connect to an address send no name (RFC 6066 §3), so that two addresses could not be told apart.
-pub(super) fn warn_addresses(services: &[Merged], problems: &mut Vec<Diagnostic>) {
+pub(crate) fn warn_addresses(services: &[Merged], problems: &mut Vec<Diagnostic>) {
     let encrypted = services.iter().filter(|service| tls(service) != Tls::Off);
     let is_address = |host: &&At<Arc<str>>| host.value.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
     let mut addresses = encrypted.flat_map(|service| service.hosts().iter().filter(is_address));

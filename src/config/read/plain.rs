@@ -4,18 +4,18 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::raw::{At, Kind, Value};
-use super::report::Diagnostic;
-use super::units;
+use crate::config::text::raw::{At, Kind, Value};
+use crate::config::text::report::Diagnostic;
+use crate::config::text::units;
 
-pub(super) type Problems = Vec<Diagnostic>;
+pub(crate) type Problems = Vec<Diagnostic>;
 
 const DURATION: &str = "a number and a unit, as `\"500ms\"`, `\"5s\"`, `\"5m\"` or `\"1h 30m\"`";
 const SIZE: &str = "a number and a unit, as `\"64KiB\"` or `\"100MiB\"`, or an integer of bytes";
 const SHARE: &str = "a percentage (`\"5%\"`) or a share between 0.0 and 1.0";
 
 /// "`key` has to be …, not …".
-pub(super) fn mismatch(key: &str, value: &Value, wanted: &str, expected: &str) -> Diagnostic {
+pub(crate) fn mismatch(key: &str, value: &Value, wanted: &str, expected: &str) -> Diagnostic {
     Diagnostic::error(
         &value.span,
         format!("`{key}` has to be {wanted}, not {}", value.found()),
@@ -23,7 +23,7 @@ pub(super) fn mismatch(key: &str, value: &Value, wanted: &str, expected: &str) -
     .expected(format!("expected {expected}"))
 }
 
-pub(super) fn boolean(key: &str, value: &Value, problems: &mut Problems) -> Option<bool> {
+pub(crate) fn boolean(key: &str, value: &Value, problems: &mut Problems) -> Option<bool> {
     if let Kind::Boolean(boolean) = value.kind {
         return Some(boolean);
     }
@@ -32,7 +32,7 @@ pub(super) fn boolean(key: &str, value: &Value, problems: &mut Problems) -> Opti
 }
 
 /// A text that is not empty.
-pub(super) fn text(key: &str, value: &Value, problems: &mut Problems) -> Option<String> {
+pub(crate) fn text(key: &str, value: &Value, problems: &mut Problems) -> Option<String> {
     match &value.kind {
         Kind::Text(text) if text.is_empty() => {
             problems.push(Diagnostic::error(&value.span, format!("`{key}` is empty")).expected("expected a text"));
@@ -47,7 +47,7 @@ pub(super) fn text(key: &str, value: &Value, problems: &mut Problems) -> Option<
 }
 
 /// A text or a list of texts: the values, each to be read on its own.
-pub(super) fn one_or_many<'v>(
+pub(crate) fn one_or_many<'v>(
     key: &str,
     value: &'v Value,
     expected: &str,
@@ -69,7 +69,7 @@ pub(super) fn one_or_many<'v>(
 }
 
 /// Reads every element and keeps nothing if one of them is wrong; two equal ones are an error.
-pub(super) fn each<T: PartialEq>(
+pub(crate) fn each<T: PartialEq>(
     key: &str,
     values: &[Value],
     problems: &mut Problems,
@@ -94,7 +94,7 @@ pub(super) fn each<T: PartialEq>(
 }
 
 /// An integer within bounds.
-pub(super) fn integer(key: &str, value: &Value, bounds: RangeInclusive<i64>, problems: &mut Problems) -> Option<i64> {
+pub(crate) fn integer(key: &str, value: &Value, bounds: RangeInclusive<i64>, problems: &mut Problems) -> Option<i64> {
     let expected = if *bounds.end() == i64::MAX {
         format!("an integer, at least {}", bounds.start())
     } else {
@@ -116,7 +116,7 @@ pub(super) fn integer(key: &str, value: &Value, bounds: RangeInclusive<i64>, pro
     }
 }
 
-pub(super) fn duration(key: &str, value: &Value, problems: &mut Problems) -> Option<Duration> {
+pub(crate) fn duration(key: &str, value: &Value, problems: &mut Problems) -> Option<Duration> {
     match &value.kind {
         Kind::Text(text) => match units::parse_duration(text) {
             Ok(duration) => Some(duration),
@@ -140,7 +140,7 @@ pub(super) fn duration(key: &str, value: &Value, problems: &mut Problems) -> Opt
     }
 }
 
-pub(super) fn positive_duration(key: &str, value: &Value, problems: &mut Problems) -> Option<Duration> {
+pub(crate) fn positive_duration(key: &str, value: &Value, problems: &mut Problems) -> Option<Duration> {
     let duration = duration(key, value, problems)?;
     if duration.is_zero() {
         problems.push(
@@ -153,7 +153,7 @@ pub(super) fn positive_duration(key: &str, value: &Value, problems: &mut Problem
 }
 
 /// A duration; `"off"` is zero.
-pub(super) fn duration_or_off(key: &str, value: &Value, problems: &mut Problems) -> Option<Duration> {
+pub(crate) fn duration_or_off(key: &str, value: &Value, problems: &mut Problems) -> Option<Duration> {
     match &value.kind {
         Kind::Text(text) if text == "off" => Some(Duration::ZERO),
         Kind::Text(_)
@@ -166,13 +166,13 @@ pub(super) fn duration_or_off(key: &str, value: &Value, problems: &mut Problems)
     }
 }
 
-pub(super) fn body_limit(key: &str, value: &Value, problems: &mut Problems) -> Option<u64> {
+pub(crate) fn body_limit(key: &str, value: &Value, problems: &mut Problems) -> Option<u64> {
     let hint = "bodies are streamed, so a high limit costs no memory: `\"10GiB\"`";
     positive_size(key, value, hint, problems)
 }
 
 /// A number of bytes that are kept in memory.
-pub(super) fn memory(key: &str, value: &Value, problems: &mut Problems) -> Option<u64> {
+pub(crate) fn memory(key: &str, value: &Value, problems: &mut Problems) -> Option<u64> {
     let hint = "without memory nothing can be held; to hold nothing at all write `hold.for = \"off\"`";
     positive_size(key, value, hint, problems)
 }
@@ -207,7 +207,7 @@ fn positive_size(key: &str, value: &Value, hint: &str, problems: &mut Problems) 
     }
 }
 
-pub(super) fn share(key: &str, value: &Value, problems: &mut Problems) -> Option<f64> {
+pub(crate) fn share(key: &str, value: &Value, problems: &mut Problems) -> Option<f64> {
     match &value.kind {
         Kind::Float(share) if (0.0..=1.0).contains(share) => Some(*share),
         Kind::Float(_) => {

@@ -1,18 +1,18 @@
 //! A checked configuration back into keys and values, as a person would write them: what a diff shows. Everything is taken apart by
 //! name, so that a new key is not forgotten.
 
-use super::checked::{
+use crate::config::checked::{
     Acme, Bake, Challenge, Drain, Eab, Health, Hold, Keepalive, Reuse, Service, Slots, StatusRange, Timeouts, Tls,
     VersionSource,
 };
-use super::units::{format_duration, format_size};
+use crate::config::text::units::{format_duration, format_size};
 use crate::model::state::list;
 
 /// Keys, each with its value.
-pub(super) type Values = Vec<(&'static str, String)>;
+pub(crate) type Values = Vec<(&'static str, String)>;
 
 /// Every value of a service, by the key that the file has for it.
-pub(super) fn of_service(service: &Service) -> Values {
+pub(crate) fn of_service(service: &Service) -> Values {
     let Service {
         environment: _,
         name: _,
@@ -128,7 +128,7 @@ fn of_health(health: &Health) -> Values {
 }
 
 /// `[acme]`. The file that a key stands in is named, the key is not.
-pub(super) fn of_acme(acme: &Acme) -> Values {
+pub(crate) fn of_acme(acme: &Acme) -> Values {
     let Acme {
         email,
         directories,
@@ -158,7 +158,7 @@ fn joined<T: AsRef<str>>(parts: &[T]) -> String {
     parts.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
 }
 
-pub(super) fn tls(source: &Tls) -> String {
+pub(crate) fn tls(source: &Tls) -> String {
     match source {
         Tls::Acme => "acme".into(),
         Tls::Internal => "internal".into(),

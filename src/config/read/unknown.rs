@@ -2,13 +2,13 @@
 
 use super::acme::ACME_KEYS;
 use super::keys::{Place, Section, Unknown};
-use super::report::Diagnostic;
 use super::server::SERVER_KEYS;
 use super::settings::Settings;
-use super::words;
+use crate::config::text::report::Diagnostic;
+use crate::config::text::words;
 
 /// Says of each of these keys of one section that it is unknown.
-pub(super) fn refuse(section: Section<'_>, keys: &[Unknown<'_>], problems: &mut Vec<Diagnostic>) {
+pub(crate) fn refuse(section: Section<'_>, keys: &[Unknown<'_>], problems: &mut Vec<Diagnostic>) {
     problems.extend(keys.iter().map(|key| refusal(section, key)));
 }
 

@@ -4,18 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::checked::{Acme, Challenge, Config, Environment, Redirect, Tls};
-use super::environments::RawEnvironment;
-use super::keys::{Place, Section, Unknown};
-use super::merge::Merged;
-use super::raw::{At, Kind, Table};
-use super::redirects::RawRedirect;
-use super::report::{self, Diagnostic, LoadError, Severity};
-use super::server::RawServer;
-use super::settings::Settings;
-use super::{
-    acme, addresses, certificates, environments, hosts, merge, raw, read, redirects, server, service, unknown,
-};
+use super::{addresses, certificates, hosts};
+use crate::config::build::merge::Merged;
+use crate::config::build::{merge, service};
+use crate::config::checked::{Acme, Challenge, Config, Environment, Redirect, Tls};
+use crate::config::read::environments::RawEnvironment;
+use crate::config::read::keys::{Place, Section, Unknown};
+use crate::config::read::redirects::RawRedirect;
+use crate::config::read::server::RawServer;
+use crate::config::read::settings::Settings;
+use crate::config::read::{acme, environments, plain, redirects, server, unknown};
+use crate::config::text::raw;
+use crate::config::text::raw::{At, Kind, Table};
+use crate::config::text::report::{self, Diagnostic, LoadError, Severity};
 
 impl Config {
     /// Reads and checks a file. The list holds what does not keep it from being used: warnings, and certificate files that
@@ -114,7 +115,7 @@ impl Tables {
                     | Kind::Boolean(_)
                     | Kind::Date
                     | Kind::List(_) => {
-                        problems.push(read::mismatch("defaults", &entry.value, "a table", "`[defaults]`"));
+                        problems.push(plain::mismatch("defaults", &entry.value, "a table", "`[defaults]`"));
                     }
                 },
                 "acme" => {

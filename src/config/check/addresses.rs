@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
-use super::merge::Merged;
-use super::raw::At;
-use super::report::Diagnostic;
-use super::server::RawServer;
+use crate::config::build::merge::Merged;
+use crate::config::read::server::RawServer;
+use crate::config::text::raw::At;
+use crate::config::text::report::Diagnostic;
 use crate::model::slot::{Address, Slot};
 
 /// Where an address stands first.
@@ -18,7 +18,7 @@ struct Seen<'a> {
 }
 
 /// Checks the addresses of every service against one another and against the listeners.
-pub(super) fn check(services: &[Merged], server: &RawServer, problems: &mut Vec<Diagnostic>) {
+pub(crate) fn check(services: &[Merged], server: &RawServer, problems: &mut Vec<Diagnostic>) {
     let mut seen: HashMap<Address, Seen<'_>> = HashMap::new();
     for service in services {
         for (slot, address) in addresses(service) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The longest duration a file may name. Nothing here waits longer, and no clock overflows.
-pub const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 const SECOND: u128 = 1_000;
 const MINUTE: u128 = 60 * SECOND;
@@ -14,7 +14,7 @@ const DAY: u128 = 24 * HOUR;
 ///
 /// # Errors
 /// What is wrong with the text, to follow the words "is not a duration: ".
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let mut rest = text.trim();
     let mut total: u128 = 0;
     let mut last = u128::MAX;
@@ -50,7 +50,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 /// What is wrong with the text, to follow the words "is not a size: ".
-pub fn parse_size(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let text = text.trim();
     if text.is_empty() {
         return Err("it is empty".into());
@@ -76,7 +76,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 ///
 /// # Errors
 /// What is wrong with the text, to follow the words "is not a share: ".
-pub fn parse_share(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_share(text: &str) -> Result<f64, String> {
     let number = text.trim().strip_suffix('%').ok_or("it has no `%`")?.trim_end();
     if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return Err("it has no number".into());
@@ -103,7 +103,7 @@ fn number(text: &str) -> Result<(u64, &str), String> {
 
 /// `500 ms`, `60 s`, `5 min`, `1 h 30 min`; what is below a millisecond is cut off.
 #[must_use]
-pub fn format_duration(duration: Duration) -> String {
+pub(crate) fn format_duration(duration: Duration) -> String {
     let mut rest = duration.as_millis();
     // Up to two minutes people think in seconds: `60 s`, `90 s`.
     let units: &[(u128, &str)] = if rest < 2 * MINUTE {
@@ -126,7 +126,7 @@ pub fn format_duration(duration: Duration) -> String {
 
 /// `100 MiB`, `64 KiB`, `1.5 GiB`, `512 B`.
 #[must_use]
-pub fn format_size(bytes: u64) -> String {
+pub(crate) fn format_size(bytes: u64) -> String {
     for (shift, name) in [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")] {
         let unit = 1_u64 << shift;
         if bytes >= unit {

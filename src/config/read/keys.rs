@@ -1,10 +1,10 @@
 //! The words in which the readers speak of keys: the kinds of tables, one table, and a key that may stand in it or not.
 
-use super::raw::At;
+use crate::config::text::raw::At;
 
 /// A kind of table in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// The top of the file.
     Root,
     /// `[defaults]`.
@@ -21,23 +21,23 @@ pub(super) enum Place {
 
 /// One table of the file: what kind it is, and what it is called in messages.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Section<'a> {
-    pub(super) place: Place,
+pub(crate) struct Section<'a> {
+    pub(crate) place: Place,
     /// `[env.prod]`; empty for the top of the file.
-    pub(super) title: &'a str,
+    pub(crate) title: &'a str,
 }
 
 /// A key that settings know, and the tables it may stand in.
 #[derive(Debug)]
-pub(super) struct Key {
-    pub(super) path: &'static str,
-    pub(super) places: &'static [Place],
+pub(crate) struct Key {
+    pub(crate) path: &'static str,
+    pub(crate) places: &'static [Place],
 }
 
 /// A key that its table does not know.
 #[derive(Debug)]
-pub(super) struct Unknown<'t> {
+pub(crate) struct Unknown<'t> {
     /// What stands before the key within the section: `health.`, or nothing.
-    pub(super) prefix: String,
-    pub(super) key: &'t At<String>,
+    pub(crate) prefix: String,
+    pub(crate) key: &'t At<String>,
 }

@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use super::checked::Tls;
-use super::raw::{At, Kind, Table, Value};
-use super::read::{self, Problems};
-use super::report::Diagnostic;
-use super::words;
+use super::plain::{self, Problems};
+use crate::config::checked::Tls;
+use crate::config::text::raw::{At, Kind, Table, Value};
+use crate::config::text::report::Diagnostic;
+use crate::config::text::words;
 
 const TLS: &str = "`\"acme\"`, `\"internal\"`, `\"off\"` or `{ cert = \"…\", key = \"…\" }`";
 
 /// `tls`, before the folder of its files is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum RawTls {
+pub(crate) enum RawTls {
     Acme,
     Internal,
     Off,
@@ -21,7 +21,7 @@ pub(super) enum RawTls {
 
 impl RawTls {
     /// What it says when its relative paths start at `folder`.
-    pub(super) fn in_folder(&self, folder: &Path) -> Tls {
+    pub(crate) fn in_folder(&self, folder: &Path) -> Tls {
         match self {
             Self::Acme => Tls::Acme,
             Self::Internal => Tls::Internal,
@@ -35,7 +35,7 @@ impl RawTls {
 }
 
 /// Reads `"acme"`, `"internal"`, `"off"`, or a table with the files of a certificate and its key.
-pub(super) fn tls(key: &str, value: &Value, problems: &mut Problems) -> Option<RawTls> {
+pub(crate) fn tls(key: &str, value: &Value, problems: &mut Problems) -> Option<RawTls> {
     match &value.kind {
         Kind::Text(text) => match text.as_str() {
             "acme" => Some(RawTls::Acme),
@@ -53,7 +53,7 @@ pub(super) fn tls(key: &str, value: &Value, problems: &mut Problems) -> Option<R
         },
         Kind::Table(table) => files(value, table, problems),
         Kind::Integer(_) | Kind::Float(_) | Kind::Boolean(_) | Kind::Date | Kind::List(_) => {
-            problems.push(read::mismatch(key, value, "a text or a table", TLS));
+            problems.push(plain::mismatch(key, value, "a text or a table", TLS));
             None
         }
     }
@@ -75,7 +75,7 @@ fn files(value: &Value, table: &Table, problems: &mut Problems) -> Option<RawTls
                 continue;
             }
         };
-        match read::text(&format!("tls.{}", entry.key.value), &entry.value, problems) {
+        match plain::text(&format!("tls.{}", entry.key.value), &entry.value, problems) {
             Some(path) => *file = Some(entry.value.at(path)),
             None => complete = false,
         }

@@ -4,45 +4,45 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::keys::{Place, Section};
-use super::raw::{At, Kind, Value};
-use super::read;
-use super::report::Diagnostic;
+use super::plain;
 use super::settings::Settings;
 use super::unknown;
+use crate::config::text::raw::{At, Kind, Value};
+use crate::config::text::report::Diagnostic;
 
 /// One environment.
 #[derive(Debug, Clone)]
-pub(super) struct RawEnvironment {
-    pub(super) name: At<Arc<str>>,
-    pub(super) protected: bool,
-    pub(super) extends: Option<At<String>>,
+pub(crate) struct RawEnvironment {
+    pub(crate) name: At<Arc<str>>,
+    pub(crate) protected: bool,
+    pub(crate) extends: Option<At<String>>,
     /// What stands under the environment itself.
-    pub(super) settings: Settings,
+    pub(crate) settings: Settings,
     /// The long form; `None` is the short one.
-    pub(super) services: Option<Services>,
+    pub(crate) services: Option<Services>,
     /// Whether a value of its own could not be read that decides what the environment is.
-    pub(super) broken: bool,
+    pub(crate) broken: bool,
 }
 
 /// `[env.NAME.service]`.
 #[derive(Debug, Clone)]
-pub(super) struct Services {
+pub(crate) struct Services {
     /// Where the word `service` stands first.
-    pub(super) span: Range<usize>,
-    pub(super) list: Vec<RawService>,
+    pub(crate) span: Range<usize>,
+    pub(crate) list: Vec<RawService>,
 }
 
 /// One service.
 #[derive(Debug, Clone)]
-pub(super) struct RawService {
-    pub(super) name: At<Arc<str>>,
-    pub(super) settings: Settings,
+pub(crate) struct RawService {
+    pub(crate) name: At<Arc<str>>,
+    pub(crate) settings: Settings,
 }
 
 /// Reads `[env]`.
-pub(super) fn read(value: &Value, problems: &mut Vec<Diagnostic>) -> Vec<RawEnvironment> {
+pub(crate) fn read(value: &Value, problems: &mut Vec<Diagnostic>) -> Vec<RawEnvironment> {
     let Kind::Table(table) = &value.kind else {
-        problems.push(read::mismatch("env", value, "a table", "`[env.NAME]`"));
+        problems.push(plain::mismatch("env", value, "a table", "`[env.NAME]`"));
         return Vec::new();
     };
     table
@@ -65,7 +65,7 @@ fn environment(
     let title = format!("[env.{}]", key.value);
     let Kind::Table(table) = &value.kind else {
         let expected = format!("`{title}` with its keys");
-        problems.push(read::mismatch(
+        problems.push(plain::mismatch(
             &format!("env.{}", key.value),
             value,
             "a table",
@@ -80,9 +80,9 @@ fn environment(
     let (settings, unknown) = Settings::read(table, Place::Environment, problems, |own, problems| {
         let value = &own.value;
         match own.key.value.as_str() {
-            "protected" => protected = read::boolean("protected", value, problems),
+            "protected" => protected = plain::boolean("protected", value, problems),
             "extends" => {
-                extends = read::text("extends", value, problems).map(|name| value.at(name));
+                extends = plain::text("extends", value, problems).map(|name| value.at(name));
                 broken |= extends.is_none();
             }
             "service" => {
@@ -119,7 +119,7 @@ fn read_services(
 ) -> Option<Services> {
     let expected = format!("`[env.{environment}.service.NAME]`");
     let Kind::Table(table) = &value.kind else {
-        problems.push(read::mismatch("service", value, "a table", &expected));
+        problems.push(plain::mismatch("service", value, "a table", &expected));
         return None;
     };
     let mut list = Vec::new();
@@ -127,7 +127,7 @@ fn read_services(
         let name = name(&entry.key, "service", problems);
         let title = format!("[env.{environment}.service.{}]", entry.key.value);
         let Kind::Table(table) = &entry.value.kind else {
-            problems.push(read::mismatch(
+            problems.push(plain::mismatch(
                 &format!("service.{}", entry.key.value),
                 &entry.value,
                 "a table",

@@ -3,26 +3,26 @@
 use std::sync::Arc;
 
 use super::host;
-use super::raw::{At, Kind, Value};
-use super::read;
-use super::report::Diagnostic;
+use super::plain;
+use crate::config::text::raw::{At, Kind, Value};
+use crate::config::text::report::Diagnostic;
 
 const TARGET: &str = "a scheme and a host, as `\"https://example.com\"`";
 
 /// One entry.
 #[derive(Debug, Clone)]
-pub(super) struct RawRedirect {
-    pub(super) host: At<Arc<str>>,
+pub(crate) struct RawRedirect {
+    pub(crate) host: At<Arc<str>>,
     /// Scheme, host and port, without a path.
-    pub(super) to: At<Arc<str>>,
+    pub(crate) to: At<Arc<str>>,
     /// The target's host, unless it is on a port of its own: whether that one is the proxy's is not for a redirect to know.
     target: Option<Arc<str>>,
 }
 
 /// Reads the table.
-pub(super) fn read(value: &Value, problems: &mut Vec<Diagnostic>) -> Vec<RawRedirect> {
+pub(crate) fn read(value: &Value, problems: &mut Vec<Diagnostic>) -> Vec<RawRedirect> {
     let Kind::Table(table) = &value.kind else {
-        problems.push(read::mismatch(
+        problems.push(plain::mismatch(
             "redirect",
             value,
             "a table",
@@ -69,7 +69,7 @@ pub(super) fn read(value: &Value, problems: &mut Vec<Diagnostic>) -> Vec<RawRedi
 
 /// Where a redirect leads, and the host of it when no port is named.
 fn target(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<(Arc<str>, Option<Arc<str>>)> {
-    let text = read::text(key, value, problems)?;
+    let text = plain::text(key, value, problems)?;
     let refuse =
         |what: &str| Diagnostic::error(&value.span, format!("`{text}` {what}")).expected(format!("expected {TARGET}"));
     let (scheme, authority) = match text.split_once("://") {

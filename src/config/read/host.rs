@@ -4,29 +4,29 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::raw::{At, Value};
-use super::read;
-use super::report::Diagnostic;
+use super::plain;
+use crate::config::text::raw::{At, Value};
+use crate::config::text::report::Diagnostic;
 
 const HOST: &str = "a host name, as `\"example.com\"` or `\"*.example.com\"`";
 
 /// Reads `host`: one or several, wildcards among them.
-pub(super) fn several(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<Vec<At<Arc<str>>>> {
-    let values = read::one_or_many(key, value, HOST, problems)?;
-    read::each(key, values, problems, |value, problems| {
-        let host = read::text(key, value, problems)?;
+pub(crate) fn several(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<Vec<At<Arc<str>>>> {
+    let values = plain::one_or_many(key, value, HOST, problems)?;
+    plain::each(key, values, problems, |value, problems| {
+        let host = plain::text(key, value, problems)?;
         parsed(&host, true, &value.span, problems)
     })
 }
 
 /// Reads a single host that is no wildcard.
-pub(super) fn one(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<Arc<str>> {
-    let host = read::text(key, value, problems)?;
+pub(crate) fn one(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<Arc<str>> {
+    let host = plain::text(key, value, problems)?;
     parsed(&host, false, &value.span, problems)
 }
 
 /// The canonical host, or a diagnostic that says what is wrong with it.
-pub(super) fn parsed(
+pub(crate) fn parsed(
     host: &str,
     wildcards: bool,
     span: &Range<usize>,

@@ -1,0 +1,10 @@
+//! The whole file: `file` reads and builds it, and the others compare its services with each other and with the world.
+//!
+//! - `hosts` what may not be said twice about a host
+//! - `addresses` where an app cannot run
+//! - `certificates` whether certificate files are there, fit, and cover their hosts
+
+mod addresses;
+mod certificates;
+mod file;
+mod hosts;
