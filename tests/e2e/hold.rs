@@ -576,3 +576,51 @@ async fn n12_a_held_http1_request_costs_little_memory() {
         assert_eq!(client.response("GET").await.unwrap().status, 200);
     }
 }
+
+/// `/api` and `/api/` are two addresses, and what reaches the app of both under `strip_prefix` is `/`.
+#[tokio::test(flavor = "multi_thread")]
+async fn n12_a_request_that_waits_over_a_reload_is_sent_as_it_was_asked_for() {
+    const STRIP: &str = "strip_prefix = true\n";
+    let asked = ["/api", "/api/", "/api?x=1", "/api/?x=1", "/api/users//7"];
+    for (before, after, seen) in [
+        (STRIP, "", asked),
+        ("", STRIP, ["/", "/", "/?x=1", "/?x=1", "/users//7"]),
+    ] {
+        let pair = Pair::plain(&format!("path = \"/api\"\n{before}")).await;
+        pair.blue.stop_hard().await;
+        for (n, target) in asked.into_iter().enumerate() {
+            let waiting = get(&pair, target);
+            held(&pair.door, n as u64 + 1).await;
+            drop(waiting);
+        }
+        pair.door.rewrite(|text| format!("{}{after}", text.replace(STRIP, "")));
+        pair.door.reload(&[]).await.assert_code(0);
+        pair.blue.listen().await;
+        eventually(secs(10), || async {
+            let targets = pair.blue.targets();
+            let came: Vec<_> = targets
+                .iter()
+                .filter_map(|target| target.strip_prefix("GET "))
+                .collect();
+            holds(came == seen, || format!("{came:?} instead of {seen:?}"))
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n12_a_request_that_waits_over_a_reload_is_redirected_to_what_it_asked_for() {
+    let pair = Pair::plain("path = \"/api\"\nstrip_prefix = true\n").await;
+    pair.blue.stop_hard().await;
+    let waiting = ["/api", "/api/", "/api?x=1"].map(|target| (target, get(&pair, target)));
+    held(&pair.door, 3).await;
+    pair.door.replace("tls = \"off\"", "tls = \"internal\"");
+    pair.door.reload(&[]).await.assert_code(0);
+    pair.blue.listen().await;
+    for (target, answer) in waiting {
+        let answer = answer.await.unwrap().unwrap();
+        assert_eq!(answer.status, 308, "{target}");
+        let location = answer.field("location").unwrap_or_default();
+        assert!(location.ends_with(&format!("{PLAIN}{target}")), "{target}: {location}");
+    }
+}

@@ -1,6 +1,6 @@
 //! A request's hold on an activation, from before it is sent to its last byte (N1).
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::Waker;
 
@@ -13,6 +13,8 @@ pub(crate) struct Claim {
     pub(crate) service: Rc<CoreService>,
     is_stream: Cell<bool>,
     is_web_socket: Cell<bool>,
+    /// Where it is woken when patience changes.
+    ticket: RefCell<Ticket>,
 }
 
 impl Claim {
@@ -22,6 +24,7 @@ impl Claim {
             service: service.clone(),
             is_stream: Cell::new(false),
             is_web_socket: Cell::new(false),
+            ticket: RefCell::default(),
         })
     }
 
@@ -44,18 +47,16 @@ impl Claim {
         }
     }
 
-    /// Asks to be woken when patience changes; the ticket is kept for the next time.
-    pub(crate) fn wake_when_impatient(&self, ticket: &mut Ticket, waker: &Waker) {
-        self.service.streams.borrow_mut().register(ticket, waker);
-    }
-
-    pub(crate) fn forget_waker(&self, ticket: &mut Ticket) {
-        self.service.streams.borrow_mut().forget(ticket);
+    /// Asks to be woken when patience changes.
+    pub(crate) fn wake_when_impatient(&self, waker: &Waker) {
+        let mut streams = self.service.streams.borrow_mut();
+        streams.register(&mut self.ticket.borrow_mut(), waker);
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
+        self.service.streams.borrow_mut().forget(self.ticket.get_mut());
         if self.is_stream.get() {
             self.counters().stream_over();
         }

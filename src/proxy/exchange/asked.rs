@@ -1,60 +1,54 @@
-//! What a client has asked for, known again when its request has waited.
+//! What a client has asked for: kept for the log, and for a request whose route is resolved again after it has waited.
 
-use std::net::IpAddr;
+use crate::proxy::message::request::{Fields, Request};
 
-use super::exchange::Exchange;
-use crate::http1::head::list;
-use crate::model::routes::canonical_host;
-use crate::proxy::core::shared::Shared;
-
-/// What was asked for, read back from a head that we have built.
+/// Method, host and target, one behind the other. Empty for a request that could not be understood.
+#[derive(Debug, Default)]
 pub(crate) struct Asked {
-    /// Canonical, without the port.
-    pub(crate) host: String,
-    /// Path and query as the client sent them.
-    pub(crate) target: Vec<u8>,
-    /// Where the target stands in the head.
-    pub(crate) target_at: (usize, usize),
-    /// `X-Forwarded-For`.
-    forwarded_for: Vec<u8>,
+    text: Vec<u8>,
+    /// Where method and host end in `text`.
+    ends: (usize, usize),
+    /// How many bytes of the target stand before the query.
+    path_len: usize,
 }
 
 impl Asked {
-    pub(crate) fn of(exchange: &Exchange) -> Option<Self> {
-        let bytes = &exchange.sending.out.bytes;
-        let start = memchr::memchr(b' ', bytes)? + 1;
-        let end = start + memchr::memchr(b' ', &bytes[start..])?;
-        let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).skip(1);
-        let host = canonical_host(lines.next()?.strip_prefix(b"host: ")?)
-            .ok()?
-            .into_owned();
-        // The body that may follow the head can hold anything, but stands behind our own line.
-        let forwarded_for = lines.find_map(|line| line.strip_prefix(b"x-forwarded-for: "))?.to_vec();
-        let prefix = exchange.service.stripped();
-        let mut target = Vec::new();
-        if prefix != "/" && bytes[start] == b'/' {
-            target.extend_from_slice(prefix.as_bytes());
+    pub(crate) fn of<'r, F: Fields<'r>>(request: &Request<'r, F>) -> Self {
+        let (method, host) = (request.method_text, request.host.as_bytes());
+        let mut text = Vec::with_capacity(method.len() + host.len() + request.target.len());
+        text.extend_from_slice(method);
+        text.extend_from_slice(host);
+        text.extend_from_slice(request.target);
+        Self {
+            text,
+            ends: (method.len(), method.len() + host.len()),
+            path_len: request.path().len(),
         }
-        target.extend_from_slice(&bytes[start..end]);
-        Some(Self {
-            host,
-            target,
-            target_at: (start, end),
-            forwarded_for,
-        })
     }
 
-    /// The client behind the proxies that are trusted. The last of the list is the peer itself.
-    pub(crate) fn client(&self, shared: &Shared, peer: IpAddr) -> IpAddr {
-        let mut hops: Vec<_> = list(&self.forwarded_for).collect();
-        while let Some(hop) = hops.pop() {
-            let hop = str::from_utf8(hop).ok().and_then(|hop| hop.parse::<IpAddr>().ok());
-            match hop.map(|hop| hop.to_canonical()) {
-                Some(hop) if hops.is_empty() || !shared.is_trusted(hop) => return hop,
-                Some(_) => {}
-                None => break,
-            }
-        }
-        peer
+    /// As the client wrote it.
+    pub(crate) fn method(&self) -> &[u8] {
+        &self.text[..self.ends.0]
+    }
+
+    /// Lower case, without port and trailing dot.
+    pub(crate) fn host(&self) -> &str {
+        // It was text when it was put here.
+        str::from_utf8(&self.text[self.ends.0..self.ends.1]).unwrap_or_default()
+    }
+
+    /// Path and query, as the client wrote them.
+    pub(crate) fn target(&self) -> &[u8] {
+        &self.text[self.ends.1..]
+    }
+
+    /// The path, as the client wrote it.
+    pub(crate) fn path(&self) -> &[u8] {
+        &self.target()[..self.path_len]
+    }
+
+    /// Whether nothing was understood.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.text.is_empty()
     }
 }

@@ -11,10 +11,9 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::client::{Client, LOOK_AFTER_CLIENT};
+use super::client::{Client, Interim, LOOK_AFTER_CLIENT};
 use super::exchange::Exchange;
 use super::head::Failure;
-use crate::http1::framing::Framing;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::route::activation::Patience;
 use crate::proxy::stock::deadline::Deadline;
@@ -44,10 +43,9 @@ impl Exchange {
     pub(crate) async fn respond(&mut self, client: &mut impl Client, deadline: &mut Deadline) -> Result<(), Setback> {
         // What the client has sent already leaves together with the head, and can then be sent again.
         if !self.sending.done && !self.sending.awaits_continue {
-            let chunked = self.sending.framing == Framing::Chunked;
-            let first = poll_fn(|cx| Poll::Ready(client.poll_upload(cx, &mut self.sending.out.bytes, chunked))).await;
-            if let Poll::Ready(ended) = first {
-                self.sending.done = ended?;
+            let first = poll_fn(|cx| Poll::Ready(self.sending.poll_upload(cx, client))).await;
+            if let Poll::Ready(taken) = first {
+                taken?;
             }
         }
         let mut tried = SmallVec::<[usize; 4]>::new();
@@ -81,7 +79,7 @@ impl Exchange {
                 }
             }
         }
-        self.record.bytes_in = client.uploaded();
+        self.record.bytes_in = self.sending.received;
         self.record.head_came(self.head.status);
         Ok(self.take_head()?)
     }
@@ -93,8 +91,7 @@ impl Exchange {
             let now = Instant::now();
             let pool = &self.service.pool;
             let instance = pool.choose(tried, now);
-            pool.enter(instance);
-            self.instance = Some(instance);
+            self.seat = Some(pool.enter(instance));
             self.record.instance = Some(instance);
             // A body that is not wholly here could not be sent again, whatever the method.
             if self.may_reuse
@@ -144,9 +141,9 @@ impl Exchange {
             self.body.waits_since = Some(Instant::now());
             deadline.set(self.patience_for_head());
         }
-        let before = client.uploaded();
+        let before = self.sending.received;
         self.poll_send(cx, client)?;
-        if client.uploaded() != before {
+        if self.sending.received != before {
             self.body.waits_since = Some(Instant::now());
         }
         loop {
@@ -176,8 +173,9 @@ impl Exchange {
         }
         match self.service.activation.patience() {
             Patience::Open | Patience::Polite => {
-                let claim = self.record.claim.as_ref();
-                claim.inspect(|claim| claim.wake_when_impatient(&mut self.ticket, cx.waker()));
+                if let Some(claim) = &self.claim {
+                    claim.wake_when_impatient(cx.waker());
+                }
                 Poll::Pending
             }
             Patience::NoRequests | Patience::EndStreams | Patience::Cut => {
@@ -214,7 +212,7 @@ impl Exchange {
         if self.sending.awaits_continue {
             // The app says nothing: it may read the body without a word (N19).
             self.sending.awaits_continue = false;
-            client.interim(100, b"HTTP/1.1 100 Continue\r\n\r\n");
+            client.interim(Interim::Continue);
             return Ok(());
         }
         let waited = self.body.waits_since.map_or(Duration::ZERO, |since| since.elapsed());

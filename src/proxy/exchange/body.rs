@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::http1::chunked::BodyDecoder;
 use crate::http1::framing::Framing;
+use crate::proxy::message::termination::Termination;
 use crate::proxy::stock::buffers::Buffer;
 
 /// At the drain deadline streams end spread over this period, so that their clients do not all come back at once (N20).
@@ -49,7 +50,7 @@ pub(crate) enum Piece {
 
 /// Why a body ends before its end. The client's stream is cut (N18).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cut(pub(crate) &'static str);
+pub(crate) struct Cut(pub(crate) Termination);
 
 impl Body {
     pub(crate) fn none() -> Self {
@@ -113,7 +114,7 @@ impl Body {
             let step = self
                 .decoder
                 .decode(&inbox.filled()[from..])
-                .map_err(|_| Cut("app: malformed body"))?;
+                .map_err(|_| Cut(Termination::AppMalformedBody))?;
             let Range { start, end } = step.data;
             inbox.filled_mut().copy_within(from + start..from + end, to);
             to += end - start;

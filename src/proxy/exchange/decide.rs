@@ -5,92 +5,79 @@ use std::rc::Rc;
 
 use super::exchange::Exchange;
 use super::record::Record;
+use super::reply::Reply;
 use crate::http1::framing::Framing;
+use crate::http1::head::{Method, Name};
 use crate::proxy::core::claim::Claim;
 use crate::proxy::core::core::Core;
-use crate::proxy::message::answer::Answer;
+use crate::proxy::message::answer::{Answer, wants_json};
 use crate::proxy::message::error::ProxyError;
-use crate::proxy::message::headers;
 use crate::proxy::message::request::{Fields, Peer, Request};
 use crate::proxy::route::route::{Found, route};
-use crate::proxy::stock::buffers::Out;
 
 /// Where ACME servers look for answers (RFC 8555 §8.3).
 const CHALLENGE: &[u8] = b"/.well-known/acme-challenge/";
 
 /// What is done with a request.
 pub(crate) enum Decision {
-    /// It is forwarded; the exchange has claimed its activation.
+    /// It is forwarded; the exchange has claimed its activation, or has to wait for one.
     Forward(Box<Exchange>),
     /// We answer ourselves.
-    Answer(Answer, Box<Record>),
+    Reply(Reply),
 }
 
-/// Decides. The record comes back with an error too, so that it is answered and logged.
-///
-/// # Errors
-/// What the client is to be told.
+/// Decides.
 pub(crate) fn decide<'r, F: Fields<'r>>(
     core: &Rc<Core>,
     peer: &Peer,
     request: &Request<'r, F>,
     mut record: Box<Record>,
-) -> Result<Decision, (ProxyError, Box<Record>)> {
+) -> Decision {
+    let is_head = request.method == Method::Head;
+    let own = |answer: Answer, mut record: Box<Record>| {
+        record.answered(answer.status);
+        Decision::Reply(Reply::own(answer, record, None, is_head))
+    };
     if !peer.secure
         && let Some(answer) = challenge(core, request.path())
     {
-        record.answered(answer.status);
-        return Ok(Decision::Answer(answer, record));
+        return own(answer, record);
     }
+    record.describe(request);
+    let wants_json = wants_json(request.get(Name::Accept));
+    let fail =
+        |error: &ProxyError, record, claim| Decision::Reply(Reply::error(error, record, claim, wants_json, is_head));
     // A closed gate means that a newer snapshot is published already, so this loop ends (N1).
     let (service, claim) = loop {
         let view = core.view();
         let (settings, front) = (&core.shared.settings, &core.shared.front);
         let place = match route(&view.snapshot, settings, front, peer, &request.host, request.target) {
             Ok(Found::Service(place)) => place,
-            Ok(Found::Answer(answer)) => {
-                record.describe(request);
-                record.answered(answer.status);
-                return Ok(Decision::Answer(answer, record));
-            }
-            Err(error) => {
-                record.describe(request);
-                return Err((error, record));
-            }
+            Ok(Found::Answer(answer)) => return own(answer, record),
+            Err(error) => return fail(&error, record, None),
         };
         let service = &view.services[place];
         let open = view.snapshot.services()[place].stance.is_open();
         if !open && !peer.inside {
-            // Built without a claim: what is done with it is decided where requests wait, in `answering`.
-            record.service = Some(service.clone());
+            // Built without a claim: what is done with it is decided where requests wait, in `obtain`.
             break (service.clone(), None);
         }
         if let Some(claim) = Claim::of(service) {
             break (service.clone(), Some(claim));
         }
     };
-    if service.config.log {
-        record.describe(request);
+    if peer.trusted {
+        record.client = request.client(peer, |hop| core.shared.is_trusted(hop));
     }
-    record.claim = claim;
+    record.service = Some(service.clone());
     if let Framing::Length(length) = request.framing
         && length > service.config.limit_body
     {
-        return Err((ProxyError::BodyTooLarge, record));
+        return fail(&ProxyError::BodyTooLarge, record, claim);
     }
     service.retry_budget.earn();
-
-    let mut out = Out::new();
-    headers::request(
-        &mut out.bytes,
-        request,
-        peer,
-        service.stripped(),
-        !service.pool.keeps(),
-        record.id,
-    );
-    let exchange = Exchange::new(record, service, request, out);
-    Ok(Decision::Forward(Box::new(exchange)))
+    let exchange = Exchange::new(record, service, claim, request, peer, wants_json);
+    Decision::Forward(Box::new(exchange))
 }
 
 /// The answer to an ACME server that checks whether this host is ours.

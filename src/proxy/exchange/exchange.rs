@@ -1,7 +1,9 @@
 //! One exchange with an app: a request on its way, and the response on its way back. What is done with it stands in `attempt`
-//! (send, and wait for the head), `response_head` and `pieces` (the body).
+//! (send, and wait for the head), `head` and `pieces` (the body).
 
+use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
@@ -12,12 +14,14 @@ use super::client::Client;
 use super::record::Record;
 use super::sending::Sending;
 use crate::http1::head::{Method, ResponseHead};
+use crate::proxy::core::claim::Claim;
 use crate::proxy::core::service::CoreService;
 use crate::proxy::message::error::ProxyError;
-use crate::proxy::message::request::{Fields, Request};
+use crate::proxy::message::headers;
+use crate::proxy::message::request::{Fields, Peer, Request};
 use crate::proxy::stock::buffers::Out;
-use crate::proxy::stock::wakers::Ticket;
 use crate::proxy::upstream::connection::Upstream;
+use crate::proxy::upstream::pool::Seat;
 use crate::proxy::upstream::retry::Retries;
 use crate::proxy::wait::queue::LetGo;
 use crate::telemetry::metrics::CoreCounters;
@@ -25,15 +29,21 @@ use crate::telemetry::metrics::CoreCounters;
 /// A request on its way, and the response on its way back.
 pub(crate) struct Exchange {
     pub(crate) record: Box<Record>,
+    /// The hold on the activation that serves it; one that waits has none. Dropped behind the record, which counts there.
+    pub(crate) claim: Option<Claim>,
     pub(crate) service: Rc<CoreService>,
+    /// Where the target stands in the head that was built for the app.
+    target: Range<usize>,
+    /// Whether the client would rather read JSON than a page, should there be an answer of our own.
+    pub(crate) wants_json: bool,
     /// The response head; valid once [`Exchange::respond`] has succeeded.
     pub(crate) head: ResponseHead,
     pub(crate) method: Method,
     pub(crate) upgrade: bool,
     pub(crate) sending: Sending,
     pub(crate) body: Body,
-    /// Connected to this instance; it counts as in flight there.
-    pub(crate) instance: Option<usize>,
+    /// At the instance that it is sent to.
+    pub(crate) seat: Option<Seat>,
     pub(crate) upstream: Option<Upstream>,
     /// Whether the request may ride a reused connection, if it can be sent again.
     pub(crate) may_reuse: bool,
@@ -47,35 +57,46 @@ pub(crate) struct Exchange {
     pub(crate) app_idle: Option<Duration>,
     /// Whether the connection may serve another exchange after this one.
     pub(crate) reusable: bool,
-    pub(crate) ticket: Ticket,
 }
 
 impl Exchange {
-    /// An exchange whose head is built in `out`.
+    /// Builds the head that leaves for the app.
     pub(crate) fn new<'r, F: Fields<'r>>(
         record: Box<Record>,
         service: Rc<CoreService>,
+        claim: Option<Claim>,
         request: &Request<'r, F>,
-        out: Out,
+        peer: &Peer,
+        wants_json: bool,
     ) -> Self {
+        let mut out = Out::new();
+        let (strip, close) = (service.stripped(), !service.pool.keeps());
+        let target = headers::request(&mut out.bytes, request, peer, strip, close, record.id);
         let may_reuse = service.reuses_for_all() || request.method.is_idempotent();
         Self {
             record,
-            service,
+            claim,
+            target,
+            wants_json,
             head: ResponseHead::new(),
             method: request.method,
             upgrade: request.upgrade,
-            sending: Sending::new(out, request.framing, request.expects_continue),
+            sending: Sending::new(
+                out,
+                request.framing,
+                service.config.limit_body,
+                request.expects_continue,
+            ),
             body: Body::none(),
-            instance: None,
+            seat: None,
             upstream: None,
             may_reuse,
+            service,
             number: None,
             pass: None,
             retries: Retries::default(),
             app_idle: None,
             reusable: false,
-            ticket: Ticket::default(),
         }
     }
 
@@ -92,9 +113,11 @@ impl Exchange {
         let clean = self.reusable && self.sending.done && !self.sending.broken && self.body.is_over();
         if clean
             && self.sending.out.is_empty()
-            && let (Some(upstream), Some(instance)) = (self.upstream.take(), self.instance)
+            && let (Some(upstream), Some(seat)) = (self.upstream.take(), &self.seat)
         {
-            self.service.pool.put(instance, upstream, self.app_idle, Instant::now());
+            self.service
+                .pool
+                .put(seat.instance, upstream, self.app_idle, Instant::now());
         }
         self.let_go();
     }
@@ -105,21 +128,38 @@ impl Exchange {
             self.record.core().reserve.refill();
         }
         self.body.inbox = None;
-        if let Some(instance) = self.instance.take() {
-            self.service.pool.leave(instance);
+        self.seat = None;
+    }
+
+    /// From now on it is this service's, which may be another than before.
+    pub(crate) fn move_to(&mut self, service: &Rc<CoreService>, claim: Option<Claim>) {
+        if self.service.stripped() != service.stripped() {
+            let bytes = &mut self.sending.out.bytes;
+            let behind = bytes.split_off(self.target.end);
+            bytes.truncate(self.target.start);
+            headers::push_target(bytes, self.record.asked.target(), service.stripped());
+            self.target.end = bytes.len();
+            bytes.extend_from_slice(&behind);
         }
+        if !Arc::ptr_eq(&self.service.queue, &service.queue) {
+            self.number = None;
+        }
+        self.may_reuse = service.reuses_for_all() || self.method.is_idempotent();
+        self.sending.limit = service.config.limit_body;
+        self.service = service.clone();
+        self.record.service = Some(service.clone());
+        self.claim = claim;
+    }
+
+    /// Ends it without an answer of the app: what is still to be counted, and the claim that is held until it is.
+    pub(crate) fn into_record(mut self: Box<Self>) -> (Box<Record>, Option<Claim>) {
+        self.let_go();
+        self.record.bytes_in = self.sending.received;
+        let Self { record, claim, .. } = *self;
+        (record, claim)
     }
 
     pub(crate) fn counters(&self) -> &CoreCounters {
         self.service.counters()
-    }
-}
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        self.let_go();
-        if let Some(claim) = &self.record.claim {
-            claim.forget_waker(&mut self.ticket);
-        }
     }
 }

@@ -4,7 +4,7 @@
 use std::io;
 use std::task::{Context, Poll};
 
-use super::client::Client;
+use super::client::{Client, Interim};
 use super::exchange::Exchange;
 use crate::http1::framing;
 use crate::http1::head::{HeadError, Limits, Parsed};
@@ -97,12 +97,12 @@ impl Exchange {
         match self.head.status {
             100 => {
                 if std::mem::take(&mut self.sending.awaits_continue) {
-                    client.interim(100, b"HTTP/1.1 100 Continue\r\n\r\n");
+                    client.interim(Interim::Continue);
                 }
             }
             101 if self.upgrade => return Ok(true),
             101 => return Err(ProxyError::AppNonsense("101 to a request that asked for no upgrade")),
-            102..200 => client.interim(self.head.status, &buffer.filled()[..self.head.len]),
+            102..200 => client.interim(Interim::Head(&self.head, buffer.filled())),
             _ => return Ok(true),
         }
         buffer.consume(self.head.len);

@@ -1,5 +1,6 @@
 //! One request, from the decision what is done with it to the last byte of its answer, whatever the client's protocol.
 //!
+//! - `serve` the whole way, in the order of these files; its end is a `reply`
 //! - `decide` route, claim, and build what leaves; or an answer of our own
 //! - `obtain` the head of the answer, whatever waiting and repeating that takes
 //! - `stale` files of the version before (N23)
@@ -19,5 +20,7 @@ pub(crate) mod head;
 pub(crate) mod obtain;
 pub(crate) mod pieces;
 pub(crate) mod record;
+pub(crate) mod reply;
 pub(crate) mod sending;
+pub(crate) mod serve;
 pub(crate) mod stale;

@@ -1,30 +1,24 @@
 //! From a request to the head of its answer, whatever that takes: it is forwarded, and while its app cannot be reached or its
 //! environment is paused it waits in the queue, and then goes the whole way again: route, claim, send (N12, N13).
 //!
-//! What is kept of a request that waits is the head as it was built for the app. Its bytes do not depend on the activation, only
-//! on the client and on one setting of the service, the prefix that is stripped; so host and target can be read back from its
-//! first two lines, which we have written ourselves, and only the first line is written anew when a reload has changed that
-//! setting. To keep the client's head instead, every request would have to hold on to its buffer until the app has answered.
+//! What is kept of a request that waits is the head as it was built for the app, and what the client has asked for. The head's
+//! bytes do not depend on the activation, only on the client and on one setting of the service, the prefix that is stripped. To
+//! keep the client's head instead, every request would have to hold on to its buffer until the app has answered.
 
 use std::future::poll_fn;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::time::{Instant, sleep};
 
-use super::asked::Asked;
 use super::attempt::Setback;
-use super::client::{Client, Left};
+use super::client::{Absence, Client};
 use super::exchange::Exchange;
-use super::record::Record;
 use super::stale;
 use crate::proxy::core::claim::Claim;
 use crate::proxy::core::keeper;
-use crate::proxy::core::service::CoreService;
 use crate::proxy::message::answer::Answer;
 use crate::proxy::message::error::ProxyError;
-use crate::proxy::message::headers;
 use crate::proxy::route::maintenance::MaintenancePage;
 use crate::proxy::route::route::{Found, route};
 use crate::proxy::stock::deadline::Deadline;
@@ -38,27 +32,6 @@ pub(crate) enum Ending {
     Answer(Answer),
     /// So does the operator.
     Maintenance(Arc<MaintenancePage>),
-}
-
-impl Ending {
-    /// Whether nobody is there any more who could be answered.
-    pub(crate) fn is_without_client(&self) -> bool {
-        matches!(self, Self::Error(ProxyError::ClientGone))
-    }
-
-    /// What the client is told. The record is told, too.
-    pub(crate) fn answer(self, record: &mut Record, wants_json: bool) -> Answer {
-        let answer = match self {
-            Self::Error(error) => {
-                record.failed(&error);
-                return Answer::error(&error, wants_json, record.id);
-            }
-            Self::Answer(answer) => answer,
-            Self::Maintenance(page) => page.answer(wants_json, record.id),
-        };
-        record.answered(answer.status);
-        answer
-    }
 }
 
 impl From<ProxyError> for Ending {
@@ -77,7 +50,7 @@ pub(crate) async fn obtain(
     deadline: &mut Deadline,
 ) -> Result<(), Ending> {
     // The waits are boxed: the requests that need none should not carry the room for them.
-    if exchange.record.claim.is_none() {
+    if exchange.claim.is_none() {
         Box::pin(wait(exchange, client, deadline, None)).await?;
     }
     loop {
@@ -169,9 +142,9 @@ async fn verdict(
         }
         match client.watch(cx, deadline) {
             None => Poll::Pending,
-            Some(Left::Perhaps) if !idempotent => Poll::Ready(Err(ProxyError::ClientGone)),
-            Some(Left::Surely) => Poll::Ready(Err(ProxyError::ClientGone)),
-            Some(Left::Perhaps) => match place.doubt() {
+            Some(Absence::Possible) if !idempotent => Poll::Ready(Err(ProxyError::ClientGone)),
+            Some(Absence::Certain) => Poll::Ready(Err(ProxyError::ClientGone)),
+            Some(Absence::Possible) => match place.doubt() {
                 Ok(()) => Poll::Pending,
                 Err(error) => Poll::Ready(Err(error)),
             },
@@ -183,18 +156,17 @@ async fn verdict(
 /// Resolves the route and enters the activation that it leads to. `false` when the environment is paused.
 fn claim_again(exchange: &mut Exchange) -> Result<bool, Ending> {
     let (core, peer) = (exchange.record.core().clone(), exchange.record.peer().clone());
-    let asked = Asked::of(exchange).ok_or(ProxyError::BadRequest("a head that is not ours"))?;
     loop {
         let view = core.view();
-        let (settings, front) = (&core.shared.settings, &core.shared.front);
-        let place = match route(&view.snapshot, settings, front, &peer, &asked.host, &asked.target)? {
+        let (settings, front, asked) = (&core.shared.settings, &core.shared.front, &exchange.record.asked);
+        let place = match route(&view.snapshot, settings, front, &peer, asked.host(), asked.target())? {
             Found::Service(place) => place,
             Found::Answer(answer) => return Err(Ending::Answer(answer)),
         };
         let service = &view.services[place];
         let stance = &view.snapshot.services()[place].stance;
         if let Some(page) = &stance.maintenance
-            && !page.admits(asked.client(&core.shared, peer.client))
+            && !page.admits(exchange.record.client)
         {
             return Err(Ending::Maintenance(page.clone()));
         }
@@ -213,32 +185,8 @@ fn claim_again(exchange: &mut Exchange) -> Result<bool, Ending> {
 impl Exchange {
     /// A waiter owns no claim, and no more memory than it needs.
     fn give_up_claim(&mut self) {
-        if let Some(claim) = self.record.claim.take() {
-            claim.forget_waker(&mut self.ticket);
-        }
-        self.record.service = Some(self.service.clone());
+        self.claim = None;
         self.record.instance = None;
         self.sending.out.bytes.shrink_to_fit();
-    }
-
-    /// From now on this service's, which may be another than before.
-    fn move_to(&mut self, service: &Rc<CoreService>, claim: Option<Claim>) {
-        let (before, now) = (self.service.stripped(), service.stripped());
-        if before != now
-            && let Some(asked) = Asked::of(self)
-        {
-            let bytes = &mut self.sending.out.bytes;
-            let old = bytes.split_off(asked.target_at.1);
-            bytes.truncate(asked.target_at.0);
-            headers::push_target(bytes, &asked.target, now);
-            bytes.extend_from_slice(&old);
-        }
-        if !Arc::ptr_eq(&self.service.queue, &service.queue) {
-            self.number = None;
-        }
-        self.may_reuse = service.reuses_for_all() || self.method.is_idempotent();
-        self.service = service.clone();
-        self.record.claim = claim;
-        self.record.service = Some(service.clone());
     }
 }

@@ -9,6 +9,7 @@ use super::body::{Cut, Piece, SPREAD, tail};
 use super::client::Client;
 use super::exchange::Exchange;
 use crate::http1::framing::Framing;
+use crate::proxy::message::termination::Termination;
 use crate::proxy::route::activation::Patience;
 use crate::proxy::stock::buffers::{Buffer, SMALL};
 use crate::proxy::stock::deadline::Deadline;
@@ -58,7 +59,7 @@ impl Exchange {
         fast: bool,
     ) -> Poll<Result<Piece, Cut>> {
         if self.poll_send(cx, client).is_err() {
-            return Poll::Ready(Err(Cut("client: broke off the body")));
+            return Poll::Ready(Err(Cut(Termination::UploadBrokenOff)));
         }
         loop {
             if self.body.undecoded {
@@ -92,14 +93,14 @@ impl Exchange {
                 self.reusable = false;
                 Poll::Ready(Ok(Piece::EndOfEvents))
             }
-            Poll::Pending if deadline.poll_passed(cx) => Poll::Ready(Err(Cut("app: stopped sending"))),
+            Poll::Pending if deadline.poll_passed(cx) => Poll::Ready(Err(Cut(Termination::StoppedSending))),
             Poll::Pending => Poll::Pending,
         }
     }
 
     fn poll_read_body(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline, fast: bool) -> Poll<Result<(), Cut>> {
         let Some(upstream) = &mut self.upstream else {
-            return Poll::Ready(Err(Cut("app: cut the body")));
+            return Poll::Ready(Err(Cut(Termination::AppCutBody)));
         };
         let body = &mut self.body;
         let bulk = fast && body.decoder.remaining().map_or(body.plenty, |rest| rest > SMALL as u64);
@@ -113,7 +114,7 @@ impl Exchange {
             }
             Poll::Ready(Ok(0) | Err(_)) => {
                 self.reusable = false;
-                Poll::Ready(Err(Cut("app: cut the body")))
+                Poll::Ready(Err(Cut(Termination::AppCutBody)))
             }
             Poll::Ready(Ok(_)) => {
                 body.plenty = buffer.is_full();
@@ -136,9 +137,9 @@ impl Exchange {
     pub(crate) fn poll_patience(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Poll<Result<(), Cut>> {
         let patience = self.service.activation.patience();
         if patience < Patience::Cut
-            && let Some(claim) = &self.record.claim
+            && let Some(claim) = &self.claim
         {
-            claim.wake_when_impatient(&mut self.ticket, cx.waker());
+            claim.wake_when_impatient(cx.waker());
         }
         if patience >= Patience::Polite && patience < Patience::EndStreams && self.body.is_event_stream {
             // From here on it ends at an event's boundary, also where more bytes come first.
@@ -166,7 +167,7 @@ impl Exchange {
             }
         }
         self.counters().exchange_cut();
-        Poll::Ready(Err(Cut("proxy: drain deadline")))
+        Poll::Ready(Err(Cut(Termination::DrainDeadline)))
     }
 
     /// Keeps only the part of the piece up to the first event's boundary in it.

@@ -1,17 +1,19 @@
 //! What is remembered of one exchange until it ends, and then counted and logged. Ends by itself when it is dropped: no
 //! exchange goes unrecorded.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use crate::proxy::core::claim::Claim;
+use super::asked::Asked;
 use crate::proxy::core::core::Core;
 use crate::proxy::core::service::CoreService;
-use crate::proxy::message::error::{ProxyError, Who};
+use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::request::{Fields, Peer, Request};
 use crate::proxy::message::request_id::RequestId;
+use crate::proxy::message::termination::{Termination, Who};
 use crate::telemetry::access_log::Line;
 use crate::telemetry::metrics::ErrorFrom;
 
@@ -21,9 +23,11 @@ pub(crate) struct Record {
     peer: Rc<Peer>,
     pub(crate) id: RequestId,
     pub(crate) started: Instant,
-    /// Set when an activation was claimed; released last, after the counting.
-    pub(crate) claim: Option<Claim>,
-    /// Whose request it is, where no claim says so: one that waits owns none.
+    /// What was asked for.
+    pub(crate) asked: Asked,
+    /// The client, behind the proxies that are trusted.
+    pub(crate) client: IpAddr,
+    /// Whose request it is; `None` before that is known.
     pub(crate) service: Option<Rc<CoreService>>,
     /// The time that it has waited in the queue.
     pub(crate) held: Duration,
@@ -39,12 +43,8 @@ pub(crate) struct Record {
     pub(crate) first_byte: Option<Duration>,
     pub(crate) instance: Option<usize>,
     pub(crate) retries: u32,
-    termination: Option<&'static str>,
+    termination: Option<Termination>,
     protocol: &'static str,
-    /// Method, host and target, one behind the other; empty when nothing is logged.
-    text: Vec<u8>,
-    /// Where method and host end in `text`.
-    ends: (usize, usize),
 }
 
 impl Record {
@@ -55,7 +55,8 @@ impl Record {
             peer: peer.clone(),
             id: core.request_id(),
             started: Instant::now(),
-            claim: None,
+            asked: Asked::default(),
+            client: peer.client,
             service: None,
             held: Duration::ZERO,
             stale_from: None,
@@ -69,21 +70,13 @@ impl Record {
             retries: 0,
             termination: None,
             protocol: "",
-            text: Vec::new(),
-            ends: (0, 0),
         })
     }
 
-    /// Keeps what the access log will say of a request; not called when nothing is logged.
+    /// A request was understood.
     pub(crate) fn describe<'r, F: Fields<'r>>(&mut self, request: &Request<'r, F>) {
         self.protocol = request.protocol;
-        self.text
-            .reserve_exact(request.method_text.len() + request.host.len() + request.target.len());
-        self.text.extend_from_slice(request.method_text);
-        self.ends.0 = self.text.len();
-        self.text.extend_from_slice(request.host.as_bytes());
-        self.ends.1 = self.text.len();
-        self.text.extend_from_slice(request.target);
+        self.asked = Asked::of(request);
     }
 
     /// The app's response head is there.
@@ -97,8 +90,8 @@ impl Record {
         self.status = error.status();
         self.own_answer = true;
         self.ended(error.termination());
-        let Some(service) = self.service() else { return };
-        if error.who() != Who::Client {
+        let Some(service) = &self.service else { return };
+        if error.termination().who() != Some(Who::Client) {
             let activation = &service.activation;
             // Not louder: under load there is one for each request, and the access log names who failed.
             tracing::debug!(
@@ -116,7 +109,7 @@ impl Record {
         self.status = status;
         self.own_answer = true;
         self.deliberate = true;
-        self.ended("done");
+        self.ended(Termination::Done);
     }
 
     /// Whether the daemon itself asks.
@@ -132,15 +125,8 @@ impl Record {
         &self.peer
     }
 
-    fn service(&self) -> Option<&Rc<CoreService>> {
-        self.claim
-            .as_ref()
-            .map(|claim| &claim.service)
-            .or(self.service.as_ref())
-    }
-
     /// Why it ended; the first word counts.
-    pub(crate) fn ended(&mut self, termination: &'static str) {
+    pub(crate) fn ended(&mut self, termination: Termination) {
         self.termination.get_or_insert(termination);
     }
 }
@@ -152,7 +138,8 @@ impl Drop for Record {
         }
         let duration = self.started.elapsed();
         let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        if let Some(service) = self.service() {
+        let service = self.service.as_ref();
+        if let Some(service) = service {
             let error = match (self.status, self.own_answer) {
                 (500..600, true) if self.deliberate => None,
                 (500..600, true) => Some(ErrorFrom::Proxy),
@@ -161,10 +148,9 @@ impl Drop for Record {
             };
             service.counters().answered(micros(duration), error);
         }
-        if self.text.is_empty() {
+        if self.asked.is_empty() || service.is_some_and(|service| !service.config.log) {
             return;
         }
-        let service = self.service();
         let instance = service.zip(self.instance);
         let instance = instance.map(|(service, instance)| service.addresses()[instance].as_str());
         self.core.log.borrow_mut().write(&Line {
@@ -173,10 +159,10 @@ impl Drop for Record {
             service: service.map_or("", |service| &service.activation.service),
             slot: service.map_or("", |service| service.activation.slot.as_str()),
             generation: service.map_or(0, |service| service.activation.generation.0),
-            client: self.peer.client,
-            method: &self.text[..self.ends.0],
-            host: &self.text[self.ends.0..self.ends.1],
-            path: &self.text[self.ends.1..],
+            client: self.client,
+            method: self.asked.method(),
+            host: self.asked.host().as_bytes(),
+            path: self.asked.target(),
             status: self.status,
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
@@ -185,7 +171,7 @@ impl Drop for Record {
             upstream: self.stale_from.as_deref().or(instance).unwrap_or_default(),
             retries: self.retries,
             held_ms: u64::try_from(self.held.as_millis()).unwrap_or(u64::MAX),
-            termination: self.termination.unwrap_or("client: gone"),
+            termination: self.termination.unwrap_or(Termination::ClientGone).words(),
             request_id: str::from_utf8(&self.id.text()).unwrap_or_default(),
             protocol: self.protocol,
             tls: self.peer.tls_version,

@@ -1,9 +1,10 @@
-//! The request's side of an exchange: what is sent to the app, and where more of it comes from.
+//! The request's side of an exchange: what is sent to the app, framed for it, and where more of it comes from.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::client::Client;
 use crate::http1::framing::Framing;
+use crate::http1::write::{chunk_size, last_chunk};
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::stock::buffers::Out;
 use crate::proxy::upstream::connection::Upstream;
@@ -13,6 +14,10 @@ pub(crate) struct Sending {
     /// The head, and body that was read and not yet sent. Kept whole until a response comes, as long as it is the whole request.
     pub(crate) out: Out,
     pub(crate) framing: Framing,
+    /// Body bytes that the client has sent so far.
+    pub(crate) received: u64,
+    /// How many it may send: `limit.body`.
+    pub(crate) limit: u64,
     /// The body has ended, or will not be read any more.
     pub(crate) done: bool,
     /// Everything that was ever sent is still in `out`.
@@ -25,11 +30,13 @@ pub(crate) struct Sending {
 
 impl Sending {
     /// A request whose head is built in `out`.
-    pub(crate) fn new(out: Out, framing: Framing, awaits_continue: bool) -> Self {
+    pub(crate) fn new(out: Out, framing: Framing, limit: u64, awaits_continue: bool) -> Self {
         let done = framing == Framing::None;
         Self {
             out,
             framing,
+            received: 0,
+            limit,
             done,
             replayable: true,
             broken: false,
@@ -37,10 +44,44 @@ impl Sending {
         }
     }
 
+    /// Puts what is at hand of the body behind what is to be sent.
+    ///
+    /// # Errors
+    /// The client's: its body broke off, is not one, or is over the limit (E25).
+    pub(crate) fn poll_upload(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: &mut impl Client,
+    ) -> Poll<Result<(), ProxyError>> {
+        let chunked = self.framing == Framing::Chunked;
+        let (out, received) = (&mut self.out.bytes, &mut self.received);
+        let mut take = |piece: &[u8]| {
+            *received += piece.len() as u64;
+            if !chunked {
+                out.extend_from_slice(piece);
+            } else if !piece.is_empty() {
+                chunk_size(out, piece.len());
+                out.extend_from_slice(piece);
+                out.extend_from_slice(b"\r\n");
+            }
+        };
+        let ended = ready!(client.poll_upload(cx, &mut take))?;
+        if self.received > self.limit {
+            return Poll::Ready(Err(ProxyError::BodyTooLarge));
+        }
+        if ended {
+            self.done = true;
+            if chunked {
+                last_chunk(&mut self.out.bytes, client.trailers());
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Sends what is there to be sent. An app that stops reading is no error: its answer may be on the way (N14).
     ///
     /// # Errors
-    /// The client's: its body broke off, or is not one.
+    /// As [`Sending::poll_upload`].
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -62,9 +103,8 @@ impl Sending {
             }
             self.replayable = false;
             self.out.clear();
-            let chunked = self.framing == Framing::Chunked;
-            match client.poll_upload(cx, &mut self.out.bytes, chunked) {
-                Poll::Ready(ended) => self.done = ended?,
+            match self.poll_upload(cx, client) {
+                Poll::Ready(taken) => taken?,
                 Poll::Pending if self.out.is_empty() => return Ok(()),
                 Poll::Pending => {}
             }

@@ -9,14 +9,12 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::asked::Asked;
 use super::body::Body;
 use super::client::Client;
 use super::exchange::Exchange;
 use crate::http1::framing::Framing;
 use crate::http1::head::{Method, ResponseHead};
 use crate::model::slot::Address;
-use crate::proxy::message::request::path_of;
 use crate::proxy::stock::deadline::Deadline;
 use crate::proxy::upstream::connection::Upstream;
 
@@ -32,10 +30,8 @@ pub(crate) fn is_wanted(exchange: &Exchange) -> bool {
         return false;
     }
     let asks = matches!(exchange.method, Method::Get | Method::Head) && exchange.sending.framing == Framing::None;
-    asks && Asked::of(exchange).is_some_and(|asked| {
-        let path = path_of(&asked.target);
-        prefixes.iter().any(|prefix| path.starts_with(prefix.as_bytes()))
-    })
+    let path = exchange.record.asked.path();
+    asks && prefixes.iter().any(|prefix| path.starts_with(prefix.as_bytes()))
 }
 
 /// Asks the previous side. If it has the file, its answer takes the place of the live one in the exchange.

@@ -1,20 +1,13 @@
-//! Everything that can end an exchange without the app's own answer: which status it becomes, who failed, and whether the
-//! request may be sent again. Mapped once, here, exhaustively.
+//! Everything that can end an exchange without the app's own answer: which status it becomes, how the log names it, and what a
+//! reader can do. Mapped once, here, exhaustively. Whether a request may be sent again is for `exchange::attempt` to say.
 
 use std::fmt;
 use std::io;
 
+use super::termination::Termination;
 use crate::http1::chunked::BodyError;
 use crate::http1::framing::FramingError;
 use crate::http1::head::HeadError;
-
-/// Who failed, as the access log says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Who {
-    Client,
-    Proxy,
-    App,
-}
 
 /// Why an exchange has no answer of the app.
 #[derive(Debug)]
@@ -87,53 +80,30 @@ impl ProxyError {
         }
     }
 
-    /// Who failed.
-    pub(crate) fn who(&self) -> Who {
-        match self {
-            Self::Head(_)
-            | Self::Framing(_)
-            | Self::Body(_)
-            | Self::BadRequest(_)
-            | Self::Method
-            | Self::Expectation
-            | Self::SlowHead
-            | Self::SlowBody
-            | Self::BodyTooLarge
-            | Self::UnknownHost
-            | Self::UnknownPath
-            | Self::Misdirected
-            | Self::ClientGone => Who::Client,
-            Self::HoldFull | Self::PauseOver | Self::DrainedAway => Who::Proxy,
-            Self::Unreachable(_) | Self::HoldOver | Self::AppBrokeOff(_) | Self::AppNonsense(_) | Self::AppTimedOut => {
-                Who::App
-            }
-        }
-    }
-
     /// How the access log names the end of the exchange.
-    pub(crate) fn termination(&self) -> &'static str {
+    pub(crate) fn termination(&self) -> Termination {
         match self {
-            Self::Head(_) => "client: malformed head",
-            Self::Framing(_) => "client: ambiguous framing",
-            Self::Body(_) => "client: malformed body",
-            Self::BadRequest(_) => "client: bad request",
-            Self::Method => "client: method not allowed",
-            Self::Expectation => "client: unknown expectation",
-            Self::SlowHead => "client: slow head",
-            Self::SlowBody => "client: slow body",
-            Self::BodyTooLarge => "client: body over the limit",
-            Self::UnknownHost => "client: unknown host",
-            Self::UnknownPath => "client: unknown path",
-            Self::Misdirected => "client: misdirected",
-            Self::ClientGone => "client: gone",
-            Self::Unreachable(_) => "app: unreachable",
-            Self::HoldOver => "app: unreachable for longer than hold.for",
-            Self::HoldFull => "proxy: hold is full",
-            Self::PauseOver => "proxy: pause is over",
-            Self::AppBrokeOff(_) => "app: broke off before a response",
-            Self::AppNonsense(_) => "app: no valid response",
-            Self::AppTimedOut => "app: timed out",
-            Self::DrainedAway => "proxy: drain deadline",
+            Self::Head(_) => Termination::MalformedHead,
+            Self::Framing(_) => Termination::AmbiguousFraming,
+            Self::Body(_) => Termination::MalformedBody,
+            Self::BadRequest(_) => Termination::BadRequest,
+            Self::Method => Termination::MethodNotAllowed,
+            Self::Expectation => Termination::UnknownExpectation,
+            Self::SlowHead => Termination::SlowHead,
+            Self::SlowBody => Termination::SlowBody,
+            Self::BodyTooLarge => Termination::BodyOverLimit,
+            Self::UnknownHost => Termination::UnknownHost,
+            Self::UnknownPath => Termination::UnknownPath,
+            Self::Misdirected => Termination::Misdirected,
+            Self::ClientGone => Termination::ClientGone,
+            Self::Unreachable(_) => Termination::Unreachable,
+            Self::HoldOver => Termination::HoldOver,
+            Self::HoldFull => Termination::HoldFull,
+            Self::PauseOver => Termination::PauseOver,
+            Self::AppBrokeOff(_) => Termination::BrokeOffBeforeResponse,
+            Self::AppNonsense(_) => Termination::NoValidResponse,
+            Self::AppTimedOut => Termination::TimedOut,
+            Self::DrainedAway => Termination::DrainDeadline,
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::net::IpAddr;
+use std::ops::Range;
 
 use smallvec::SmallVec;
 
@@ -15,8 +16,8 @@ use crate::http1::write::{decimal, field};
 /// Names that a Connection field nominates to go no further, beyond those that always go no further.
 type Nominated<'f> = SmallVec<[&'f [u8]; 4]>;
 
-/// Builds the request that leaves for the app. `strip` is the path prefix that the app does not see; `close` asks the app to
-/// close after its answer.
+/// Builds the request that leaves for the app, and returns where its target stands. `strip` is the path prefix that the app does
+/// not see; `close` asks the app to close after its answer.
 pub(crate) fn request<'r, F: Fields<'r>>(
     out: &mut Vec<u8>,
     request: &Request<'r, F>,
@@ -24,10 +25,12 @@ pub(crate) fn request<'r, F: Fields<'r>>(
     strip: &str,
     close: bool,
     id: RequestId,
-) {
+) -> Range<usize> {
     out.extend_from_slice(request.method_text);
     out.push(b' ');
+    let start = out.len();
     push_target(out, request.target, strip);
+    let target = start..out.len();
     out.extend_from_slice(b" HTTP/1.1\r\nhost: ");
     out.extend_from_slice(request.host.as_bytes());
     out.extend_from_slice(request.port);
@@ -145,6 +148,7 @@ pub(crate) fn request<'r, F: Fields<'r>>(
         out.extend_from_slice(b"connection: close\r\n");
     }
     out.extend_from_slice(b"\r\n");
+    target
 }
 
 /// What leaves for an app when a client at `client` sends `head` over TLS: all that benches and property tests need of `headers`.

@@ -3,7 +3,7 @@
 //! - `request` a checked request of either protocol
 //! - `headers` what is forwarded of a head, and what is added to it
 //! - `terms` what an app's head says of its connection
-//! - `answer` answers of our own; `error` why there is one
+//! - `answer` answers of our own; `error` why there is one; `termination` how an exchange has ended
 //! - `request_id` the name of one exchange
 
 pub(crate) mod answer;
@@ -11,4 +11,5 @@ pub(crate) mod error;
 pub(crate) mod headers;
 pub(crate) mod request;
 pub(crate) mod request_id;
+pub(crate) mod termination;
 pub(crate) mod terms;

@@ -84,6 +84,24 @@ impl<'r, F: Fields<'r>> Request<'r, F> {
         path_of(self.target)
     }
 
+    /// The client behind the proxies that are trusted: the last address of `X-Forwarded-For` that is not one of theirs.
+    pub(crate) fn client(&self, peer: &Peer, is_trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
+        let mut client = peer.client;
+        if !peer.trusted {
+            return client;
+        }
+        let lists = self.fields.iter().filter(|(kind, ..)| *kind == Name::XForwardedFor);
+        let mut hops: Vec<_> = lists.flat_map(|(.., value)| list(value)).collect();
+        while is_trusted(client) {
+            let hop = hops
+                .pop()
+                .and_then(|hop| str::from_utf8(hop).ok()?.parse::<IpAddr>().ok());
+            let Some(hop) = hop else { break };
+            client = hop.to_canonical();
+        }
+        client
+    }
+
     /// The first value of a field.
     pub(crate) fn get(&self, kind: Name) -> Option<&'r [u8]> {
         self.fields.iter().find(|field| field.0 == kind).map(|field| field.2)

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -23,10 +24,22 @@ pub(crate) struct Pool {
     turn: Cell<usize>,
 }
 
+/// An exchange's seat at an instance, which counts as in flight there until this is dropped.
+pub(crate) struct Seat {
+    pub(crate) instance: usize,
+    in_flight: Rc<Cell<u32>>,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.in_flight.set(self.in_flight.get() - 1);
+    }
+}
+
 #[derive(Default)]
 struct Instance {
     idle: RefCell<Vec<Idle>>,
-    in_flight: Cell<u32>,
+    in_flight: Rc<Cell<u32>>,
     shunned_until: Cell<Option<Instant>>,
 }
 
@@ -70,15 +83,11 @@ impl Pool {
         (0..self.instances.len()).all(|place| tried.contains(&place))
     }
 
-    /// An exchange with an instance begins; it counts until [`Pool::leave`].
-    pub(crate) fn enter(&self, instance: usize) {
-        let count = &self.instances[instance].in_flight;
-        count.set(count.get() + 1);
-    }
-
-    pub(crate) fn leave(&self, instance: usize) {
-        let count = &self.instances[instance].in_flight;
-        count.set(count.get() - 1);
+    /// An exchange with an instance begins.
+    pub(crate) fn enter(&self, instance: usize) -> Seat {
+        let in_flight = self.instances[instance].in_flight.clone();
+        in_flight.set(in_flight.get() + 1);
+        Seat { instance, in_flight }
     }
 
     /// An instance could not be connected to.
@@ -177,15 +186,15 @@ mod tests {
     async fn the_instance_with_the_least_in_flight_is_chosen() {
         let pool = Pool::new(3, Duration::from_secs(4));
         let now = Instant::now();
-        pool.enter(0);
-        pool.enter(2);
+        let at_0 = pool.enter(0);
+        let _at_2 = pool.enter(2);
         assert_eq!(pool.choose(&[], now), 1);
         assert_ne!(pool.choose(&[1], now), 1);
         pool.shun(1, now);
         assert_ne!(pool.choose(&[], now), 1);
         assert_eq!(pool.choose(&[], now + SHUNNED), 1);
-        pool.leave(0);
-        pool.enter(1);
+        drop(at_0);
+        let _at_1 = pool.enter(1);
         assert_eq!(pool.choose(&[], now + SHUNNED), 0);
         assert!(pool.all_tried(&[2, 0, 1]) && !pool.all_tried(&[0, 1]));
     }

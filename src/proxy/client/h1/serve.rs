@@ -3,7 +3,6 @@
 //! Between requests a connection holds no buffer and no head, only its socket and one timer.
 
 use std::future::poll_fn;
-use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -12,21 +11,19 @@ use std::time::Duration;
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
-use super::response::Passing;
+use super::response::Response;
 use super::tunnel;
 use super::wire::Wire;
-use crate::http1::framing::Framing;
 use crate::http1::head::{Limits, Method, Name, Parsed, RequestHead, Version, eq_ignore_case, list};
 use crate::http1::write::{field, status_line};
 use crate::proxy::client::io::ClientIo;
 use crate::proxy::core::core::Core;
-use crate::proxy::exchange::decide::{Decision, decide};
-use crate::proxy::exchange::exchange::Exchange;
-use crate::proxy::exchange::obtain;
+use crate::proxy::exchange::decide::decide;
 use crate::proxy::exchange::record::Record;
-use crate::proxy::message::answer::{Answer, wants_json};
+use crate::proxy::exchange::reply::Reply;
+use crate::proxy::exchange::serve::{Gone, serve};
+use crate::proxy::message::answer::wants_json;
 use crate::proxy::message::error::ProxyError;
-use crate::proxy::message::headers;
 use crate::proxy::message::request::{self, Peer};
 use crate::proxy::stock::buffers::Out;
 use crate::proxy::stock::deadline::Deadline;
@@ -147,7 +144,7 @@ impl ClientH1 {
             Next::End => return After::Close,
             Next::Refused(error) => {
                 let record = Record::new(&self.core, &self.peer);
-                return self.refuse(error, record, false, false).await;
+                return self.refuse(&error, record, false, false).await;
             }
         }
         let record = Record::new(&self.core, &self.peer);
@@ -156,34 +153,29 @@ impl ClientH1 {
         };
         let bytes = buffer.filled();
         let keep_alive = keeps_alive(&head, bytes);
-        let is_head = head.method == Method::Head;
-        let json = wants_json(head.get(Name::Accept, bytes));
         let (decision, framing) = match request::of_http1(&head, bytes) {
             Ok(request) => (decide(&self.core, &self.peer, &request, record), request.framing),
-            Err(error) => return self.refuse(error, record, json, is_head).await,
+            Err(error) => {
+                let json = wants_json(head.get(Name::Accept, bytes));
+                return self.refuse(&error, record, json, head.method == Method::Head).await;
+            }
         };
         self.wire.begin_body(framing, head.version);
         self.wire.put_back(buffer, head.len);
         drop(head);
-        match decision {
-            Ok(Decision::Forward(exchange)) => self.forward(exchange, keep_alive, json).await,
-            Ok(Decision::Answer(answer, record)) => self.answer(answer, record, !keep_alive, is_head).await,
-            Err((error, record)) => {
-                let mut record = record;
-                record.failed(&error);
-                let answer = Answer::error(&error, json, record.id);
-                self.answer(answer, record, !keep_alive, is_head).await
-            }
+        match serve(decision, &mut self.wire, &mut self.deadline).await {
+            Err(Gone) => After::Abort,
+            Ok(reply) if reply.status == 101 => self.tunnel(reply).await,
+            Ok(reply) => self.pass(reply, keep_alive).await,
         }
     }
 
     /// The framing of such a request is not to be trusted: the connection ends with the answer.
-    async fn refuse(&mut self, error: ProxyError, mut record: Box<Record>, json: bool, is_head: bool) -> After {
-        record.failed(&error);
-        let answer = Answer::error(&error, json, record.id);
-        match self.answer(answer, record, true, is_head).await {
+    async fn refuse(&mut self, error: &ProxyError, record: Box<Record>, json: bool, is_head: bool) -> After {
+        let reply = Reply::error(error, record, None, json, is_head);
+        match self.pass(reply, false).await {
             After::Abort => After::Abort,
-            _ => After::Linger,
+            After::KeepAlive | After::Close | After::Linger => After::Linger,
         }
     }
 
@@ -220,137 +212,53 @@ impl ClientH1 {
         }
     }
 
-    /// Forwards, and passes the response on to its last byte.
-    async fn forward(&mut self, mut exchange: Box<Exchange>, keep_alive: bool, json: bool) -> After {
-        self.wire.limit = exchange.service.config.limit_body;
-        if let Err(ending) = obtain::obtain(&mut exchange, &mut self.wire, &mut self.deadline).await {
-            let is_head = exchange.method == Method::Head;
-            exchange.record.bytes_in = self.wire.uploaded;
-            if ending.is_without_client() {
-                exchange.record.ended(ProxyError::ClientGone.termination());
-                return After::Abort;
-            }
-            let answer = ending.answer(&mut exchange.record, json);
-            exchange.let_go();
-            return self.answer_exchange(answer, exchange, keep_alive, is_head).await;
-        }
-        if exchange.head.status == 101 {
-            return self.tunnel(exchange).await;
-        }
-        // After an answer that did not wait for the upload's end the connection is not kept (N14, E13).
-        let uploaded = exchange.sending.done && !exchange.sending.broken;
-        let keep_alive = keep_alive && uploaded && !self.core.is_draining();
-        let mut passing = Passing::of(&exchange, self.wire.version, keep_alive);
-        exchange.body.drop_head(exchange.head.len);
-        if let Some(claim) = &exchange.record.claim {
-            claim.become_stream();
-        }
-        self.deadline.set(exchange.service.config.timeout.idle);
-        let passed = poll_fn(|cx| passing.poll(cx, &mut exchange, &mut self.wire, &mut self.deadline)).await;
-        exchange.record.bytes_in = self.wire.uploaded;
+    /// Passes a reply on to its last byte.
+    async fn pass(&mut self, mut reply: Reply, keep_alive: bool) -> After {
+        let in_step = self.wire.body_is_done() && reply.is_in_step();
+        let mut response = Response::of(
+            &reply,
+            self.wire.version,
+            keep_alive && in_step && !self.core.is_draining(),
+        );
+        reply.begin_body(&mut self.deadline);
+        let passed = poll_fn(|cx| response.poll(cx, &mut reply, &mut self.wire, &mut self.deadline)).await;
         match passed {
             Err(cut) => {
-                exchange.record.ended(cut.0);
-                exchange.let_go();
-                // Where the end of the connection is the end of the body, only RST tells that it was cut (N18).
-                let open_ended = !passing.chunked && !matches!(exchange.body.framing, Framing::Length(_));
-                if open_ended { After::Abort } else { After::Close }
+                reply.cut(cut);
+                if response.needs_reset(cut) {
+                    After::Abort
+                } else {
+                    After::Close
+                }
             }
             Ok(()) => {
-                exchange.record.ended("done");
-                let upload_done = exchange.sending.done && self.wire.body_is_done();
-                exchange.finish();
-                drop(exchange);
-                self.after(passing.keep_alive, upload_done)
+                reply.finish();
+                match (response.keep_alive, self.wire.body_is_done()) {
+                    (true, true) => After::KeepAlive,
+                    (_, false) => After::Linger,
+                    (false, true) => After::Close,
+                }
             }
-        }
-    }
-
-    fn after(&self, keep_alive: bool, upload_done: bool) -> After {
-        match (keep_alive, upload_done) {
-            (true, true) => After::KeepAlive,
-            (_, false) => After::Linger,
-            (false, true) => After::Close,
         }
     }
 
     /// 101: from here on both sides are bytes.
-    async fn tunnel(&mut self, mut exchange: Box<Exchange>) -> After {
+    async fn tunnel(&mut self, reply: Reply) -> After {
         let mut out = Out::new();
         status_line(&mut out.bytes, 101, b"");
-        if let Some(inbox) = &exchange.body.inbox {
-            for (_, name, value) in headers::response(&exchange.head.fields, inbox.filled()) {
-                field(&mut out.bytes, name, value);
-            }
-        }
+        reply.for_each_field(|name, value| field(&mut out.bytes, name, value));
         out.bytes
             .extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n\r\n");
+        let Some(mut exchange) = reply.into_tunnel() else {
+            return After::Close;
+        };
         exchange.body.drop_head(exchange.head.len);
-        if let Some(claim) = &exchange.record.claim {
+        if let Some(claim) = &exchange.claim {
             claim.become_web_socket();
         }
         let termination = tunnel::run(&mut self.wire, &mut exchange, out, &mut self.deadline).await;
         exchange.record.ended(termination);
         After::Close
-    }
-
-    /// Answers in the app's place; the claim of the exchange is held until the answer has left.
-    async fn answer_exchange(
-        &mut self,
-        answer: Answer,
-        exchange: Box<Exchange>,
-        keep_alive: bool,
-        is_head: bool,
-    ) -> After {
-        let after = self.write_answer(&answer, !keep_alive, is_head).await;
-        drop(exchange);
-        after
-    }
-
-    async fn answer(&mut self, answer: Answer, mut record: Box<Record>, close: bool, is_head: bool) -> After {
-        record.bytes_out = answer.body.len() as u64;
-        let after = self.write_answer(&answer, close, is_head).await;
-        drop(record);
-        after
-    }
-
-    async fn write_answer(&mut self, answer: &Answer, close: bool, is_head: bool) -> After {
-        let close = close || !self.wire.body_is_done() || self.core.is_draining();
-        let mut out = Out::new();
-        out.bytes.append(&mut self.wire.interim);
-        status_line(&mut out.bytes, answer.status, b"");
-        let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&jiff::Timestamp::now());
-        if let Ok(date) = date {
-            field(&mut out.bytes, b"date", date.as_bytes());
-        }
-        for (name, value) in &answer.fields {
-            field(&mut out.bytes, name.as_bytes(), value.as_bytes());
-        }
-        headers::push_length(&mut out.bytes, answer.body.len() as u64);
-        if close {
-            out.bytes.extend_from_slice(b"connection: close\r\n");
-        } else if self.wire.version == Version::Http10 {
-            out.bytes.extend_from_slice(b"connection: keep-alive\r\n");
-        }
-        out.bytes.extend_from_slice(b"\r\n");
-        if !is_head {
-            out.bytes.extend_from_slice(&answer.body);
-        }
-        self.deadline.set(HEAD_TIMEOUT);
-        let written = poll_fn(|cx| {
-            match self.wire.poll_write_all(cx, &mut out) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Pending if self.deadline.poll_passed(cx) => {
-                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-                }
-                other => return other,
-            }
-            Pin::new(&mut self.wire.io).poll_flush(cx)
-        });
-        match written.await {
-            Err(_) => After::Abort,
-            Ok(()) => self.after(!close, self.wire.body_is_done()),
-        }
     }
 
     /// Reads and discards what the client still sends, within bounds, so that it gets to read its answer instead of RST (N15).

@@ -13,6 +13,7 @@ use super::frames::{CLOSE_TO_CLIENT, Frames, close_to_app};
 use super::wire::Wire;
 use crate::proxy::exchange::body::SPREAD;
 use crate::proxy::exchange::exchange::Exchange;
+use crate::proxy::message::termination::Termination;
 use crate::proxy::route::activation::Patience;
 use crate::proxy::stock::buffers::{Buffer, Out};
 use crate::proxy::stock::deadline::Deadline;
@@ -62,7 +63,7 @@ enum Leaving {
 }
 
 /// Runs until the tunnel ends; why it did. `out` is the head of the response.
-pub(crate) async fn run(wire: &mut Wire, exchange: &mut Exchange, out: Out, deadline: &mut Deadline) -> &'static str {
+pub(crate) async fn run(wire: &mut Wire, exchange: &mut Exchange, out: Out, deadline: &mut Deadline) -> Termination {
     let mut to_client = Lane {
         own: out.rest().to_vec(),
         inbox: exchange.body.inbox.take(),
@@ -115,16 +116,16 @@ fn poll_lanes(
     exchange: &mut Exchange,
     to_client: &mut Lane,
     to_app: &mut Lane,
-) -> Poll<&'static str> {
+) -> Poll<Termination> {
     let client = poll_to_client(cx, wire, exchange, to_client);
     let app = poll_to_app(cx, wire, exchange, to_app);
     match (client, app) {
         (Err(end), _) | (_, Err(end)) => Poll::Ready(end),
         // Our Close has been echoed: the end is clean.
         _ if to_client.closing && to_client.own.is_empty() && to_app.frames.closed => {
-            Poll::Ready("proxy: drain deadline")
+            Poll::Ready(Termination::DrainDeadline)
         }
-        _ if to_client.ended && to_app.ended => Poll::Ready("done"),
+        _ if to_client.ended && to_app.ended => Poll::Ready(Termination::Done),
         _ => Poll::Pending,
     }
 }
@@ -134,8 +135,8 @@ fn poll_to_client(
     wire: &mut Wire,
     exchange: &mut Exchange,
     lane: &mut Lane,
-) -> Result<(), &'static str> {
-    const GONE: &str = "client: gone";
+) -> Result<(), Termination> {
+    const GONE: Termination = Termination::ClientGone;
     loop {
         while !lane.own.is_empty() {
             match Pin::new(&mut wire.io).poll_write(cx, &lane.own) {
@@ -175,15 +176,15 @@ fn poll_to_client(
                 flush(cx, wire)?;
                 wire.io.half_close();
             }
-            Poll::Ready(Err(_)) => return Err("app: broke off the tunnel"),
+            Poll::Ready(Err(_)) => return Err(Termination::TunnelBrokenOff),
             Poll::Pending => return flush(cx, wire),
         }
     }
 }
 
-fn flush(cx: &mut Context<'_>, wire: &mut Wire) -> Result<(), &'static str> {
+fn flush(cx: &mut Context<'_>, wire: &mut Wire) -> Result<(), Termination> {
     match Pin::new(&mut wire.io).poll_flush(cx) {
-        Poll::Ready(Err(_)) => Err("client: gone"),
+        Poll::Ready(Err(_)) => Err(Termination::ClientGone),
         Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
     }
 }
@@ -193,7 +194,7 @@ fn poll_to_app(
     wire: &mut Wire,
     exchange: &mut Exchange,
     lane: &mut Lane,
-) -> Result<(), &'static str> {
+) -> Result<(), Termination> {
     loop {
         let Some(upstream) = &mut exchange.upstream else {
             return Ok(());
@@ -207,7 +208,7 @@ fn poll_to_app(
                         lane.inbox = None;
                     }
                 }
-                Poll::Ready(Ok(_) | Err(_)) => return Err("app: broke off the tunnel"),
+                Poll::Ready(Ok(_) | Err(_)) => return Err(Termination::TunnelBrokenOff),
                 Poll::Pending => return Ok(()),
             }
             continue;
@@ -238,7 +239,7 @@ fn poll_to_app(
                 lane.ended = true;
                 upstream.half_close();
             }
-            Poll::Ready(Err(_)) => return Err("client: gone"),
+            Poll::Ready(Err(_)) => return Err(Termination::ClientGone),
             Poll::Pending => return Ok(()),
         }
     }
@@ -252,14 +253,14 @@ fn poll_leaving(
     leaving: &mut Leaving,
     to_client: &mut Lane,
     to_app: &mut Lane,
-) -> Poll<Option<&'static str>> {
+) -> Poll<Option<Termination>> {
     let patience = exchange.service.activation.patience();
-    if let Some(claim) = &exchange.record.claim {
-        claim.wake_when_impatient(&mut exchange.ticket, cx.waker());
+    if let Some(claim) = &exchange.claim {
+        claim.wake_when_impatient(cx.waker());
     }
     if patience == Patience::Cut {
         exchange.counters().exchange_cut();
-        return Poll::Ready(Some("proxy: drain deadline"));
+        return Poll::Ready(Some(Termination::DrainDeadline));
     }
     let now = Instant::now();
     match *leaving {
@@ -283,7 +284,7 @@ fn poll_leaving(
         Leaving::At(_) => {}
         Leaving::Until(end) => {
             if now >= end {
-                return Poll::Ready(Some("proxy: drain deadline"));
+                return Poll::Ready(Some(Termination::DrainDeadline));
             }
         }
     }
@@ -309,7 +310,7 @@ fn poll_leaving(
     }
     if deadline.poll_passed(cx) {
         return match leaving {
-            Leaving::No => Poll::Ready(Some("client: silent tunnel")),
+            Leaving::No => Poll::Ready(Some(Termination::SilentTunnel)),
             // The moment has come: look again.
             Leaving::At(_) | Leaving::Until(_) => {
                 deadline.set(Duration::from_millis(1));

@@ -9,17 +9,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::http1::chunked::BodyDecoder;
 use crate::http1::framing::Framing;
-use crate::http1::head::{Limits, Parsed, ResponseHead, Version};
-use crate::http1::write::{chunk_size, field, last_chunk, status_line};
+use crate::http1::head::Version;
+use crate::http1::write::{field, status_line};
 use crate::proxy::client::io::ClientIo;
-use crate::proxy::exchange::client::{Client, LOOK_AFTER_CLIENT, Left};
+use crate::proxy::exchange::client::{Absence, Client, Interim, LOOK_AFTER_CLIENT};
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
 use crate::proxy::stock::buffers::{Buffer, Out};
 use crate::proxy::stock::deadline::Deadline;
-
-/// Fields of an interim response.
-const INTERIM_FIELDS: usize = 100;
 
 /// One HTTP/1 client as bytes, and the request body that is being read from them.
 pub(crate) struct Wire {
@@ -27,8 +24,6 @@ pub(crate) struct Wire {
     /// Bytes that were read and not used: the rest of a body, or the next request.
     pub(crate) inbox: Option<Buffer>,
     body: BodyDecoder,
-    pub(crate) uploaded: u64,
-    pub(crate) limit: u64,
     /// Interim responses that wait to be written.
     pub(crate) interim: Vec<u8>,
     /// The version of the request: HTTP/1.0 gets no interim responses.
@@ -43,8 +38,6 @@ impl Wire {
             io,
             inbox: None,
             body: BodyDecoder::new(Framing::None),
-            uploaded: 0,
-            limit: u64::MAX,
             interim: Vec::new(),
             version: Version::Http11,
             at_end: false,
@@ -59,8 +52,6 @@ impl Wire {
     /// A request body of this framing begins behind the head.
     pub(crate) fn begin_body(&mut self, framing: Framing, version: Version) {
         self.body = BodyDecoder::new(framing);
-        self.uploaded = 0;
-        self.limit = u64::MAX;
         self.version = version;
     }
 
@@ -122,12 +113,7 @@ impl Wire {
 }
 
 impl Client for Wire {
-    fn poll_upload(
-        &mut self,
-        cx: &mut Context<'_>,
-        out: &mut Vec<u8>,
-        chunked: bool,
-    ) -> Poll<Result<bool, ProxyError>> {
+    fn poll_upload(&mut self, cx: &mut Context<'_>, take: &mut impl FnMut(&[u8])) -> Poll<Result<bool, ProxyError>> {
         // An interim response that the client waits for must not wait for the upload.
         if let Poll::Ready(Err(_)) = Wire::poll_flush_interim(self, cx) {
             return Poll::Ready(Err(ProxyError::ClientGone));
@@ -152,18 +138,7 @@ impl Client for Wire {
                 Ok(step) => step,
                 Err(error) => return Poll::Ready(Err(ProxyError::Body(error))),
             };
-            let data = &buffer.filled()[step.data];
-            self.uploaded += data.len() as u64;
-            if self.uploaded > self.limit {
-                return Poll::Ready(Err(ProxyError::BodyTooLarge));
-            }
-            if !data.is_empty() && chunked {
-                chunk_size(out, data.len());
-            }
-            out.extend_from_slice(data);
-            if !data.is_empty() && chunked {
-                out.extend_from_slice(b"\r\n");
-            }
+            take(&buffer.filled()[step.data]);
             if step.consumed == 0 {
                 break;
             }
@@ -172,35 +147,27 @@ impl Client for Wire {
         if buffer.is_empty() {
             self.inbox = None;
         }
-        if self.body.is_done() {
-            if chunked {
-                last_chunk(out, self.body.trailers());
-            }
-            return Poll::Ready(Ok(true));
-        }
-        Poll::Ready(Ok(false))
+        Poll::Ready(Ok(self.body.is_done()))
     }
 
-    fn interim(&mut self, status: u16, head: &[u8]) {
+    fn trailers(&self) -> &[u8] {
+        self.body.trailers()
+    }
+
+    fn interim(&mut self, interim: Interim<'_>) {
         if self.version == Version::Http10 {
             return;
         }
-        if status == 100 {
-            self.interim.extend_from_slice(head);
-            return;
-        }
-        // The app's interim head is built anew, like every other.
-        let mut parsed = ResponseHead::new();
-        let limits = Limits {
-            bytes: head.len(),
-            fields: INTERIM_FIELDS,
-        };
-        if matches!(parsed.parse(head, limits), Ok(Parsed::Whole)) {
-            status_line(&mut self.interim, status, parsed.reason.of(head));
-            for (_, name, value) in headers::response(&parsed.fields, head) {
-                field(&mut self.interim, name, value);
+        match interim {
+            Interim::Continue => self.interim.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n"),
+            // Built anew, like every other head.
+            Interim::Head(head, bytes) => {
+                status_line(&mut self.interim, head.status, head.reason.of(bytes));
+                for (_, name, value) in headers::response(&head.fields, bytes) {
+                    field(&mut self.interim, name, value);
+                }
+                self.interim.extend_from_slice(b"\r\n");
             }
-            self.interim.extend_from_slice(b"\r\n");
         }
     }
 
@@ -216,27 +183,23 @@ impl Client for Wire {
         deadline.set(LOOK_AFTER_CLIENT);
     }
 
-    fn watch(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Option<Left> {
-        let mut left = None;
+    fn watch(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Option<Absence> {
+        let mut absence = None;
         // Behind bytes that nobody has read yet, an end is seen only now and then.
         while deadline.poll_passed(cx) {
             deadline.set(LOOK_AFTER_CLIENT);
             if self.io.take_error().is_some() {
-                return Some(Left::Surely);
+                return Some(Absence::Certain);
             }
-            left = self.io.has_ended().then_some(Left::Perhaps);
+            absence = self.io.has_ended().then_some(Absence::Possible);
         }
         if self.body.is_done() && self.inbox.is_none() && !self.at_end {
             match self.poll_fill(cx) {
-                Poll::Ready(Err(_)) => return Some(Left::Surely),
+                Poll::Ready(Err(_)) => return Some(Absence::Certain),
                 // The next request, or the end.
                 Poll::Ready(Ok(_)) | Poll::Pending => {}
             }
         }
-        if self.at_end { Some(Left::Perhaps) } else { left }
-    }
-
-    fn uploaded(&self) -> u64 {
-        self.uploaded
+        if self.at_end { Some(Absence::Possible) } else { absence }
     }
 }

@@ -5,23 +5,17 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::http1::write::{chunk_size, last_chunk};
 use crate::proxy::exchange::body::Piece;
-use crate::proxy::exchange::client::{Client, Left};
-use crate::proxy::exchange::exchange::Exchange;
-use crate::proxy::exchange::record::Record;
+use crate::proxy::exchange::client::{Absence, Client, Interim};
+use crate::proxy::exchange::reply::Reply;
 use crate::proxy::message::error::ProxyError;
-use crate::proxy::route::activation::Patience;
 use crate::proxy::stock::buffers::SMALL;
 use crate::proxy::stock::deadline::Deadline;
-
-/// From here on a piece leaves in the buffer it was read into, instead of a copy.
-const COPIED: usize = 4 * 1024;
 
 /// The streams of one connection.
 #[derive(Default)]
@@ -46,10 +40,8 @@ impl Open {
     pub(crate) fn cut_stalled(&self) {
         for stream in self.streaming.borrow().iter().filter_map(Weak::upgrade) {
             if let Ok(mut slot) = stream.try_borrow_mut()
-                && let Some(streaming) =
-                    slot.take_if(|stream| stream.exchange.service.activation.patience() == Patience::Cut)
+                && let Some(streaming) = slot.take_if(|streaming| streaming.reply.is_cut_off())
             {
-                streaming.exchange.counters().exchange_cut();
                 drop(streaming);
             }
         }
@@ -66,69 +58,44 @@ impl Drop for StreamGuard {
 }
 
 /// The upload of one stream.
-pub(crate) struct Upload {
-    incoming: Incoming,
-    pub(crate) uploaded: u64,
-    limit: u64,
-}
+pub(crate) struct Upload(Option<Incoming>);
 
 impl Upload {
-    /// At most `limit` bytes are taken.
-    pub(crate) fn new(incoming: Incoming, limit: u64) -> Self {
-        Self {
-            incoming,
-            uploaded: 0,
-            limit,
-        }
+    pub(crate) fn new(incoming: Incoming) -> Self {
+        Self(Some(incoming))
     }
 }
 
 impl Client for Upload {
-    fn poll_upload(
-        &mut self,
-        cx: &mut Context<'_>,
-        out: &mut Vec<u8>,
-        chunked: bool,
-    ) -> Poll<Result<bool, ProxyError>> {
-        let mut got = false;
+    fn poll_upload(&mut self, cx: &mut Context<'_>, take: &mut impl FnMut(&[u8])) -> Poll<Result<bool, ProxyError>> {
+        let Some(incoming) = &mut self.0 else {
+            return Poll::Ready(Ok(true));
+        };
+        let mut taken = 0;
         loop {
-            let frame = match Pin::new(&mut self.incoming).poll_frame(cx) {
-                Poll::Pending if got => return Poll::Ready(Ok(false)),
+            let frame = match Pin::new(&mut *incoming).poll_frame(cx) {
+                Poll::Pending if taken > 0 => return Poll::Ready(Ok(false)),
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(None) => {
-                    if chunked {
-                        last_chunk(out, b"");
-                    }
-                    return Poll::Ready(Ok(true));
-                }
+                Poll::Ready(None) => return Poll::Ready(Ok(true)),
                 Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(ProxyError::ClientGone)),
                 Poll::Ready(Some(Ok(frame))) => frame,
             };
             // Request trailers are dropped: no app that we know of reads them, and E6 forbids most.
             let Ok(data) = frame.into_data() else { continue };
-            self.uploaded += data.remaining() as u64;
-            if self.uploaded > self.limit {
-                return Poll::Ready(Err(ProxyError::BodyTooLarge));
-            }
-            if data.is_empty() {
-                continue;
-            }
-            if chunked {
-                chunk_size(out, data.len());
-            }
-            out.extend_from_slice(&data);
-            if chunked {
-                out.extend_from_slice(b"\r\n");
-            }
-            got = true;
-            if out.len() >= SMALL {
+            take(&data);
+            taken += data.len();
+            if taken >= SMALL {
                 return Poll::Ready(Ok(false));
             }
         }
     }
 
+    fn trailers(&self) -> &[u8] {
+        b""
+    }
+
     /// hyper's server cannot send interim responses over HTTP/2.
-    fn interim(&mut self, _status: u16, _head: &[u8]) {}
+    fn interim(&mut self, _interim: Interim<'_>) {}
 
     fn poll_flush_interim(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), ProxyError>> {
         Poll::Ready(Ok(()))
@@ -142,37 +109,20 @@ impl Client for Upload {
     fn begin_to_watch(&mut self, _deadline: &mut Deadline) {}
 
     /// As above: whoever leaves takes the future along that waits.
-    fn watch(&mut self, _cx: &mut Context<'_>, _deadline: &mut Deadline) -> Option<Left> {
+    fn watch(&mut self, _cx: &mut Context<'_>, _deadline: &mut Deadline) -> Option<Absence> {
         None
     }
-
-    fn uploaded(&self) -> u64 {
-        self.uploaded
-    }
-}
-
-/// What an answer of our own holds until it has left.
-pub(crate) enum Keep {
-    #[expect(dead_code, reason = "held for its end")]
-    Record(Box<Record>),
-    #[expect(dead_code, reason = "held for its end")]
-    Exchange(Box<Exchange>),
 }
 
 /// A response's body, as hyper asks for it.
 pub(crate) enum H2Body {
     Ended,
-    Own {
-        body: Bytes,
-        _keep: Keep,
-        _guard: StreamGuard,
-    },
-    Exchange(Rc<RefCell<Option<Streaming>>>),
+    Reply(Rc<RefCell<Option<Streaming>>>),
 }
 
-/// A response that is passed on while the upload goes on.
+/// A reply that is passed on while the upload goes on.
 pub(crate) struct Streaming {
-    exchange: Box<Exchange>,
+    reply: Reply,
     upload: Upload,
     deadline: Deadline,
     /// Nothing more comes: END_STREAM went with the last piece, or goes with the trailers.
@@ -200,9 +150,7 @@ impl Body for H2Body {
         let this = self.get_mut();
         let frame = match this {
             Self::Ended => return Poll::Ready(None),
-            Self::Own { body, .. } if body.is_empty() => None,
-            Self::Own { body, .. } => return Poll::Ready(Some(Ok(Frame::data(std::mem::take(body))))),
-            Self::Exchange(streaming) => match &mut *streaming.borrow_mut() {
+            Self::Reply(streaming) => match &mut *streaming.borrow_mut() {
                 Some(streaming) => ready!(streaming.poll_frame(cx)),
                 None => Some(Err(Reset)),
             },
@@ -216,24 +164,25 @@ impl Body for H2Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Ended => true,
-            Self::Own { body, .. } => body.is_empty(),
-            Self::Exchange(streaming) => streaming.borrow().as_ref().is_some_and(|streaming| streaming.ended),
+            Self::Reply(streaming) => streaming.borrow().as_ref().is_some_and(|streaming| streaming.ended),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Ended => SizeHint::with_exact(0),
-            Self::Own { body, .. } => SizeHint::with_exact(body.len() as u64),
-            Self::Exchange(_) => SizeHint::default(),
+            Self::Reply(_) => SizeHint::default(),
         }
     }
 }
 
 impl Streaming {
-    pub(crate) fn new(exchange: Box<Exchange>, upload: Upload, deadline: Deadline, guard: StreamGuard) -> Self {
+    pub(crate) fn new(reply: Reply, mut upload: Upload, deadline: Deadline, guard: StreamGuard) -> Self {
+        if !reply.wants_upload() {
+            upload.0 = None;
+        }
         Self {
-            exchange,
+            reply,
             upload,
             deadline,
             ended: false,
@@ -245,53 +194,34 @@ impl Streaming {
         if self.ended {
             return Poll::Ready(None);
         }
-        match ready!(self.exchange.poll_piece(cx, &mut self.upload, &mut self.deadline, true)) {
+        match ready!(self.reply.poll_piece(cx, &mut self.upload, &mut self.deadline, true)) {
             Ok(Piece::Data) => {
-                let piece = self.take_piece();
-                if self.exchange.body.is_over() && self.exchange.body.trailers().is_empty() {
+                let piece = self.reply.take_piece();
+                if self.reply.is_over() && self.reply.trailers().is_empty() {
                     // Told by `is_end_stream`, so that END_STREAM needs no frame of its own.
                     self.finish();
                 }
                 Poll::Ready(Some(Ok(Frame::data(piece))))
             }
             Ok(Piece::End | Piece::EndOfEvents) => {
-                let trailers = trailers(self.exchange.body.trailers());
+                let trailers = trailers(self.reply.trailers());
                 self.finish();
                 Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
             }
             Err(cut) => {
-                self.exchange.record.bytes_in = self.upload.uploaded;
-                self.exchange.record.ended(cut.0);
-                self.exchange.let_go();
+                self.reply.cut(cut);
                 Poll::Ready(Some(Err(Reset)))
             }
         }
     }
 
-    fn take_piece(&mut self) -> Bytes {
-        let len = self.exchange.piece().len();
-        if len < COPIED {
-            let copy = Bytes::copy_from_slice(self.exchange.piece());
-            self.exchange.consume(len);
-            return copy;
-        }
-        // The buffer goes back to the stock when hyper has sent it.
-        self.exchange.take_piece().map_or_else(Bytes::new, Bytes::from_owner)
-    }
-
     fn finish(&mut self) {
         self.ended = true;
-        finish(&mut self.exchange, &self.upload);
+        self.reply.finish();
     }
 }
 
-/// The response has ended as the app meant it.
-pub(crate) fn finish(exchange: &mut Exchange, upload: &Upload) {
-    exchange.record.bytes_in = upload.uploaded;
-    exchange.record.ended("done");
-    exchange.finish();
-}
-
+/// Trailers of HTTP/1, as field lines → a header map.
 fn trailers(lines: &[u8]) -> Option<http::HeaderMap> {
     let mut map = http::HeaderMap::new();
     for line in lines.split(|byte| *byte == b'\n') {

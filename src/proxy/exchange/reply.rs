@@ -1,0 +1,362 @@
+//! What a client gets, whoever says it: the head and the body of an app's response, or of an answer of our own. What is the same
+//! for all of them is decided here, before the protocols: they only write it down.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::body::{Cut, Piece};
+use super::client::Client;
+use super::exchange::Exchange;
+use super::record::Record;
+use crate::http1::framing::Framing;
+use crate::http1::head::{Method, Name};
+use crate::proxy::core::claim::Claim;
+use crate::proxy::message::answer::Answer;
+use crate::proxy::message::error::ProxyError;
+use crate::proxy::message::headers;
+use crate::proxy::message::termination::Termination;
+use crate::proxy::route::activation::Patience;
+use crate::proxy::stock::deadline::Deadline;
+
+/// A client that does not read an answer of our own is given up after this.
+const OWN_PATIENCE: Duration = Duration::from_secs(10);
+/// From here on a piece leaves in the buffer it was read into, instead of a copy.
+const COPIED: usize = 4 * 1024;
+
+/// A response on its way to the client.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    /// Fields that take the place of those of the same name.
+    set: Vec<(Name, &'static [u8], Vec<u8>)>,
+    source: Source,
+}
+
+/// Where head and body come from.
+enum Source {
+    App(Box<Exchange>),
+    Own(Box<Own>),
+}
+
+/// An answer of our own.
+struct Own {
+    answer: Answer,
+    /// Bytes of its body that have left, or never will.
+    sent: usize,
+    record: Box<Record>,
+    /// Held for its end, behind the record's.
+    _claim: Option<Claim>,
+}
+
+/// What the head says of the body's length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Length<'r> {
+    /// So many bytes follow.
+    Known(u64),
+    /// Bytes follow, and nobody knows yet how many.
+    Open,
+    /// No byte follows; this says how many a GET would have had, as the app has written it (RFC 9110 §8.6).
+    OfGet(&'r [u8]),
+    /// No byte follows, and nothing is said.
+    Unsaid,
+}
+
+impl Reply {
+    /// The app's response, whose head is in the exchange.
+    pub(crate) fn of_app(exchange: Box<Exchange>) -> Self {
+        if let Some(claim) = &exchange.claim {
+            claim.become_stream();
+        }
+        Self::new(exchange.head.status, Source::App(exchange))
+    }
+
+    /// An answer of our own. To HEAD its body is not sent.
+    pub(crate) fn own(answer: Answer, record: Box<Record>, claim: Option<Claim>, is_head: bool) -> Self {
+        let sent = if is_head { answer.body.len() } else { 0 };
+        let own = Own {
+            answer,
+            sent,
+            record,
+            _claim: claim,
+        };
+        Self::new(own.answer.status, Source::Own(Box::new(own)))
+    }
+
+    /// The answer to an error.
+    pub(crate) fn error(
+        error: &ProxyError,
+        mut record: Box<Record>,
+        claim: Option<Claim>,
+        wants_json: bool,
+        is_head: bool,
+    ) -> Self {
+        record.failed(error);
+        let answer = Answer::error(error, wants_json, record.id);
+        Self::own(answer, record, claim, is_head)
+    }
+
+    fn new(status: u16, source: Source) -> Self {
+        let mut reply = Self {
+            status,
+            set: Vec::new(),
+            source,
+        };
+        reply.mark();
+        reply
+    }
+
+    /// A response of an environment that is not production says so, and is not for search engines.
+    fn mark(&mut self) {
+        let service = match &self.source {
+            Source::App(exchange) => Some(&exchange.service),
+            Source::Own(own) => own.record.service.as_ref(),
+        };
+        let label = service.and_then(|service| service.config.label.as_ref());
+        if let Some(label) = label.map(|label| label.as_bytes().to_vec()) {
+            self.set(Name::XEnvironment, b"x-environment", label);
+            self.set(Name::XRobotsTag, b"x-robots-tag", b"noindex".to_vec());
+        }
+    }
+
+    /// Puts a field in the place of all of its name. `kind` is what [`Name::of`] makes of `name`, which is in lower case.
+    pub(crate) fn set(&mut self, kind: Name, name: &'static [u8], value: Vec<u8>) {
+        self.set.push((kind, name, value));
+    }
+
+    /// The reason phrase of the app; empty for the standard one.
+    pub(crate) fn reason(&self) -> &[u8] {
+        match &self.source {
+            Source::App(exchange) => match &exchange.body.inbox {
+                Some(inbox) => exchange.head.reason.of(inbox.filled()),
+                None => b"",
+            },
+            Source::Own(_) => b"",
+        }
+    }
+
+    /// Every field but those that frame the body, in order. Valid until [`Reply::begin_body`].
+    pub(crate) fn for_each_field(&self, mut field: impl FnMut(&[u8], &[u8])) {
+        match &self.source {
+            Source::App(exchange) => {
+                let Some(inbox) = &exchange.body.inbox else { return };
+                for (kind, name, value) in headers::response(&exchange.head.fields, inbox.filled()) {
+                    if self.set.is_empty() || !self.is_set(kind, name) {
+                        field(name, value);
+                    }
+                }
+            }
+            Source::Own(own) => {
+                for (name, value) in &own.answer.fields {
+                    if !self.is_set(Name::of(name.as_bytes()), name.as_bytes()) {
+                        field(name.as_bytes(), value.as_bytes());
+                    }
+                }
+            }
+        }
+        for (_, name, value) in &self.set {
+            field(name, value);
+        }
+    }
+
+    fn is_set(&self, kind: Name, name: &[u8]) -> bool {
+        let is =
+            |set: &(Name, &[u8], Vec<u8>)| set.0 == kind && (kind != Name::Other || name.eq_ignore_ascii_case(set.1));
+        self.set.iter().any(is)
+    }
+
+    /// What the head says of the body's length. Valid until [`Reply::begin_body`].
+    pub(crate) fn length(&self) -> Length<'_> {
+        let exchange = match &self.source {
+            Source::App(exchange) => exchange,
+            Source::Own(own) => return Length::Known(own.answer.body.len() as u64),
+        };
+        match exchange.body.framing {
+            Framing::Length(length) => Length::Known(length),
+            Framing::Chunked | Framing::UntilClose => Length::Open,
+            Framing::None => {
+                let said = exchange
+                    .body
+                    .inbox
+                    .as_ref()
+                    .and_then(|inbox| exchange.head.get(Name::ContentLength, inbox.filled()));
+                match said {
+                    // RFC 9110 §8.6: a 204 has no length.
+                    Some(said) if self.status != 204 => Length::OfGet(said),
+                    Some(_) => Length::Unsaid,
+                    None if matches!(self.status, 204 | 304) || exchange.method == Method::Head => Length::Unsaid,
+                    None => Length::Known(0),
+                }
+            }
+        }
+    }
+
+    /// The head is written, and its bytes may go. Between two pieces the source may be silent for as long as this sets.
+    pub(crate) fn begin_body(&mut self, deadline: &mut Deadline) {
+        if let Source::App(exchange) = &mut self.source {
+            exchange.body.drop_head(exchange.head.len);
+        }
+        self.be_patient(deadline);
+    }
+
+    /// Moves the deadline to the moment at which a client that does not read is given up.
+    pub(crate) fn be_patient(&self, deadline: &mut Deadline) {
+        deadline.set(match &self.source {
+            Source::App(exchange) => exchange.service.config.timeout.idle,
+            Source::Own(_) => OWN_PATIENCE,
+        });
+    }
+
+    /// The next piece of the body, while the request's goes on being sent. `fast` says that the client took the last piece
+    /// without a wait.
+    pub(crate) fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: &mut impl Client,
+        deadline: &mut Deadline,
+        fast: bool,
+    ) -> Poll<Result<Piece, Cut>> {
+        match &mut self.source {
+            Source::App(exchange) => exchange.poll_piece(cx, client, deadline, fast),
+            Source::Own(own) if own.rest().is_empty() => Poll::Ready(Ok(Piece::End)),
+            Source::Own(_) => Poll::Ready(Ok(Piece::Data)),
+        }
+    }
+
+    /// The client does not take what there is: meanwhile the upload goes on, and the time of the side that serves may end.
+    pub(crate) fn poll_stuck(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: &mut impl Client,
+        deadline: &mut Deadline,
+    ) -> Poll<Cut> {
+        if let Source::App(exchange) = &mut self.source {
+            if exchange.poll_send(cx, client).is_err() {
+                return Poll::Ready(Cut(Termination::UploadBrokenOff));
+            }
+            if let Poll::Ready(Err(cut)) = exchange.poll_patience(cx, deadline) {
+                return Poll::Ready(cut);
+            }
+        }
+        if deadline.poll_passed(cx) {
+            return Poll::Ready(Cut(Termination::StoppedReading));
+        }
+        Poll::Pending
+    }
+
+    /// The bytes of the piece.
+    pub(crate) fn piece(&self) -> &[u8] {
+        match &self.source {
+            Source::App(exchange) => exchange.piece(),
+            Source::Own(own) => own.rest(),
+        }
+    }
+
+    /// The first `n` bytes of the piece have left.
+    pub(crate) fn consume(&mut self, n: usize) {
+        match &mut self.source {
+            Source::App(exchange) => exchange.consume(n),
+            Source::Own(own) => {
+                own.record.bytes_out += n as u64;
+                own.sent += n;
+            }
+        }
+    }
+
+    /// The whole piece, for a client that keeps it a while.
+    pub(crate) fn take_piece(&mut self) -> Bytes {
+        let len = self.piece().len();
+        match &mut self.source {
+            // The buffer goes back to the stock when the bytes have left.
+            Source::App(exchange) if len >= COPIED => exchange.take_piece().map_or_else(Bytes::new, Bytes::from_owner),
+            Source::App(_) | Source::Own(_) => {
+                let copy = Bytes::copy_from_slice(self.piece());
+                self.consume(len);
+                copy
+            }
+        }
+    }
+
+    /// Trailers behind the body, as field lines.
+    pub(crate) fn trailers(&self) -> &[u8] {
+        match &self.source {
+            Source::App(exchange) => exchange.body.trailers(),
+            Source::Own(_) => b"",
+        }
+    }
+
+    /// Whether nothing more will come: no piece, and no upload that is still to be sent.
+    pub(crate) fn is_over(&self) -> bool {
+        match &self.source {
+            Source::App(exchange) => {
+                exchange.body.is_over() || (exchange.body.framing == Framing::None && exchange.sending.done)
+            }
+            Source::Own(own) => own.rest().is_empty(),
+        }
+    }
+
+    /// Whether client and source agree where the request has ended, so that the client's connection may be kept: after an
+    /// answer that did not wait for the upload's end it may not (N14, E13).
+    pub(crate) fn is_in_step(&self) -> bool {
+        match &self.source {
+            Source::App(exchange) => exchange.sending.done && !exchange.sending.broken,
+            Source::Own(_) => true,
+        }
+    }
+
+    /// Whether an upload that is under way is of use to the source.
+    pub(crate) fn wants_upload(&self) -> bool {
+        matches!(self.source, Source::App(_))
+    }
+
+    /// The body has ended as it was meant to.
+    pub(crate) fn finish(&mut self) {
+        if let Source::App(exchange) = &mut self.source {
+            if exchange.body.framing == Framing::None {
+                exchange.body.skip();
+            }
+            exchange.record.bytes_in = exchange.sending.received;
+            exchange.record.ended(Termination::Done);
+            exchange.finish();
+        }
+    }
+
+    /// The body has ended before its end, and so has its source.
+    pub(crate) fn cut(&mut self, cut: Cut) {
+        match &mut self.source {
+            Source::App(exchange) => {
+                exchange.record.bytes_in = exchange.sending.received;
+                exchange.record.ended(cut.0);
+                exchange.let_go();
+            }
+            Source::Own(own) => own.record.ended(cut.0),
+        }
+    }
+
+    /// The exchange of a protocol switch (101), which goes on as a tunnel.
+    pub(crate) fn into_tunnel(self) -> Option<Box<Exchange>> {
+        match self.source {
+            Source::App(exchange) => Some(exchange),
+            Source::Own(_) => None,
+        }
+    }
+
+    /// Whether the time of the side that serves it is over. For a protocol whose library does not ask for the body of a client
+    /// that does not read; counts as a cut.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        let Source::App(exchange) = &self.source else {
+            return false;
+        };
+        let cut_off = exchange.service.activation.patience() == Patience::Cut;
+        if cut_off {
+            exchange.counters().exchange_cut();
+        }
+        cut_off
+    }
+}
+
+impl Own {
+    fn rest(&self) -> &[u8] {
+        &self.answer.body[self.sent..]
+    }
+}

@@ -1,0 +1,52 @@
+//! A request's way, from what is decided of it to the reply.
+
+use super::client::Client;
+use super::decide::Decision;
+use super::exchange::Exchange;
+use super::obtain::{Ending, obtain};
+use super::reply::Reply;
+use crate::http1::head::Method;
+use crate::proxy::message::error::ProxyError;
+use crate::proxy::message::termination::Termination;
+use crate::proxy::stock::deadline::Deadline;
+
+/// Nobody is there any more who could be answered.
+#[derive(Debug)]
+pub(crate) struct Gone;
+
+/// Gets the reply to a request: the app's, or one of our own.
+///
+/// # Errors
+/// When the client has left.
+pub(crate) async fn serve(
+    decision: Decision,
+    client: &mut impl Client,
+    deadline: &mut Deadline,
+) -> Result<Reply, Gone> {
+    let mut exchange = match decision {
+        Decision::Forward(exchange) => exchange,
+        Decision::Reply(reply) => return Ok(reply),
+    };
+    match obtain(&mut exchange, client, deadline).await {
+        Ok(()) => Ok(Reply::of_app(exchange)),
+        Err(Ending::Error(ProxyError::ClientGone)) => {
+            let (mut record, _claim) = exchange.into_record();
+            record.ended(Termination::ClientGone);
+            Err(Gone)
+        }
+        Err(ending) => Ok(in_its_place(exchange, ending)),
+    }
+}
+
+/// We answer in the app's place; the claim is held until the answer has left.
+fn in_its_place(exchange: Box<Exchange>, ending: Ending) -> Reply {
+    let (wants_json, is_head) = (exchange.wants_json, exchange.method == Method::Head);
+    let (mut record, claim) = exchange.into_record();
+    let answer = match ending {
+        Ending::Error(error) => return Reply::error(&error, record, claim, wants_json, is_head),
+        Ending::Answer(answer) => answer,
+        Ending::Maintenance(page) => page.answer(wants_json, record.id),
+    };
+    record.answered(answer.status);
+    Reply::own(answer, record, claim, is_head)
+}

@@ -1,0 +1,158 @@
+//! How an exchange has ended, as the access log says it: who ended it, and why.
+
+/// Who failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    Client,
+    Proxy,
+    App,
+}
+
+/// How an exchange has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Termination {
+    /// As it was meant to.
+    Done,
+    /// The request's head is not HTTP/1.1.
+    MalformedHead,
+    /// Where the request's body ends is ambiguous (E1–E3).
+    AmbiguousFraming,
+    /// The request's body breaks its framing.
+    MalformedBody,
+    /// The request is well-formed, but not what a front door forwards.
+    BadRequest,
+    /// CONNECT or TRACE (E8).
+    MethodNotAllowed,
+    /// An expectation other than `100-continue` (E9).
+    UnknownExpectation,
+    /// The head did not arrive in time (E22).
+    SlowHead,
+    /// The body stood still for `timeout.idle`.
+    SlowBody,
+    /// More than `limit.body`.
+    BodyOverLimit,
+    /// Nobody here answers to the host (E18).
+    UnknownHost,
+    /// The host is known, and the path is not.
+    UnknownPath,
+    /// The connection was made for another host (E19).
+    Misdirected,
+    /// The client went away before the answer had left.
+    ClientGone,
+    /// The client broke off its body while the answer was on its way.
+    UploadBrokenOff,
+    /// The client did not read its answer for `timeout.idle`.
+    StoppedReading,
+    /// No byte passed through a tunnel for `timeout.stream`.
+    SilentTunnel,
+    /// No instance could be connected to.
+    Unreachable,
+    /// The app could not be reached for `hold.for` (N12).
+    HoldOver,
+    /// The app ended the connection before a response head.
+    BrokeOffBeforeResponse,
+    /// What the app sent is not an HTTP/1.1 response.
+    NoValidResponse,
+    /// No response head within `timeout.response`.
+    TimedOut,
+    /// The response's body breaks its framing.
+    AppMalformedBody,
+    /// The app ended the connection inside its response's body (N18).
+    AppCutBody,
+    /// The app sent nothing of its response's body for `timeout.idle`.
+    StoppedSending,
+    /// The app ended a tunnel with an error.
+    TunnelBrokenOff,
+    /// As many requests wait as may.
+    HoldFull,
+    /// A pause has ended, and the app did not come back in time (N13).
+    PauseOver,
+    /// The side that served it was drained for as long as it may take (N20).
+    DrainDeadline,
+}
+
+impl Termination {
+    /// Who ended it; nobody, when it is done.
+    pub(crate) fn who(self) -> Option<Who> {
+        match self {
+            Self::Done => None,
+            Self::MalformedHead
+            | Self::AmbiguousFraming
+            | Self::MalformedBody
+            | Self::BadRequest
+            | Self::MethodNotAllowed
+            | Self::UnknownExpectation
+            | Self::SlowHead
+            | Self::SlowBody
+            | Self::BodyOverLimit
+            | Self::UnknownHost
+            | Self::UnknownPath
+            | Self::Misdirected
+            | Self::ClientGone
+            | Self::UploadBrokenOff
+            | Self::StoppedReading
+            | Self::SilentTunnel => Some(Who::Client),
+            Self::Unreachable
+            | Self::HoldOver
+            | Self::BrokeOffBeforeResponse
+            | Self::NoValidResponse
+            | Self::TimedOut
+            | Self::AppMalformedBody
+            | Self::AppCutBody
+            | Self::StoppedSending
+            | Self::TunnelBrokenOff => Some(Who::App),
+            Self::HoldFull | Self::PauseOver | Self::DrainDeadline => Some(Who::Proxy),
+        }
+    }
+
+    /// What the access log says.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::MalformedHead => "client: malformed head",
+            Self::AmbiguousFraming => "client: ambiguous framing",
+            Self::MalformedBody => "client: malformed body",
+            Self::BadRequest => "client: bad request",
+            Self::MethodNotAllowed => "client: method not allowed",
+            Self::UnknownExpectation => "client: unknown expectation",
+            Self::SlowHead => "client: slow head",
+            Self::SlowBody => "client: slow body",
+            Self::BodyOverLimit => "client: body over the limit",
+            Self::UnknownHost => "client: unknown host",
+            Self::UnknownPath => "client: unknown path",
+            Self::Misdirected => "client: misdirected",
+            Self::ClientGone => "client: gone",
+            Self::UploadBrokenOff => "client: broke off the body",
+            Self::StoppedReading => "client: stopped reading",
+            Self::SilentTunnel => "client: silent tunnel",
+            Self::Unreachable => "app: unreachable",
+            Self::HoldOver => "app: unreachable for longer than hold.for",
+            Self::BrokeOffBeforeResponse => "app: broke off before a response",
+            Self::NoValidResponse => "app: no valid response",
+            Self::TimedOut => "app: timed out",
+            Self::AppMalformedBody => "app: malformed body",
+            Self::AppCutBody => "app: cut the body",
+            Self::StoppedSending => "app: stopped sending",
+            Self::TunnelBrokenOff => "app: broke off the tunnel",
+            Self::HoldFull => "proxy: hold is full",
+            Self::PauseOver => "proxy: pause is over",
+            Self::DrainDeadline => "proxy: drain deadline",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_begin_with_the_one_who_ended_it() {
+        for (termination, who) in [
+            (Termination::SilentTunnel, "client: "),
+            (Termination::HoldOver, "app: "),
+            (Termination::DrainDeadline, "proxy: "),
+        ] {
+            assert!(termination.words().starts_with(who), "{termination:?}");
+        }
+    }
+}
