@@ -1,8 +1,10 @@
 //! What holds for each service: `extends` copies, then `[defaults]`, environment and service are laid over one another.
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
+use crate::config::checked::Tls;
 use crate::config::read::environments::{RawEnvironment, RawService, Services};
 use crate::config::read::settings::Settings;
 use crate::config::text::raw::At;
@@ -17,6 +19,27 @@ pub(crate) struct Merged {
     /// Where its table starts.
     pub(crate) span: Range<usize>,
     pub(crate) settings: Settings,
+}
+
+impl Merged {
+    /// Its hosts, each where it stands.
+    pub(crate) fn hosts(&self) -> &[At<Arc<str>>] {
+        self.settings.host().map_or(&[], Vec::as_slice)
+    }
+
+    /// Where its certificate comes from; files are relative to `folder`.
+    pub(crate) fn tls(&self, folder: &Path) -> Tls {
+        self.settings.tls().in_folder(folder)
+    }
+
+    /// `` `web` of `prod` ``; in the short form the service has no name of its own.
+    pub(crate) fn title(&self) -> String {
+        if self.environment == self.name {
+            format!("`{}`", self.environment)
+        } else {
+            format!("`{}` of `{}`", self.name, self.environment)
+        }
+    }
 }
 
 /// The services of each environment, in the order of the file; `None` where the environment's form is wrong.

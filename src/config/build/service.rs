@@ -2,42 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::merge::Merged;
-use crate::config::checked::{Bake, Drain, Health, Hold, Keepalive, Reuse, Service, Slots, StatusRange, Timeouts, Tls};
+use crate::config::checked::{Bake, Drain, Health, Hold, Keepalive, Service, Slots, Timeouts};
 use crate::config::read::settings::Settings;
-use crate::config::read::tls::RawTls;
 use crate::config::text::raw::At;
 use crate::config::text::report::Diagnostic;
 use crate::config::text::units::format_duration;
 use crate::model::slot::Address;
-
-impl Merged {
-    /// Its hosts, each where it stands.
-    pub(crate) fn hosts(&self) -> &[At<Arc<str>>] {
-        self.settings.host.as_ref().map_or(&[], |hosts| &hosts.value)
-    }
-
-    /// Its path prefix.
-    pub(crate) fn path(&self) -> &str {
-        self.settings.path.as_ref().map_or("/", |path| &path.value)
-    }
-
-    /// Where its certificate comes from; files are relative to `folder`.
-    pub(crate) fn tls(&self, folder: &Path) -> Tls {
-        or(self.settings.tls.as_ref(), RawTls::Acme).in_folder(folder)
-    }
-
-    /// `` `web` of `prod` ``; in the short form the service has no name of its own.
-    pub(crate) fn title(&self) -> String {
-        if self.environment == self.name {
-            format!("`{}`", self.environment)
-        } else {
-            format!("`{}` of `{}`", self.name, self.environment)
-        }
-    }
-}
 
 /// Fills in the defaults. `None` when something that has none is missing or could not be read.
 pub(crate) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnostic>) -> Option<Service> {
@@ -45,48 +17,44 @@ pub(crate) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnosti
     let hosts = hosts(merged, problems);
     let slots = slots(merged, problems);
     let drain = Drain {
-        requests: or(settings.drain_requests.as_ref(), Duration::from_secs(60)),
-        streams: or(settings.drain_streams.as_ref(), Duration::from_secs(300)),
+        requests: settings.drain_requests(),
+        streams: settings.drain_streams(),
     };
     let timeout = Timeouts {
-        connect: or(settings.timeout_connect.as_ref(), Duration::from_secs(4)),
-        response: or(settings.timeout_response.as_ref(), Duration::from_secs(60)),
-        idle: or(settings.timeout_idle.as_ref(), Duration::from_secs(60)),
-        stream: or(settings.timeout_stream.as_ref(), Duration::from_secs(3600)),
+        connect: settings.timeout_connect(),
+        response: settings.timeout_response(),
+        idle: settings.timeout_idle(),
+        stream: settings.timeout_stream(),
     };
     warn_of_short_drain(merged, drain, timeout, problems);
     let health = health(merged, hosts.as_deref(), problems);
     Some(Service {
         environment: Arc::clone(&merged.environment),
         name: Arc::clone(&merged.name),
-        path: merged.path().into(),
-        strip_prefix: or(settings.strip_prefix.as_ref(), false),
-        warmup: or(settings.warmup.as_ref(), Vec::new()),
+        path: settings.path(),
+        strip_prefix: settings.strip_prefix(),
+        warmup: settings.warmup(),
         hold: Hold {
-            period: or(settings.hold_for.as_ref(), Duration::from_secs(30)),
-            max_requests: or(settings.hold_max_requests.as_ref(), 1000),
-            max_bytes: or(settings.hold_max_bytes.as_ref(), 64 << 20),
+            period: settings.hold_for(),
+            max_requests: settings.hold_max_requests(),
+            max_bytes: settings.hold_max_bytes(),
         },
         drain,
         bake: bake(settings),
         keepalive: Keepalive {
-            idle: or(settings.keepalive_idle.as_ref(), Duration::from_secs(4)),
-            reuse: or(settings.keepalive_reuse.as_ref(), Reuse::Safe),
+            idle: settings.keepalive_idle(),
+            reuse: settings.keepalive_reuse(),
         },
         timeout,
-        limit_body: or(settings.limit_body.as_ref(), 100 << 20),
-        stale_assets: or(settings.stale_assets.as_ref(), Vec::new()),
+        limit_body: settings.limit_body(),
+        stale_assets: settings.stale_assets(),
         tls: merged.tls(folder),
-        label: settings.label.as_ref().map(|label| label.value.as_str().into()),
-        log: or(settings.log.as_ref(), true),
+        label: settings.label().cloned(),
+        log: settings.log(),
         health: health?,
         hosts: hosts?,
         slots: slots?,
     })
-}
-
-fn or<T: Clone>(written: Option<&At<T>>, default: T) -> T {
-    written.map_or(default, |written| written.value.clone())
 }
 
 fn hosts(merged: &Merged, problems: &mut Vec<Diagnostic>) -> Option<Vec<Arc<str>>> {
@@ -98,15 +66,14 @@ fn hosts(merged: &Merged, problems: &mut Vec<Diagnostic>) -> Option<Vec<Arc<str>
                 .hint("write `host = \"example.com\"`"),
         );
     }
-    let hosts = merged.settings.host.as_ref()?;
-    Some(hosts.value.iter().map(|host| Arc::clone(&host.value)).collect())
+    let hosts = merged.settings.host()?;
+    Some(hosts.iter().map(|host| Arc::clone(&host.value)).collect())
 }
 
 fn slots(merged: &Merged, problems: &mut Vec<Diagnostic>) -> Option<Slots> {
     let settings = &merged.settings;
-    let plain = |addresses: &At<Vec<At<Address>>>| -> Vec<Address> {
-        addresses.value.iter().map(|address| address.value.clone()).collect()
-    };
+    let plain =
+        |addresses: &[At<Address>]| -> Vec<Address> { addresses.iter().map(|address| address.value.clone()).collect() };
     let title = merged.title();
     let lonely = |span, has: &str, lacks: &str| {
         Diagnostic::error(span, format!("{title} has `{has}` but no `{lacks}`"))
@@ -141,8 +108,8 @@ fn slots(merged: &Merged, problems: &mut Vec<Diagnostic>) -> Option<Slots> {
             problems.push(lonely(green, "green", "blue"));
             None
         }
-        (Some(_), None, None) => settings.upstream.as_ref().map(|only| Slots::Single(plain(only))),
-        (None, Some(_), Some(_)) => match (&settings.blue, &settings.green) {
+        (Some(_), None, None) => settings.upstream().map(|only| Slots::Single(plain(only))),
+        (None, Some(_), Some(_)) => match (settings.blue(), settings.green()) {
             (Some(blue), Some(green)) => Some(Slots::Pair {
                 blue: plain(blue),
                 green: plain(green),
@@ -154,8 +121,8 @@ fn slots(merged: &Merged, problems: &mut Vec<Diagnostic>) -> Option<Slots> {
 
 fn health(merged: &Merged, hosts: Option<&[Arc<str>]>, problems: &mut Vec<Diagnostic>) -> Option<Health> {
     let settings = &merged.settings;
-    let host = match (&settings.health_host, hosts) {
-        (Some(host), _) => host.value.to_string(),
+    let host = match (settings.health_host(), hosts) {
+        (Some(host), _) => host.to_string(),
         (None, None) => return None,
         (None, Some(hosts)) => match hosts.iter().find(|host| !host.starts_with("*.")) {
             Some(host) => host.to_string(),
@@ -171,21 +138,21 @@ fn health(merged: &Merged, hosts: Option<&[Arc<str>]>, problems: &mut Vec<Diagno
         },
     };
     Some(Health {
-        path: or(settings.health_path.as_ref(), "/health".into()),
-        status: or(settings.health_status.as_ref(), StatusRange(vec![(200, 299)])),
+        path: settings.health_path(),
+        status: settings.health_status(),
         host,
-        body: settings.health_body.as_ref().map(|body| body.value.clone()),
-        version: settings.health_version.as_ref().map(|version| version.value.clone()),
-        interval: or(settings.health_interval.as_ref(), Duration::from_millis(500)),
-        timeout: or(settings.health_timeout.as_ref(), Duration::from_secs(5)),
-        passes: or(settings.health_passes.as_ref(), 3),
-        deadline: or(settings.health_deadline.as_ref(), Duration::from_secs(60)),
+        body: settings.health_body().cloned(),
+        version: settings.health_version().cloned(),
+        interval: settings.health_interval(),
+        timeout: settings.health_timeout(),
+        passes: settings.health_passes(),
+        deadline: settings.health_deadline(),
     })
 }
 
 fn bake(settings: &Settings) -> Option<Bake> {
-    let period = settings.bake_for.as_ref()?.value;
-    let max_error_rate = or(settings.bake_max_error_rate.as_ref(), 0.05);
+    let period = settings.bake_for();
+    let max_error_rate = settings.bake_max_error_rate();
     (!period.is_zero()).then_some(Bake { period, max_error_rate })
 }
 

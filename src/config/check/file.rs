@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::{addresses, certificates, hosts};
 use crate::config::build::merge::Merged;
 use crate::config::build::{merge, service};
-use crate::config::checked::{Acme, Challenge, Config, Environment, Redirect, Tls};
+use crate::config::checked::{Acme, Challenge, Config, Environment, Redirect};
 use crate::config::read::environments::RawEnvironment;
 use crate::config::read::keys::{Place, Section, Unknown};
 use crate::config::read::redirects::RawRedirect;
@@ -179,7 +179,7 @@ impl Tables {
         let redirects = self.redirects.iter().map(|redirect| Redirect {
             host: Arc::clone(&redirect.host.value),
             to: Arc::clone(&redirect.to.value),
-            tls: tls.map_or(Tls::Acme, |tls| tls.value.in_folder(folder)),
+            tls: self.defaults.tls().in_folder(folder),
         });
         Config {
             file: file.to_path_buf(),

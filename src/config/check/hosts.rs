@@ -19,13 +19,14 @@ fn tls(service: &Merged) -> Tls {
 
 /// Two services with one host and path, one host with two kinds of certificate, a redirect of a host that is served.
 pub(crate) fn check(services: &[Merged], redirects: &[RawRedirect], problems: &mut Vec<Diagnostic>) {
-    let mut routes: HashMap<(&str, &str), &Range<usize>> = HashMap::new();
+    let mut routes: HashMap<(&str, Arc<str>), &Range<usize>> = HashMap::new();
     let mut served: HashMap<&str, (&Merged, &Range<usize>)> = HashMap::new();
     for service in services {
-        let path = service.path();
+        let path = service.settings.path();
         for host in service.hosts() {
             let name = &*host.value;
-            if let Some(first) = routes.get(&(name, path)) {
+            let route = (name, Arc::clone(&path));
+            if let Some(first) = routes.get(&route) {
                 problems.push(
                     Diagnostic::error(
                         &host.span,
@@ -37,7 +38,7 @@ pub(crate) fn check(services: &[Merged], redirects: &[RawRedirect], problems: &m
                 );
                 continue;
             }
-            routes.insert((name, path), &host.span);
+            routes.insert(route, &host.span);
             match served.get(name) {
                 Some((other, first)) if tls(other) != tls(service) => problems.push(
                     Diagnostic::error(&host.span, format!("services with the host `{name}` differ in `tls`"))

@@ -1,7 +1,4 @@
-//! The keys that `[defaults]`, an environment and a service share: one table that says for each what it is, where it may stand
-//! and how it is read.
-//!
-//! Does not know defaults: a value that nobody wrote is `None` until `service` fills it in.
+//! The keys that `[defaults]`, an environment and a service share, one row for each.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,12 +17,14 @@ const ANYWHERE: &[Place] = &[Place::Defaults, Place::Environment, Place::Service
 /// What tells services apart; in the short form the environment is the service.
 const SERVICE: &[Place] = &[Place::Environment, Place::Service];
 
+/// One row a key: what it means, its type, its name, the tables where it may stand, how it is read, and what holds when nobody
+/// writes it. A key with a default has a method that returns a value, the others one that returns an `Option`.
 macro_rules! settings {
-    ($( $field:ident: $type:ty = $key:literal, $places:ident, $read:path; )*) => {
+    ($( $(#[$meaning:meta])* $field:ident: $type:ty = $key:literal, $places:ident, $read:path $(, or $default:expr)?; )*) => {
         /// What one table says, or several that were laid over one another.
         #[derive(Debug, Clone, Default)]
         pub(crate) struct Settings {
-            $( pub(crate) $field: Option<At<$type>>, )*
+            $( $(#[$meaning])* pub(crate) $field: Option<At<$type>>, )*
             /// Where each key stands, whether or not its value could be read: a wrong value is not a missing one.
             seen: BTreeMap<&'static str, Range<usize>>,
         }
@@ -55,45 +54,99 @@ macro_rules! settings {
                     seen,
                 }
             }
+
+            $( value! { $(#[$meaning])* $field: $type $(, or $default)? } )*
+        }
+    };
+}
+
+macro_rules! value {
+    ($(#[$meaning:meta])* $field:ident: $type:ty) => {
+        $(#[$meaning])*
+        pub(crate) fn $field(&self) -> Option<&$type> {
+            self.$field.as_ref().map(|written| &written.value)
+        }
+    };
+    ($(#[$meaning:meta])* $field:ident: $type:ty, or $default:expr) => {
+        $(#[$meaning])*
+        pub(crate) fn $field(&self) -> $type {
+            match &self.$field {
+                Some(written) => written.value.to_owned(),
+                None => $default,
+            }
         }
     };
 }
 
 settings! {
+    /// The hosts that it answers to.
     host: Vec<At<Arc<str>>> = "host", SERVICE, host::several;
-    path: String = "path", SERVICE, values::path_prefix;
-    strip_prefix: bool = "strip_prefix", ANYWHERE, plain::boolean;
+    /// The path prefix that it answers to.
+    path: Arc<str> = "path", SERVICE, values::path_prefix, or "/".into();
+    /// Whether the app sees paths without the prefix.
+    strip_prefix: bool = "strip_prefix", ANYWHERE, plain::boolean, or false;
+    /// Where blue runs.
     blue: Vec<At<Address>> = "blue", SERVICE, values::addresses;
+    /// Where green runs.
     green: Vec<At<Address>> = "green", SERVICE, values::addresses;
+    /// Where a service runs that is never swapped.
     upstream: Vec<At<Address>> = "upstream", SERVICE, values::addresses;
-    health_path: String = "health.path", ANYWHERE, values::request_path;
-    health_status: StatusRange = "health.status", ANYWHERE, values::statuses;
+    /// What a probe asks for.
+    health_path: String = "health.path", ANYWHERE, values::request_path, or "/health".into();
+    /// Statuses of a healthy app.
+    health_status: StatusRange = "health.status", ANYWHERE, values::statuses, or StatusRange(vec![(200, 299)]);
+    /// The `Host` of a probe, if it is not the service's first one.
     health_host: Arc<str> = "health.host", ANYWHERE, host::one;
+    /// A text that the body of a healthy app contains.
     health_body: String = "health.body", ANYWHERE, plain::text;
+    /// Where the app names its version.
     health_version: VersionSource = "health.version", ANYWHERE, values::version_source;
-    health_interval: Duration = "health.interval", ANYWHERE, plain::positive_duration;
-    health_timeout: Duration = "health.timeout", ANYWHERE, plain::positive_duration;
-    health_passes: u32 = "health.passes", ANYWHERE, values::passes;
-    health_deadline: Duration = "health.deadline", ANYWHERE, plain::positive_duration;
-    warmup: Vec<String> = "warmup", ANYWHERE, values::request_paths;
-    hold_for: Duration = "hold.for", ANYWHERE, plain::duration_or_off;
-    hold_max_requests: usize = "hold.max_requests", ANYWHERE, values::held_requests;
-    hold_max_bytes: u64 = "hold.max_bytes", ANYWHERE, plain::memory;
-    drain_requests: Duration = "drain.requests", ANYWHERE, plain::duration;
-    drain_streams: Duration = "drain.streams", ANYWHERE, plain::duration;
-    bake_for: Duration = "bake.for", ANYWHERE, plain::duration_or_off;
-    bake_max_error_rate: f64 = "bake.max_error_rate", ANYWHERE, plain::share;
-    keepalive_idle: Duration = "keepalive.idle", ANYWHERE, plain::duration;
-    keepalive_reuse: Reuse = "keepalive.reuse", ANYWHERE, values::reuse;
-    timeout_connect: Duration = "timeout.connect", ANYWHERE, plain::positive_duration;
-    timeout_response: Duration = "timeout.response", ANYWHERE, plain::positive_duration;
-    timeout_idle: Duration = "timeout.idle", ANYWHERE, plain::positive_duration;
-    timeout_stream: Duration = "timeout.stream", ANYWHERE, plain::positive_duration;
-    limit_body: u64 = "limit.body", ANYWHERE, plain::body_limit;
-    stale_assets: Vec<Arc<str>> = "stale_assets", ANYWHERE, values::asset_prefixes;
-    tls: RawTls = "tls", ANYWHERE, tls::tls;
-    label: String = "label", SERVICE, values::label;
-    log: bool = "log", ANYWHERE, plain::boolean;
+    /// Time between two probes of the gate.
+    health_interval: Duration = "health.interval", ANYWHERE, plain::positive_duration, or Duration::from_millis(500);
+    /// Time that one probe may take.
+    health_timeout: Duration = "health.timeout", ANYWHERE, plain::positive_duration, or Duration::from_secs(5);
+    /// Consecutive passes that open the gate.
+    health_passes: u32 = "health.passes", ANYWHERE, values::passes, or 3;
+    /// Time that the whole gate may take.
+    health_deadline: Duration = "health.deadline", ANYWHERE, plain::positive_duration, or Duration::from_secs(60);
+    /// Paths that a candidate is asked for between gate and switch.
+    warmup: Vec<String> = "warmup", ANYWHERE, values::request_paths, or Vec::new();
+    /// How long requests wait for an app that cannot be reached; zero holds none.
+    hold_for: Duration = "hold.for", ANYWHERE, plain::duration_or_off, or Duration::from_secs(30);
+    /// Requests that may wait.
+    hold_max_requests: usize = "hold.max_requests", ANYWHERE, values::held_requests, or 1000;
+    /// Bytes that waiting requests may keep in memory, all together.
+    hold_max_bytes: u64 = "hold.max_bytes", ANYWHERE, plain::memory, or 64 << 20;
+    /// How long the old side is kept for requests that wait for their response head.
+    drain_requests: Duration = "drain.requests", ANYWHERE, plain::duration, or Duration::from_secs(60);
+    /// How long the old side is kept for streams.
+    drain_streams: Duration = "drain.streams", ANYWHERE, plain::duration, or Duration::from_secs(300);
+    /// How long the new side is watched after a swap; zero does not watch it.
+    bake_for: Duration = "bake.for", ANYWHERE, plain::duration_or_off, or Duration::ZERO;
+    /// Share of 5xx answers above which the new side is rolled back.
+    bake_max_error_rate: f64 = "bake.max_error_rate", ANYWHERE, plain::share, or 0.05;
+    /// How long an idle connection to the app is kept; zero keeps none.
+    keepalive_idle: Duration = "keepalive.idle", ANYWHERE, plain::duration, or Duration::from_secs(4);
+    /// Which requests may be sent on a reused connection.
+    keepalive_reuse: Reuse = "keepalive.reuse", ANYWHERE, values::reuse, or Reuse::Safe;
+    /// Time to connect to the app.
+    timeout_connect: Duration = "timeout.connect", ANYWHERE, plain::positive_duration, or Duration::from_secs(4);
+    /// Time from the request's last byte to the response head.
+    timeout_response: Duration = "timeout.response", ANYWHERE, plain::positive_duration, or Duration::from_secs(60);
+    /// Time between two bytes of a body.
+    timeout_idle: Duration = "timeout.idle", ANYWHERE, plain::positive_duration, or Duration::from_secs(60);
+    /// Time that a tunnel or an event stream may be without a byte.
+    timeout_stream: Duration = "timeout.stream", ANYWHERE, plain::positive_duration, or Duration::from_secs(3600);
+    /// Bytes that a request body may have.
+    limit_body: u64 = "limit.body", ANYWHERE, plain::body_limit, or 100 << 20;
+    /// Path prefixes whose files the previous slot is asked for when the live one does not have them.
+    stale_assets: Vec<Arc<str>> = "stale_assets", ANYWHERE, values::asset_prefixes, or Vec::new();
+    /// Where the certificate comes from.
+    tls: RawTls = "tls", ANYWHERE, tls::tls, or RawTls::Acme;
+    /// Marks the responses of an environment that is not production.
+    label: Arc<str> = "label", SERVICE, values::label;
+    /// Whether requests are written to the access log.
+    log: bool = "log", ANYWHERE, plain::boolean, or true;
 }
 
 /// The keys that say what a service answers to and where it runs.

@@ -12,7 +12,7 @@ const ADDRESS: &str = "a port (`3000`), `\"host:port\"`, `\"unix:/run/app.sock\"
 const STATUS: &str = "a status (`204`), `\"2xx\"`, `\"200-299\"`, or a list of these";
 
 /// A path prefix: `/` or `/api`, without the slash at the end.
-pub(crate) fn path_prefix(key: &str, value: &Value, problems: &mut Problems) -> Option<String> {
+pub(crate) fn path_prefix(key: &str, value: &Value, problems: &mut Problems) -> Option<Arc<str>> {
     let path = plain::text(key, value, problems)?;
     let wrong = if !path.starts_with('/') {
         Some("does not start with `/`")
@@ -37,8 +37,8 @@ pub(crate) fn path_prefix(key: &str, value: &Value, problems: &mut Problems) -> 
         return None;
     }
     Some(match path.strip_suffix('/') {
-        Some(shorter) if !shorter.is_empty() => shorter.to_owned(),
-        Some(_) | None => path,
+        Some(shorter) if !shorter.is_empty() => shorter.into(),
+        Some(_) | None => path.into(),
     })
 }
 
@@ -209,10 +209,10 @@ pub(crate) fn reuse(key: &str, value: &Value, problems: &mut Problems) -> Option
     }
 }
 
-pub(crate) fn label(key: &str, value: &Value, problems: &mut Problems) -> Option<String> {
+pub(crate) fn label(key: &str, value: &Value, problems: &mut Problems) -> Option<Arc<str>> {
     let label = plain::text(key, value, problems)?;
     if label.len() <= 64 && label.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Some(label);
+        return Some(label.into());
     }
     problems.push(
         Diagnostic::error(&value.span, "`label` cannot stand in a response header")
