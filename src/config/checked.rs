@@ -25,6 +25,16 @@ pub struct Config {
     pub acme: Acme,
 }
 
+impl Config {
+    /// Every host that is served or redirected, with where its certificate comes from, in the order of the file. A host with services
+    /// under several paths comes once for each.
+    pub fn hosts(&self) -> impl Iterator<Item = (&Arc<str>, &Tls)> {
+        let services = self.environments.iter().flat_map(|environment| &environment.services);
+        let of_services = services.flat_map(|service| service.hosts.iter().map(|host| (host, &service.tls)));
+        of_services.chain(self.redirects.iter().map(|redirect| (&redirect.host, &redirect.tls)))
+    }
+}
+
 /// `[server]`: what the process listens on and where it keeps things.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {

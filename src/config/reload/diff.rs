@@ -25,7 +25,7 @@ pub struct Diff {
 pub fn diff(old: &Config, new: &Config) -> Diff {
     let mut diff = Diff {
         restart: server(&old.server, &new.server),
-        certificates: hosts(old) != hosts(new),
+        certificates: certificates_differ(old, new),
         ..Diff::default()
     };
     for environment in &new.environments {
@@ -171,17 +171,17 @@ fn redirects(old: &[Redirect], new: &[Redirect]) -> Vec<Change> {
     changes
 }
 
-/// Every host with where its certificate comes from, in any order.
-fn hosts(config: &Config) -> Vec<(&str, String)> {
-    let services = config.environments.iter().flat_map(|environment| &environment.services);
-    let of_services = services.flat_map(|service| service.hosts.iter().map(|host| (&**host, tls(&service.tls))));
-    let of_redirects = config
-        .redirects
-        .iter()
-        .map(|redirect| (&*redirect.host, tls(&redirect.tls)));
-    let mut hosts: Vec<_> = of_services.chain(of_redirects).collect();
-    hosts.sort_unstable();
-    hosts
+/// Whether a host comes or goes, or takes its certificate from elsewhere. The order of the file does not matter.
+fn certificates_differ(old: &Config, new: &Config) -> bool {
+    let sorted = |config: &Config| {
+        let mut hosts: Vec<_> = config
+            .hosts()
+            .map(|(host, source)| (Arc::clone(host), tls(source)))
+            .collect();
+        hosts.sort_unstable();
+        hosts
+    };
+    sorted(old) != sorted(new)
 }
 
 /// Nothing of `[server]` can change while the sockets, the threads and the folder are in use.
