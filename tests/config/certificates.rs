@@ -6,7 +6,7 @@ use greengate::config::{Config, Diagnostic, Severity, Tls, render};
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 
-use super::accepted::write;
+use super::write;
 
 /// A folder with `proxy.toml`'s neighbours.
 struct Folder(TempDir);

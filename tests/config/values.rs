@@ -1,580 +1,395 @@
-//! Values that are not what their key asks for.
+//! What a file says: every default, every key with another value, and which of several values wins.
 
-use super::refused;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-#[test]
-fn a_duration_is_no_integer() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-health.interval = 5
-"##,
-        r##"
-error: `health.interval` has to be a duration, not an integer
- --> proxy.toml:4:19
-  |
-4 | health.interval = 5
-  |                   ^ expected a number and a unit, as `"500ms"`, `"5s"`, `"5m"` or `"1h 30m"`
-  |
-  = hint: write `"5s"`
-"##,
-    );
+use greengate::config::{
+    AccessLogTarget, Bake, Config, Drain, Health, Hold, Keepalive, Listen, Reuse, Slots, StatusRange, Timeouts, Tls,
+    VersionSource,
+};
+use greengate::model::slot::{Address, Slot};
+
+use super::{FILE, accepted, environment, service};
+
+fn address(text: &str) -> Address {
+    text.parse().unwrap()
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
 }
 
 #[test]
-fn a_duration_has_a_known_unit() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-timeout.response = "5 sec"
-"##,
-        r##"
-error: `5 sec` is not a duration: `sec` is not a unit
- --> proxy.toml:4:20
-  |
-4 | timeout.response = "5 sec"
-  |                    ^^^^^^^ expected a number and a unit, as `"500ms"`, `"5s"`, `"5m"` or `"1h 30m"`
-"##,
+fn three_lines_are_a_site_and_the_rest_are_the_defaults_of_the_manual() {
+    let config = accepted("[env.prod]\nhost = \"example.com\"\nupstream = 3000\n");
+    assert_eq!(config.file, PathBuf::from(FILE));
+    assert!(config.redirects.is_empty());
+    let prod = environment(&config, "prod");
+    assert!(!prod.protected);
+    let service = service(&config, "prod", "prod");
+    assert_eq!(&*service.environment, "prod");
+    assert_eq!(service.hosts, ["example.com".into()]);
+    assert_eq!(&*service.path, "/");
+    assert!(!service.strip_prefix);
+    assert_eq!(service.slots, Slots::Single(vec![address("127.0.0.1:3000")]));
+    assert_eq!(
+        service.health,
+        Health {
+            path: "/health".into(),
+            status: StatusRange(vec![(200, 299)]),
+            host: "example.com".into(),
+            body: None,
+            version: None,
+            interval: Duration::from_millis(500),
+            timeout: seconds(5),
+            passes: 3,
+            deadline: seconds(60),
+        }
     );
+    assert!(service.warmup.is_empty());
+    assert_eq!(
+        service.hold,
+        Hold {
+            period: seconds(30),
+            max_requests: 1000,
+            max_bytes: 64 * 1024 * 1024,
+        }
+    );
+    assert!(service.stale_assets.is_empty());
+    assert_eq!(
+        service.drain,
+        Drain {
+            requests: seconds(60),
+            streams: seconds(300),
+        }
+    );
+    assert_eq!(service.bake, None);
+    assert_eq!(
+        service.keepalive,
+        Keepalive {
+            idle: seconds(4),
+            reuse: Reuse::Safe,
+        }
+    );
+    assert_eq!(
+        service.timeout,
+        Timeouts {
+            connect: seconds(4),
+            response: seconds(60),
+            idle: seconds(60),
+            stream: seconds(3600),
+        }
+    );
+    assert_eq!(service.limit_body, 100 * 1024 * 1024);
+    assert_eq!(service.tls, Tls::Acme);
+    assert_eq!(service.label, None);
+    assert!(service.log);
 }
 
 #[test]
-fn a_duration_is_no_float() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-timeout.response = 1.5
-"##,
-        r##"
-error: `timeout.response` has to be a duration, not a float
- --> proxy.toml:4:20
-  |
-4 | timeout.response = 1.5
-  |                    ^^^ expected a number and a unit, as `"500ms"`, `"5s"`, `"5m"` or `"1h 30m"`
-"##,
-    );
+fn the_defaults_of_the_server_are_those_of_the_manual() {
+    let server = accepted("[env.prod]\nhost = \"example.com\"\nupstream = 3000\n").server;
+    assert_eq!(server.http, Listen::Everywhere(80));
+    assert_eq!(server.https, Listen::Everywhere(443));
+    assert_eq!(server.socket, None);
+    assert_eq!(server.group, None);
+    assert_eq!(server.state_dir, None);
+    assert_eq!(server.workers, None);
+    assert!(server.trusted_proxies.is_empty());
+    assert!(!server.proxy_protocol);
+    assert_eq!(server.max_connections, None);
+    assert_eq!(server.max_connections_per_client, 512);
+    assert_eq!(server.access_log, AccessLogTarget::Stdout);
 }
 
 #[test]
-fn a_timeout_cannot_be_zero() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-timeout.connect = "0s"
-"##,
-        r##"
-error: `timeout.connect` cannot be zero
- --> proxy.toml:4:19
-  |
-4 | timeout.connect = "0s"
-  |                   ^^^^ expected more than no time at all
-"##,
+fn every_key_of_a_service_is_read() {
+    let config = accepted(
+        r#"
+[env.prod]
+protected = true
+[env.prod.service.api]
+host = ["API.example.com.", "*.api.example.com", "::1"]
+path = "/api/v1/"
+strip_prefix = true
+blue = [3000, "app.internal:80"]
+green = ["unix:/run/green.sock", "[fd00::1]:3000"]
+health.path = "/up?full=1"
+health.status = [204, "3xx", "400-404", "410"]
+health.host = "Health.example.com"
+health.body = "ok"
+health.version = "json:build.version"
+health.interval = "250ms"
+health.timeout = "1s"
+health.passes = 5
+health.deadline = "1m 30s"
+warmup = ["/", "/pricing"]
+hold.for = "1m"
+hold.max_requests = 20000
+hold.max_bytes = "1 GiB"
+stale_assets = ["/_next/static/", "/assets"]
+drain.requests = "2min"
+drain.streams = "1h 30m"
+bake.for = "30s"
+bake.max_error_rate = "2.5 %"
+keepalive.idle = "0s"
+keepalive.reuse = "always"
+timeout.connect = "1s"
+timeout.response = "2m"
+timeout.idle = "10s"
+timeout.stream = "1d"
+limit.body = "1 GiB"
+tls = "internal"
+label = "beta"
+log = false
+"#,
     );
+    assert!(environment(&config, "prod").protected);
+    let api = service(&config, "prod", "api");
+    assert_eq!(
+        api.hosts,
+        ["api.example.com".into(), "*.api.example.com".into(), "[::1]".into()]
+    );
+    assert_eq!(&*api.path, "/api/v1");
+    assert!(api.strip_prefix);
+    assert!(api.slots.can_swap());
+    assert_eq!(
+        api.slots.get(Slot::Blue).unwrap(),
+        [address("127.0.0.1:3000"), address("app.internal:80")]
+    );
+    assert_eq!(
+        api.slots.get(Slot::Green).unwrap(),
+        [address("unix:/run/green.sock"), address("[fd00::1]:3000")]
+    );
+    assert_eq!(
+        api.health,
+        Health {
+            path: "/up?full=1".into(),
+            status: StatusRange(vec![(204, 204), (300, 399), (400, 404), (410, 410)]),
+            host: "health.example.com".into(),
+            body: Some("ok".into()),
+            version: Some(VersionSource::Json("build.version".into())),
+            interval: Duration::from_millis(250),
+            timeout: seconds(1),
+            passes: 5,
+            deadline: seconds(90),
+        }
+    );
+    assert_eq!(api.warmup, ["/", "/pricing"]);
+    assert_eq!(
+        api.hold,
+        Hold {
+            period: seconds(60),
+            max_requests: 20_000,
+            max_bytes: 1 << 30,
+        }
+    );
+    assert_eq!(api.stale_assets, ["/_next/static/".into(), "/assets".into()]);
+    assert_eq!(
+        api.drain,
+        Drain {
+            requests: seconds(120),
+            streams: seconds(5400),
+        }
+    );
+    assert_eq!(
+        api.bake,
+        Some(Bake {
+            period: seconds(30),
+            max_error_rate: 0.025,
+        })
+    );
+    assert_eq!(
+        api.keepalive,
+        Keepalive {
+            idle: Duration::ZERO,
+            reuse: Reuse::Always,
+        }
+    );
+    assert_eq!(
+        api.timeout,
+        Timeouts {
+            connect: seconds(1),
+            response: seconds(120),
+            idle: seconds(10),
+            stream: seconds(86_400),
+        }
+    );
+    assert_eq!(api.limit_body, 1 << 30);
+    assert_eq!(api.tls, Tls::Internal);
+    assert_eq!(api.label.as_deref(), Some("beta"));
+    assert!(!api.log);
 }
 
 #[test]
-fn a_size_has_a_known_unit() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
+fn every_key_of_the_server_is_read() {
+    let server = accepted(
+        r#"
+[server]
+http = "127.0.0.1:0"
+https = ["127.0.0.1:0", "[::1]:8443"]
+socket = "/run/gg.sock"
+group = "deploy"
+state_dir = "state"
+workers = 2
+trusted_proxies = ["10.1.2.3/8", "192.0.2.7", "fd00::/8"]
+proxy_protocol = true
+max_connections = 1000
+max_connections_per_client = 10
+access_log = "log/access.json"
+[env.prod]
+host = "example.com"
 upstream = 3000
-limit.body = "10M"
-"##,
-        r##"
-error: `limit.body` is not a size: `M` is not a unit
- --> proxy.toml:4:14
-  |
-4 | limit.body = "10M"
-  |              ^^^^^ expected a number and a unit, as `"64KiB"` or `"100MiB"`, or an integer of bytes
-"##,
-    );
+"#,
+    )
+    .server;
+    let listen = |addresses: &[&str]| Listen::At(addresses.iter().map(|address| address.parse().unwrap()).collect());
+    assert_eq!(server.http, listen(&["127.0.0.1:0"]));
+    assert_eq!(server.https, listen(&["127.0.0.1:0", "[::1]:8443"]));
+    assert_eq!(server.socket, Some("/run/gg.sock".into()));
+    assert_eq!(server.group.as_deref(), Some("deploy"));
+    assert_eq!(server.state_dir, Some("state".into()));
+    assert_eq!(server.workers, Some(2));
+    let proxies: Vec<String> = server.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.7/32", "fd00::/8"]);
+    assert!(server.proxy_protocol);
+    assert_eq!(server.max_connections, Some(1000));
+    assert_eq!(server.max_connections_per_client, 10);
+    assert_eq!(server.access_log, AccessLogTarget::File("log/access.json".into()));
 }
 
 #[test]
-fn a_size_is_no_boolean() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-limit.body = true
-"##,
-        r##"
-error: `limit.body` has to be a size, not a boolean
- --> proxy.toml:4:14
-  |
-4 | limit.body = true
-  |              ^^^^ expected a number and a unit, as `"64KiB"` or `"100MiB"`, or an integer of bytes
-"##,
-    );
+fn relative_paths_start_at_the_folder_of_the_file() {
+    let text =
+        "[server]\nstate_dir = \"state\"\nsocket = \"/run/gg.sock\"\n[env.a]\nhost = \"a.com\"\nupstream = 3000\n";
+    let (config, _) = Config::parse(Path::new("/etc/greengate/proxy.toml"), text).unwrap();
+    assert_eq!(config.server.state_dir, Some("/etc/greengate/state".into()));
+    assert_eq!(config.server.socket, Some("/run/gg.sock".into()));
 }
 
 #[test]
-fn a_body_limit_cannot_be_zero() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
+fn the_nearest_value_wins_and_tables_merge_key_by_key() {
+    let config = accepted(
+        r#"
+[defaults]
+health.path = "/a"
+health.timeout = "1s"
+health.passes = 1
+warmup = ["/"]
+tls = "internal"
+[env.prod]
+health.path = "/b"
+health.timeout = "2s"
+log = false
+[env.prod.service.web]
+host = "web.com"
 upstream = 3000
-limit.body = 0
-"##,
-        r##"
-error: `limit.body` cannot be zero
- --> proxy.toml:4:14
-  |
-4 | limit.body = 0
-  |              ^ expected a number and a unit, as `"64KiB"` or `"100MiB"`, or an integer of bytes
-  |
-  = hint: bodies are streamed, so a high limit costs no memory: `"10GiB"`
-"##,
-    );
-}
-
-#[test]
-fn an_error_rate_is_no_integer() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-bake.max_error_rate = 5
-"##,
-        r##"
-error: `bake.max_error_rate` has to be a share, not an integer
- --> proxy.toml:4:23
-  |
-4 | bake.max_error_rate = 5
-  |                       ^ expected a percentage (`"5%"`) or a share between 0.0 and 1.0
-  |
-  = hint: write `"5%"`
-"##,
-    );
-}
-
-#[test]
-fn an_error_rate_has_a_percent_sign() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-bake.max_error_rate = "5"
-"##,
-        r##"
-error: `5` is not a share: it has no `%`
- --> proxy.toml:4:23
-  |
-4 | bake.max_error_rate = "5"
-  |                       ^^^ expected a percentage (`"5%"`) or a share between 0.0 and 1.0
-"##,
-    );
-}
-
-#[test]
-fn an_error_rate_is_at_most_one() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-bake.max_error_rate = 1.5
-"##,
-        r##"
-error: `bake.max_error_rate` is out of bounds
- --> proxy.toml:4:23
-  |
-4 | bake.max_error_rate = 1.5
-  |                       ^^^ expected a percentage (`"5%"`) or a share between 0.0 and 1.0
-"##,
-    );
-}
-
-#[test]
-fn a_bake_window_is_a_duration_or_off() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-bake.for = "never"
-"##,
-        r##"
-error: `never` is not a duration: it does not start with a whole number
- --> proxy.toml:4:12
-  |
-4 | bake.for = "never"
-  |            ^^^^^^^ expected a number and a unit, as `"500ms"`, `"5s"`, `"5m"` or `"1h 30m"`
-"##,
-    );
-}
-
-#[test]
-fn passes_are_at_least_one() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-health.passes = 0
-"##,
-        r##"
-error: `health.passes` is out of bounds
- --> proxy.toml:4:17
-  |
-4 | health.passes = 0
-  |                 ^ expected an integer between 1 and 100
-"##,
-    );
-}
-
-#[test]
-fn passes_are_an_integer() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-health.passes = "3"
-"##,
-        r##"
-error: `health.passes` has to be an integer, not a text
- --> proxy.toml:4:17
-  |
-4 | health.passes = "3"
-  |                 ^^^ expected an integer between 1 and 100
-"##,
-    );
-}
-
-#[test]
-fn a_flag_is_a_boolean() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-log = "yes"
-"##,
-        r##"
-error: `log` has to be a boolean, not a text
- --> proxy.toml:4:7
-  |
-4 | log = "yes"
-  |       ^^^^^ expected `true` or `false`
-"##,
-    );
-}
-
-#[test]
-fn a_status_is_a_status() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-health.status = [204, "2xy", 99, "299-200"]
-"##,
-        r##"
-error: `health.status` is no HTTP status
- --> proxy.toml:4:23
-  |
-4 | health.status = [204, "2xy", 99, "299-200"]
-  |                       ^^^^^ expected a status (`204`), `"2xx"`, `"200-299"`, or a list of these
-
-error: `health.status` is no HTTP status
- --> proxy.toml:4:30
-  |
-4 | health.status = [204, "2xy", 99, "299-200"]
-  |                              ^^ expected a status (`204`), `"2xx"`, `"200-299"`, or a list of these
-
-error: `health.status` is no HTTP status
- --> proxy.toml:4:34
-  |
-4 | health.status = [204, "2xy", 99, "299-200"]
-  |                                  ^^^^^^^^^ expected a status (`204`), `"2xx"`, `"200-299"`, or a list of these
-"##,
-    );
-}
-
-#[test]
-fn a_version_stands_in_a_header_or_in_json() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-health.version = "X-Version"
-"##,
-        r##"
-error: `X-Version` does not say where the version stands
- --> proxy.toml:4:18
-  |
-4 | health.version = "X-Version"
-  |                  ^^^^^^^^^^^ expected `"header:NAME"` or `"json:FIELD"`
-  |
-  = hint: `header:X-Version` reads a response header, `json:build.version` a field of the body
-"##,
-    );
-}
-
-#[test]
-fn a_health_path_starts_with_a_slash() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-health.path = "http://127.0.0.1:3000/health"
-"##,
-        r##"
-error: `http://127.0.0.1:3000/health` is not a path
- --> proxy.toml:4:15
-  |
-4 | health.path = "http://127.0.0.1:3000/health"
-  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected a path that starts with `/`, as `"/health"`
-  |
-  = hint: the address is the candidate's own; write the path alone
-"##,
-    );
-}
-
-#[test]
-fn a_health_body_is_not_empty() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-health.body = ""
-"##,
-        r##"
-error: `health.body` is empty
- --> proxy.toml:4:15
-  |
-4 | health.body = ""
-  |               ^^ expected a text
-"##,
-    );
-}
-
-#[test]
-fn warmup_is_a_list_of_paths() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-warmup = ["/", "pricing"]
-"##,
-        r##"
-error: `pricing` is not a path
- --> proxy.toml:4:16
-  |
-4 | warmup = ["/", "pricing"]
-  |                ^^^^^^^^^ expected a path that starts with `/`, as `"/health"`
-"##,
-    );
-}
-
-#[test]
-fn reuse_is_safe_or_always() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-keepalive.reuse = "never"
-"##,
-        r##"
-error: `keepalive.reuse` cannot be `never`
- --> proxy.toml:4:19
-  |
-4 | keepalive.reuse = "never"
-  |                   ^^^^^^^ expected `"safe"` or `"always"`
-"##,
-    );
-}
-
-#[test]
-fn a_label_is_one_header_value() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-label = "on stage"
-"##,
-        r##"
-error: `label` cannot stand in a response header
- --> proxy.toml:4:9
-  |
-4 | label = "on stage"
-  |         ^^^^^^^^^^ expected up to 64 visible ASCII characters, as `"staging"`
-"##,
-    );
-}
-
-#[test]
-fn tls_is_one_of_four() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-tls = "interal"
-"##,
-        r##"
-error: `tls` cannot be `interal`
- --> proxy.toml:4:7
-  |
-4 | tls = "interal"
-  |       ^^^^^^^^^ expected `"acme"`, `"internal"`, `"off"` or `{ cert = "…", key = "…" }`
-  |
-  = hint: did you mean `internal`?
-"##,
-    );
-}
-
-#[test]
-fn tls_files_are_a_pair() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-tls = { cert = "a.pem" }
-"##,
-        r##"
-error: `tls` has no `key`
- --> proxy.toml:4:7
-  |
-4 | tls = { cert = "a.pem" }
-  |       ^^^^^^^^^^^^^^^^^^ expected `{ cert = "…", key = "…" }`
-"##,
-    );
-}
-
-#[test]
-fn tls_files_have_no_other_keys() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-tls = { cert = "a.pem", key = "a.key", chain = "b.pem" }
-"##,
-        r##"
-error: unknown key `tls.chain`
- --> proxy.toml:4:40
-  |
-4 | tls = { cert = "a.pem", key = "a.key", chain = "b.pem" }
-  |                                        ^^^^^ expected `cert` or `key`
-"##,
-    );
-}
-
-#[test]
-fn tls_is_a_text_or_a_table() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-tls = true
-"##,
-        r##"
-error: `tls` has to be a text or a table, not a boolean
- --> proxy.toml:4:7
-  |
-4 | tls = true
-  |       ^^^^ expected `"acme"`, `"internal"`, `"off"` or `{ cert = "…", key = "…" }`
-"##,
-    );
-}
-
-#[test]
-fn a_path_prefix_is_plain() {
-    refused(
-        r##"
-[env.a]
-[env.a.service.s0]
-host = "a0.com"
-upstream = 3000
-path = "api"
-[env.a.service.s1]
-host = "a1.com"
+health.path = "/c"
+warmup = []
+[env.prod.service.api]
+host = "api.com"
 upstream = 3001
-path = "/a?b"
-[env.a.service.s2]
-host = "a2.com"
+"#,
+    );
+    let (web, api) = (service(&config, "prod", "web"), service(&config, "prod", "api"));
+    assert_eq!((web.health.path.as_str(), api.health.path.as_str()), ("/c", "/b"));
+    assert_eq!((web.health.timeout, api.health.timeout), (seconds(2), seconds(2)));
+    assert_eq!((web.health.passes, api.health.passes), (1, 1));
+    assert!(web.warmup.is_empty());
+    assert_eq!(api.warmup, ["/"]);
+    assert_eq!((&web.tls, web.log), (&Tls::Internal, false));
+}
+
+#[test]
+fn environments_and_services_keep_the_order_of_the_file() {
+    let config = accepted(
+        r#"
+[env.zeta.service.web]
+host = "z.com"
+upstream = 3000
+[env.alpha]
+host = "a.com"
+upstream = 3001
+[env.zeta.service.api]
+host = "y.com"
 upstream = 3002
-path = "/a%20b"
-[env.a.service.s3]
-host = "a3.com"
-upstream = 3003
-path = "/a//b"
-[env.a.service.s4]
-host = "a4.com"
-upstream = 3004
-path = "/a/../b"
-[env.a.service.s5]
-host = "a5.com"
-upstream = 3005
-path = "/a b"
-"##,
-        r##"
-error: `path` does not start with `/`
- --> proxy.toml:5:8
-  |
-5 | path = "api"
-  |        ^^^^^ expected a path prefix, as `"/api"`
+"#,
+    );
+    let names: Vec<&str> = config
+        .environments
+        .iter()
+        .map(|environment| &*environment.name)
+        .collect();
+    assert_eq!(names, ["zeta", "alpha"]);
+    let services: Vec<&str> = config.environments[0]
+        .services
+        .iter()
+        .map(|service| &*service.name)
+        .collect();
+    assert_eq!(services, ["web", "api"]);
+}
 
-error: `path` has a query or a fragment
- --> proxy.toml:9:8
-  |
-9 | path = "/a?b"
-  |        ^^^^^^ expected a path prefix, as `"/api"`
+#[test]
+fn bake_is_off_until_it_has_a_time() {
+    for (bake, expected) in [
+        ("", None),
+        ("bake.max_error_rate = 0.1", None),
+        ("bake.for = \"off\"", None),
+        ("bake.for = \"0s\"", None),
+        ("bake.for = \"30s\"", Some(0.05)),
+        ("bake.for = \"30s\"\nbake.max_error_rate = 0.1", Some(0.1)),
+        ("bake.for = \"30s\"\nbake.max_error_rate = \"10%\"", Some(0.1)),
+    ] {
+        let config = accepted(&format!("[env.a]\nhost = \"a.com\"\nupstream = 3000\n{bake}\n"));
+        let bake = service(&config, "a", "a").bake;
+        assert_eq!(bake.map(|bake| bake.max_error_rate), expected, "{bake:?}");
+    }
+}
 
-error: `path` has a `%` or a `\`
-  --> proxy.toml:13:8
-   |
-13 | path = "/a%20b"
-   |        ^^^^^^^^ expected a path prefix, as `"/api"`
+#[test]
+fn a_probe_asks_for_the_first_host_that_is_no_wildcard() {
+    let config = accepted("[env.a]\nhost = [\"*.a.com\", \"www.a.com\", \"a.com\"]\nupstream = 3000\ntls = \"off\"\n");
+    assert_eq!(service(&config, "a", "a").health.host, "www.a.com");
+    let config = accepted("[env.a]\nhost = \"*.a.com\"\nupstream = 3000\nhealth.host = \"b.com\"\ntls = \"off\"\n");
+    assert_eq!(service(&config, "a", "a").health.host, "b.com");
+}
 
-error: `path` has an empty segment
-  --> proxy.toml:17:8
-   |
-17 | path = "/a//b"
-   |        ^^^^^^^ expected a path prefix, as `"/api"`
+#[test]
+fn a_version_may_stand_in_a_header() {
+    let config = accepted("[env.a]\nhost = \"a.com\"\nupstream = 3000\nhealth.version = \"header:X-Version\"\n");
+    let version = service(&config, "a", "a").health.version.clone();
+    assert_eq!(version, Some(VersionSource::Header("X-Version".into())));
+}
 
-error: `path` has a `.` or `..` segment
-  --> proxy.toml:21:8
-   |
-21 | path = "/a/../b"
-   |        ^^^^^^^^^ expected a path prefix, as `"/api"`
-
-error: `path` has a character that stands in no path
-  --> proxy.toml:25:8
-   |
-25 | path = "/a b"
-   |        ^^^^^^ expected a path prefix, as `"/api"`
-"##,
+#[test]
+fn redirects_take_the_tls_of_the_defaults() {
+    let config = accepted(
+        r#"
+[defaults]
+tls = "internal"
+[redirect]
+"WWW.example.com" = "https://Example.com"
+"old.example.com" = "http://[::1]:8080"
+"#,
+    );
+    let shown: Vec<_> = config
+        .redirects
+        .iter()
+        .map(|one| (&*one.host, &*one.to, one.tls.clone()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("www.example.com", "https://example.com", Tls::Internal),
+            ("old.example.com", "http://[::1]:8080", Tls::Internal),
+        ]
     );
 }
 
 #[test]
 fn an_empty_list_of_stale_assets_takes_inherited_ones_away_and_off_holds_nothing() {
-    let config = super::accepted(
-        r##"
+    let config = accepted(
+        r#"
 [defaults]
 stale_assets = "/assets/"
 [env.a]
@@ -582,65 +397,9 @@ host = "a.com"
 upstream = 3000
 stale_assets = []
 hold.for = "off"
-"##,
+"#,
     );
-    let service = super::service(&config, "a", "a");
-    assert!(service.stale_assets.is_empty());
-    assert!(service.hold.period.is_zero());
-}
-
-#[test]
-fn the_bounds_of_hold_and_the_prefixes_of_stale_assets_are_checked() {
-    refused(
-        r##"
-[env.a]
-host = "a.com"
-upstream = 3000
-hold.for = 30
-hold.max_requests = 0
-hold.max_bytes = 0
-stale_assets = ["/a/", "assets", "/b?c", "/a/"]
-"##,
-        r##"
-error: `hold.for` has to be a duration, not an integer
- --> proxy.toml:4:12
-  |
-4 | hold.for = 30
-  |            ^^ expected a number and a unit, as `"500ms"`, `"5s"`, `"5m"` or `"1h 30m"`
-  |
-  = hint: write `"30s"`
-
-error: `hold.max_requests` is out of bounds
- --> proxy.toml:5:21
-  |
-5 | hold.max_requests = 0
-  |                     ^ expected an integer between 1 and 1000000
-
-error: `hold.max_bytes` cannot be zero
- --> proxy.toml:6:18
-  |
-6 | hold.max_bytes = 0
-  |                  ^ expected a number and a unit, as `"64KiB"` or `"100MiB"`, or an integer of bytes
-  |
-  = hint: without memory nothing can be held; to hold nothing at all write `hold.for = "off"`
-
-error: `assets` is not a path
- --> proxy.toml:7:24
-  |
-7 | stale_assets = ["/a/", "assets", "/b?c", "/a/"]
-  |                        ^^^^^^^^ expected a path that starts with `/`, as `"/health"`
-
-error: `stale_assets` has a query
- --> proxy.toml:7:34
-  |
-7 | stale_assets = ["/a/", "assets", "/b?c", "/a/"]
-  |                                  ^^^^^^ expected a path prefix, as `"/assets/"`
-
-error: `stale_assets` names this twice
- --> proxy.toml:7:42
-  |
-7 | stale_assets = ["/a/", "assets", "/b?c", "/a/"]
-  |                 ----- first here         ^^^^^
-"##,
-    );
+    let a = service(&config, "a", "a");
+    assert!(a.stale_assets.is_empty());
+    assert!(a.hold.period.is_zero());
 }
