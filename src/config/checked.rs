@@ -1,4 +1,5 @@
-//! A checked [`Config`]: what the rest of the house works with. Nothing here can be read from a file, and nothing can be wrong.
+//! The types of a checked [`Config`], with the defaults filled in. They know neither TOML nor the place of a value in
+//! the file.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use crate::model::slot::{Address, Slot};
 
-/// Let's Encrypt.
+/// The production directory of Let's Encrypt.
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 
 /// A whole, checked configuration.
@@ -19,15 +20,15 @@ pub struct Config {
     pub server: Server,
     /// Every `[env.NAME]`, in the order of the file.
     pub environments: Vec<Environment>,
-    /// `[redirect]`: host → where to.
+    /// Every entry of `[redirect]`, in the order of the file.
     pub redirects: Vec<Redirect>,
     /// `[acme]`.
     pub acme: Acme,
 }
 
 impl Config {
-    /// Every host that is served or redirected, with where its certificate comes from, in the order of the file. A host with services
-    /// under several paths comes once for each.
+    /// Every host that is served or redirected, with where its certificate comes from, in the order of the file. A host
+    /// with services under several paths comes once for each.
     pub fn hosts(&self) -> impl Iterator<Item = (&Arc<str>, &Tls)> {
         let services = self.environments.iter().flat_map(|environment| &environment.services);
         let of_services = services.flat_map(|service| service.hosts.iter().map(|host| (host, &service.tls)));
@@ -38,36 +39,36 @@ impl Config {
 /// `[server]`: what the process listens on and where it keeps things.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
-    /// Plain HTTP; `None` stands for the default, port 80 on both families, which fall back to IPv4 where IPv6 is off.
+    /// Listeners for plain HTTP; by default, port 80 on every address of the machine.
     pub http: Listen,
-    /// TLS; the same with port 443.
+    /// Listeners for TLS; by default, port 443 on every address of the machine.
     pub https: Listen,
-    /// Control socket, if the file names one.
+    /// Path of the control socket, if the file names one.
     pub socket: Option<PathBuf>,
-    /// Group that may use the control socket beside root and the daemon's user.
+    /// Group whose members may use the control socket, beside root and the daemon's user.
     pub group: Option<String>,
-    /// State, journal and certificates, if the file names a folder.
+    /// Folder for state, journal and certificates, if the file names one.
     pub state_dir: Option<PathBuf>,
     /// Data-plane threads; `None` is one per core.
     pub workers: Option<usize>,
-    /// Peers whose forwarding headers are believed.
+    /// Networks of peers whose `X-Forwarded-*` fields are believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
-    /// Whether trusted peers send a PROXY header (v1 or v2) first.
+    /// Whether connections from trusted peers begin with a header of the PROXY protocol (version 1 or 2).
     pub proxy_protocol: bool,
-    /// Client connections in all; `None` derives it from RLIMIT_NOFILE.
+    /// Most client connections at a time; `None` derives the limit from RLIMIT_NOFILE.
     pub max_connections: Option<usize>,
-    /// Client connections per address (IPv6: per /64).
+    /// Most client connections at a time from one address (IPv6: from one /64).
     pub max_connections_per_client: usize,
     /// Where access-log lines go.
     pub access_log: AccessLogTarget,
 }
 
-/// Addresses of one kind of listener.
+/// What the listeners of one kind, plain or TLS, are bound to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
-    /// The default port on every address of the machine: `[::]` for both families, IPv4 alone where IPv6 is off.
+    /// This port on every address of the machine: `[::]` for both families, `0.0.0.0` where IPv6 is off.
     Everywhere(u16),
-    /// Exactly these.
+    /// Exactly these addresses, at least one.
     At(Vec<SocketAddr>),
 }
 
@@ -76,57 +77,59 @@ pub enum Listen {
 pub enum AccessLogTarget {
     /// Standard output, as the journal of systemd and `docker logs` expect it.
     Stdout,
-    /// A file, which is opened again on SIGUSR1 and when it was moved.
+    /// A file, which is opened again on SIGUSR1 and after it was moved.
     File(PathBuf),
 }
 
-/// One `[env.NAME]`: what `swap` names; all its services switch together.
+/// One `[env.NAME]`: services that a swap switches together.
 #[derive(Debug, Clone)]
 pub struct Environment {
-    /// `NAME`.
+    /// The name that `swap` takes.
     pub name: Arc<str>,
-    /// Whether swap and rollback ask for the environment's name.
+    /// Whether swap and rollback ask for the environment's name first.
     pub protected: bool,
     /// Its services, at least one, in the order of the file.
     pub services: Vec<Arc<Service>>,
 }
 
-/// Hostnames, an optional path prefix, and where it runs.
+/// An app: the hosts and the path prefix that it answers to, and the addresses where it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
-    /// The environment's name.
+    /// The name of its environment.
     pub environment: Arc<str>,
-    /// The service's name; in the short form it is the environment's.
+    /// Its own name; that of the environment when the file has no `[env.NAME.service.NAME]`.
     pub name: Arc<str>,
-    /// Lower case, without port or trailing dot; `*.example.com` is a wildcard for exactly one label. At least one.
+    /// At least one host, in lower case, without port or trailing dot. In `*.example.com` the wildcard stands for
+    /// exactly one label.
     pub hosts: Vec<Arc<str>>,
-    /// Path prefix, `/` or `/api` (never with a slash at the end).
+    /// Path prefix: `/`, or one without a slash at its end (`/api`).
     pub path: Arc<str>,
-    /// Whether the app sees the path without the prefix.
+    /// Whether the prefix is taken off the path before the app sees it.
     pub strip_prefix: bool,
-    /// Where it runs.
+    /// The addresses where it runs.
     pub slots: Slots,
-    /// What counts as healthy.
+    /// How it is probed, and what counts as healthy.
     pub health: Health,
-    /// Paths that a candidate is asked for between gate and switch.
+    /// Paths that are requested of a candidate after it has passed the gate and before it becomes live.
     pub warmup: Vec<String>,
     /// What happens to requests while the app cannot be reached.
     pub hold: Hold,
-    /// How long the old side is kept.
+    /// How long the old side finishes its requests after a swap.
     pub drain: Drain,
-    /// The time after a swap in which a bad new side is rolled back by itself.
+    /// Rolls a swap back by itself when the new side answers worse; `None` does not watch it.
     pub bake: Option<Bake>,
     /// How connections to the app are reused.
     pub keepalive: Keepalive,
-    /// Deadlines of an exchange.
+    /// Deadlines for a request and its response.
     pub timeout: Timeouts,
-    /// Bytes that a request body may have.
+    /// Most bytes that a request body may have.
     pub limit_body: u64,
-    /// Path prefixes whose files the previous slot is asked for when the live one has them no more (N23).
+    /// Path prefixes of static files: what the live slot answers with 404 is requested of the previous one (N23).
     pub stale_assets: Vec<Arc<str>>,
     /// Where the certificate comes from.
     pub tls: Tls,
-    /// Marks the responses of an environment that is not production.
+    /// Value of `X-Environment` in responses, which also keeps search engines out: for environments that are not
+    /// production.
     pub label: Option<Arc<str>>,
     /// Whether requests are written to the access log.
     pub log: bool,
@@ -142,12 +145,12 @@ pub enum Slots {
         /// Instances of green, at least one.
         green: Vec<Address>,
     },
-    /// `upstream`: one slot, which cannot be swapped.
+    /// `upstream`: one slot, at least one instance, which cannot be swapped.
     Single(Vec<Address>),
 }
 
 impl Slots {
-    /// The addresses of one slot; `None` when the service has no such slot.
+    /// The addresses of `slot`; `None` when the service does not have it.
     #[must_use]
     pub fn get(&self, slot: Slot) -> Option<&[Address]> {
         match (self, slot) {
@@ -158,25 +161,25 @@ impl Slots {
         }
     }
 
-    /// Whether the service has two sides.
+    /// Whether there is another slot to swap to.
     #[must_use]
     pub fn can_swap(&self) -> bool {
         matches!(self, Self::Pair { .. })
     }
 }
 
-/// `health.*`: what counts as healthy, and how the gate asks.
+/// `health.*`: how an app is probed, and what counts as healthy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// `/health`.
+    /// Path of the probe, with its query.
     pub path: String,
-    /// Which answers pass.
+    /// Statuses that pass.
     pub status: StatusRange,
-    /// The `Host` that a probe sends; the service's first host unless named.
+    /// The `Host` that a probe sends. By default, the service's first host that is no wildcard.
     pub host: String,
-    /// A text that the body has to contain.
+    /// A text that the response's body has to contain.
     pub body: Option<String>,
-    /// Where the candidate names its version.
+    /// Where the response names the app's version.
     pub version: Option<VersionSource>,
     /// Time between two probes of the gate.
     pub interval: Duration,
@@ -188,154 +191,154 @@ pub struct Health {
     pub deadline: Duration,
 }
 
-/// `health.status`: `2xx`, `204`, `200-299` or a list of these, as inclusive ranges.
+/// `health.status`: inclusive ranges, as `2xx`, `204`, `200-299` or a list of these say them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusRange(pub Vec<(u16, u16)>);
 
 impl StatusRange {
-    /// Whether an answer with this status passes.
+    /// Whether a response with this status passes.
     #[must_use]
     pub fn contains(&self, status: u16) -> bool {
         self.0.iter().any(|&(low, high)| (low..=high).contains(&status))
     }
 }
 
-/// `health.version`: where the candidate says which version it is.
+/// `health.version`: where the response to a probe names the app's version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VersionSource {
-    /// `header:NAME`.
+    /// `header:NAME`: the value of this response header.
     Header(String),
-    /// `json:FIELD`; dots descend into objects.
+    /// `json:FIELD`: this field of the body. Dots descend into objects.
     Json(String),
 }
 
-/// `hold.*`: how long and how many requests wait for an app that cannot be reached (N12), or for the end of a pause (N13).
+/// `hold.*`: the requests that wait while the app cannot be reached (N12), or until a pause ends (N13).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hold {
-    /// Counted from the moment the app went away; zero holds nothing.
+    /// How long they wait, counted from the moment the app went away. Zero holds nothing.
     pub period: Duration,
-    /// Requests that may wait.
+    /// Most requests that wait at a time.
     pub max_requests: usize,
-    /// Bytes of heads and bodies that they may keep in memory, all together.
+    /// Most bytes of heads and bodies that they keep in memory, all together.
     pub max_bytes: u64,
 }
 
-/// `drain.*`.
+/// `drain.*`: how long the old side goes on after a swap with what it had begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drain {
-    /// For requests that wait for their response head.
+    /// Time for requests that wait for their response head.
     pub requests: Duration,
-    /// For streams: responses under way, event streams, tunnels.
+    /// Time for responses under way, event streams and tunnels.
     pub streams: Duration,
 }
 
-/// `bake.*`.
+/// `bake.*`: the watch over the new side after a swap.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bake {
     /// How long the new side is watched.
     pub period: Duration,
-    /// Share of 5xx answers (0.0 to 1.0) above which it is worse.
+    /// Share of 5xx responses (0.0 to 1.0) above which the swap is rolled back.
     pub max_error_rate: f64,
 }
 
 impl Eq for Bake {}
 
-/// `keepalive.*`.
+/// `keepalive.*`: how connections to the app are reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keepalive {
     /// How long an idle connection to the app is kept; zero keeps none.
     pub idle: Duration,
-    /// Which requests may ride a reused one.
+    /// Which requests may be sent on a reused connection.
     pub reuse: Reuse,
 }
 
-/// `keepalive.reuse`.
+/// `keepalive.reuse`: which requests may be sent on a connection that the app may be closing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reuse {
-    /// Idempotent methods only (N10).
+    /// Those with an idempotent method (RFC 9110 §9.2.2), which can be sent again (N10).
     Safe,
-    /// Every method.
+    /// All of them.
     Always,
 }
 
-/// `timeout.*`.
+/// `timeout.*`: the deadlines for a request and its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// To connect to the app.
+    /// Time to connect to the app.
     pub connect: Duration,
-    /// From the request's last byte to the response head.
+    /// Time from the request's last byte to the response head.
     pub response: Duration,
-    /// Between two bytes of a body.
+    /// Time between two bytes of a body.
     pub idle: Duration,
-    /// A tunnel or an event stream without a byte.
+    /// Time that a tunnel or an event stream may be silent.
     pub stream: Duration,
 }
 
 /// `tls`: where a service's certificates come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tls {
-    /// ACME. Until an ACME certificate is there, the local CA's stands in.
+    /// A CA that speaks ACME. Until its certificate is there, one of the local CA stands in.
     Acme,
     /// The local CA.
     Internal,
-    /// Files, re-read when they change.
+    /// Files, read again when they change.
     Files {
         /// Certificate chain, PEM.
         cert: PathBuf,
         /// Private key, PEM.
         key: PathBuf,
     },
-    /// None: served on the plain port.
+    /// Nowhere: the service is served over plain HTTP.
     Off,
 }
 
-/// One entry of `[redirect]`: 308, keeps path and query.
+/// One entry of `[redirect]`: answered with 308, path and query are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirect {
-    /// The host that is redirected, lower case.
+    /// The host that is redirected, in lower case.
     pub host: Arc<str>,
     /// Scheme and authority of the target (`https://example.com`), without a path.
     pub to: Arc<str>,
-    /// As `[defaults].tls` says.
+    /// Where the host's certificate comes from, as `tls` in `[defaults]` says.
     pub tls: Tls,
 }
 
-/// `[acme]`.
+/// `[acme]`: which CAs are asked for certificates, and how hosts are proved to them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acme {
-    /// Where the CA writes to; several are possible.
+    /// Addresses that the CA may write to.
     pub email: Vec<String>,
-    /// The CAs' directories: the first that works is used. At least one.
+    /// URLs of the CAs' directories, at least one. The first that works is used.
     pub directories: Vec<String>,
-    /// The kind of certificate (`classic`, `tlsserver`, `shortlived`), where the CA has kinds.
+    /// The certificate profile (`classic`, `tlsserver`, `shortlived`), if the CA offers any.
     pub profile: Option<String>,
-    /// The account of the CA's customer that our account belongs to (RFC 8555 §7.3.4).
+    /// The customer account at the CA that the ACME account is bound to (RFC 8555 §7.3.4).
     pub eab: Option<Eab>,
-    /// PEM file with the roots of a private CA's own server; they are trusted beside the system's.
+    /// PEM file with root certificates that are trusted beside the system's, for the server of a private CA.
     pub root: Option<PathBuf>,
-    /// How hosts are proved.
+    /// How control over a host is proved.
     pub challenge: Challenge,
 }
 
-/// `eab = { kid, key_file }`.
+/// `eab = { kid, key_file }`: external account binding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Eab {
-    /// What the CA calls its customer.
+    /// The key identifier that the CA gave.
     pub kid: String,
-    /// File with the key that the CA gave, in base64url.
+    /// File with the MAC key that the CA gave, in base64url.
     pub key_file: PathBuf,
 }
 
-/// `challenge`.
+/// `challenge`: how control over a host is proved (RFC 8555 §8).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Challenge {
-    /// By HTTP-01 or TLS-ALPN-01, whichever worked last, and by the other when that fails.
+    /// By HTTP-01 or TLS-ALPN-01: the one that worked last, and the other when it fails.
     Either,
-    /// On port 80 alone.
+    /// By HTTP-01 alone, on port 80.
     Http,
-    /// On port 443 alone.
+    /// By TLS-ALPN-01 alone, on port 443.
     TlsAlpn,
-    /// By a command that changes the DNS: `COMMAND present|cleanup NAME VALUE`. The only way for wildcards.
+    /// By DNS-01, the only one for wildcards. The command changes the DNS: `COMMAND present|cleanup NAME VALUE`.
     Dns(String),
 }
 

@@ -1,13 +1,15 @@
-//! Text → a [`Config`] that cannot be wrong. What a user typed stops here; everything behind it holds checked values.
+//! From the text of a file to a [`Config`] that cannot be wrong. What was typed stops here; other rooms see checked
+//! values only.
 //!
-//! [`Config::load`] is the door for a file, [`diff`] for a second one. Each floor sees only those above it in this list:
+//! [`Config::load`] reads a file, and [`diff`] compares two configurations for a reload. Each floor sees only those
+//! that stand before it here:
 //!
-//! - `text` TOML with the place of every word, units, and how errors are shown
+//! - `text` TOML with the place of every value, units, and the reports that point into the file
 //! - `checked` the types of a checked configuration
-//! - `read` each table on its own: typed values → checked ones
-//! - `build` `extends`, defaults: tables → services
-//! - `check` the whole file: services compared with each other and the world, every error at once
-//! - `reload` what differs between two configurations
+//! - `read` each table on its own: what was typed becomes checked values, or a diagnostic
+//! - `build` services from their tables, with `extends` and defaults
+//! - `check` the whole file, with its services compared with each other and the world; every error at once
+//! - `reload` the differences between two configurations
 
 mod build;
 mod check;

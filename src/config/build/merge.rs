@@ -1,4 +1,5 @@
-//! What holds for each service: `extends` copies, then `[defaults]`, environment and service are laid over one another.
+//! Which settings hold for each service: `extends` copies them from another environment, then `[defaults]`, environment
+//! and service are laid over one another.
 
 use std::ops::Range;
 use std::path::Path;
@@ -11,12 +12,12 @@ use crate::config::text::raw::At;
 use crate::config::text::report::Diagnostic;
 use crate::config::text::words;
 
-/// A service with everything that holds for it.
+/// A service with all settings that hold for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Merged {
     pub(crate) environment: Arc<str>,
     pub(crate) name: Arc<str>,
-    /// Where its table starts.
+    /// Where its name stands.
     pub(crate) span: Range<usize>,
     pub(crate) settings: Settings,
 }
@@ -78,7 +79,7 @@ fn services(defaults: &Settings, environment: &RawEnvironment, shape: &Shape) ->
     }
 }
 
-/// An environment after `extends`: as if what it copies had been written in its own tables.
+/// An environment after `extends`, with what it copied as if it had been written there.
 #[derive(Debug, Clone)]
 struct Shape {
     settings: Settings,
@@ -89,7 +90,7 @@ struct Shape {
 #[derive(Debug, Clone)]
 enum State {
     Unseen,
-    /// On the way up a chain of `extends`; to come here again is a circle.
+    /// Being built, up a chain of `extends`. To come here again is a circle.
     Open,
     Done(Option<Box<Shape>>),
 }

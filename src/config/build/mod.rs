@@ -1,4 +1,7 @@
-//! Tables become services: `merge` lays `[defaults]`, environment and service over one another, `service` fills in the defaults.
+//! Tables become services.
+//!
+//! - `merge` which settings hold for each service, after `extends` and `[defaults]`
+//! - `service` the checked service from its settings
 
 pub(crate) mod merge;
 pub(crate) mod service;

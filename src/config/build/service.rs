@@ -1,4 +1,4 @@
-//! One service: what its tables say, and the defaults for what they do not.
+//! One checked service from the settings that hold for it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::config::text::report::Diagnostic;
 use crate::config::text::units::format_duration;
 use crate::model::slot::Address;
 
-/// Fills in the defaults. `None` when something that has none is missing or could not be read.
+/// Builds the service. `None` when a key without a default is missing or could not be read.
 pub(crate) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnostic>) -> Option<Service> {
     let settings = &merged.settings;
     let hosts = hosts(merged, problems);
@@ -156,7 +156,8 @@ fn bake(settings: &Settings) -> Option<Bake> {
     (!period.is_zero()).then_some(Bake { period, max_error_rate })
 }
 
-/// A request that is sent just before a swap may wait as long as `timeout.response`; a shorter drain cuts it off.
+/// Warns of a drain that is shorter than `timeout.response`: it would cut off a request that was sent just before a
+/// swap.
 fn warn_of_short_drain(merged: &Merged, drain: Drain, timeout: Timeouts, problems: &mut Vec<Diagnostic>) {
     if drain.requests >= timeout.response {
         return;

@@ -1,4 +1,4 @@
-//! Addresses that may not stand where they stand: the proxy's own, and those that stand in two places.
+//! Where no app can run: at an address of the proxy itself, or at one that another environment or slot has.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -10,7 +10,7 @@ use crate::config::text::raw::At;
 use crate::config::text::report::Diagnostic;
 use crate::model::slot::{Address, Slot};
 
-/// Where an address stands first.
+/// Where an address stands for the first time in the file.
 struct Seen<'a> {
     service: &'a Merged,
     slot: Slot,
@@ -50,8 +50,9 @@ fn addresses(service: &Merged) -> impl Iterator<Item = (Slot, &At<Address>)> {
     .flat_map(|(slot, addresses)| addresses.value.iter().map(move |address| (slot, address)))
 }
 
-/// In another environment it would be swapped and stopped by strangers; in another slot "safe to stop" would be a lie. Services
-/// of one environment may share an address in the same slot: they switch together.
+/// Refuses an address in two environments, because a swap of one would stop the other's app, and in two slots, because
+/// no side could then be stopped. Services of one environment may share an address in the same slot: they switch
+/// together.
 fn conflict(first: &Seen<'_>, service: &Merged, slot: Slot, address: &At<Address>) -> Option<Diagnostic> {
     let (here, there) = (&service.environment, &first.service.environment);
     let message = if here != there {
@@ -71,7 +72,7 @@ fn conflict(first: &Seen<'_>, service: &Merged, slot: Slot, address: &At<Address
     })
 }
 
-/// The listener, or the control socket, that this address leads back to.
+/// The listener or control socket of the proxy that a connection to `address` would reach.
 fn own(address: &Address, server: &RawServer) -> Option<String> {
     match address {
         Address::Unix(path) => server
@@ -89,8 +90,9 @@ fn own(address: &Address, server: &RawServer) -> Option<String> {
     }
 }
 
-/// Whether a connection to `target` arrives at a listener on `listener`. What stands for every address (`0.0.0.0`) reaches
-/// this machine as a target, and takes everything as a listener; of other addresses only an equal one is surely this machine.
+/// Whether a connection to `target` arrives at a listener on `listener`. The unspecified address (`0.0.0.0`) reaches
+/// this machine as a target, and accepts for every address as a listener. Of other addresses, only an equal one is
+/// surely this machine.
 fn reaches(target: IpAddr, listener: IpAddr) -> bool {
     let local = target.is_loopback() || target.is_unspecified();
     target == listener || (local && listener.is_unspecified()) || (target.is_unspecified() && listener.is_loopback())
@@ -109,7 +111,8 @@ fn refuse_own(address: &At<Address>, listener: String, server: &RawServer) -> Di
     }
 }
 
-/// The same for every way to write a place on this machine.
+/// One form for the different ways to write an address: `localhost` is 127.0.0.1, and a mapped IPv4 address is the IPv4
+/// address.
 fn normal(address: &Address) -> Address {
     match address {
         Address::Tcp { host, port } => Address::Tcp {

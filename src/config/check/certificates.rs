@@ -1,7 +1,8 @@
-//! Certificate files at check time: there, readable, key and certificate fit, every host is covered.
+//! Whether certificate files are there and readable, whether key and certificate fit, and whether every host is
+//! covered.
 //!
-//! None of it keeps the daemon from starting (N27), so everything here is a [`Severity::Certificate`] or a warning. Loading for
-//! handshakes, and loading again when a file changes, is the business of `tls`.
+//! Nothing of this keeps the daemon from starting (N27), so every diagnostic here is a [`Severity::Certificate`] or a
+//! warning. Files are loaded for handshakes, and again when they change, in the room `tls`.
 //!
 //! [`Severity::Certificate`]: crate::config::text::report::Severity::Certificate
 
@@ -187,7 +188,7 @@ fn uncovered(cert: &Range<usize>, host: &At<Arc<str>>, names: &Names) -> Diagnos
     .related(&host.span, "the host")
 }
 
-/// What a certificate is for. The common name does not count: no client looks at it any more (RFC 9525 §2).
+/// The names that a certificate is for. The common name does not count: clients ignore it (RFC 9525 §2).
 struct Names {
     dns: Vec<String>,
     ips: Vec<IpAddr>,
@@ -212,7 +213,7 @@ impl Names {
         names
     }
 
-    /// RFC 9525 §6.3: a wildcard stands for exactly the first label.
+    /// Whether the certificate is for `host`. A wildcard stands for exactly the first label (RFC 9525 §6.3).
     fn cover(&self, host: &str) -> bool {
         let literal = host
             .strip_prefix('[')

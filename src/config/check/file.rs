@@ -19,8 +19,8 @@ use crate::config::text::raw::{At, Kind, Table};
 use crate::config::text::report::{self, Diagnostic, LoadError, Severity};
 
 impl Config {
-    /// Reads and checks a file. The list holds what does not keep it from being used: warnings, and certificate files that
-    /// are missing or do not fit.
+    /// Reads and checks a file. The diagnostics beside the configuration are warnings, and certificate files that are
+    /// missing or do not fit: neither keeps it from being used.
     ///
     /// # Errors
     /// Everything that is wrong with the file, or why it cannot be read.
@@ -28,7 +28,7 @@ impl Config {
         Self::load_with_text(path).map(|(config, diagnostics, _)| (config, diagnostics))
     }
 
-    /// The same, with what stood in the file.
+    /// Reads and checks a file as [`Config::load`] does, and also returns its text.
     ///
     /// # Errors
     /// As [`Config::load`].
@@ -69,7 +69,7 @@ const SERVER: Section<'static> = Section {
     title: "[server]",
 };
 
-/// The tables of the file, each read, none compared with another.
+/// The tables of the file, each read on its own.
 #[derive(Default)]
 struct Tables {
     defaults: Settings,
@@ -137,7 +137,7 @@ impl Tables {
             }
         }
         unknown::refuse(ROOT, &unknown, problems);
-        // Where something could not be read, "no environment" would be one error too many.
+        // Beside something that cannot be read, "no environment" would be one error too many.
         if problems.is_empty() && tables.environments.is_empty() && tables.redirects.is_empty() {
             problems.push(
                 Diagnostic::error(&(0..0), "the file names no environment")
@@ -166,7 +166,7 @@ impl Tables {
                 .collect(),
         });
         let environments = environments.collect();
-        // Services that lack something are compared with the others all the same: every error at once.
+        // Services that lack something are compared with the others too, so that every error is shown at once.
         let services: Vec<Merged> = merged.into_iter().flatten().flatten().collect();
         let tls: Option<&At<_>> = self.defaults.tls.as_ref();
         hosts::check(&services, &self.redirects, problems);

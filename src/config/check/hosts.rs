@@ -12,12 +12,13 @@ use crate::config::read::redirects::RawRedirect;
 use crate::config::text::raw::At;
 use crate::config::text::report::Diagnostic;
 
-/// Paths of certificate files are compared as they were written: both stand in the same file.
+/// Where the certificate of a service comes from. Paths of files stay relative, which is enough to compare them.
 fn tls(service: &Merged) -> Tls {
     service.tls(Path::new(""))
 }
 
-/// Two services with one host and path, one host with two kinds of certificate, a redirect of a host that is served.
+/// Refuses two services with one host and path, one host with two sources of certificates, and a redirect of a host
+/// that is served.
 pub(crate) fn check(services: &[Merged], redirects: &[RawRedirect], problems: &mut Vec<Diagnostic>) {
     let mut routes: HashMap<(&str, Arc<str>), &Range<usize>> = HashMap::new();
     let mut served: HashMap<&str, (&Merged, &Range<usize>)> = HashMap::new();
@@ -68,7 +69,7 @@ pub(crate) fn check(services: &[Merged], redirects: &[RawRedirect], problems: &m
     }
 }
 
-/// No CA gives a certificate for `*.example.com` on the word of a web server (RFC 8555 §7.1.3).
+/// Warns of wildcards that would need DNS-01: no CA accepts the word of a web server for them (RFC 8555 §7.1.3).
 pub(crate) fn warn_wildcards(services: &[Merged], problems: &mut Vec<Diagnostic>) {
     for service in services.iter().filter(|service| tls(service) == Tls::Acme) {
         for host in service
@@ -85,7 +86,8 @@ pub(crate) fn warn_wildcards(services: &[Merged], problems: &mut Vec<Diagnostic>
     }
 }
 
-/// Clients that connect to an address send no name (RFC 6066 §3), so that two addresses could not be told apart.
+/// Warns of a second IP address: clients that connect to one send no name (RFC 6066 §3), so a certificate cannot be
+/// chosen.
 pub(crate) fn warn_addresses(services: &[Merged], problems: &mut Vec<Diagnostic>) {
     let encrypted = services.iter().filter(|service| tls(service) != Tls::Off);
     let is_address = |host: &&At<Arc<str>>| host.value.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();

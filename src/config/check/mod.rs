@@ -1,6 +1,6 @@
-//! The whole file: `file` reads and builds it, and the others compare its services with each other and with the world.
+//! The whole file: `file` reads and builds it, and has its services compared with each other and with the world.
 //!
-//! - `hosts` what may not be said twice about a host
+//! - `hosts` what may not be said twice about a host, and hosts that no certificate can be had for
 //! - `addresses` where an app cannot run
 //! - `certificates` whether certificate files are there, fit, and cover their hosts
 

@@ -1,4 +1,4 @@
-//! `[acme]`: whom certificates are asked for, and how this machine proves that the hosts are its own.
+//! `[acme]`: which CAs are asked for certificates, and how control over the hosts is proved to them.
 
 use std::path::Path;
 
@@ -90,7 +90,8 @@ fn texts(
     Some(texts.into_iter().map(|text| text.value).collect())
 }
 
-/// A CA refuses what is no address, but only when the first certificate is due; `mailto:` is ours to write.
+/// What is wrong with a mail address, which the file writes without `mailto:`. A CA would refuse it too, but only when
+/// the first certificate is due.
 fn email(text: &str) -> Option<&'static str> {
     let plain = |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || ":,?<>@".contains(c));
     match text.split_once('@') {
@@ -99,7 +100,8 @@ fn email(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Everything that is said to a CA is signed, but what it answers is only as good as its TLS.
+/// What is wrong with the URL of a directory. It has to be HTTPS, because a CA's answers are not signed (RFC 8555
+/// §6.1).
 fn directory(text: &str) -> Option<&'static str> {
     match text.parse::<http::Uri>() {
         Ok(uri) if uri.scheme_str() == Some("https") && uri.host().is_some_and(|host| !host.is_empty()) => None,
@@ -186,7 +188,7 @@ fn challenge(value: &Value, folder: &Path, problems: &mut Vec<Diagnostic>) -> Op
     }
 }
 
-/// The command with its program in `folder`, where it is given by a relative path.
+/// The command, with its program in `folder` if that is a relative path. A bare name is looked up in `PATH`.
 fn command_in(folder: &Path, command: &str) -> String {
     match command.split_once(char::is_whitespace) {
         Some((program, rest)) if program.contains('/') => format!("{} {rest}", folder.join(program).display()),

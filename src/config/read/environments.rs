@@ -1,4 +1,5 @@
-//! `[env.NAME]` and `[env.NAME.service.NAME]` as they were written, short or long.
+//! `[env.NAME]` and `[env.NAME.service.NAME]` as they were written: in the short form, with one service whose keys
+//! stand in the environment's own table, or in the long form, with a table for each service.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,17 +11,17 @@ use super::unknown;
 use crate::config::text::raw::{At, Kind, Value};
 use crate::config::text::report::Diagnostic;
 
-/// One environment.
+/// One `[env.NAME]`.
 #[derive(Debug, Clone)]
 pub(crate) struct RawEnvironment {
     pub(crate) name: At<Arc<str>>,
     pub(crate) protected: bool,
     pub(crate) extends: Option<At<String>>,
-    /// What stands under the environment itself.
+    /// The settings in the environment's own table.
     pub(crate) settings: Settings,
-    /// The long form; `None` is the short one.
+    /// `None` in the short form.
     pub(crate) services: Option<Services>,
-    /// Whether a value of its own could not be read that decides what the environment is.
+    /// Whether `extends` or `service` could not be read, so that nothing can be said about its services.
     pub(crate) broken: bool,
 }
 
@@ -32,7 +33,7 @@ pub(crate) struct Services {
     pub(crate) list: Vec<RawService>,
 }
 
-/// One service.
+/// One `[env.NAME.service.NAME]`.
 #[derive(Debug, Clone)]
 pub(crate) struct RawService {
     pub(crate) name: At<Arc<str>>,
@@ -145,7 +146,7 @@ fn read_services(
             list.push(RawService { name, settings });
         }
     }
-    // Wrong entries were named above; a service less is no reason to say that there is none.
+    // Wrong entries were named above: "no services" would be one error too many.
     if list.is_empty() && !table.entries.is_empty() {
         return None;
     }
@@ -155,7 +156,7 @@ fn read_services(
     })
 }
 
-/// Names go into logs, events and command lines.
+/// The name of an environment or a service, short and plain, because it goes into logs, events and command lines.
 fn name(key: &At<String>, what: &str, problems: &mut Vec<Diagnostic>) -> Option<At<Arc<str>>> {
     let valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
     if (1..=32).contains(&key.value.len()) && key.value.bytes().all(valid) {

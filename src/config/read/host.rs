@@ -1,4 +1,4 @@
-//! Host names as the file writes them: read into the form that requests are compared with.
+//! Hosts: what the file writes becomes the form that the `Host` of a request is compared with.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
@@ -10,7 +10,7 @@ use crate::config::text::report::Diagnostic;
 
 const HOST: &str = "a host name, as `\"example.com\"` or `\"*.example.com\"`";
 
-/// Reads `host`: one or several, wildcards among them.
+/// Reads one host or a list of hosts. Wildcards are allowed.
 pub(crate) fn several(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<Vec<At<Arc<str>>>> {
     let values = plain::one_or_many(key, value, HOST, problems)?;
     plain::each(key, values, problems, |value, problems| {
@@ -19,13 +19,13 @@ pub(crate) fn several(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) 
     })
 }
 
-/// Reads a single host that is no wildcard.
+/// Reads one host that is no wildcard.
 pub(crate) fn one(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<Arc<str>> {
     let host = plain::text(key, value, problems)?;
     parsed(&host, false, &value.span, problems)
 }
 
-/// The canonical host, or a diagnostic that says what is wrong with it.
+/// The canonical form of `host`; `None`, with a diagnostic at `span`, when it is no host.
 pub(crate) fn parsed(
     host: &str,
     wildcards: bool,
@@ -51,7 +51,11 @@ pub(crate) fn parsed(
     }
 }
 
-/// Lower case, without the trailing dot; IPv6 in brackets, as [`crate::model::routes::canonical_host`] writes it.
+/// The form that [`crate::model::routes::canonical_host`] gives the host of a request: lower case, without the trailing
+/// dot, IPv6 in brackets.
+///
+/// # Errors
+/// What is wrong, to follow the host, and a hint.
 fn parse(host: &str, wildcards: bool) -> Result<String, (&'static str, Option<String>)> {
     if let Some((_, rest)) = host.split_once("://") {
         let name = rest.split(['/', '?', '#']).next().unwrap_or(rest);
@@ -108,7 +112,7 @@ fn parse(host: &str, wildcards: bool) -> Result<String, (&'static str, Option<St
     {
         return Err(("has a label that starts or ends with `-`", None));
     }
-    // What ends in a number is an IPv4 address to every browser, or nothing.
+    // To a browser, a host that ends in a number is an IPv4 address or invalid.
     let last = name.rsplit('.').next().unwrap_or(name);
     if last.bytes().all(|byte| byte.is_ascii_digit())
         && (name.len() != lower.len() || name.parse::<Ipv4Addr>().is_err())

@@ -1,4 +1,5 @@
-//! The words in which the readers speak of keys: the kinds of tables, one table, and a key that may stand in it or not.
+//! What the readers say about keys: the kinds of tables, one table of the file, a key that may stand there, and one
+//! that may not.
 
 use crate::config::text::raw::At;
 
@@ -27,7 +28,7 @@ pub(crate) struct Section<'a> {
     pub(crate) title: &'a str,
 }
 
-/// A key that settings know, and the tables it may stand in.
+/// A key by its dotted path, and the kinds of tables that it may stand in.
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(crate) path: &'static str,
@@ -37,7 +38,7 @@ pub(crate) struct Key {
 /// A key that its table does not know.
 #[derive(Debug)]
 pub(crate) struct Unknown<'t> {
-    /// What stands before the key within the section: `health.`, or nothing.
+    /// The tables between the section and the key, as `health.`; empty for a key of the section itself.
     pub(crate) prefix: String,
     pub(crate) key: &'t At<String>,
 }

@@ -1,7 +1,8 @@
-//! Each table of the file on its own: typed values become checked ones, each with its place. Compares nothing with anything else.
+//! Each table of the file on its own: what was typed becomes checked values, each with its place in the text.
 //!
-//! - `plain` booleans, texts, numbers, durations, sizes; `values` what has a grammar of its own, `host` and `tls` among it
-//! - `keys` where a key may stand; `settings` the keys that `[defaults]`, environments and services share
+//! - `plain` texts, lists, numbers, durations, sizes; `values` what has a grammar of its own; `host` and `tls` likewise
+//! - `keys` the kinds of tables, and where a key may stand
+//! - `settings` the keys that `[defaults]`, environments and services share, with their defaults
 //! - `environments`, `server`, `acme`, `redirects` the tables
 //! - `unknown` what is said about a key that its table does not know
 

@@ -1,5 +1,5 @@
-//! Plain values: texts, lists, numbers, durations, sizes, shares. Every reader says what it expected when the value is
-//! something else.
+//! Plain values: texts, lists, numbers, durations, sizes, shares. Each function returns `None`, with a diagnostic that
+//! says what was expected, when the value is something else.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const DURATION: &str = "a number and a unit, as `\"500ms\"`, `\"5s\"`, `\"5m\"` 
 const SIZE: &str = "a number and a unit, as `\"64KiB\"` or `\"100MiB\"`, or an integer of bytes";
 const SHARE: &str = "a percentage (`\"5%\"`) or a share between 0.0 and 1.0";
 
-/// "`key` has to be …, not …".
+/// Says "`key` has to be …, not …".
 pub(crate) fn mismatch(key: &str, value: &Value, wanted: &str, expected: &str) -> Diagnostic {
     Diagnostic::error(
         &value.span,
@@ -31,7 +31,7 @@ pub(crate) fn boolean(key: &str, value: &Value, problems: &mut Problems) -> Opti
     None
 }
 
-/// A text that is not empty.
+/// Reads a text that is not empty.
 pub(crate) fn text(key: &str, value: &Value, problems: &mut Problems) -> Option<String> {
     match &value.kind {
         Kind::Text(text) if text.is_empty() => {
@@ -46,7 +46,7 @@ pub(crate) fn text(key: &str, value: &Value, problems: &mut Problems) -> Option<
     }
 }
 
-/// A text or a list of texts: the values, each to be read on its own.
+/// The elements of a list that is not empty, or the value itself when it is no list.
 pub(crate) fn one_or_many<'v>(
     key: &str,
     value: &'v Value,
@@ -68,7 +68,7 @@ pub(crate) fn one_or_many<'v>(
     }
 }
 
-/// Reads every element and keeps nothing if one of them is wrong; two equal ones are an error.
+/// Reads every element. `None` when one of them is wrong; two that are equal are an error, too.
 pub(crate) fn each<T: PartialEq>(
     key: &str,
     values: &[Value],
@@ -93,7 +93,7 @@ pub(crate) fn each<T: PartialEq>(
     complete.then_some(out)
 }
 
-/// An integer within bounds.
+/// Reads an integer within bounds.
 pub(crate) fn integer(key: &str, value: &Value, bounds: RangeInclusive<i64>, problems: &mut Problems) -> Option<i64> {
     let expected = if *bounds.end() == i64::MAX {
         format!("an integer, at least {}", bounds.start())
@@ -152,7 +152,7 @@ pub(crate) fn positive_duration(key: &str, value: &Value, problems: &mut Problem
     Some(duration)
 }
 
-/// A duration; `"off"` is zero.
+/// Reads a duration. `"off"` is zero.
 pub(crate) fn duration_or_off(key: &str, value: &Value, problems: &mut Problems) -> Option<Duration> {
     match &value.kind {
         Kind::Text(text) if text == "off" => Some(Duration::ZERO),
@@ -171,7 +171,7 @@ pub(crate) fn body_limit(key: &str, value: &Value, problems: &mut Problems) -> O
     positive_size(key, value, hint, problems)
 }
 
-/// A number of bytes that are kept in memory.
+/// Reads a number of bytes that may be kept in memory.
 pub(crate) fn memory(key: &str, value: &Value, problems: &mut Problems) -> Option<u64> {
     let hint = "without memory nothing can be held; to hold nothing at all write `hold.for = \"off\"`";
     positive_size(key, value, hint, problems)

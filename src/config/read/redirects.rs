@@ -1,4 +1,4 @@
-//! `[redirect]`: hosts that only lead elsewhere.
+//! `[redirect]`: hosts whose requests are redirected to another host.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(crate) struct RawRedirect {
     pub(crate) host: At<Arc<str>>,
     /// Scheme, host and port, without a path.
     pub(crate) to: At<Arc<str>>,
-    /// The target's host, unless it is on a port of its own: whether that one is the proxy's is not for a redirect to know.
+    /// The target's host, if no port is named. A port may be another server's, where a redirect cannot lead back.
     target: Option<Arc<str>>,
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn read(value: &Value, problems: &mut Vec<Diagnostic>) -> Vec<RawRedi
     redirects
 }
 
-/// Where a redirect leads, and the host of it when no port is named.
+/// Where a redirect leads, and the host of that URL when it names no port.
 fn target(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<(Arc<str>, Option<Arc<str>>)> {
     let text = plain::text(key, value, problems)?;
     let refuse =
@@ -106,7 +106,7 @@ fn target(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<(A
     })
 }
 
-/// A redirect that comes back to its own host never ends.
+/// Refuses redirects that lead back to their own host: a client would never arrive.
 fn refuse_circles(redirects: &[RawRedirect], problems: &mut Vec<Diagnostic>) {
     for start in redirects {
         let mut at = start;

@@ -26,7 +26,7 @@ pub(crate) const SERVER_KEYS: &[&str] = &[
     "access_log",
 ];
 
-/// Client connections per address, unless the file says otherwise.
+/// Default of `max_connections_per_client`.
 const MAX_CONNECTIONS_PER_CLIENT: usize = 512;
 
 /// `[server]`, and where its listeners stand.
@@ -126,7 +126,7 @@ impl RawServer {
         }
     }
 
-    /// A listener on every address takes the port from the default of the other kind.
+    /// Refuses a named listener on the default port of the other kind, which is already bound on every address.
     fn refuse_defaults_twice(&self, problems: &mut Vec<Diagnostic>) {
         for (key, listen) in [("http", &self.server.http), ("https", &self.server.https)] {
             let Listen::Everywhere(default) = listen else { continue };
@@ -142,7 +142,7 @@ impl RawServer {
         }
     }
 
-    /// Everything that is listened on, the defaults included.
+    /// Every address that the proxy listens on, the defaults included.
     pub(crate) fn listening(&self) -> Vec<SocketAddr> {
         [&self.server.http, &self.server.https]
             .into_iter()
@@ -159,7 +159,7 @@ impl RawServer {
     }
 }
 
-/// At least one, at most `most`.
+/// Reads a count between 1 and `most`.
 fn count(key: &str, value: &Value, most: i64, problems: &mut Vec<Diagnostic>) -> Option<usize> {
     plain::integer(key, value, 1..=most, problems).and_then(|count| usize::try_from(count).ok())
 }
@@ -216,7 +216,7 @@ fn listeners(
 
 fn networks(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<Vec<IpNet>> {
     let expected = "a list of networks or addresses, as `[\"10.0.0.0/8\", \"192.0.2.7\"]`";
-    // An empty list says what the default says.
+    // An empty list is the default.
     if matches!(&value.kind, Kind::List(list) if list.is_empty()) {
         return Some(Vec::new());
     }

@@ -14,13 +14,17 @@ use crate::config::text::report::Diagnostic;
 use crate::model::slot::Address;
 
 const ANYWHERE: &[Place] = &[Place::Defaults, Place::Environment, Place::Service];
-/// What tells services apart; in the short form the environment is the service.
+/// For what tells services apart. An environment's table may hold these when it is a service by itself.
 const SERVICE: &[Place] = &[Place::Environment, Place::Service];
 
-/// One row a key: what it means, its type, its name, the tables where it may stand, how it is read, and what holds when nobody
-/// writes it. A key with a default has a method that returns a value, the others one that returns an `Option`.
+/// Takes one row for each key: its meaning, type and name, the tables where it may stand, the function that reads it,
+/// and the default. Each key becomes a field with the place of its value, and a method that returns the value or the
+/// default.
 macro_rules! settings {
-    ($( $(#[$meaning:meta])* $field:ident: $type:ty = $key:literal, $places:ident, $read:path $(, or $default:expr)?; )*) => {
+    ($(
+        $(#[$meaning:meta])*
+        $field:ident: $type:ty = $key:literal, $places:ident, $read:path $(, or $default:expr)?;
+    )*) => {
         /// What one table says, or several that were laid over one another.
         #[derive(Debug, Clone, Default)]
         pub(crate) struct Settings {
@@ -41,7 +45,7 @@ macro_rules! settings {
                 }
             }
 
-            /// Lays these settings over others: what is nearer wins, key by key.
+            /// Lays these settings over those of a table further away: what is written here wins, key by key.
             #[must_use]
             pub(crate) fn over(&self, base: &Self) -> Self {
                 let mut seen = base.seen.clone();
@@ -153,8 +157,8 @@ settings! {
 pub(crate) const ROUTING: [&str; 4] = ["host", "blue", "green", "upstream"];
 
 impl Settings {
-    /// Reads the settings of one table, and returns the keys that it does not know. `own` takes the keys that belong to this kind of
-    /// table alone, and says whether it did.
+    /// Reads the settings of one table, and returns the keys that it does not know. `own` is asked first: it reads the
+    /// keys that only this kind of table has, and returns whether the key was one of these.
     pub(crate) fn read<'t>(
         table: &'t Table,
         place: Place,
@@ -208,17 +212,17 @@ impl Settings {
         }
     }
 
-    /// Where a key stands, if anybody wrote it.
+    /// Where a key stands, if the file has it.
     pub(crate) fn seen(&self, key: &str) -> Option<&Range<usize>> {
         self.seen.get(key)
     }
 
-    /// The first key that says what a service answers to or where it runs, if one stands here.
+    /// The first of the [`ROUTING`] keys that stands here.
     pub(crate) fn routing_key(&self) -> Option<(&'static str, &Range<usize>)> {
         ROUTING.into_iter().find_map(|key| Some((key, self.seen(key)?)))
     }
 
-    /// What `extends` copies: not what a service answers to, where it runs, its label, or certificate files.
+    /// The settings that `extends` copies: all but the [`ROUTING`] keys, the label, and certificate files.
     #[must_use]
     pub(crate) fn inheritable(&self) -> Self {
         let mut copy = Self {

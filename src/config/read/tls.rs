@@ -1,4 +1,4 @@
-//! `tls`: where a service's certificate comes from, as it was written.
+//! `tls`: where a certificate comes from, as the file writes it.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::config::text::words;
 
 const TLS: &str = "`\"acme\"`, `\"internal\"`, `\"off\"` or `{ cert = \"…\", key = \"…\" }`";
 
-/// `tls`, before the folder of its files is known.
+/// The value of `tls`, with files as they were written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RawTls {
     Acme,
@@ -20,7 +20,7 @@ pub(crate) enum RawTls {
 }
 
 impl RawTls {
-    /// What it says when its relative paths start at `folder`.
+    /// The checked value, with relative paths in `folder`.
     pub(crate) fn in_folder(&self, folder: &Path) -> Tls {
         match self {
             Self::Acme => Tls::Acme,
@@ -80,7 +80,7 @@ fn files(value: &Value, table: &Table, problems: &mut Problems) -> Option<RawTls
             None => complete = false,
         }
     }
-    // What is missing beside something that is wrong would be one error too many.
+    // Beside something that is wrong, a missing file would be one error too many.
     if !complete {
         return None;
     }

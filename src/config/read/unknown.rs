@@ -1,4 +1,5 @@
-//! What is said about a key that its table does not know: what was probably meant, or the tables where it would be right.
+//! What is said about a key that its table does not know: which key was probably meant, or in which tables it may
+//! stand.
 
 use super::acme::ACME_KEYS;
 use super::keys::{Place, Section, Unknown};
@@ -7,7 +8,7 @@ use super::settings::Settings;
 use crate::config::text::report::Diagnostic;
 use crate::config::text::words;
 
-/// Says of each of these keys of one section that it is unknown.
+/// Refuses each of these keys of a section.
 pub(crate) fn refuse(section: Section<'_>, keys: &[Unknown<'_>], problems: &mut Vec<Diagnostic>) {
     problems.extend(keys.iter().map(|key| refusal(section, key)));
 }
@@ -28,7 +29,7 @@ fn refusal(section: Section<'_>, unknown: &Unknown<'_>) -> Diagnostic {
     }
 }
 
-/// First the tables where exactly this key would be right, then what it could mean here.
+/// Names the other tables where exactly this key may stand, or else a similar key of this one.
 fn suggestion(place: Place, prefix: &str, key: &str, path: &str) -> Option<String> {
     let elsewhere: Vec<&str> = Place::ALL
         .into_iter()
@@ -72,10 +73,10 @@ fn siblings(place: Place, prefix: &str) -> Vec<&'static str> {
     names
 }
 
-/// Tables of the file.
+/// The tables of the file.
 const ROOT_KEYS: &[&str] = &["acme", "defaults", "env", "redirect", "server"];
 
-/// What belongs to an environment as a whole.
+/// The keys of an environment as a whole, beside the settings.
 const ENVIRONMENT_KEYS: &[&str] = &["extends", "protected", "service"];
 
 impl Place {

@@ -1,4 +1,4 @@
-//! Values with a grammar of their own: paths, addresses, statuses, where a version stands.
+//! Values with a grammar of their own: paths, addresses, statuses, version sources, labels.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::model::slot::Address;
 const ADDRESS: &str = "a port (`3000`), `\"host:port\"`, `\"unix:/run/app.sock\"`, or a list of these";
 const STATUS: &str = "a status (`204`), `\"2xx\"`, `\"200-299\"`, or a list of these";
 
-/// A path prefix: `/` or `/api`, without the slash at the end.
+/// Reads a path prefix, as `/` or `/api`. A slash at the end is taken off.
 pub(crate) fn path_prefix(key: &str, value: &Value, problems: &mut Problems) -> Option<Arc<str>> {
     let path = plain::text(key, value, problems)?;
     let wrong = if !path.starts_with('/') {
@@ -42,7 +42,7 @@ pub(crate) fn path_prefix(key: &str, value: &Value, problems: &mut Problems) -> 
     })
 }
 
-/// A path that is asked for; it may have a query.
+/// Reads a path that is requested. It may have a query.
 pub(crate) fn request_path(key: &str, value: &Value, problems: &mut Problems) -> Option<String> {
     let path = plain::text(key, value, problems)?;
     if path.starts_with('/') && !path.contains('#') && path.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -70,7 +70,7 @@ pub(crate) fn request_paths(key: &str, value: &Value, problems: &mut Problems) -
     Some(paths.into_iter().map(|path| path.value).collect())
 }
 
-/// Path prefixes of hashed files. A slash at the end stays: `/assets/` says that `/assets-old` is not meant.
+/// Reads path prefixes of static files. A slash at the end stays: `/assets/` says that `/assets-old` is not meant.
 pub(crate) fn asset_prefixes(key: &str, value: &Value, problems: &mut Problems) -> Option<Vec<Arc<str>>> {
     // An empty list takes inherited prefixes away.
     if matches!(&value.kind, Kind::List(list) if list.is_empty()) {

@@ -1,5 +1,5 @@
-//! A checked configuration back into keys and values, as a person would write them: what a diff shows. Everything is taken apart by
-//! name, so that a new key is not forgotten.
+//! A checked configuration as keys and values again, in the words of the file, for what a reload shows. Types are
+//! destructured, so that a new field cannot be forgotten.
 
 use crate::config::checked::{
     Acme, Bake, Challenge, Drain, Eab, Health, Hold, Keepalive, Reuse, Service, Slots, StatusRange, Timeouts, Tls,
@@ -8,10 +8,10 @@ use crate::config::checked::{
 use crate::config::text::units::{format_duration, format_size};
 use crate::model::state::list;
 
-/// Keys, each with its value.
+/// Keys of the file, each with its value.
 pub(crate) type Values = Vec<(&'static str, String)>;
 
-/// Every value of a service, by the key that the file has for it.
+/// Every value of a service.
 pub(crate) fn of_service(service: &Service) -> Values {
     let Service {
         environment: _,
@@ -127,7 +127,7 @@ fn of_health(health: &Health) -> Values {
     values
 }
 
-/// `[acme]`. The file that a key stands in is named, the key is not.
+/// Every value of `[acme]`. Of the account's key, only the file's name is shown.
 pub(crate) fn of_acme(acme: &Acme) -> Values {
     let Acme {
         email,

@@ -1,5 +1,5 @@
-//! Two configurations → what a reload publishes (N29). Pure: which side of a service is live, and whether its new address is
-//! well, is for others to say.
+//! What a reload changes (N29): the differences between two configurations. Knows neither which slot is live nor
+//! whether an app is healthy.
 
 use std::sync::Arc;
 
@@ -7,20 +7,21 @@ use super::describe::{of_acme, of_service, tls};
 use crate::config::checked::{Acme, Config, Environment, Redirect, Server, Service};
 use crate::model::api::{Change, ChangeKind, ValueChange};
 
-/// What differs.
+/// The differences between two configurations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diff {
     /// Every difference that a reload publishes.
     pub changes: Vec<Change>,
-    /// Environments of either configuration that are not in both as they were.
+    /// Environments that were added, changed or removed.
     pub environments: Vec<Arc<str>>,
     /// Keys of `[server]` that take effect at the next restart.
     pub restart: Vec<&'static str>,
-    /// Whether other hosts need a certificate, or the same ones from elsewhere.
+    /// Whether certificates have to be looked at again: a host was added or removed, its `tls` changed, or `[acme]`
+    /// did.
     pub certificates: bool,
 }
 
-/// What differs between the configuration that is served and a new one.
+/// Compares the configuration that is served with a new one.
 #[must_use]
 pub fn diff(old: &Config, new: &Config) -> Diff {
     let mut diff = Diff {
@@ -44,8 +45,8 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
     diff
 }
 
-/// The new configuration, with the old one's own services where they are equal: whoever compares them by their place in memory,
-/// as the cores do, sees that nothing happened to them.
+/// The new configuration, with the services that are equal taken from the old one. The data plane compares services by
+/// pointer, and keeps its connections to those that are the same.
 #[must_use]
 pub fn adopt(old: &Config, mut new: Config) -> Config {
     for environment in &mut new.environments {
@@ -124,7 +125,8 @@ fn of_environment(old: Option<&Environment>, new: Option<&Environment>) -> Vec<C
     changes
 }
 
-/// `[acme]`: the next order goes by it, and no certificate is ordered anew because of it.
+/// The change of `[acme]`, if there is one. It takes effect at the next order; no certificate is ordered again because
+/// of it.
 fn acme(old: &Acme, new: &Acme) -> Option<Change> {
     let values = differing(&of_acme(old), &of_acme(new));
     (old != new).then(|| Change {
@@ -184,7 +186,7 @@ fn certificates_differ(old: &Config, new: &Config) -> bool {
     sorted(old) != sorted(new)
 }
 
-/// Nothing of `[server]` can change while the sockets, the threads and the folder are in use.
+/// The keys of `[server]` that differ. None of them takes effect while sockets, threads and folders are in use.
 fn server(old: &Server, new: &Server) -> Vec<&'static str> {
     let Server {
         http,
@@ -226,7 +228,7 @@ fn value(key: &str, from: Option<String>, to: Option<String>) -> ValueChange {
     }
 }
 
-/// What a service that comes is: where, and to whom.
+/// The values that are shown of a new service: where it runs, and what it answers to.
 fn all(service: &Service) -> Vec<ValueChange> {
     let told = ["host", "path", "blue", "green", "upstream"];
     let values = of_service(service).into_iter();

@@ -1,4 +1,7 @@
-//! Two configurations: `diff` says what differs, in the keys and values that `describe` takes a configuration apart into.
+//! What changes between two configurations.
+//!
+//! - `diff` the differences, and which services stay the same
+//! - `describe` a configuration as keys and values, in the words of the file
 
 mod describe;
 pub(crate) mod diff;

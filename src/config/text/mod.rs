@@ -1,9 +1,10 @@
-//! The file as text: TOML with the place of every word, and what can be said to a reader about it. Knows no key.
+//! The file as text: TOML with the place of every value, and the reports that point into it. Nothing here knows what a
+//! key means.
 //!
-//! - `raw` what was typed, and where
+//! - `raw` the keys and values that were typed, and where each stands
 //! - `units` durations, sizes and shares
-//! - `report` what is wrong, with file, line and caret
-//! - `words` the words of messages
+//! - `report` diagnostics, with file, line and caret
+//! - `words` lists of names, and the name that was probably meant
 
 pub(crate) mod raw;
 pub(crate) mod report;

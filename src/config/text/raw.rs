@@ -1,6 +1,4 @@
-//! The file as it was typed: every key and every value with the bytes it stands in, in the order of the file.
-//!
-//! Knows TOML and nothing about what keys mean.
+//! The file as it was typed: every key and every value with its byte range, in the order of the file.
 
 use std::ops::Range;
 
@@ -8,25 +6,25 @@ use toml::de::{DeTable, DeValue};
 
 use super::report::Diagnostic;
 
-/// Something, and where it stands in the text.
+/// A value, and its byte range in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct At<T> {
     pub(crate) value: T,
     pub(crate) span: Range<usize>,
 }
 
-/// One value.
+/// A TOML value, and its byte range in the text.
 #[derive(Debug, Clone)]
 pub(crate) struct Value {
     pub(crate) kind: Kind,
     pub(crate) span: Range<usize>,
 }
 
-/// What a value is.
+/// The type of a TOML value, and what was typed.
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
     Text(String),
-    /// `None` when it does not fit.
+    /// `None` when it does not fit into 64 bits.
     Integer(Option<i64>),
     Float(f64),
     Boolean(bool),
@@ -35,7 +33,7 @@ pub(crate) enum Kind {
     Table(Table),
 }
 
-/// A table, sorted by where its keys stand first.
+/// A table. Its entries are sorted by where each key stands first in the file.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Table {
     pub(crate) entries: Vec<Entry>,
@@ -49,7 +47,7 @@ pub(crate) struct Entry {
 }
 
 impl Value {
-    /// Puts what was read from this value where the value stands.
+    /// What was read from this value, with the value's place.
     pub(crate) fn at<T>(&self, value: T) -> At<T> {
         At {
             value,
@@ -57,7 +55,7 @@ impl Value {
         }
     }
 
-    /// What it is, for "expected a text, not …".
+    /// Its type, to follow the words "expected a text, not ".
     pub(crate) fn found(&self) -> &'static str {
         match self.kind {
             Kind::Text(_) => "a text",
@@ -74,7 +72,8 @@ impl Value {
 /// Reads a document.
 ///
 /// # Errors
-/// Every syntax error the parser found. What it recovered is not looked at: half a line reads as a wrong value.
+/// Every syntax error that the parser found. The values that it could recover are dropped: half a line would read as a
+/// wrong value.
 pub(crate) fn parse(text: &str) -> Result<Table, Vec<Diagnostic>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
@@ -112,7 +111,7 @@ fn value(from: &DeValue<'_>, span: Range<usize>) -> Value {
     Value { kind, span }
 }
 
-/// The parser's words, with its `expected …` beside the caret.
+/// A syntax error in the parser's words, with its "expected …" beside the caret.
 fn syntax(text: &str, error: &toml::de::Error) -> Diagnostic {
     let span = error.span().unwrap_or(text.len()..text.len());
     let (message, expected) = match error.message().split_once(", expected ") {

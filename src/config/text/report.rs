@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, and how a reader is told: file, line, caret, what was expected, and a hint.
+//! What is wrong with a configuration, and how it is shown: file, line, caret, what was expected, and a hint.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
-/// How much a [`Diagnostic`] weighs.
+/// How serious a [`Diagnostic`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
     /// The file cannot be used.
     Error,
-    /// A certificate file is missing, unreadable, or does not fit. `check` counts it as an error; the daemon starts all the
-    /// same and warns, because one missing certificate takes down nothing else (N27).
+    /// A certificate file is missing, unreadable, or does not fit. `check` counts this as an error. The daemon starts
+    /// with a warning, because a missing certificate concerns only its own hosts (N27).
     Certificate,
     /// The file can be used, but something in it is probably not what was meant.
     Warning,
@@ -21,17 +21,17 @@ pub enum Severity {
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// How much it weighs.
+    /// How serious it is.
     pub severity: Severity,
     /// Byte range in the text that the caret marks.
     pub span: Range<usize>,
     /// What is wrong: lower case, values in backticks, no final period.
     pub message: String,
-    /// What was expected there; stands beside the caret.
+    /// What was expected there, shown beside the caret.
     pub expected: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
-    /// Other places that have to be seen to understand it, each with a label.
+    /// Other byte ranges that help to understand it, each with a label.
     pub related: Vec<(Range<usize>, String)>,
 }
 
@@ -102,12 +102,12 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Why a file is no configuration: everything that is wrong with it, warnings included.
+/// Why a file cannot be used: everything that is wrong with it, warnings included.
 #[derive(Debug, Clone)]
 pub struct LoadError {
     /// The file.
     pub file: PathBuf,
-    /// What stood in it; empty when it could not be read.
+    /// Its text; empty when it could not be read.
     pub text: String,
     /// Sorted by position; at least one is a [`Severity::Error`].
     pub diagnostics: Vec<Diagnostic>,
@@ -122,7 +122,7 @@ impl LoadError {
         }
     }
 
-    /// All of it, as [`render`] writes it.
+    /// Everything that is wrong, as [`render`] shows it. `color` adds ANSI colours.
     #[must_use]
     pub fn render(&self, color: bool) -> String {
         render(&self.file.display().to_string(), &self.text, &self.diagnostics, color)
@@ -137,7 +137,7 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
-/// Sorts by position and drops what is said twice: a value of `[defaults]` reaches many services.
+/// Sorts by position and drops repetitions: a wrong value in `[defaults]` is found once for each service.
 pub(crate) fn tidy(diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.sort_by_key(|one| (one.span.start, one.span.end));
     let mut kept: Vec<Diagnostic> = Vec::with_capacity(diagnostics.len());
@@ -150,8 +150,8 @@ pub(crate) fn tidy(diagnostics: &mut Vec<Diagnostic>) {
     *diagnostics = kept;
 }
 
-/// Every diagnostic with file, line, caret, what was expected and the hint; sorted by position, an empty line between two,
-/// a line end after the last.
+/// Shows every diagnostic with file, line, caret, what was expected and the hint: sorted by position, with an empty
+/// line between two and a line end after the last. `color` adds ANSI colours.
 #[must_use]
 pub fn render(file_name: &str, text: &str, diagnostics: &[Diagnostic], color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
@@ -198,7 +198,7 @@ fn render_one(renderer: &Renderer, file_name: &str, text: &str, one: &Diagnostic
     renderer.render(&[group])
 }
 
-/// The span, moved to character boundaries inside the text: a syntax error may stand behind the last byte.
+/// The span, moved to character boundaries inside the text: the span of a syntax error may lie behind the last byte.
 fn within(text: &str, span: &Range<usize>) -> Range<usize> {
     let boundary = |at: usize| {
         let mut at = at.min(text.len());

@@ -1,8 +1,8 @@
-//! Durations, sizes and shares: how a user writes them, and how messages show them.
+//! Durations, sizes and shares: how the file writes them, and how messages show them.
 
 use std::time::Duration;
 
-/// The longest duration a file may name. Nothing here waits longer, and no clock overflows.
+/// The longest duration that a file may name, so that no sum of times overflows.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 const SECOND: u128 = 1_000;
@@ -10,7 +10,8 @@ const MINUTE: u128 = 60 * SECOND;
 const HOUR: u128 = 60 * MINUTE;
 const DAY: u128 = 24 * HOUR;
 
-/// Reads `500ms`, `5s`, `5m`, `1h`, `2d`, or a falling row of them as `1h 30m`; spaces may stand anywhere between.
+/// Reads `500ms`, `5s`, `5m`, `1h`, `2d`, or several of them from large to small, as `1h 30m`. Spaces may stand between
+/// numbers and units.
 ///
 /// # Errors
 /// What is wrong with the text, to follow the words "is not a duration: ".
@@ -88,7 +89,10 @@ pub(crate) fn parse_share(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The digits at the start, and what follows them without the spaces between.
+/// The whole number at the start, and what follows it and its spaces.
+///
+/// # Errors
+/// What is wrong, in the words of the callers.
 fn number(text: &str) -> Result<(u64, &str), String> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     if end == 0 {
@@ -101,11 +105,11 @@ fn number(text: &str) -> Result<(u64, &str), String> {
     Ok((number, text[end..].trim_start()))
 }
 
-/// `500 ms`, `60 s`, `5 min`, `1 h 30 min`; what is below a millisecond is cut off.
+/// Shows a duration as `500 ms`, `60 s`, `5 min` or `1 h 30 min`. What is below a millisecond is cut off.
 #[must_use]
 pub(crate) fn format_duration(duration: Duration) -> String {
     let mut rest = duration.as_millis();
-    // Up to two minutes people think in seconds: `60 s`, `90 s`.
+    // Below two minutes, people think in seconds: `60 s`, `90 s`.
     let units: &[(u128, &str)] = if rest < 2 * MINUTE {
         &[(SECOND, "s"), (1, "ms")]
     } else {
@@ -124,7 +128,7 @@ pub(crate) fn format_duration(duration: Duration) -> String {
     parts.join(" ")
 }
 
-/// `100 MiB`, `64 KiB`, `1.5 GiB`, `512 B`.
+/// Shows a size as `100 MiB`, `64 KiB`, `1.5 GiB` or `512 B`. Behind the tenth, it is cut off.
 #[must_use]
 pub(crate) fn format_size(bytes: u64) -> String {
     for (shift, name) in [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")] {

@@ -1,6 +1,6 @@
-//! Words of messages: lists of names, and the name that was probably meant.
+//! Names in messages: lists of them, and the one that was probably meant.
 
-/// The name that stands a typing error away from `typed`, or that it begins with (`hostname`, `environment`).
+/// The name that is a typing error away from `typed`, or that one of the two begins with (`hostname` for `host`).
 pub(crate) fn nearest<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = typed.to_ascii_lowercase();
     names
