@@ -70,11 +70,7 @@ async fn n20_events_end_at_the_boundary_of_an_event() {
     let pair = Pair::plain("drain.streams = \"1s\"\n").await;
     let mut clients = Vec::new();
     for _ in 0..5 {
-        let mut client = pair.door.plain().await;
-        client
-            .send(format!("GET /sse?n=0&ms=40 HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
-            .await
-            .unwrap();
+        let mut client = pair.ask("/sse?n=0&ms=40").await;
         client.incoming.until(b"data: blue 1").await.unwrap();
         clients.push(client);
     }
@@ -102,11 +98,7 @@ async fn n20_any_other_body_is_cut_and_never_given_a_false_end() {
     pair.blue.on("/length", vec![send(length), Step::Hang]);
     let mut clients = Vec::new();
     for target in ["/stream?chunks=100000&size=10&ms=20", "/length"] {
-        let mut client = pair.door.plain().await;
-        client
-            .send(format!("GET {target} HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
-            .await
-            .unwrap();
+        let mut client = pair.ask(target).await;
         client.incoming.until(b"\r\n\r\n").await.unwrap();
         clients.push(client);
     }
@@ -170,12 +162,7 @@ async fn n20_streams_of_other_environments_never_notice() {
 async fn n20_a_request_without_an_answer_ends_at_its_own_deadline() {
     let pair = Pair::plain("drain.requests = \"1s\"\n").await;
     pair.blue.on("/never", vec![Step::Hang]);
-    let mut client = pair.door.plain().await;
-    client
-        .send(format!("GET /never HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
-        .await
-        .unwrap();
-    pair.blue.reached("/never").await;
+    let mut client = pair.begin("/never").await;
     let finished = pair.door.swap("prod", &[]).await;
     finished.assert_done();
     assert_eq!(drained(&finished).2, 1, "cut: {finished:#?}");
@@ -188,12 +175,7 @@ async fn n20_a_request_without_an_answer_ends_at_its_own_deadline() {
 async fn n21_swap_returns_when_no_claim_is_left_and_says_what_is_safe_to_stop() {
     let pair = Pair::plain("").await;
     pair.blue.answer_when("/wait", "go", "ok");
-    let mut client = pair.door.plain().await;
-    client
-        .send(format!("GET /wait HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
-        .await
-        .unwrap();
-    pair.blue.reached("/wait").await;
+    let mut client = pair.begin("/wait").await;
 
     let swap = pair.door.proxyctl(&["swap", "prod"]);
     let released = async {
@@ -268,12 +250,7 @@ async fn n22_a_drained_side_keeps_no_connection() {
 async fn n21_a_side_is_not_safe_to_stop_while_an_earlier_period_of_it_drains() {
     let pair = Pair::plain("").await;
     pair.blue.answer_when("/slow-one", "go", "slow");
-    let mut client = pair.door.plain().await;
-    client
-        .send(format!("GET /slow-one HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
-        .await
-        .unwrap();
-    pair.blue.reached("/slow-one").await;
+    let mut client = pair.begin("/slow-one").await;
     pair.door.watch(&["swap", "prod"]).switched().await;
     pair.door.rollback("prod", &[]).await.assert_done();
     let mut swap = pair.door.watch(&["swap", "prod"]);

@@ -308,11 +308,7 @@ async fn n19_early_hints_pass_to_h1_clients() {
     let rest = "HTTP/1.1 200 OK\r\nX-App: blue\r\nContent-Length: 4\r\n\r\nbody";
     pair.blue
         .on("/hints", vec![send(hints), Step::Until("rest"), send(rest)]);
-    let mut client = pair.door.plain().await;
-    client
-        .send(format!("GET /hints HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
-        .await
-        .unwrap();
+    let mut client = pair.ask("/hints").await;
     // They are worth something only when they come early.
     let (status, head) = client.head().await.unwrap();
     assert_eq!((status, head.fields.get("link")), (103, Some("</a.css>; rel=preload")));

@@ -33,26 +33,6 @@ async fn service(door: &Door) -> ServiceStatus {
     door.environment("prod").await.services.remove(0)
 }
 
-/// Waits until exactly so many requests are held.
-async fn held(door: &Door, wanted: u64) {
-    eventually(secs(60), || async {
-        let held = service(door).await.held;
-        holds(held == wanted, || format!("{held} requests are held, not {wanted}"))
-    })
-    .await;
-}
-
-/// The lines of the access log for one path, once there are so many.
-async fn logged(door: &Door, path: &str, wanted: usize) -> Vec<serde_json::Value> {
-    eventually(secs(5), || async {
-        let log = door.access_log();
-        let lines = log.lines().filter(|line| line.contains(path));
-        let lines: Vec<_> = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
-        holds(lines.len() == wanted, || format!("not {wanted} lines: {log}")).map(|()| lines)
-    })
-    .await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn n12_requests_of_an_app_that_is_away_wait_and_are_answered_when_it_is_back() {
     for pair in [Pair::plain("").await, Pair::tls("").await] {
@@ -62,7 +42,7 @@ async fn n12_requests_of_an_app_that_is_away_wait_and_are_answered_when_it_is_ba
             .enumerate()
             .map(|(n, method)| request(pair.target(), method, format!("/echo?n={n}")))
             .collect();
-        held(&pair.door, 5).await;
+        pair.door.held("prod", 5).await;
         let status = service(&pair.door).await;
         assert!(status.away_since.is_some(), "{status:?}");
         assert_eq!(status.requests, 0, "a waiter owns no claim (N1)");
@@ -78,7 +58,7 @@ async fn n12_requests_of_an_app_that_is_away_wait_and_are_answered_when_it_is_ba
         assert_eq!((status.held, status.away_since), (0, None));
         assert_eq!(status.traffic.proxy_errors, 0);
         pair.ledger.assert_no_post_twice();
-        for line in logged(&pair.door, "/echo?n=", 5).await {
+        for line in pair.door.logged("/echo?n=", 5).await {
             assert!(line["held_ms"].as_u64().unwrap() > 0, "{line}");
             assert_eq!(line["retries"], 0, "hold counts against nothing: {line}");
             assert_eq!(line["service"], "prod", "{line}");
@@ -101,9 +81,9 @@ async fn n12_http2_requests_wait_as_well_and_whoever_resets_its_stream_frees_its
             }
         }));
     }
-    held(&pair.door, 6).await;
+    pair.door.held("prod", 6).await;
     waiting.pop().unwrap().abort();
-    held(&pair.door, 5).await;
+    pair.door.held("prod", 5).await;
     pair.blue.listen().await;
     for one in waiting {
         assert_eq!(one.await.unwrap().unwrap().status, 200);
@@ -116,7 +96,7 @@ async fn n12_the_window_is_counted_from_the_moment_the_app_went_away() {
     pair.blue.stop_hard().await;
     let began = Instant::now();
     let first = get(&pair, "/first");
-    held(&pair.door, 1).await;
+    pair.door.held("prod", 1).await;
     tokio::time::sleep(ms(700)).await;
     let second = get(&pair, "/second");
     for (name, one) in [("first", first), ("second", second)] {
@@ -152,7 +132,7 @@ async fn n12_the_window_is_counted_from_the_moment_the_app_went_away() {
     // And the next time that it goes, a new window begins.
     pair.blue.stop_hard().await;
     let again = get(&pair, "/again");
-    held(&pair.door, 1).await;
+    pair.door.held("prod", 1).await;
     pair.blue.listen().await;
     assert_eq!(again.await.unwrap().unwrap().status, 200);
 }
@@ -162,11 +142,11 @@ async fn n12_the_queue_is_bounded_in_requests_and_in_bytes() {
     let pair = Pair::plain("hold.max_requests = 3\nhold.max_bytes = \"20KiB\"\n").await;
     pair.blue.stop_hard().await;
     let first: Vec<_> = (0..3).map(|n| get(&pair, &format!("/few?n={n}"))).collect();
-    held(&pair.door, 3).await;
+    pair.door.held("prod", 3).await;
     let refused = pair.get("/one-too-many").await;
     assert_eq!(refused.status, 503);
     assert!(refused.field("retry-after").is_some(), "{refused:?}");
-    let line = logged(&pair.door, "/one-too-many", 1).await.remove(0);
+    let line = pair.door.logged("/one-too-many", 1).await.remove(0);
     assert_eq!(line["termination"], "proxy: hold is full");
     pair.blue.listen().await;
     for one in first {
@@ -180,11 +160,11 @@ async fn n12_the_queue_is_bounded_in_requests_and_in_bytes() {
     let mut request = format!("POST /echo HTTP/1.1\r\nHost: {PLAIN}\r\nContent-Length: 15000\r\n\r\n").into_bytes();
     request.extend_from_slice(&body);
     large.send(&request).await.unwrap();
-    held(&pair.door, 1).await;
+    pair.door.held("prod", 1).await;
     let mut second = pair.door.plain().await;
     assert_eq!(second.post(PLAIN, "/echo", &body).await.unwrap().status, 503);
     let small = get(&pair, "/small");
-    held(&pair.door, 2).await;
+    pair.door.held("prod", 2).await;
     pair.blue.listen().await;
     assert_eq!(large.response("POST").await.unwrap().body, body);
     assert_eq!(small.await.unwrap().unwrap().status, 200);
@@ -198,7 +178,7 @@ async fn n12_a_held_upload_goes_on_when_the_app_is_back() {
     let mut client = pair.door.plain().await;
     let sent = body.clone();
     let upload = tokio::spawn(async move { client.post(PLAIN, "/echo", &sent).await });
-    held(&pair.door, 1).await;
+    pair.door.held("prod", 1).await;
     pair.blue.listen().await;
     let answer = upload.await.unwrap().unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -222,9 +202,9 @@ async fn n12_a_client_that_leaves_frees_its_place_and_one_that_only_half_closed_
                 .unwrap();
             clients.push(client);
         }
-        held(&pair.door, 2).await;
+        pair.door.held("prod", 2).await;
         drop(clients);
-        held(&pair.door, 0).await;
+        pair.door.held("prod", 0).await;
         // Nobody is there for the answer, and nothing was sent: what may not be repeated is not done behind the client's back.
         let mut client = target.client().await.unwrap();
         let head = format!(
@@ -232,20 +212,20 @@ async fn n12_a_client_that_leaves_frees_its_place_and_one_that_only_half_closed_
             target.host
         );
         client.send(head).await.unwrap();
-        held(&pair.door, 1).await;
+        pair.door.held("prod", 1).await;
         drop(client);
-        held(&pair.door, 0).await;
+        pair.door.held("prod", 0).await;
 
         // N17, while it waits: such a client is not told from one that has left, and so it has no place of its own.
         let mut half = target.client().await.unwrap();
         half.send(format!("GET /half HTTP/1.1\r\nHost: {}\r\n\r\n", target.host))
             .await
             .unwrap();
-        held(&pair.door, 1).await;
+        pair.door.held("prod", 1).await;
         half.half_close().await.unwrap();
-        held(&pair.door, 0).await;
+        pair.door.held("prod", 0).await;
         let others: Vec<_> = (0..3).map(|n| get(&pair, &format!("/other?n={n}"))).collect();
-        held(&pair.door, 3).await;
+        pair.door.held("prod", 3).await;
         pair.blue.listen().await;
         assert_eq!(half.response("GET").await.unwrap().status, 200);
         for other in others {
@@ -272,7 +252,7 @@ async fn n12_a_held_request_follows_a_swap() {
             )
         })
         .collect();
-    held(&pair.door, 4).await;
+    pair.door.held("prod", 4).await;
     let finished = pair.door.swap("prod", &[]).await;
     assert_eq!(finished.assert_done(), Slot::Green);
     for one in waiting {
@@ -305,7 +285,7 @@ async fn n12_the_queue_goes_in_the_order_in_which_it_came() {
     let mut waiting = Vec::new();
     for n in 0..60 {
         waiting.push(get(&pair, &format!("/in-order?n={n}")));
-        held(&pair.door, n + 1).await;
+        pair.door.held("prod", n + 1).await;
     }
     pair.blue.listen().await;
     for one in waiting {
@@ -326,7 +306,7 @@ async fn n12_an_app_that_is_back_is_not_stormed() {
     let pair = Pair::plain("").await;
     pair.blue.stop_hard().await;
     let waiting: Vec<_> = (0..200).map(|n| get(&pair, &format!("/work?n={n}"))).collect();
-    held(&pair.door, 200).await;
+    pair.door.held("prod", 200).await;
     let answer = send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     pair.blue.on("/work", vec![Step::Wait(ms(60)), answer, Step::Close]);
     let most = async {
@@ -355,7 +335,7 @@ async fn n12_a_slow_first_batch_does_not_keep_the_others_waiting() {
     let pair = Pair::plain("").await;
     pair.blue.stop_hard().await;
     let waiting: Vec<_> = (0..150).map(|n| get(&pair, &format!("/wait?n={n}"))).collect();
-    held(&pair.door, 150).await;
+    pair.door.held("prod", 150).await;
     pair.blue.answer_when("/wait", "go", "");
     pair.blue.listen().await;
     eventually(secs(10), || async {
@@ -403,7 +383,7 @@ async fn n12_every_way_to_be_out_of_reach_is_held() {
         );
         let door = Door::start(&config).await;
         let waiting = request(door.plain_target(PLAIN), "POST", "/echo".to_owned());
-        held(&door, 1).await;
+        door.held("prod", 1).await;
         door.swap("prod", &[]).await.assert_done();
         let answer = waiting.await.unwrap().unwrap();
         assert_eq!((answer.status, answer.app()), (200, "green"), "{away}");
@@ -422,7 +402,7 @@ async fn n12_services_do_not_hold_each_other_up() {
     );
     let door = Door::start(&config).await;
     let waiting = request(door.plain_target(PLAIN), "GET", "/".to_owned());
-    held(&door, 1).await;
+    door.held("prod", 1).await;
     assert_eq!(door.plain().await.get(PLAIN, "/there").await.unwrap().app(), "there");
     away.listen().await;
     assert_eq!(waiting.await.unwrap().unwrap().app(), "away");
@@ -440,7 +420,7 @@ async fn n12_one_instance_of_two_is_enough() {
     let waiting: Vec<_> = (0..10)
         .map(|n| request(door.plain_target(PLAIN), "GET", format!("/{n}")))
         .collect();
-    held(&door, 10).await;
+    door.held("prod", 10).await;
     two.listen().await;
     for one in waiting {
         assert_eq!(one.await.unwrap().unwrap().app(), "two");
@@ -511,7 +491,7 @@ async fn n12_ten_thousand_held_requests_are_all_answered_in_order() {
             ));
         }
         // The order of connections is only known when one comes after the other.
-        held(&pair.door, ((index + 1) * STREAMS) as u64).await;
+        pair.door.held("prod", ((index + 1) * STREAMS) as u64).await;
     }
     let after = pair.door.process().resident_kib();
     let all = (CONNECTIONS * STREAMS) as u64;
@@ -566,7 +546,7 @@ async fn n12_a_held_http1_request_costs_little_memory() {
             .await
             .unwrap();
     }
-    held(&pair.door, held_requests as u64).await;
+    pair.door.held("prod", held_requests as u64).await;
     let after = pair.door.process().resident_kib();
     let bytes = after.saturating_sub(before) * 1024 / held_requests as u64;
     eprintln!("{held_requests} requests held over HTTP/1.1: {bytes} bytes each");

@@ -151,12 +151,7 @@ async fn what_was_begun_goes_on_and_other_environments_do_not_notice() {
     pair.door.reload(&[]).await.assert_code(exit::DONE);
     let mut socket = open_web_socket(&pair.target(), "/ws").await.unwrap();
     pair.blue.answer_when("/slow-one", "go", "done");
-    let mut client = pair.door.tls(HOST).await.unwrap();
-    client
-        .send(format!("GET /slow-one HTTP/1.1\r\nHost: {HOST}\r\n\r\n"))
-        .await
-        .unwrap();
-    pair.blue.reached("/slow-one").await;
+    let mut client = pair.begin("/slow-one").await;
     switch(&pair.door, &["on"]).await;
     pair.blue.release("go");
     assert_eq!(client.response("GET").await.unwrap().text(), "done");

@@ -43,20 +43,6 @@ fn ask(pair: &Pair, method: &'static str, target: &str) -> JoinHandle<Response> 
     })
 }
 
-async fn held(door: &Door, number: u64) {
-    eventually(secs(10), || async {
-        let held: u64 = door
-            .environment("prod")
-            .await
-            .services
-            .iter()
-            .map(|service| service.held)
-            .sum();
-        holds(held == number, || format!("{held} requests are held"))
-    })
-    .await;
-}
-
 async fn step(door: &Door, step: Option<&str>) {
     eventually(secs(20), || async {
         let now = door.environment("prod").await.operation.map(|holder| holder.step);
@@ -96,7 +82,7 @@ async fn n13_requests_wait_while_the_command_runs_and_go_on_when_the_app_is_well
         .watch_plain(&["pause", "prod", "--json", "--", file.to_str().unwrap()]);
     step(&pair.door, Some("drain")).await;
     let early = ask(&pair, "POST", "/early");
-    held(&pair.door, 1).await;
+    pair.door.held("prod", 1).await;
     assert!(!begun.exists(), "the app still holds a request");
     pair.blue.release("slow");
     assert_eq!(slow.await.unwrap().text(), "slow");
@@ -108,12 +94,12 @@ async fn n13_requests_wait_while_the_command_runs_and_go_on_when_the_app_is_well
     // The worst restart there is.
     pair.blue.stop_hard().await;
     let late = ask(&pair, "DELETE", "/late");
-    held(&pair.door, 2).await;
+    pair.door.held("prod", 2).await;
     std::fs::write(&go, "").unwrap();
     step(&pair.door, Some("gate")).await;
     pair.blue.health(Health::status(503));
     pair.blue.listen().await;
-    held(&pair.door, 2).await;
+    pair.door.held("prod", 2).await;
     pair.blue.health(Health::status(200));
     let finished = pause.finish().await;
     finished.assert_code(exit::DONE);
@@ -163,7 +149,7 @@ async fn a_plain_pause_lasts_until_resume() {
     let output = pair.door.proxyctl(&["pause", "prod"]).await;
     output.assert_code(exit::DONE).assert_says(&["proxyctl resume prod"]);
     let one = ask(&pair, "POST", "/one");
-    held(&pair.door, 1).await;
+    pair.door.held("prod", 1).await;
     // Nobody else takes the environment meanwhile, and everybody is told who has it.
     for args in [&["swap", "prod"][..], &["pause", "prod"]] {
         let busy = pair.door.proxyctl(args).await;
@@ -181,7 +167,7 @@ async fn a_plain_pause_lasts_until_resume() {
     resume
         .until("`gating`", |event| matches!(event, Event::Gating { .. }))
         .await;
-    held(&pair.door, 1).await;
+    pair.door.held("prod", 1).await;
     pair.blue.health(Health::status(200));
     let finished = resume.finish().await;
     finished.assert_code(exit::DONE);
@@ -322,7 +308,7 @@ async fn n13_a_proxyctl_that_dies_releases_its_pause() {
             .until("`paused`", |event| matches!(event, Event::Paused { .. }))
             .await;
         let one = ask(&pair, "POST", &format!("/one-{round}"));
-        held(&pair.door, 1).await;
+        pair.door.held("prod", 1).await;
         pause.kill9().await;
         assert_eq!(one.await.unwrap().status, 200, "round {round}");
         step(&pair.door, None).await;

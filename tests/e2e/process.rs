@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use crate::common::app::{Health, Step, send};
 use crate::common::client::{Client, Response};
 use crate::common::door::Door;
-use crate::common::fixture::{PLAIN, Pair};
+use crate::common::fixture::Pair;
 use crate::common::{eventually, holds, secs};
 use greengate::model::api::{Event, Status};
 use greengate::model::history::{Entry, Record};
@@ -81,13 +81,7 @@ async fn logged(door: &Door, what: &str) {
 /// A request that the app has and does not answer until it is released.
 async fn under_way(pair: &Pair) -> Client {
     pair.blue.on("/slow", vec![Step::Until("go"), send(SLOW)]);
-    let mut client = pair.door.plain().await;
-    client
-        .send(format!("GET /slow HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
-        .await
-        .unwrap();
-    pair.blue.reached("/slow").await;
-    client
+    pair.begin("/slow").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,10 +142,7 @@ async fn a_hangup_reloads_and_usr1_opens_the_log_again() {
     signal(&pair.door, "HUP");
     logged(&pair.door, "reload: done").await;
     assert_eq!(pair.get("/one").await.status, 200);
-    eventually(secs(5), || async {
-        holds(pair.door.access_log().contains("/one"), || "no line yet".into())
-    })
-    .await;
+    pair.door.logged("/one", 1).await;
     let moved = pair.door.folder().join("access.log.1");
     std::fs::rename(pair.door.folder().join("access.log"), &moved).unwrap();
     signal(&pair.door, "USR1");
@@ -160,10 +151,7 @@ async fn a_hangup_reloads_and_usr1_opens_the_log_again() {
     })
     .await;
     assert_eq!(pair.get("/two").await.status, 200);
-    eventually(secs(5), || async {
-        holds(pair.door.access_log().contains("/two"), || "no line yet".into())
-    })
-    .await;
+    pair.door.logged("/two", 1).await;
     assert!(!std::fs::read_to_string(moved).unwrap().contains("/two"));
 }
 

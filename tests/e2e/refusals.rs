@@ -2,7 +2,7 @@
 
 use crate::common::app::{App, Health, Step, send};
 use crate::common::door::{Door, QUICK};
-use crate::common::fixture::{HOST, PLAIN, Pair};
+use crate::common::fixture::{HOST, Pair};
 use crate::common::operation::Output;
 use crate::common::{ms, secs};
 use greengate::model::api::exit;
@@ -159,11 +159,7 @@ async fn a_colour_that_still_drains_is_no_candidate_unless_forced() {
     let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n";
     pair.blue
         .on("/held", vec![send(head), Step::Until("go"), send("0\r\n\r\n")]);
-    let mut client = pair.door.plain().await;
-    client
-        .send(format!("GET /held HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
-        .await
-        .unwrap();
+    let mut client = pair.ask("/held").await;
     client.incoming.until(b"first").await.unwrap();
     pair.door.swap("prod", &["--no-wait"]).await.assert_code(exit::DONE);
 

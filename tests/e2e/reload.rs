@@ -199,12 +199,7 @@ async fn a_live_slots_new_address_is_gated_first_and_refused_whole_if_the_gate_f
     moved.health(Health::status(200));
     // What was begun at the old address is finished there.
     pair.blue.answer_when("/slow-one", "go", "done");
-    let mut client = pair.door.tls(HOST).await.unwrap();
-    client
-        .send(format!("GET /slow-one HTTP/1.1\r\nHost: {HOST}\r\n\r\n"))
-        .await
-        .unwrap();
-    pair.blue.reached("/slow-one").await;
+    let mut client = pair.begin("/slow-one").await;
     let finished = pair.door.reload(&[]).await;
     assert_eq!(reloaded(&finished.events), 1);
     assert_eq!(pair.serving().await, "moved");

@@ -1,8 +1,8 @@
 //! The daemon ends: as asked, and by `kill -9` at any moment; what is live afterwards is what was written down (N27).
 
-use crate::common::app::{App, Health, Step, send};
+use crate::common::app::{App, Health, Step};
 use crate::common::door::{Door, QUICK, environment};
-use crate::common::fixture::{HOST, PLAIN, Pair};
+use crate::common::fixture::{HOST, Pair};
 use crate::common::load::{Kind, Load};
 use crate::common::{count, eventually, holds, ms, secs};
 use greengate::model::api::Event;
@@ -221,19 +221,8 @@ async fn n27_one_missing_certificate_takes_down_nothing_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_lets_what_is_in_flight_finish() {
     let pair = Pair::plain("").await;
-    pair.blue.on(
-        "/wait",
-        vec![
-            Step::Until("go"),
-            send("HTTP/1.1 200 OK\r\nX-App: blue\r\nContent-Length: 2\r\n\r\nok"),
-        ],
-    );
-    let mut client = pair.door.plain().await;
-    client
-        .send(format!("GET /wait HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
-        .await
-        .unwrap();
-    pair.blue.reached("/wait").await;
+    pair.blue.answer_when("/wait", "go", "ok");
+    let mut client = pair.begin("/wait").await;
     pair.door.sigterm();
 
     // Newcomers are still served, and told not to come again on the same connection.
@@ -258,12 +247,7 @@ async fn sigterm_lets_what_is_in_flight_finish() {
 async fn sigterm_has_a_deadline() {
     let pair = Pair::plain("drain.requests = \"1s\"\n").await;
     pair.blue.on("/never", vec![Step::Hang]);
-    let mut client = pair.door.plain().await;
-    client
-        .send(format!("GET /never HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
-        .await
-        .unwrap();
-    pair.blue.reached("/never").await;
+    let _client = pair.begin("/never").await;
     pair.door.sigterm();
     assert_eq!(pair.door.end(secs(30)).await.code(), Some(0));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::common::client::{Client, tls};
-use crate::common::fixture::{HOST, PLAIN, Pair};
+use crate::common::fixture::{HOST, Pair};
 use crate::common::incoming::Incoming;
 use crate::common::{count, eventually, holds, ms, secs};
 use tokio::time::Instant;
@@ -283,16 +283,8 @@ async fn n26_a_connection_that_was_not_used_is_closed_only_after_a_grace() {
 async fn n26_a_held_request_is_answered_during_the_shutdown() {
     let pair = Pair::plain("").await;
     pair.blue.stop_hard().await;
-    let mut client = pair.door.plain().await;
-    client
-        .send(format!("GET /held HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
-        .await
-        .unwrap();
-    eventually(secs(10), || async {
-        let held = pair.door.environment("prod").await.services[0].held;
-        holds(held == 1, || format!("{held} are held"))
-    })
-    .await;
+    let mut client = pair.ask("/held").await;
+    pair.door.held("prod", 1).await;
     pair.door.sigterm();
     pair.blue.listen().await;
     let answer = client.response("GET").await.unwrap();
@@ -311,16 +303,8 @@ async fn n26_requests_that_are_still_held_when_patience_ends_are_answered_and_no
         } else {
             pair.blue.stop_hard().await;
         }
-        let mut client = pair.door.plain().await;
-        client
-            .send(format!("GET /held HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
-            .await
-            .unwrap();
-        eventually(secs(10), || async {
-            let held = pair.door.environment("prod").await.services[0].held;
-            holds(held == 1, || format!("{held} are held"))
-        })
-        .await;
+        let mut client = pair.ask("/held").await;
+        pair.door.held("prod", 1).await;
         pair.door.sigterm();
         let answer = client.response("GET").await.unwrap();
         assert_eq!(answer.status, 503, "{}", answer.text());

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::common::app::{App, Health, Step, send};
 use crate::common::door::{Door, QUICK, environment};
-use crate::common::fixture::{HOST, PLAIN, Pair};
+use crate::common::fixture::{HOST, Pair};
 use crate::common::load::{Kind, Load};
 use crate::common::{count, eventually, holds, secs};
 use greengate::model::api::{Event, exit};
@@ -24,11 +24,7 @@ fn held() -> Vec<Step> {
 async fn n1_a_claim_keeps_the_old_side_until_the_last_byte() {
     let pair = Pair::plain("").await;
     pair.blue.on("/held", held());
-    let mut client = pair.door.plain().await;
-    client
-        .send(format!("GET /held HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
-        .await
-        .unwrap();
+    let mut client = pair.ask("/held").await;
     client.incoming.until(b"first").await.unwrap();
 
     let mut swap = pair.door.watch(&["swap", "prod"]);
@@ -49,23 +45,14 @@ async fn n1_a_claim_keeps_the_old_side_until_the_last_byte() {
     assert_eq!(client.response("GET").await.unwrap().text(), "firstlast");
     let finished = swap.finish().await;
     assert_eq!(finished.assert_done(), Slot::Green);
-    let safe = finished.find(|event| match event {
-        Event::Done { safe_to_stop, .. } => Some(safe_to_stop.clone()),
-        _ => None,
-    });
-    assert_eq!(safe, Some(pair.safe(&pair.blue)));
+    assert_eq!(finished.safe_to_stop(), pair.safe(&pair.blue));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn n1_a_request_that_waits_for_its_head_keeps_the_old_side_too() {
     let pair = Pair::plain("").await;
     pair.blue.answer_when("/wait", "go", "ok");
-    let mut client = pair.door.plain().await;
-    client
-        .send(format!("GET /wait HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
-        .await
-        .unwrap();
-    pair.blue.reached("/wait").await;
+    let mut client = pair.begin("/wait").await;
 
     let mut swap = pair.door.watch(&["swap", "prod"]);
     swap.until("`draining` with one request", |event| {
@@ -311,11 +298,7 @@ async fn a_dry_run_says_what_it_would_do_and_does_nothing() {
 async fn no_wait_returns_when_the_new_side_serves() {
     let pair = Pair::plain("").await;
     pair.blue.on("/held", held());
-    let mut client = pair.door.plain().await;
-    client
-        .send(format!("GET /held HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
-        .await
-        .unwrap();
+    let mut client = pair.ask("/held").await;
     client.incoming.until(b"first").await.unwrap();
     pair.door
         .proxyctl(&["swap", "prod", "--no-wait"])
@@ -332,11 +315,7 @@ async fn no_wait_returns_when_the_new_side_serves() {
 async fn a_timeout_bounds_the_waiting_and_not_the_operation() {
     let pair = Pair::plain("").await;
     pair.blue.on("/held", held());
-    let mut client = pair.door.plain().await;
-    client
-        .send(format!("GET /held HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
-        .await
-        .unwrap();
+    let mut client = pair.ask("/held").await;
     client.incoming.until(b"first").await.unwrap();
     let output = pair.door.proxyctl(&["swap", "prod", "--timeout", "1s"]).await;
     output.assert_code(exit::STOPPED_WAITING);
@@ -386,11 +365,7 @@ async fn a_rollback_goes_back_and_a_second_one_forward_again() {
 async fn a_rollback_may_begin_while_the_old_side_still_drains() {
     let pair = Pair::plain("").await;
     pair.blue.on("/held", held());
-    let mut client = pair.door.plain().await;
-    client
-        .send(format!("GET /held HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
-        .await
-        .unwrap();
+    let mut client = pair.ask("/held").await;
     client.incoming.until(b"first").await.unwrap();
     pair.door.swap("prod", &["--no-wait"]).await.assert_code(exit::DONE);
 

@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::Duration;
 
-use greengate::model::api::{EnvironmentStatus, Event, Status};
+use greengate::model::api::{EnvironmentStatus, Status};
 use greengate::model::history::Entry;
 use greengate::model::slot::{Generation, Slot};
 use rustls::ClientConfig;
@@ -303,11 +303,6 @@ impl Door {
         self.watch(&[&["rollback", env], args].concat()).finish().await
     }
 
-    /// The events of `proxyctl swap ENV ARGS --json`.
-    pub async fn swap_json(&self, env: &str, args: &[&str]) -> Vec<Event> {
-        self.swap(env, args).await.events
-    }
-
     /// Writes the configuration anew.
     pub fn rewrite(&self, change: impl FnOnce(&str) -> String) {
         let before = std::fs::read_to_string(self.config()).expect("the configuration can be read");
@@ -379,6 +374,30 @@ impl Door {
             text.lines().map(serde_json::from_str).collect()
         };
         entries.unwrap_or_else(|error| panic!("`history --json` holds what is no entry: {error}\n{output:#?}"))
+    }
+
+    /// Waits until exactly so many requests of the environment are held.
+    pub async fn held(&self, env: &str, wanted: u64) {
+        eventually(secs(60), || async {
+            let services = self.environment(env).await.services;
+            let held: u64 = services.iter().map(|service| service.held).sum();
+            super::holds(held == wanted, || format!("{held} requests are held, not {wanted}"))
+        })
+        .await;
+    }
+
+    /// The lines of the access log with these words in them, once there are so many.
+    pub async fn logged(&self, words: &str, wanted: usize) -> Vec<serde_json::Value> {
+        eventually(secs(10), || async {
+            let log = self.access_log();
+            let lines = log.lines().filter(|line| line.contains(words));
+            let lines: Vec<_> = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
+            super::holds(lines.len() == wanted, || {
+                format!("not {wanted} lines with {words:?}: {log}")
+            })
+            .map(|()| lines)
+        })
+        .await
     }
 
     /// Waits until no old side of the environment drains and no operation holds it.

@@ -3,7 +3,7 @@
 use greengate::model::api::SafeToStop;
 
 use super::app::App;
-use super::client::Response;
+use super::client::{Client, Response};
 use super::door::{Door, QUICK, QUICK_PLAIN, environment};
 use super::ledger::Ledger;
 use super::load::Target;
@@ -74,6 +74,23 @@ impl Pair {
             .get(self.host, target)
             .await
             .unwrap_or_else(|broken| panic!("GET {target}: {broken}"))
+    }
+
+    /// A client that has sent `GET target`; what comes back is for the test to read.
+    pub async fn ask(&self, target: &str) -> Client {
+        let mut client = self.target().client().await.expect("the door accepts");
+        client
+            .send(format!("GET {target} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host))
+            .await
+            .unwrap_or_else(|broken| panic!("GET {target}: {broken}"));
+        client
+    }
+
+    /// As [`Pair::ask`], once blue has read the request.
+    pub async fn begin(&self, target: &str) -> Client {
+        let client = self.ask(target).await;
+        self.blue.reached(target).await;
+        client
     }
 
     /// The app that answers just now.

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use greengate::model::api::Event;
+use greengate::model::api::{Event, SafeToStop};
 use greengate::model::slot::Slot;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -189,6 +189,15 @@ impl Finished {
         match self.events.last() {
             Some(event @ Event::Refused { .. }) => serde_json::to_string(event).expect("an event is JSON"),
             other => panic!("the last event is not `refused` but {other:?}\n{self:#?}"),
+        }
+    }
+
+    /// What may be stopped now, as its last event says.
+    #[track_caller]
+    pub fn safe_to_stop(&self) -> &[SafeToStop] {
+        match self.events.last() {
+            Some(Event::Done { safe_to_stop, .. }) => safe_to_stop,
+            other => panic!("the last event is not `done` but {other:?}\n{self:#?}"),
         }
     }
 
