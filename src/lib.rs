@@ -14,11 +14,13 @@
 //! telemetry  logs and access log
 //! config   text → a `Config` that cannot be wrong
 //! model    PURE decisions            http1  PURE HTTP/1.1 as bytes
+//! tasks    the only spawn            durable  files that survive a crash
 //! ```
 
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod durable;
 pub mod http1;
 pub mod model;
 pub mod proxy;

@@ -11,17 +11,30 @@ use std::path::{Path, PathBuf};
 const LINES: usize = 450;
 
 /// Which rooms a room may see, beside itself. An arrow that is not here points up, or sideways.
-const MAY_SEE: [(&str, &[&str]); 9] = [
+const MAY_SEE: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("http1", &[]),
     ("tasks", &[]),
+    ("durable", &["model"]),
     ("config", &["model", "http1"]),
     ("telemetry", &["config", "model", "http1"]),
-    ("tls", &["telemetry", "config", "model", "http1", "tasks"]),
+    (
+        "tls",
+        &["telemetry", "config", "model", "http1", "tasks", "durable"],
+    ),
     ("proxy", &["telemetry", "config", "model", "http1", "tasks"]),
     (
         "control",
-        &["proxy", "tls", "telemetry", "config", "model", "http1", "tasks"],
+        &[
+            "proxy",
+            "tls",
+            "telemetry",
+            "config",
+            "model",
+            "http1",
+            "tasks",
+            "durable",
+        ],
     ),
     ("cli", &["model"]),
 ];

@@ -21,7 +21,9 @@ use super::challenges::Challenges;
 use super::files;
 use super::shelf::{Bundle, Meta};
 use crate::config::Acme;
+use crate::durable;
 use crate::model::renewal::Window;
+use crate::model::state::Durability;
 
 const ACCOUNTS: &str = "account.json";
 
@@ -301,7 +303,7 @@ impl Authority {
     fn write(&self, accounts: Accounts) -> Option<Accounts> {
         let written = serde_json::to_vec_pretty(&accounts)
             .map_err(io::Error::other)
-            .and_then(|text| files::replace_private(&self.folder, ACCOUNTS, &text));
+            .and_then(|text| replace(&self.folder, ACCOUNTS, &text));
         let error = written.err()?;
         let path = self.folder.join(ACCOUNTS);
         let reason = files::io_reason(&error);
@@ -318,7 +320,7 @@ impl Authority {
     /// From the disk.
     pub fn keep_begun(&self, host: &str, begun: &super::acme_order::Begun) -> io::Result<()> {
         let text = serde_json::to_vec(begun).map_err(io::Error::other)?;
-        files::replace_private(&self.orders(), &order_file(host), &text)
+        replace(&self.orders(), &order_file(host), &text)
     }
 
     /// An order that a process before this one handed in.
@@ -334,6 +336,15 @@ impl Authority {
 
     fn orders(&self) -> PathBuf {
         self.folder.join("orders")
+    }
+}
+
+/// Puts a file into a private folder. A file of which it is not certain that it survives a crash counts as not written.
+fn replace(folder: &Path, name: &str, text: &[u8]) -> io::Result<()> {
+    durable::private_folder(folder)?;
+    match durable::replace(folder, name, text)? {
+        Durability::Durable => Ok(()),
+        Durability::Uncertain(why) => Err(io::Error::other(why)),
     }
 }
 

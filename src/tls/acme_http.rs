@@ -348,6 +348,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::durable;
 
     fn client(times: Times) -> (tempfile::TempDir, AcmeHttp) {
         let folder = tempfile::tempdir().unwrap();
@@ -357,7 +358,7 @@ mod tests {
             .self_signed(&key)
             .unwrap();
         let path = folder.path().join("root.pem");
-        files::write_new(&path, root.pem().as_bytes(), 0o600).unwrap();
+        durable::write_new(&path, root.pem().as_bytes(), 0o600).unwrap();
         let client = AcmeHttp::new(Some(&path), times).unwrap();
         (folder, client)
     }

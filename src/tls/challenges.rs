@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(missing, "cannot be run: no such file");
         let folder = tempfile::tempdir().unwrap();
         let hook = folder.path().join("hook");
-        super::super::files::write_new(&hook, b"#!/bin/sh\necho \"zone is locked\" >&2\nexit 3\n", 0o700).unwrap();
+        crate::durable::write_new(&hook, b"#!/bin/sh\necho \"zone is locked\" >&2\nexit 3\n", 0o700).unwrap();
         let failed = post_dns(&hook.display().to_string(), "a.com", "v").await.err().unwrap();
         assert_eq!(failed, "ended with exit status: 3: zone is locked");
     }

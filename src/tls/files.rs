@@ -1,14 +1,13 @@
-//! Certificates from PEM files: reading them, noticing that they changed, keeping the last good ones; and files that
-//! have to be on disk before anything depends on them.
+//! Certificates from PEM files: reading them, noticing that they changed, keeping the last good ones.
 //!
 //! This is the only file that uses `rustls-pemfile`. It is archived (RUSTSEC-2025-0134) but complete: a thin reader of PEM
 //! over `rustls-pki-types`, which keeps the parser itself. Replacing it means replacing the two functions `certificates`
 //! and `private_key` below.
 
 use std::fmt;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -284,32 +283,4 @@ fn contents(path: &Path) -> Result<(Vec<u8>, u32), FileError> {
         return Err(FileError::new(path, "larger than 1 MiB, which no chain or key is"));
     }
     Ok((bytes, mode))
-}
-
-/// Writes a file that did not exist, with exactly this mode, and waits until it is on disk.
-pub(super) fn write_new(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    // The umask may have taken bits away; a key never has more than `mode`, not even for a moment.
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
-    file.write_all(contents)?;
-    file.sync_all()
-}
-
-/// Puts a file that is for the daemon's user alone into a folder that is too: beside, synced, renamed; then the folder is synced.
-pub(super) fn replace_private(folder: &Path, name: &str, contents: &[u8]) -> io::Result<()> {
-    let mut private = DirBuilder::new();
-    private.recursive(true).mode(0o700).create(folder)?;
-    let temporary = folder.join(format!(".{name}.new"));
-    let _ = std::fs::remove_file(&temporary);
-    let written = write_new(&temporary, contents, 0o600).and_then(|()| std::fs::rename(&temporary, folder.join(name)));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&temporary);
-    }
-    written?;
-    sync_folder(folder)
-}
-
-/// Waits until a folder's entries are on disk.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }

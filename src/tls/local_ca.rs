@@ -22,6 +22,7 @@ use x509_parser::prelude::FromDer;
 
 use super::certificate::{Certificate, unix_seconds};
 use super::files::{self, io_reason};
+use crate::durable;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const ROOT_LIFE: Duration = Duration::from_secs(3653 * 24 * 60 * 60);
@@ -153,19 +154,15 @@ fn create(folder: &Path, now: SystemTime) -> Result<(), CaError> {
     };
     let (root, key) = new_root(now).map_err(|reason| CaError::new(folder, reason, "check the system's clock"))?;
 
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(parent)
-        .map_err(failed(parent))?;
+    durable::private_folder(parent).map_err(failed(parent))?;
     let fresh = parent.join(format!(".ca-{}-{:08x}", std::process::id(), fastrand::u32(..)));
     DirBuilder::new().mode(0o700).create(&fresh).map_err(failed(&fresh))?;
-    let made = files::write_new(&root_key_path(&fresh), key.as_bytes(), 0o600)
-        .and_then(|()| files::write_new(&root_path(&fresh), root.as_bytes(), 0o644))
-        .and_then(|()| files::sync_folder(&fresh))
+    let made = durable::write_new(&root_key_path(&fresh), key.as_bytes(), 0o600)
+        .and_then(|()| durable::write_new(&root_path(&fresh), root.as_bytes(), 0o644))
+        .and_then(|()| durable::sync_folder(&fresh))
         .and_then(|()| fs::rename(&fresh, folder));
     let Err(error) = made else {
-        return files::sync_folder(parent).map_err(failed(parent));
+        return durable::sync_folder(parent).map_err(failed(parent));
     };
     // Best effort: what is left behind is a root that nobody has seen.
     let _ = fs::remove_dir_all(&fresh);

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::certificate::Certificate;
 use super::files;
+use crate::durable;
 
 /// What is remembered beside a certificate.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -95,8 +96,7 @@ pub(super) fn read(
 /// # Errors
 /// When the last one is still the one that counts.
 pub(super) fn write(folder: &Path, host: &str, bundle: &Bundle) -> io::Result<()> {
-    let mut private = DirBuilder::new();
-    private.recursive(true).mode(0o700).create(folder)?;
+    durable::private_folder(folder)?;
     let place = place(folder, host);
     let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let fresh = folder.join(format!(".{name}.new"));
@@ -104,10 +104,10 @@ pub(super) fn write(folder: &Path, host: &str, bundle: &Bundle) -> io::Result<()
     let write = || {
         DirBuilder::new().mode(0o700).create(&fresh)?;
         let meta = serde_json::to_vec_pretty(&bundle.meta).map_err(io::Error::other)?;
-        files::write_new(&fresh.join("key.pem"), bundle.key.0.as_bytes(), 0o600)?;
-        files::write_new(&fresh.join("cert.pem"), bundle.chain.as_bytes(), 0o600)?;
-        files::write_new(&fresh.join("meta.json"), &meta, 0o600)?;
-        files::sync_folder(&fresh)?;
+        durable::write_new(&fresh.join("key.pem"), bundle.key.0.as_bytes(), 0o600)?;
+        durable::write_new(&fresh.join("cert.pem"), bundle.chain.as_bytes(), 0o600)?;
+        durable::write_new(&fresh.join("meta.json"), &meta, 0o600)?;
+        durable::sync_folder(&fresh)?;
         match fs::rename(&fresh, &place) {
             // What stands there is not empty: it takes the new one's place, to be removed with it.
             Err(error)
@@ -124,7 +124,7 @@ pub(super) fn write(folder: &Path, host: &str, bundle: &Bundle) -> io::Result<()
     let written = write();
     let _ = fs::remove_dir_all(&fresh);
     written?;
-    files::sync_folder(folder)
+    durable::sync_folder(folder)
 }
 
 fn exchange(fresh: &Path, place: &Path) -> io::Result<()> {

@@ -7,8 +7,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::config::Server;
-use crate::control::disk;
 use crate::control::fault::Fault;
+use crate::durable;
 use crate::proxy;
 
 /// In the state folder; says which addresses are listened on. Scripts and tests learn from it which ports the system chose.
@@ -70,7 +70,7 @@ impl Addresses {
     pub(super) fn write(&self, state_dir: &Path) -> io::Result<()> {
         let mut text = serde_json::to_vec(self)?;
         text.push(b'\n');
-        disk::replace(state_dir, NAME, &text, disk::sync_folder).map(drop)
+        durable::replace(state_dir, NAME, &text).map(drop)
     }
 
     /// The port of the first TLS listener, unless it is the one that URLs need not name.

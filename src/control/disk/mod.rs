@@ -9,5 +9,5 @@ mod state_dir;
 mod state_file;
 
 pub(super) use journal::JournalFile;
-pub(super) use state_dir::{StateDir, replace, sync_folder};
+pub(super) use state_dir::StateDir;
 pub(super) use state_file::StateFile;

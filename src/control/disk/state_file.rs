@@ -1,7 +1,7 @@
 //! `state.json`: which slot of each environment is live. The truth that outlives the process (N27).
 //!
 //! A missing file is a first start. A file that cannot be read is *not*: the daemon refuses to start. Starting with blue live
-//! could send production to a version that was left weeks ago, and our own writes cannot produce a broken file (`state_dir`
+//! could send production to a version that was left weeks ago, and our own writes cannot produce a broken file (`durable`
 //! replaces it whole), so a person has to look. The message says what to do.
 
 use std::fs;
@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::state_dir::{StateDir, replace, sync_folder};
+use super::state_dir::StateDir;
 use crate::control::fault::Fault;
 use crate::control::ports::StateStore;
+use crate::durable::{self, sync_folder};
 use crate::model::state::{Durability, State};
 
 const NAME: &str = "state.json";
@@ -63,7 +64,7 @@ impl StateStore for StateFile {
     fn save(&mut self, state: &State) -> Result<Durability, String> {
         let mut bytes = serde_json::to_vec_pretty(state).map_err(|error| error.to_string())?;
         bytes.push(b'\n');
-        replace(&self.folder, NAME, &bytes, self.sync).map_err(|error| {
+        durable::replace_with(&self.folder, NAME, &bytes, self.sync).map_err(|error| {
             format!(
                 "the state file `{}` cannot be written: {error}",
                 self.folder.join(NAME).display()

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::control::disk::{replace, sync_folder};
+use crate::durable;
 use crate::model::renewal::{Attempts, Window};
 
 const NAME: &str = "attempts.json";
@@ -109,10 +109,9 @@ impl Ledger {
 
     fn write(&mut self) {
         let write = || -> std::io::Result<()> {
-            use std::os::unix::fs::DirBuilderExt;
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+            durable::private_folder(&self.folder)?;
             let bytes = serde_json::to_vec_pretty(&self.hosts)?;
-            replace(&self.folder, NAME, &bytes, sync_folder).map(drop)
+            durable::replace(&self.folder, NAME, &bytes).map(drop)
         };
         match write() {
             Ok(()) => self.failing = false,
