@@ -3,7 +3,7 @@
 //! Every function takes the whole buffer and an offset, and judges bytes as far as they came: what can no longer become a line
 //! is refused at once, even while its end is missing.
 
-use super::head::{Field, Span};
+use super::field::{Field, Span};
 use super::names::Name;
 
 /// Why there is no result.

@@ -2,8 +2,15 @@
 //!
 //! Strict: what is not understood is refused, never guessed. What follows from a refusal (which status, whether to close) is
 //! `proxy`'s to decide.
+//!
+//! - `head` request and response heads, parsed in one pass
+//! - `framing` how long a body is, or why nobody can say
+//! - `chunked` bodies, decoded as they arrive
+//! - `write` heads and chunks onto the wire
+//! - `field` what heads are made of; `names` the methods and fields that are known; `lines` the grammar, byte by byte
 
 pub mod chunked;
+mod field;
 pub mod framing;
 pub mod head;
 mod lines;
