@@ -2,13 +2,13 @@
 //! never waits for it: when the writer cannot follow, lines are dropped and counted.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::json_line::Formatter;
+pub use super::line::Line;
 use super::log_writer::{Block, Message, Output, Shared, Writer};
 use crate::config::AccessLogTarget;
 
@@ -20,44 +20,6 @@ const CAPACITY: usize = BLOCK + 4 * 1024;
 const WAITING: usize = 64;
 /// Written blocks that may wait to be filled again, per core.
 const EMPTY: usize = 8;
-
-/// One exchange, as it is written. Byte strings come from the internet: control characters and escapes are escaped (E34).
-#[derive(Debug)]
-#[allow(missing_docs, reason = "each is the log field of its name")]
-pub struct Line<'l> {
-    /// When the request's head was complete.
-    pub time: SystemTime,
-    pub environment: &'l str,
-    pub service: &'l str,
-    pub slot: &'static str,
-    pub generation: u64,
-    pub client: IpAddr,
-    pub host: &'l [u8],
-    pub method: &'l [u8],
-    /// Path and query as the client sent them.
-    pub path: &'l [u8],
-    pub status: u16,
-    /// Bytes of the request's body.
-    pub bytes_in: u64,
-    /// Bytes of the response's body.
-    pub bytes_out: u64,
-    /// From the request's head to the last byte of the response, in microseconds.
-    pub duration_us: u64,
-    /// To the response's head, in microseconds; `None` when the app gave none.
-    pub first_byte_us: Option<u64>,
-    /// The instance that answered; empty when none was asked.
-    pub upstream: &'l str,
-    pub retries: u32,
-    /// How long the request was held, in milliseconds.
-    pub held_ms: u64,
-    /// Who closed and why: `done`, `client: reset`, `app: cut the body`, `proxy: drain deadline`.
-    pub termination: &'static str,
-    pub request_id: &'l str,
-    /// `HTTP/1.0`, `HTTP/1.1`, `HTTP/2`.
-    pub protocol: &'static str,
-    /// `TLSv1.3`, `TLSv1.2`, or empty.
-    pub tls: &'static str,
-}
 
 /// The log as the process owns it. A clone is another handle of the same log.
 #[derive(Debug, Clone)]
@@ -190,7 +152,9 @@ impl Drop for Lines {
 mod tests {
     use std::fs::File;
     use std::io::{BufRead, BufReader};
+    use std::net::IpAddr;
     use std::path::Path;
+    use std::time::SystemTime;
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! One access-log line as a JSON object. It is written for every request, so it is written by hand: no allocation, no formatting
 //! machinery, and values are looked at once before they are copied.
 //!
-//! Whatever came from the internet is data and stays data (E34): control characters of both ranges, invisible characters that
+//! What came from the internet is data and stays data (E34): control characters of both ranges, invisible characters that
 //! turn text around, quotes and backslashes are escaped, bytes that are no UTF-8 become U+FFFD, and a value longer than 1 KiB
 //! is cut and ends with `…`.
 
@@ -9,7 +9,7 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use super::access_log::Line;
+use super::line::Line;
 
 /// Bytes of one value that are kept.
 const LIMIT: usize = 1024;

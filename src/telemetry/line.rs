@@ -1,0 +1,42 @@
+//! What the access log says of one exchange.
+
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+/// One exchange, as it is written. Byte strings come from the internet: control characters and escapes are escaped (E34).
+#[derive(Debug)]
+#[allow(missing_docs, reason = "each is the log field of its name")]
+pub struct Line<'l> {
+    /// When the request's head was complete.
+    pub time: SystemTime,
+    pub environment: &'l str,
+    pub service: &'l str,
+    pub slot: &'static str,
+    pub generation: u64,
+    pub client: IpAddr,
+    pub host: &'l [u8],
+    pub method: &'l [u8],
+    /// Path and query as the client sent them.
+    pub path: &'l [u8],
+    pub status: u16,
+    /// Bytes of the request's body.
+    pub bytes_in: u64,
+    /// Bytes of the response's body.
+    pub bytes_out: u64,
+    /// From the request's head to the last byte of the response, in microseconds.
+    pub duration_us: u64,
+    /// To the response's head, in microseconds; `None` when the app gave none.
+    pub first_byte_us: Option<u64>,
+    /// The instance that answered; empty when none was asked.
+    pub upstream: &'l str,
+    pub retries: u32,
+    /// How long the request was held, in milliseconds.
+    pub held_ms: u64,
+    /// Who closed and why: `done`, `client: reset`, `app: cut the body`, `proxy: drain deadline`.
+    pub termination: &'static str,
+    pub request_id: &'l str,
+    /// `HTTP/1.0`, `HTTP/1.1`, `HTTP/2`.
+    pub protocol: &'static str,
+    /// `TLSv1.3`, `TLSv1.2`, or empty.
+    pub tls: &'static str,
+}
