@@ -10,17 +10,12 @@
 //! - `certificate` one certificate and what it says about itself
 //! - `files` PEM files, read again when they change
 //! - `local_ca` the root in the state folder, and leaves for hosts without another certificate
-//! - `acme` our accounts at CAs; `acme_order` one order; `acme_http` the way there; `acme_error` what it means when it fails
-//! - `challenges` what CAs are answered while they check a host
+//! - `acme` certificates from a CA: accounts, orders, challenges
 //! - `shelf` certificates that were obtained, on disk
 //! - `tickets` session tickets, and the rotation of their keys
 
 mod acme;
-mod acme_error;
-mod acme_http;
-mod acme_order;
 mod certificate;
-mod challenges;
 mod files;
 mod hosts;
 mod local_ca;
@@ -29,10 +24,7 @@ mod shelf;
 mod store;
 mod tickets;
 
-pub use acme::{Authority, Suggestion};
-pub use acme_error::{AcmeError, Kind};
-pub use acme_order::{Begun, Watch, Way, Wish};
-pub use challenges::Challenges;
+pub use acme::{AcmeError, Authority, Begun, Challenges, Kind, Suggestion, Watch, Way, Wish};
 pub use hosts::Host;
 pub use local_ca::CaError;
 pub use shelf::{Bundle, Meta, Secret};

@@ -14,16 +14,17 @@ use instant_acme::{Account, AccountCredentials, ExternalAccountKey, NewAccount};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use super::acme_error::{AcmeError, Kind};
-use super::acme_http::{AcmeHttp, Times};
-use super::acme_order::{Desk, Watch, Wish};
 use super::challenges::Challenges;
-use super::files;
-use super::shelf::{Bundle, Meta};
+use super::error::{AcmeError, Kind};
+use super::http::{AcmeHttp, Times};
+use super::order::{Begun, Desk, Watch, Wish};
 use crate::config::Acme;
 use crate::durable;
 use crate::model::renewal::Window;
 use crate::model::state::Durability;
+use crate::tls::certificate::unix_seconds;
+use crate::tls::files;
+use crate::tls::shelf::{Bundle, Meta};
 
 const ACCOUNTS: &str = "account.json";
 
@@ -137,7 +138,7 @@ impl Authority {
                 meta: Meta {
                     directory: Some(directory.to_owned()),
                     challenge: Some(obtained.challenge),
-                    issued: super::certificate::unix_seconds(std::time::SystemTime::now()),
+                    issued: unix_seconds(std::time::SystemTime::now()),
                     chance: fastrand::f64(),
                     imported: false,
                 },
@@ -261,7 +262,7 @@ impl Authority {
         let (account, credentials) = loop {
             let builder = Account::builder_with_http(Box::new(http.clone()));
             match builder.create(&wanted, directory.to_owned(), external.as_ref()).await {
-                Err(error) if super::acme_error::is_bad_nonce(&error) && tries < 6 => tries += 1,
+                Err(error) if super::error::is_bad_nonce(&error) && tries < 6 => tries += 1,
                 other => break other.map_err(|error| failed(&error))?,
             }
         };
@@ -318,14 +319,14 @@ impl Authority {
     ///
     /// # Errors
     /// From the disk.
-    pub fn keep_begun(&self, host: &str, begun: &super::acme_order::Begun) -> io::Result<()> {
+    pub fn keep_begun(&self, host: &str, begun: &Begun) -> io::Result<()> {
         let text = serde_json::to_vec(begun).map_err(io::Error::other)?;
         replace(&self.orders(), &order_file(host), &text)
     }
 
     /// An order that a process before this one handed in.
     #[must_use]
-    pub fn begun(&self, host: &str) -> Option<super::acme_order::Begun> {
+    pub fn begun(&self, host: &str) -> Option<Begun> {
         serde_json::from_slice(&fs::read(self.orders().join(order_file(host))).ok()?).ok()
     }
 

@@ -24,8 +24,8 @@ use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::certificate::unix_seconds;
-use super::files;
+use crate::tls::certificate::unix_seconds;
+use crate::tls::files;
 
 /// What no directory, order or chain is larger than.
 const MAX_BODY: usize = 1 << 20;

@@ -16,6 +16,8 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
+use crate::tls::files;
+
 /// For the command to make a record that can be seen, which may mean waiting for name servers.
 const COMMAND_TIME: Duration = Duration::from_secs(180);
 /// The protocol by which a CA asks for the challenge's certificate.
@@ -91,7 +93,7 @@ impl Challenges {
             change(&mut answers);
             answers
         });
-        // After the answers: whoever sees the number sees them too, or asks a moment later again.
+        // After the answers: a handshake that sees the number sees them too.
         self.pending.store(self.answers.load().tls.len(), Ordering::Release);
     }
 }
@@ -110,7 +112,7 @@ pub(super) async fn post_dns(command: &str, host: &str, value: &str) -> Result<P
     run.args(&arguments).stdin(Stdio::null()).kill_on_drop(true);
     let output = match tokio::time::timeout(COMMAND_TIME, run.output()).await {
         Ok(Ok(output)) => output,
-        Ok(Err(error)) => return Err(format!("cannot be run: {}", super::files::io_reason(&error))),
+        Ok(Err(error)) => return Err(format!("cannot be run: {}", files::io_reason(&error))),
         Err(_) => return Err(format!("did not end within {} s", COMMAND_TIME.as_secs())),
     };
     // Even one that failed may have left a record.

@@ -13,11 +13,11 @@ use instant_acme::{
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use serde::{Deserialize, Serialize};
 
-use super::acme_error::{AcmeError, Kind, is_bad_nonce, kind_of};
-use super::acme_http::AcmeHttp;
-use super::certificate::unix_seconds;
 use super::challenges::{Challenges, Posted, post_dns};
-use super::shelf::Secret;
+use super::error::{AcmeError, Kind, is_bad_nonce, kind_of};
+use super::http::AcmeHttp;
+use crate::tls::certificate::unix_seconds;
+use crate::tls::shelf::Secret;
 
 /// A nonce may be refused at any time (RFC 8555 §6.5); instant-acme tries three, and this many times three are enough for anyone.
 const NONCES: u32 = 6;

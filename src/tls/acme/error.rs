@@ -5,7 +5,8 @@ use std::fmt;
 use instant_acme::{Error, Problem};
 use jiff::Timestamp;
 
-use super::acme_http::{AcmeHttp, Failure};
+use super::http::{AcmeHttp, Failure};
+use crate::tls::certificate::unix_seconds;
 
 /// How long a CA's limit is obeyed when it does not say for how long.
 const UNSAID: i64 = 60 * 60;
@@ -187,7 +188,7 @@ pub(super) fn is_bad_nonce(error: &Error) -> bool {
 }
 
 fn now() -> i64 {
-    super::certificate::unix_seconds(std::time::SystemTime::now())
+    unix_seconds(std::time::SystemTime::now())
 }
 
 /// Seconds until `retry after 2026-11-21 10:00:00 UTC`, as Let's Encrypt writes it, and `…T10:00:00Z`, as it used to.
