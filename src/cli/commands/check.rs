@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use crate::cli::args::CheckArgs;
 use crate::cli::client::{Client, socket_path};
+use crate::cli::host::{CheckOutcome, Host};
 use crate::cli::output::{self, text};
-use crate::cli::{CheckOutcome, Host, in_runtime};
+use crate::cli::runtime::in_runtime;
 use crate::model::api::{Certificates, OnlineFinding, exit};
 
 /// Exit 0; 2 when the file cannot be used; 1 when a host does not lead here.

@@ -1,33 +1,16 @@
 //! One file a command.
+//!
+//! - `status`, `watch`, `history` and `certs` look; `check` reads a file; `demo` shows the promise
+//! - `swap` (with rollback), `pause` and `upkeep` (reload, resume, maintenance) ask for an operation, and watch it
+//! - `environment` what to say to a name that no environment has
 
 pub mod certs;
 pub mod check;
 pub mod demo;
+mod environment;
 pub mod history;
 pub mod pause;
 pub mod status;
 pub mod swap;
 pub mod upkeep;
 pub mod watch;
-
-use super::exit::Stop;
-use super::output::text::escape;
-
-/// That an environment is not there, and which one may have been meant.
-fn unknown_environment<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Stop {
-    let stop = Stop::usage(format!("there is no environment `{}`", escape(name)));
-    let near = known
-        .clone()
-        .map(|one| (strsim::damerau_levenshtein(one, name), one))
-        .min()
-        .filter(|&(distance, _)| distance <= 2);
-    if let Some((_, near)) = near {
-        return stop.hint(format!("did you mean `{}`?", escape(near)));
-    }
-    let known: Vec<_> = known.map(|one| format!("`{}`", escape(one))).collect();
-    if known.is_empty() {
-        stop
-    } else {
-        stop.hint(format!("there are {}", known.join(", ")))
-    }
-}

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 use tokio::sync::oneshot;
 
 use super::upkeep::Watcher;
@@ -21,6 +21,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Outcome, Stop};
 use crate::cli::output;
 use crate::cli::output::text::escape;
+use crate::cli::signals::listen;
 use crate::model::api::{Event, PauseRequest, ResumeRequest, exit, millis};
 
 /// What a command that outlives its pause is given after SIGTERM.
@@ -143,7 +144,6 @@ fn start(mut command: Command, name: &str) -> Result<Child, u8> {
 /// Waits for the command. What asks us to end is passed on; Ctrl-C reaches both of us from the terminal, and is the command's to
 /// answer.
 async fn end_of(child: &mut Child) -> Result<u8, Stop> {
-    let listen = |kind| signal(kind).map_err(|error| Stop::failed(format!("cannot listen for signals: {error}")));
     let mut terminate = listen(SignalKind::terminate())?;
     let mut hang_up = listen(SignalKind::hangup())?;
     let mut interrupt = listen(SignalKind::interrupt())?;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::unknown_environment;
+use super::environment::unknown;
 use crate::cli::args::StatusArgs;
 use crate::cli::client::Client;
 use crate::cli::exit::{Outcome, Stop};
@@ -43,7 +43,7 @@ pub async fn run(client: &Client, args: &StatusArgs) -> Outcome {
 pub(super) fn only(mut status: Status, environment: Option<&str>) -> Result<Status, Stop> {
     if let Some(name) = environment {
         if !status.environments.iter().any(|one| one.name == *name) {
-            return Err(unknown_environment(
+            return Err(unknown(
                 name,
                 status.environments.iter().map(|one| one.name.as_str()),
             ));

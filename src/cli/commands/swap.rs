@@ -3,14 +3,13 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
-
-use super::unknown_environment;
+use super::environment::unknown;
 use crate::cli::args::{OperationArgs, RollbackArgs, SwapArgs};
 use crate::cli::client::{Client, ClientError, EventLine};
 use crate::cli::exit::{Outcome, Stop};
 use crate::cli::output::text::{escape, period};
 use crate::cli::output::{self, Screen, State};
+use crate::cli::signals::stop_signal;
 use crate::model::api::{Event, Kind, OperationRequest, Status, exit, millis};
 
 /// To the idle side, or to what `--to` names.
@@ -36,7 +35,7 @@ async fn confirmed(client: &Client, args: &OperationArgs, kind: Kind) -> Result<
     let status: Status = client.get("/v1/status").await?;
     let name = args.environment.as_str();
     let Some(environment) = status.environments.iter().find(|one| one.name == name) else {
-        return Err(unknown_environment(
+        return Err(unknown(
             name,
             status.environments.iter().map(|one| one.name.as_str()),
         ));
@@ -176,21 +175,6 @@ impl Watcher {
             _ => ControlFlow::Continue(()),
         }
     }
-}
-
-/// Resolves when a person or a CI job wants us gone.
-pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, Stop> {
-    let listen = |kind| signal(kind).map_err(|error| Stop::failed(format!("cannot listen for signals: {error}")));
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut hang_up = listen(SignalKind::hangup())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
-        }
-    })
 }
 
 /// Resolves after the time, or never.

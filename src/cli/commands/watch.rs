@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::status::only;
-use super::swap::stop_signal;
 use crate::cli::args::StatusArgs;
 use crate::cli::client::{Client, ClientError};
 use crate::cli::exit::{Outcome, Stop};
 use crate::cli::output::{self, Frame, Rates, table};
+use crate::cli::signals::stop_signal;
 use crate::model::api::{Status, exit};
 
 const INTERVAL: Duration = Duration::from_secs(1);

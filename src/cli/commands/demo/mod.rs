@@ -26,10 +26,11 @@ use self::load::{Front, Load};
 use self::rounds::Report;
 use self::stage::Stage;
 use self::tally::Tally;
-use crate::cli::Host;
 use crate::cli::args::DemoArgs;
 use crate::cli::exit::{Outcome, Stop};
+use crate::cli::host::Host;
 use crate::cli::output;
+use crate::cli::signals::stop_signal;
 use crate::model::api::exit;
 
 pub use self::tally::{Failure, Kind};
@@ -58,7 +59,7 @@ pub async fn app(port: u16, version: String) -> Outcome {
 /// # Errors
 /// When the stage cannot be set.
 pub async fn run(args: &DemoArgs) -> Outcome {
-    let stopped = super::swap::stop_signal()?;
+    let stopped = stop_signal()?;
     let tally = Rc::new(Tally::default());
     let board = Board::new(Rc::clone(&tally), args.once.then_some(SWAPS));
     board.say(

@@ -1,0 +1,30 @@
+//! What the binary lends to the commands, so that `cli` need not know `config` and `control`.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::model::api::OnlineFinding;
+
+/// What the commands need of other rooms, as plain functions.
+#[derive(Debug, Clone, Copy)]
+pub struct Host {
+    /// Reads and checks a configuration file; the flag asks for colour in the report.
+    pub check: fn(&Path, bool) -> CheckOutcome,
+    /// Looks whether the hosts of a configuration that can be used lead here; with what the running daemon calls itself.
+    pub online: fn(&Path, Option<&str>) -> Vec<OnlineFinding>,
+    /// Runs the daemon with these arguments (the program's name is not among them) until it ends, for the demo, which starts
+    /// itself a second time.
+    pub daemon: fn(&[OsString]) -> ExitCode,
+}
+
+/// What is to say about a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CheckOutcome {
+    /// Every finding with its place in the file, ready to print; empty when there is none.
+    pub report: String,
+    /// Findings that make the file unusable.
+    pub errors: usize,
+    /// Findings that do not.
+    pub warnings: usize,
+}
