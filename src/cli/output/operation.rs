@@ -1,17 +1,13 @@
 //! The events of a swap or rollback as lines. Pure: an event and what was said before in, lines out.
 
-use super::text::{
-    Style, address, addresses, change, count, escape, latency, percent, period, short_address, thousands,
-};
-use super::{Line, Stream};
-use crate::model::api::{Check, Event, GateReport, Kind, Move, SafeToStop, Traffic};
+use super::evidence::{gate_reports, refusal, served};
+use super::line::{INDENT, Line, Mark, Stream, err, step};
+use super::text::{Style, address, addresses, change, count, escape, latency, period, short_address, thousands};
+use crate::model::api::{Check, Event, GateReport, Kind, Move, SafeToStop, Side, Traffic};
 use crate::model::slot::{Address, Slot};
 
 /// Width up to which a plan stays on one line.
 const PLAN_WIDTH: usize = 100;
-
-/// Where a step's text begins: mark, space, name.
-const INDENT: &str = "          ";
 
 /// What was said before, as far as later lines need it.
 #[derive(Debug, Clone)]
@@ -208,31 +204,6 @@ fn lines(event: &Event, state: &mut State) -> Vec<Line> {
     }
 }
 
-/// How a step went.
-#[derive(Clone, Copy)]
-pub(super) enum Mark {
-    Done,
-    Look,
-    Bad,
-}
-
-pub(super) fn err(text: String) -> Line {
-    Line {
-        stream: Stream::Err,
-        text,
-    }
-}
-
-/// `✓ gate    …`
-pub(super) fn step(style: Style, mark: Mark, name: &str, text: &str) -> Line {
-    let mark = match mark {
-        Mark::Done => style.green("✓"),
-        Mark::Look => style.yellow("!"),
-        Mark::Bad => style.red("✗"),
-    };
-    err(format!("{mark} {name:<8}{text}"))
-}
-
 /// The plan: on one line where that can be read, else a line each.
 fn plan(kind: Kind, environment: &str, moves: &[Move], forced: bool, style: Style) -> Vec<String> {
     let name = escape(environment).to_uppercase();
@@ -242,7 +213,7 @@ fn plan(kind: Kind, environment: &str, moves: &[Move], forced: bool, style: Styl
     };
     let forced = if forced { "   forced" } else { "" };
     let texts = |style: Style| -> Vec<String> {
-        let side = |side: &crate::model::api::Side, first: bool| {
+        let side = |side: &Side, first: bool| {
             let shown: fn(&Address) -> String = if first { address } else { short_address };
             format!("{} {}", style.slot(side.slot), addresses(&side.addresses, shown))
         };
@@ -264,49 +235,6 @@ fn plan(kind: Kind, environment: &str, moves: &[Move], forced: bool, style: Styl
     std::iter::once(format!("{head}{forced}"))
         .chain(texts(style).into_iter().map(|text| format!("  {text}")))
         .collect()
-}
-
-/// `web 200 in 8 ms (3/3)  api :8011 connection refused (0/3, 12 probes)`.
-pub(super) fn gate_reports(reports: &[GateReport], running: bool) -> String {
-    let one = |report: &GateReport| {
-        let last = &report.last;
-        let siblings = reports
-            .iter()
-            .filter(|other| other.last.service == last.service)
-            .count();
-        let place = if siblings > 1 {
-            format!(" {}", short_address(&last.address))
-        } else {
-            String::new()
-        };
-        let answer = match (last.status, &last.reason) {
-            (Some(status), _) => format!("{status} in {}", latency(last.latency_us)),
-            (None, Some(reason)) => escape(reason).into_owned(),
-            (None, None) => "no answer".into(),
-        };
-        let probes = if running && report.probes > report.passes {
-            format!(", {}", count(u64::from(report.probes), "probe", "probes"))
-        } else {
-            String::new()
-        };
-        let service = escape(&last.service);
-        format!(
-            "{service}{place} {answer} ({}/{}{probes})",
-            report.passes.min(report.needed),
-            report.needed
-        )
-    };
-    reports.iter().map(one).collect::<Vec<_>>().join("  ")
-}
-
-/// `1,204 requests, 0 proxy errors, app 5xx 0.0 %`.
-pub(super) fn served(traffic: &Traffic) -> String {
-    format!(
-        "{}, {}, app 5xx {}",
-        count(traffic.requests, "request", "requests"),
-        count(traffic.proxy_errors, "proxy error", "proxy errors"),
-        percent(traffic.app_errors, traffic.requests)
-    )
 }
 
 fn well(traffic: &Traffic) -> Mark {
@@ -396,54 +324,4 @@ fn refused(reason: &str, evidence: &[GateReport], hint: Option<&str>, live: Opti
     let still = live.map_or(String::new(), |live| format!("; {} still serves", style.slot(live)));
     lines.push(err(format!("Nothing was switched{still}.")));
     lines
-}
-
-/// Why, in the apps' own words and in ours, and what to do about it.
-pub(super) fn refusal(
-    name: &str,
-    reason: &str,
-    evidence: &[GateReport],
-    hint: Option<&str>,
-    style: Style,
-) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let mut told = false;
-    for report in evidence.iter().filter(|report| report.passes < report.needed) {
-        let last = &report.last;
-        // The reason may be about this very instance, and then knows more: the path, and how long it took.
-        let text = if !told && reason.starts_with(&format!("{} {} ", last.service, last.address)) {
-            told = true;
-            escape(reason).into_owned()
-        } else {
-            no_pass(report)
-        };
-        lines.push(step(style, Mark::Bad, "gate", &text));
-        if !last.body.is_empty() {
-            lines.push(err(format!("{INDENT}{}", escape(&last.body))));
-        }
-    }
-    if !told {
-        lines.push(step(style, Mark::Bad, name, &escape(reason)));
-    }
-    if let Some(hint) = hint {
-        lines.push(err(format!("{INDENT}{} {}", style.dim("hint:"), escape(hint))));
-    }
-    lines
-}
-
-/// `api 127.0.0.1:8011 → 503: redirects to /login (117 probes)`.
-fn no_pass(report: &GateReport) -> String {
-    let last = &report.last;
-    let answer = match (last.status, &last.reason) {
-        (Some(status), Some(reason)) => format!("{status}: {}", escape(reason)),
-        (Some(status), None) => status.to_string(),
-        (None, Some(reason)) => escape(reason).into_owned(),
-        (None, None) => "no answer".into(),
-    };
-    let probes = count(u64::from(report.probes), "probe", "probes");
-    format!(
-        "{} {} → {answer} ({probes})",
-        escape(&last.service),
-        address(&last.address)
-    )
 }

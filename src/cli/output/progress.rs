@@ -1,6 +1,6 @@
 //! The step that is under way as one line, which the next one replaces. Pure.
 
-use super::operation::{gate_reports, served};
+use super::evidence::{gate_reports, served};
 use super::text::{count, period};
 use crate::model::api::Event;
 

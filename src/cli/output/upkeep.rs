@@ -1,8 +1,8 @@
 //! The events of a reload, a pause and of maintenance as lines. Pure: an event in, lines out.
 
-use super::operation::{Mark, err, gate_reports, refusal, step};
+use super::evidence::{gate_reports, refusal};
+use super::line::{Line, Mark, Stream, err, step};
 use super::text::{Style, count, escape, period};
-use super::{Line, Stream};
 use crate::model::api::{Change, ChangeKind, Event, ValueChange};
 
 /// How the reader's streams want it, and what a refusal leaves as it was.

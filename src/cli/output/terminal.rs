@@ -1,46 +1,18 @@
-//! Everything that is printed: data to stdout, progress and messages to stderr.
+//! The streams of this process, and what is drawn on a terminal. What a line says is decided elsewhere.
 //!
-//! What a line says is decided by pure functions ([`render`], [`progress`], [`text`]); this file only writes.
 //! A reader that has gone away is no error: a swap goes on when somebody closes `less`.
-
-mod operation;
-mod progress;
-mod table;
-pub mod text;
-mod upkeep;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub use self::operation::{State, render};
-pub use self::progress::progress;
-pub use self::table::{Rates, table};
-use self::text::{Style, escape, fit};
-pub use self::upkeep::{Words, render as render_upkeep};
-use super::exit::Stop;
+use super::line::{Line, Stream};
+use super::text::{Style, escape, fit};
+use crate::cli::exit::Stop;
 
 /// Without a terminal, progress is said at most this often.
 const QUIET: Duration = Duration::from_secs(10);
-
-/// Where a line goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
-    /// Data.
-    Out,
-    /// Progress and messages.
-    Err,
-}
-
-/// One line, without its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// Where it goes.
-    pub stream: Stream,
-    /// What it says.
-    pub text: String,
-}
 
 /// The terminal, or what stands in for it: finished lines above, and one live line that is rewritten.
 #[derive(Debug)]

@@ -1,0 +1,28 @@
+//! Everything that is printed: data to stdout, progress and messages to stderr.
+//!
+//! What a line says is decided by pure functions, which take what they need to know; only `terminal` writes.
+//!
+//! - `terminal` the streams of this process, and what is drawn on a terminal
+//! - `operation` the events of a swap or rollback as lines; `upkeep` those of a reload, a pause and of maintenance
+//! - `progress` the step that is under way, as the line that is rewritten
+//! - `table` the picture of `status --watch`
+//! - `evidence` what was measured, in words
+//! - `line` a line before it is printed; `text` words and numbers as people read them
+
+mod evidence;
+mod line;
+mod operation;
+mod progress;
+mod table;
+mod terminal;
+pub mod text;
+mod upkeep;
+
+pub use line::{Line, Stream};
+pub use operation::{State, render};
+pub use progress::progress;
+pub use table::{Rates, table};
+pub use terminal::{
+    Frame, Screen, err, err_raw, err_style, interactive, live, message, out, out_style, out_width, try_out, width,
+};
+pub use upkeep::{Words, render as render_upkeep};
