@@ -18,10 +18,7 @@ const MAY_SEE: [(&str, &[&str]); 10] = [
     ("durable", &["model"]),
     ("config", &["model", "http1"]),
     ("telemetry", &["config", "model", "http1"]),
-    (
-        "tls",
-        &["telemetry", "config", "model", "http1", "tasks", "durable"],
-    ),
+    ("tls", &["telemetry", "config", "model", "http1", "tasks", "durable"]),
     ("proxy", &["telemetry", "config", "model", "http1", "tasks"]),
     (
         "control",

@@ -43,10 +43,7 @@ pub async fn run(client: &Client, args: &StatusArgs) -> Outcome {
 pub(super) fn only(mut status: Status, environment: Option<&str>) -> Result<Status, Stop> {
     if let Some(name) = environment {
         if !status.environments.iter().any(|one| one.name == *name) {
-            return Err(unknown(
-                name,
-                status.environments.iter().map(|one| one.name.as_str()),
-            ));
+            return Err(unknown(name, status.environments.iter().map(|one| one.name.as_str())));
         }
         status.environments.retain(|one| one.name == *name);
     }

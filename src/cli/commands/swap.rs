@@ -35,10 +35,7 @@ async fn confirmed(client: &Client, args: &OperationArgs, kind: Kind) -> Result<
     let status: Status = client.get("/v1/status").await?;
     let name = args.environment.as_str();
     let Some(environment) = status.environments.iter().find(|one| one.name == name) else {
-        return Err(unknown(
-            name,
-            status.environments.iter().map(|one| one.name.as_str()),
-        ));
+        return Err(unknown(name, status.environments.iter().map(|one| one.name.as_str())));
     };
     let ask = output::interactive().then_some(|| {
         output::err_raw(&format!("{} is protected. Type its name to {kind}: ", escape(name)));

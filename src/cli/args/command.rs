@@ -1,0 +1,96 @@
+//! The commands, and what stands before each.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use super::certs::CertsArgs;
+use super::check::CheckArgs;
+use super::demo::DemoArgs;
+use super::help::{TEMPLATE, examples};
+use super::history::HistoryArgs;
+use super::pause::PauseArgs;
+use super::status::StatusArgs;
+use super::swap::{RollbackArgs, SwapArgs};
+use super::upkeep::{MaintenanceArgs, ReloadArgs, ResumeArgs};
+
+const EXIT_CODES: &str = "\x1b[1m\x1b[4mExit codes:\x1b[0m
+  0  done
+  1  failed
+  2  usage, or an invalid configuration
+  3  the daemon cannot be reached
+  4  refused by the health gate or a rule; nothing changed
+  5  another operation holds the environment
+  6  switched, and rolled back by itself
+  7  stopped waiting; the operation goes on in the daemon";
+
+/// Moves an environment from blue to green (or back) without a client noticing
+#[derive(Debug, Parser)]
+#[command(
+    name = "proxyctl",
+    version,
+    help_template = TEMPLATE,
+    before_help = examples![
+        "proxyctl demo --once                       see it work: no root, no file, no network",
+        "proxyctl check proxy.toml                  is this configuration right?",
+        "proxyctl status                            what is live, and is it well?",
+        "proxyctl swap prod                         check the idle side, switch, drain the old one",
+        "proxyctl swap prod --expect-version 8b71ff7",
+        "proxyctl rollback prod                     the way back",
+    ],
+    after_help = EXIT_CODES,
+    disable_help_subcommand = true,
+)]
+pub struct Cli {
+    /// The daemon's control socket [default: /run/greengate/control.sock; env: PROXYCTL_SOCKET]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what is live, how it does, and what still drains
+    Status(StatusArgs),
+    /// Switch an environment to its idle side, once that is healthy
+    Swap(SwapArgs),
+    /// Switch back to the previous side, once that is healthy
+    Rollback(RollbackArgs),
+    /// Hold new requests while a command restarts the app in place
+    Pause(PauseArgs),
+    /// Let held requests go on, once the app is healthy
+    Resume(ResumeArgs),
+    /// Answer visitors with 503 and a page, or no longer
+    Maintenance(MaintenanceArgs),
+    /// Serve the configuration file as it is now; what did not change does not notice
+    Reload(ReloadArgs),
+    /// Show who switched what, when, and how it ended
+    History(HistoryArgs),
+    /// Show, renew and import certificates
+    Certs(CertsArgs),
+    /// Check a configuration file; every finding at once
+    Check(CheckArgs),
+    /// Watch swaps under load: a daemon, two apps and clients, all on this machine
+    Demo(DemoArgs),
+    /// The demo's daemon.
+    #[command(name = "__proxyd", hide = true)]
+    Daemon {
+        /// Arguments of `proxyd`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// One of the demo's apps.
+    #[command(name = "__demo-app", hide = true)]
+    DemoApp {
+        /// Where it listens, on 127.0.0.1.
+        #[arg(long)]
+        port: u16,
+        /// What it calls itself.
+        #[arg(long)]
+        version: String,
+    },
+}

@@ -1,0 +1,27 @@
+//! What may be typed: for each command of `commands`, a file of the same name.
+//!
+//! - `command` all of them, and what stands before each
+//! - `help` how every help text looks; `duration` times as people type them
+
+mod certs;
+mod check;
+mod command;
+mod demo;
+mod duration;
+mod help;
+mod history;
+mod pause;
+mod status;
+mod swap;
+mod upkeep;
+
+pub use certs::{CertsArgs, CertsCommand, ImportArgs, RenewArgs};
+pub use check::CheckArgs;
+pub use command::{Cli, Command};
+pub use demo::DemoArgs;
+pub use duration::parse_duration;
+pub use history::HistoryArgs;
+pub use pause::PauseArgs;
+pub use status::StatusArgs;
+pub use swap::{OperationArgs, RollbackArgs, SwapArgs, parse_target};
+pub use upkeep::{MaintenanceArgs, ReloadArgs, ResumeArgs, Switch};
