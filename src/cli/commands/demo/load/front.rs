@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderMap, Method, Request, StatusCode, Version};
-use http_body_util::Full;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
@@ -21,7 +22,7 @@ use crate::cli::exit::Stop;
 use crate::model::slot::Slot;
 
 /// Where it is, and how to get in.
-pub(in crate::cli::commands::demo) struct Front {
+pub(crate) struct Front {
     address: SocketAddr,
     name: ServerName<'static>,
     authority: String,
@@ -31,18 +32,14 @@ pub(in crate::cli::commands::demo) struct Front {
 
 /// An answer, whole.
 pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
 }
 
 impl Front {
     /// The front door at this address, as this host, vouched for by these roots.
-    pub(in crate::cli::commands::demo) fn new(
-        address: SocketAddr,
-        host: &str,
-        roots: Vec<CertificateDer<'static>>,
-    ) -> Result<Self, Stop> {
+    pub(crate) fn new(address: SocketAddr, host: &str, roots: Vec<CertificateDer<'static>>) -> Result<Self, Stop> {
         let failed = |error: &dyn std::fmt::Display| Stop::failed(format!("no TLS client: {error}"));
         let mut store = RootCertStore::empty();
         store.add_parsable_certificates(roots);
@@ -138,6 +135,17 @@ impl Front {
 }
 
 impl Answer {
+    /// Reads the answer to its end.
+    pub(super) async fn read(response: Response<Incoming>) -> Result<Self, Failure> {
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.map_err(|error| no_end(&error))?;
+        Ok(Self {
+            status: head.status,
+            headers: head.headers,
+            body: body.to_bytes(),
+        })
+    }
+
     /// Compares the answer with what the app must have said, and names the slot that said it.
     pub(super) fn check(&self, kind: Kind, post: Option<&(u64, Bytes)>) -> Result<Option<Slot>, Failure> {
         if self.status != StatusCode::OK {
@@ -200,7 +208,7 @@ pub(super) fn no_head(error: &hyper::Error) -> Failure {
 }
 
 /// Why there is no answer's end.
-pub(super) fn no_end(error: &hyper::Error) -> Failure {
+fn no_end(error: &hyper::Error) -> Failure {
     Failure::new("truncated body", chain(error))
 }
 

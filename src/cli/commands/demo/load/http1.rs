@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, Version};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use tokio::task::JoinSet;
 
-use super::front::{Answer, Front, no_end, no_head};
-use super::{BREATH, Context};
+use super::context::{BREATH, Context};
+use super::front::{Answer, Front, no_head};
 use crate::cli::commands::demo::tally::{Failure, Kind};
 use crate::cli::io::HyperIo;
 use crate::model::slot::Slot;
@@ -46,14 +46,7 @@ async fn ask(context: &Context, connection: &mut Option<Connection>, kind: Kind)
     let post = (kind == Kind::Post).then(|| (context.next_post(), body()));
     let request = context.front.request(kind, Version::HTTP_11, post.clone())?;
     let response = send(&context.front, connection, request).await?;
-    let (head, body) = response.into_parts();
-    let body = body.collect().await.map_err(|error| no_end(&error))?.to_bytes();
-    let answer = Answer {
-        status: head.status,
-        headers: head.headers,
-        body,
-    };
-    answer.check(kind, post.as_ref())
+    Answer::read(response).await?.check(kind, post.as_ref())
 }
 
 /// A POST's body: up to 48 KiB, never the same.

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Version;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper::client::conn::http2::{self, SendRequest};
 use tokio::task::JoinSet;
 
-use super::front::{Answer, no_end, no_head};
-use super::{Context, http1};
+use super::context::Context;
+use super::front::{Answer, no_head};
+use super::http1;
 use crate::cli::commands::demo::tally::{Failure, Kind};
 use crate::cli::commands::demo::tasks::Tasks;
 use crate::cli::io::HyperIo;
@@ -73,12 +74,5 @@ async fn ask(context: &Context, mut sender: Sender, posts: bool) -> Result<Optio
     let post = posts.then(|| (context.next_post(), http1::body()));
     let request = context.front.request(Kind::Http2, Version::HTTP_2, post.clone())?;
     let response = sender.send_request(request).await.map_err(|error| no_head(&error))?;
-    let (head, body) = response.into_parts();
-    let body = body.collect().await.map_err(|error| no_end(&error))?.to_bytes();
-    let answer = Answer {
-        status: head.status,
-        headers: head.headers,
-        body,
-    };
-    answer.check(Kind::Http2, post.as_ref())
+    Answer::read(response).await?.check(Kind::Http2, post.as_ref())
 }

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::Context;
+use super::context::Context;
 use crate::cli::commands::demo::tally::{Failure, Kind};
 
 /// Between two messages.
