@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Why a `Host` is refused with 400 (E12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +88,14 @@ pub fn canonical_host(raw: &[u8]) -> Result<Cow<'_, str>, HostError> {
     })
 }
 
+/// Whether every machine has this host for itself: `localhost`, a name below it (RFC 6761 §6.3), a loopback address. No public CA
+/// signs such names.
+#[must_use]
+pub fn is_local(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    address.is_ok_and(|ip| ip.is_loopback()) || host == "localhost" || host.ends_with(".localhost")
+}
+
 /// RFC 3986 §3.2.3 allows an empty port.
 fn check_port(digits: &str) -> Result<(), HostError> {
     let valid =
@@ -98,6 +106,16 @@ fn check_port(digits: &str) -> Result<(), HostError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_machine_has_localhost_and_loopback_for_itself() {
+        for own in ["localhost", "app.localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]"] {
+            assert!(is_local(own), "{own}");
+        }
+        for public in ["localhost.example.com", "mylocalhost", "192.0.2.1", "[2001:db8::1]"] {
+            assert!(!is_local(public), "{public}");
+        }
+    }
 
     #[test]
     fn e17_hosts_match_in_upper_case_with_port_and_with_trailing_dot() {

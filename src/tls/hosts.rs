@@ -18,6 +18,7 @@ use super::resolver::Table;
 use super::shelf::{self, Meta};
 use crate::config::Tls;
 use crate::model::api::CertificateStatus;
+use crate::model::host::is_local;
 
 /// Renewal has failed for long, or nobody renews it.
 pub(super) const ENDS_SOON: &str = "ends soon and is not renewed";
@@ -320,17 +321,10 @@ impl Source {
             Tls::Off => None,
             Tls::Files { cert, key } => Some(Self::Files((cert, key))),
             Tls::Internal => Some(Self::Local),
-            // No public CA signs names that every machine has for itself (RFC 6761 §6.3).
-            Tls::Acme if is_own(name) => Some(Self::Local),
+            Tls::Acme if is_local(name) => Some(Self::Local),
             Tls::Acme => Some(Self::Acme),
         }
     }
-}
-
-/// Whether it is a name or an address that every machine has for itself.
-fn is_own(name: &str) -> bool {
-    let loopback = name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    loopback || name == "localhost" || name.ends_with(".localhost")
 }
 
 /// What was obtained for a host by an earlier process. What is broken is obtained anew, and told about.

@@ -269,14 +269,11 @@ impl ports::Hosts for Certificates {
 
 /// Every host that is served, with where its certificate comes from.
 fn hosts(config: &Config) -> Vec<Host> {
-    let services = config.environments.iter().flat_map(|environment| &environment.services);
-    let of_services = services.flat_map(|service| service.hosts.iter().map(|host| (host, &service.tls)));
-    let of_redirects = config.redirects.iter().map(|redirect| (&redirect.host, &redirect.tls));
     let host = |(name, tls): (&Arc<str>, &Tls)| Host {
         name: name.clone(),
         tls: tls.clone(),
     };
-    of_services.chain(of_redirects).map(host).collect()
+    config.hosts().map(host).collect()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{Challenge, Config, Tls};
 use crate::model::api::OnlineFinding;
+use crate::model::host::is_local;
 
 /// For a name to be resolved, and for a connection with its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,15 +39,10 @@ pub async fn look(config: &Config, probe: Option<&str>) -> Vec<OnlineFinding> {
 
 /// Each once, in the order of the file.
 fn hosts(config: &Config) -> Vec<Arc<str>> {
-    let services = config.environments.iter().flat_map(|environment| &environment.services);
-    let of_services = services.flat_map(|service| service.hosts.iter().map(|host| (host, &service.tls)));
-    let of_redirects = config.redirects.iter().map(|redirect| (&redirect.host, &redirect.tls));
     let mut hosts: Vec<Arc<str>> = Vec::new();
-    for (host, tls) in of_services.chain(of_redirects) {
-        // The local CA gives certificates for these, whatever `tls` says.
-        let loopback = bare(host).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        let own = loopback || &**host == "localhost" || host.ends_with(".localhost");
-        if *tls == Tls::Acme && !own && !hosts.contains(host) {
+    for (host, tls) in config.hosts() {
+        // The local CA gives certificates for names of the machine, whatever `tls` says.
+        if *tls == Tls::Acme && !is_local(host) && !hosts.contains(host) {
             hosts.push(host.clone());
         }
     }
