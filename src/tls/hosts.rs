@@ -11,7 +11,8 @@ use std::time::SystemTime;
 
 use rustls::crypto::CryptoProvider;
 
-use super::certificate::{Certificate, bare, unix_seconds};
+use super::certificate::{Certificate, bare};
+use super::clock::unix_seconds;
 use super::files::{self, Pair};
 use super::local_ca::{CaError, LocalCa};
 use super::resolver::Table;

@@ -20,7 +20,8 @@ use rustls::sign::CertifiedKey;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-use super::certificate::{Certificate, unix_seconds};
+use super::certificate::Certificate;
+use super::clock::unix_seconds;
 use super::files::{self, io_reason};
 use crate::durable;
 
@@ -31,7 +32,7 @@ const LEAF_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 const BACKDATE: Duration = Duration::from_secs(60 * 60);
 
 const MOVE_AWAY: &str =
-    "move the folder away and start again: a new CA is made, and whoever trusts the old root has to trust the new one";
+    "move the folder away and start again: a new CA is made, and clients that trust the old root have to trust the new one";
 
 /// Why there is no local CA.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,10 +12,12 @@
 //! - `local_ca` the root in the state folder, and leaves for hosts without another certificate
 //! - `acme` certificates from a CA: accounts, orders, challenges
 //! - `shelf` certificates that were obtained, on disk
+//! - `clock` where the time comes from
 //! - `tickets` session tickets, and the rotation of their keys
 
 mod acme;
 mod certificate;
+mod clock;
 mod files;
 mod hosts;
 mod local_ca;

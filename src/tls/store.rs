@@ -1,4 +1,4 @@
-//! The door to this room: hosts in, a configuration for handshakes out, and what an operator should know.
+//! Hosts in, a configuration for handshakes out, and what an operator should know.
 //!
 //! Handshakes read only the [`Resolver`]'s table. Everything else here belongs to the control thread and may take its time.
 
@@ -13,7 +13,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, server::ResolvesServerCert};
 
 use super::certificate::Certificate;
-use super::files;
+use super::{clock, files};
 use super::hosts::{Host, Hosts, Issued, Place};
 use super::local_ca::{self, CaError};
 use super::resolver::Resolver;
@@ -91,7 +91,7 @@ impl Store {
     /// When hosts that are meant for the local CA cannot have it, or the system has no randomness. A certificate from files
     /// that cannot be read is a warning, and the local CA stands in for it.
     pub fn open(hosts: Vec<Host>, state_dir: &Path) -> Result<(Arc<Self>, Vec<String>), StoreError> {
-        Self::open_at(hosts, state_dir, clock())
+        Self::open_at(hosts, state_dir, clock::now())
     }
 
     fn open_at(hosts: Vec<Host>, state_dir: &Path, now: SystemTime) -> Result<(Arc<Self>, Vec<String>), StoreError> {
@@ -115,7 +115,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`]; then nothing has changed.
     pub fn replace_hosts(&self, hosts: Vec<Host>) -> Result<Vec<String>, StoreError> {
-        self.replace_hosts_at(hosts, clock())
+        self.replace_hosts_at(hosts, clock::now())
     }
 
     fn replace_hosts_at(&self, hosts: Vec<Host>, now: SystemTime) -> Result<Vec<String>, StoreError> {
@@ -199,7 +199,7 @@ impl Store {
         if !certificate.covers(host) {
             return Err(format!("it does not cover `{host}`"));
         }
-        match certificate.untimely(clock()) {
+        match certificate.untimely(clock::now()) {
             Some(untimely) => Err(format!("it {untimely}; is this machine's clock right?")),
             None => Ok(certificate),
         }
@@ -230,13 +230,13 @@ impl Store {
     /// Hosts whose certificates end soon, each with its end, RFC 3339.
     #[must_use]
     pub fn ending(&self) -> Vec<(String, String)> {
-        self.state().ending(clock())
+        self.state().ending(clock::now())
     }
 
     /// What clients of a host are shown.
     #[must_use]
     pub fn certificates(&self, host: &str) -> CertificateStatus {
-        self.status_at(host, clock())
+        self.status_at(host, clock::now())
     }
 
     fn status_at(&self, host: &str, now: SystemTime) -> CertificateStatus {
@@ -246,7 +246,7 @@ impl Store {
     /// Reads changed files again, renews leaves of the local CA, rotates ticket keys. Keeps the last good certificate on any
     /// error. Returns what the log should say, and says nothing twice; meant to be called every few seconds.
     pub fn refresh(&self) -> Vec<String> {
-        self.refresh_at(clock())
+        self.refresh_at(clock::now())
     }
 
     fn refresh_at(&self, now: SystemTime) -> Vec<String> {
@@ -268,14 +268,9 @@ impl Store {
     }
 
     fn state(&self) -> MutexGuard<'_, Hosts> {
-        // Whoever panicked with the lock left a state that is whole: it is replaced in one piece, or host by host.
+        // After a panic under the lock the state is whole all the same: it is replaced in one piece, or host by host.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The one place in this room where the time comes from.
-fn clock() -> SystemTime {
-    SystemTime::now()
 }
 
 #[cfg(test)]
@@ -300,7 +295,7 @@ mod tests {
     #[test]
     fn a_local_leaf_is_renewed_when_a_third_of_its_life_is_left() {
         let folder = tempfile::tempdir().unwrap();
-        let start = clock();
+        let start = clock::now();
         let hosts = vec![host("app.localhost", Tls::Internal), host("example.com", Tls::Acme)];
         let (store, warnings) = Store::open_at(hosts, folder.path(), start).unwrap();
         assert_eq!(warnings, Vec::<String>::new());
@@ -324,7 +319,7 @@ mod tests {
     #[test]
     fn a_leaf_that_was_made_under_a_wrong_clock_is_made_again() {
         let folder = tempfile::tempdir().unwrap();
-        let now = clock();
+        let now = clock::now();
         let (store, _) =
             Store::open_at(vec![host("a.localhost", Tls::Internal)], folder.path(), now + DAY * 30).unwrap();
         assert!(

@@ -22,7 +22,7 @@ use crate::config::Acme;
 use crate::durable;
 use crate::model::renewal::Window;
 use crate::model::state::Durability;
-use crate::tls::certificate::unix_seconds;
+use crate::tls::clock::unix_now;
 use crate::tls::files;
 use crate::tls::shelf::{Bundle, Meta};
 
@@ -91,7 +91,7 @@ impl Authority {
         }
     }
 
-    /// The same with other settings; orders that are under way at this one make no second account beside its.
+    /// An authority with other settings. It shares the accounts with this one, so that orders under way here and there make one.
     #[must_use]
     pub fn with_settings(&self, settings: Acme) -> Self {
         Self {
@@ -138,7 +138,7 @@ impl Authority {
                 meta: Meta {
                     directory: Some(directory.to_owned()),
                     challenge: Some(obtained.challenge),
-                    issued: unix_seconds(std::time::SystemTime::now()),
+                    issued: unix_now(),
                     chance: fastrand::f64(),
                     imported: false,
                 },

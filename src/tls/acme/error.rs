@@ -6,7 +6,7 @@ use instant_acme::{Error, Problem};
 use jiff::Timestamp;
 
 use super::http::{AcmeHttp, Failure};
-use crate::tls::certificate::unix_seconds;
+use crate::tls::clock::unix_now;
 
 /// How long a CA's limit is obeyed when it does not say for how long.
 const UNSAID: i64 = 60 * 60;
@@ -102,7 +102,7 @@ impl AcmeError {
         let words = words(problem);
         match kind_of(problem) {
             "rateLimited" => Self {
-                retry_after: Some(said_in_text(&words, now()).unwrap_or(UNSAID)),
+                retry_after: Some(said_in_text(&words, unix_now()).unwrap_or(UNSAID)),
                 ..Self::ca(format!("the CA's limit is reached: {words}"))
             },
             "caa" => Self::ca(format!("the domain's CAA record forbids it: {words}"))
@@ -185,10 +185,6 @@ pub(super) fn kind_of(problem: &Problem) -> &str {
 /// Whether the same request may succeed with another nonce.
 pub(super) fn is_bad_nonce(error: &Error) -> bool {
     matches!(error, Error::Api(problem) if kind_of(problem) == "badNonce")
-}
-
-fn now() -> i64 {
-    unix_seconds(std::time::SystemTime::now())
 }
 
 /// Seconds until `retry after 2026-11-21 10:00:00 UTC`, as Let's Encrypt writes it, and `…T10:00:00Z`, as it used to.

@@ -24,7 +24,7 @@ use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::tls::certificate::unix_seconds;
+use crate::tls::clock::unix_now;
 use crate::tls::files;
 
 /// What no directory, order or chain is larger than.
@@ -337,7 +337,7 @@ fn retry_after(headers: &HeaderMap) -> Option<i64> {
         return Some(i64::from(seconds));
     }
     let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp().as_second();
-    Some((date - unix_seconds(std::time::SystemTime::now())).max(0))
+    Some((date - unix_now()).max(0))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::challenges::{Challenges, Posted, post_dns};
 use super::error::{AcmeError, Kind, is_bad_nonce, kind_of};
 use super::http::AcmeHttp;
-use crate::tls::certificate::unix_seconds;
+use crate::tls::clock::unix_now;
 use crate::tls::shelf::Secret;
 
 /// A nonce may be refused at any time (RFC 8555 §6.5); instant-acme tries three, and this many times three are enough for anyone.
@@ -166,7 +166,7 @@ impl Desk<'_> {
         Err(failed.unwrap_or_else(|| AcmeError::here("there is no way to prove this host")))
     }
 
-    /// Goes on with an order of a process that did not live to see its end. Whatever is in the way, a new one will do.
+    /// Goes on with an order of a process that did not live to see its end. If anything is in the way, a new order will do.
     async fn resume(&self, begun: &Begun) -> Result<Obtained, AcmeError> {
         let order = steady!(self.account.order(begun.order.clone()).await);
         let mut order = order.map_err(|error| self.error(&error))?;
@@ -192,7 +192,7 @@ impl Desk<'_> {
             order: order.url().to_owned(),
             key: Secret(key.serialize_pem()),
             challenge: way.name().to_owned(),
-            at: unix_seconds(std::time::SystemTime::now()),
+            at: unix_now(),
         };
         self.watch.handing_in(&begun);
         self.hand_in(&mut order, &key, vec![wish.host.clone()]).await?;
