@@ -37,7 +37,7 @@ pub struct Host {
 
 /// What certificates are made with.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Supplies {
     /// The local CA's folder.
     pub(super) ca: PathBuf,
     /// The folder of certificates that were obtained.
@@ -85,7 +85,7 @@ impl Hosts {
     pub(super) fn build(
         old: &Self,
         hosts: Vec<Host>,
-        place: &Place,
+        supplies: &Supplies,
         now: SystemTime,
     ) -> Result<(Self, Vec<String>), CaError> {
         let mut next = Self {
@@ -118,7 +118,7 @@ impl Hosts {
             };
             if served.source == Source::Acme {
                 let kept = old.by_name.get(&name).and_then(|served| served.issued.clone());
-                served.issued = kept.or_else(|| on_shelf(place, &name, &mut warnings));
+                served.issued = kept.or_else(|| on_shelf(supplies, &name, &mut warnings));
             }
             if let Source::Files(paths) = &served.source
                 && !next.pairs.contains_key(paths)
@@ -126,7 +126,7 @@ impl Hosts {
                 let pair = match old.pairs.get(paths) {
                     Some(pair) => pair.clone(),
                     None => {
-                        let (pair, messages) = Pair::open(&paths.0, &paths.1, &place.provider, now);
+                        let (pair, messages) = Pair::open(&paths.0, &paths.1, &supplies.provider, now);
                         warnings.extend(messages);
                         pair
                     }
@@ -142,7 +142,7 @@ impl Hosts {
                     let kept = old.by_name.get(&name).and_then(|served| served.local.clone());
                     served.local = match kept {
                         Some(kept) => Some(kept),
-                        None => local_leaf(&mut next.ca, &name, &served.source, place, now, &mut warnings)?,
+                        None => local_leaf(&mut next.ca, &name, &served.source, supplies, now, &mut warnings)?,
                     };
                 }
             }
@@ -152,11 +152,11 @@ impl Hosts {
     }
 
     /// Returns whether anything is shown that was not shown before.
-    pub(super) fn refresh(&mut self, place: &Place, now: SystemTime, messages: &mut Vec<String>) -> bool {
+    pub(super) fn refresh(&mut self, supplies: &Supplies, now: SystemTime, messages: &mut Vec<String>) -> bool {
         let mut changed = false;
         for pair in self.pairs.values_mut() {
             let before = pair.current().map(Arc::as_ptr);
-            messages.extend(pair.refresh(&place.provider, now));
+            messages.extend(pair.refresh(&supplies.provider, now));
             changed |= pair.current().map(Arc::as_ptr) != before;
         }
         let mut renewed = 0_usize;
@@ -329,8 +329,8 @@ impl Source {
 }
 
 /// What was obtained for a host by an earlier process. What is broken is obtained anew, and told about.
-fn on_shelf(place: &Place, name: &str, warnings: &mut Vec<String>) -> Option<Issued> {
-    match shelf::read(&place.shelf, name, &place.provider) {
+fn on_shelf(supplies: &Supplies, name: &str, warnings: &mut Vec<String>) -> Option<Issued> {
+    match shelf::read(&supplies.shelf, name, &supplies.provider) {
         Ok(found) => found.map(|(certificate, meta)| Issued {
             certificate: Arc::new(certificate),
             meta,
@@ -348,13 +348,13 @@ fn local_leaf(
     ca: &mut Option<Arc<LocalCa>>,
     name: &str,
     source: &Source,
-    place: &Place,
+    supplies: &Supplies,
     now: SystemTime,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Arc<Certificate>>, CaError> {
     let signer = match ca {
         Some(ca) => Arc::clone(ca),
-        None => match LocalCa::open(&place.ca, &place.provider, now) {
+        None => match LocalCa::open(&supplies.ca, &supplies.provider, now) {
             Ok((opened, messages)) => {
                 warnings.extend(messages);
                 Arc::clone(ca.insert(Arc::new(opened)))

@@ -31,8 +31,7 @@ const LEAF_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// For clients whose clocks are behind.
 const BACKDATE: Duration = Duration::from_secs(60 * 60);
 
-const MOVE_AWAY: &str =
-    "move the folder away and start again: a new CA is made, and clients that trust the old root have to trust the new one";
+const MOVE_AWAY: &str = "move the folder away and start again: a new CA is made, and clients that trust the old root have to trust the new one";
 
 /// Why there is no local CA.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,7 +26,7 @@ mod shelf;
 mod store;
 mod tickets;
 
-pub use acme::{AcmeError, Authority, Begun, Challenges, Kind, Suggestion, Watch, Way, Wish};
+pub use acme::{AcmeError, Authority, Begun, Blame, Challenges, Suggestion, Watch, Way, Wish};
 pub use hosts::Host;
 pub use local_ca::CaError;
 pub use shelf::{Bundle, Meta, Secret};

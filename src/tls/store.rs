@@ -13,12 +13,12 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, server::ResolvesServerCert};
 
 use super::certificate::Certificate;
-use super::{clock, files};
-use super::hosts::{Host, Hosts, Issued, Place};
+use super::hosts::{Host, Hosts, Issued, Supplies};
 use super::local_ca::{self, CaError};
 use super::resolver::Resolver;
 use super::shelf::{self, Bundle, Meta};
 use super::tickets::Tickets;
+use super::{clock, files};
 use crate::model::api::CertificateStatus;
 use crate::model::renewal::Life;
 
@@ -76,7 +76,7 @@ pub struct Current {
 /// Every certificate of this process, and the keys of its session tickets.
 #[derive(Debug)]
 pub struct Store {
-    place: Place,
+    supplies: Supplies,
     resolver: Arc<Resolver>,
     tickets: Arc<Tickets>,
     /// Never locked by a handshake.
@@ -96,7 +96,7 @@ impl Store {
 
     fn open_at(hosts: Vec<Host>, state_dir: &Path, now: SystemTime) -> Result<(Arc<Self>, Vec<String>), StoreError> {
         let store = Self {
-            place: Place {
+            supplies: Supplies {
                 ca: local_ca::folder(state_dir),
                 shelf: shelf::folder(state_dir),
                 provider: Arc::new(aws_lc_rs::default_provider()),
@@ -120,7 +120,7 @@ impl Store {
 
     fn replace_hosts_at(&self, hosts: Vec<Host>, now: SystemTime) -> Result<Vec<String>, StoreError> {
         let mut state = self.state();
-        let (next, warnings) = Hosts::build(&state, hosts, &self.place, now).map_err(StoreError::LocalCa)?;
+        let (next, warnings) = Hosts::build(&state, hosts, &self.supplies, now).map_err(StoreError::LocalCa)?;
         self.resolver.publish(next.table());
         *state = next;
         Ok(warnings)
@@ -133,7 +133,7 @@ impl Store {
     pub fn server_config(self: &Arc<Self>) -> Result<Arc<ServerConfig>, StoreError> {
         // The provider's key exchange groups stay as they are, with the post-quantum X25519MLKEM768 among them: rustls lets
         // the client's own order decide, so that only clients that ask for the hybrid pay for it.
-        let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.place.provider))
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.supplies.provider))
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(StoreError::Tls)?
             .with_no_client_auth()
@@ -195,7 +195,7 @@ impl Store {
     }
 
     fn usable(&self, host: &str, bundle: &Bundle) -> Result<Certificate, String> {
-        let certificate = files::parse(&bundle.chain, &bundle.key.0, &self.place.provider)?;
+        let certificate = files::parse(&bundle.chain, &bundle.key.0, &self.supplies.provider)?;
         if !certificate.covers(host) {
             return Err(format!("it does not cover `{host}`"));
         }
@@ -210,8 +210,8 @@ impl Store {
     /// # Errors
     /// From the disk, in words.
     pub fn save(&self, host: &str, bundle: &Bundle) -> Result<(), String> {
-        let saved = shelf::write(&self.place.shelf, host, bundle);
-        saved.map_err(|error| format!("`{}`: {}", self.place.shelf.display(), files::io_reason(&error)))
+        let saved = shelf::write(&self.supplies.shelf, host, bundle);
+        saved.map_err(|error| format!("`{}`: {}", self.supplies.shelf.display(), files::io_reason(&error)))
     }
 
     /// Which hosts a chain in PEM covers, of those whose certificates are obtained, each with the end of what it has now.
@@ -219,7 +219,7 @@ impl Store {
     /// # Errors
     /// What is wrong with chain or key.
     pub fn covered_by(&self, bundle: &Bundle) -> Result<(Life, Vec<AcmeHost>), String> {
-        let certificate = files::parse(&bundle.chain, &bundle.key.0, &self.place.provider)?;
+        let certificate = files::parse(&bundle.chain, &bundle.key.0, &self.supplies.provider)?;
         let hosts = self
             .acme_hosts()
             .into_iter()
@@ -252,7 +252,7 @@ impl Store {
     fn refresh_at(&self, now: SystemTime) -> Vec<String> {
         let mut state = self.state();
         let mut messages = Vec::new();
-        if state.refresh(&self.place, now, &mut messages) {
+        if state.refresh(&self.supplies, now, &mut messages) {
             self.resolver.publish(state.table());
         }
         if self.tickets.rotate(now).is_err() {
@@ -264,7 +264,7 @@ impl Store {
     /// Where the local CA's root certificate is, once a host needed it: what clients have to trust.
     #[must_use]
     pub fn local_root_pem_path(&self) -> PathBuf {
-        local_ca::root_path(&self.place.ca)
+        local_ca::root_path(&self.supplies.ca)
     }
 
     fn state(&self) -> MutexGuard<'_, Hosts> {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use super::challenges::Challenges;
-use super::error::{AcmeError, Kind};
+use super::error::{AcmeError, Blame, is_bad_nonce};
 use super::http::{AcmeHttp, Times};
 use super::order::{Begun, Desk, Watch, Wish};
 use crate::config::Acme;
@@ -126,7 +126,7 @@ impl Authority {
             };
             let obtained = match desk.obtain(wish).await {
                 // The CA has forgotten us, as test CAs do: once, a new account is made.
-                Err(error) if error.kind == Kind::Account && !renewed => {
+                Err(error) if error.blame == Blame::Account && !renewed => {
                     renewed = true;
                     continue;
                 }
@@ -262,7 +262,7 @@ impl Authority {
         let (account, credentials) = loop {
             let builder = Account::builder_with_http(Box::new(http.clone()));
             match builder.create(&wanted, directory.to_owned(), external.as_ref()).await {
-                Err(error) if super::error::is_bad_nonce(&error) && tries < 6 => tries += 1,
+                Err(error) if is_bad_nonce(&error) && tries < 6 => tries += 1,
                 other => break other.map_err(|error| failed(&error))?,
             }
         };

@@ -21,12 +21,12 @@ pub struct AcmeError {
     /// Seconds that the CA asked us to wait.
     pub retry_after: Option<i64>,
     /// What another attempt would need.
-    pub kind: Kind,
+    pub blame: Blame,
 }
 
 /// Who is at fault, which says what is tried next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum Blame {
     /// The host could not be proved: another challenge may do.
     Validation,
     /// This CA cannot or will not: another CA may.
@@ -56,13 +56,13 @@ impl AcmeError {
             message: message.into(),
             hint: None,
             retry_after: None,
-            kind: Kind::Here,
+            blame: Blame::Here,
         }
     }
 
     pub(super) fn ca(message: impl Into<String>) -> Self {
         Self {
-            kind: Kind::Ca,
+            blame: Blame::Ca,
             ..Self::here(message)
         }
     }
@@ -114,7 +114,7 @@ impl AcmeError {
                 "is it a public name? For a public address, Let's Encrypt wants `profile = \"shortlived\"` in `[acme]`",
             ),
             "accountDoesNotExist" => Self {
-                kind: Kind::Account,
+                blame: Blame::Account,
                 ..Self::ca(format!("the CA does not know our account: {words}"))
             },
             "unauthorized" => Self::ca(format!("the CA refuses our account: {words}")).hint(
@@ -142,7 +142,7 @@ impl AcmeError {
         }
         let words = words(problem);
         let error = Self {
-            kind: Kind::Validation,
+            blame: Blame::Validation,
             ..Self::ca(format!("the CA could not check `{host}` by {way}: {words}"))
         };
         let port = if way == "tls-alpn-01" { 443 } else { 80 };

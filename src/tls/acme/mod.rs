@@ -15,5 +15,5 @@ mod order;
 
 pub use authority::{Authority, Suggestion};
 pub use challenges::Challenges;
-pub use error::{AcmeError, Kind};
+pub use error::{AcmeError, Blame};
 pub use order::{Begun, Watch, Way, Wish};

@@ -14,7 +14,7 @@ use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use serde::{Deserialize, Serialize};
 
 use super::challenges::{Challenges, Posted, post_dns};
-use super::error::{AcmeError, Kind, is_bad_nonce, kind_of};
+use super::error::{AcmeError, Blame, is_bad_nonce, kind_of};
 use super::http::AcmeHttp;
 use crate::tls::clock::unix_now;
 use crate::tls::shelf::Secret;
@@ -144,13 +144,13 @@ impl Desk<'_> {
         for way in &wish.ways {
             if !self.watch.may_validate() {
                 let error = AcmeError {
-                    kind: Kind::Validation,
+                    blame: Blame::Validation,
                     ..AcmeError::here("5 validations failed within an hour, which is as many as CAs bear with")
                 };
                 return Err(failed.unwrap_or(error));
             }
             match self.by(way, wish).await {
-                Err(error) if error.kind == Kind::Validation => {
+                Err(error) if error.blame == Blame::Validation => {
                     self.watch.validation_failed();
                     failed = Some(match failed {
                         Some(first) => AcmeError {
@@ -264,7 +264,7 @@ impl Desk<'_> {
             open = true;
             let Some(mut challenge) = authorization.challenge(way.kind()) else {
                 return Err(AcmeError {
-                    kind: Kind::Validation,
+                    blame: Blame::Validation,
                     ..AcmeError::ca(format!("the CA does not check `{}` by {}", wish.host, way.name()))
                 });
             };
@@ -321,7 +321,7 @@ impl Desk<'_> {
         match error {
             Some(error) => self.error(&error),
             None => AcmeError {
-                kind: Kind::Validation,
+                blame: Blame::Validation,
                 ..AcmeError::ca(format!(
                     "the CA could not check `{}` by {} and does not say why",
                     wish.host,

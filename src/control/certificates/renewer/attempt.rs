@@ -6,7 +6,7 @@ use super::ledger::Record;
 use super::renewer::{Answer, Renewer};
 use crate::config::{Acme, Challenge};
 use crate::control::clock::{rfc3339, unix_now};
-use crate::tls::{AcmeError, AcmeHost, Begun, Bundle, Kind, Watch, Way, Wish};
+use crate::tls::{AcmeError, AcmeHost, Begun, Blame, Bundle, Watch, Way, Wish};
 
 /// For all of it: every exchange has its own deadline, and a CA that answers each of them slowly has this one.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
@@ -21,7 +21,7 @@ impl Renewer {
                 message: format!("the CA did not come to an end within {} min", PATIENCE.as_secs() / 60),
                 hint: None,
                 retry_after: None,
-                kind: Kind::Ca,
+                blame: Blame::Ca,
             }),
         };
         let installed = outcome.and_then(|bundle| match self.store.install(name, &bundle) {
@@ -32,7 +32,7 @@ impl Renewer {
                     message: format!("the CA's certificate is of no use: {why}"),
                     hint: None,
                     retry_after: None,
-                    kind: Kind::Here,
+                    blame: Blame::Here,
                 })
             }
         });
@@ -95,7 +95,7 @@ impl Renewer {
                 };
                 self.ledger.borrow_mut().change(&host.name, hold);
             }
-            let last = matches!(error.kind, Kind::Here | Kind::Validation);
+            let last = matches!(error.blame, Blame::Here | Blame::Validation);
             failed = Some(match failed.take() {
                 Some(first) => both(first, error),
                 None => error,
@@ -117,7 +117,7 @@ impl Renewer {
                 .unwrap_or_else(|| "every CA has asked to wait".into()),
             hint: None,
             retry_after: Some(first.saturating_sub(unix_now()).max(0)),
-            kind: Kind::Ca,
+            blame: Blame::Ca,
         }
     }
 }
@@ -131,7 +131,7 @@ fn both(first: AcmeError, second: AcmeError) -> AcmeError {
             .retry_after
             .zip(second.retry_after)
             .map(|(one, other)| one.min(other)),
-        kind: second.kind,
+        blame: second.blame,
     }
 }
 
