@@ -132,7 +132,7 @@ impl Client {
         self.ask("/v1/operations", request, watch).await
     }
 
-    /// The same for what is asked for elsewhere.
+    /// Asks for an operation at a path of its own, and shows `watch` its events as [`Client::operate`] does.
     ///
     /// # Errors
     /// All of [`ClientError`] but `Silent`.

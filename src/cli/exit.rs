@@ -41,7 +41,7 @@ impl Stop {
         Self::new(exit::USAGE, message)
     }
 
-    /// The same, with advice.
+    /// This end, with what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

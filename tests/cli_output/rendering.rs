@@ -4,7 +4,7 @@ use greengate::cli::commands::demo::{Kind as LoadKind, KindCount, Latency, Verdi
 use greengate::cli::commands::history::{self, Read};
 use greengate::cli::commands::{certs, status};
 use greengate::cli::output::text::{self, Style};
-use greengate::cli::output::{self, State, Stream};
+use greengate::cli::output::{self, Stream, Transcript};
 use greengate::model::api::{Action, CertificateReport, Event, Kind, exit};
 use greengate::model::history::{Caller, Entry, Record};
 use greengate::model::slot::{Generation, Slot};
@@ -12,7 +12,7 @@ use greengate::model::slot::{Generation, Slot};
 use crate::{PLAIN, a_status, a_swap, plan, report, shift};
 
 fn rendered(events: &[Event], dry_run: bool) -> Vec<(Stream, String)> {
-    let mut state = State::new("prod", Kind::Swap, dry_run, PLAIN, PLAIN);
+    let mut state = Transcript::new("prod", Kind::Swap, dry_run, PLAIN, PLAIN);
     let lines = events.iter().flat_map(|event| output::render(event, &mut state));
     lines.map(|line| (line.stream, line.text)).collect()
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Parser as _;
-use greengate::cli::args::{Cli, Command as Typed, Switch};
+use greengate::cli::args::{Cli, Command as Typed, Toggle};
 use greengate::cli::output::{self, Rates, Stream, Words};
 use greengate::model::api::{Action, Change, ChangeKind, Event, Holder, MaintenanceStatus, ValueChange, exit};
 use greengate::model::slot::Generation;
@@ -225,8 +225,8 @@ fn what_follows_two_dashes_is_the_command_and_nobody_elses_option() {
         panic!("no maintenance")
     };
     assert_eq!(
-        (args.switch, args.allow.join(" ")),
-        (Switch::On, "10.0.0.0/8 ::1 a".to_owned())
+        (args.toggle, args.allow.join(" ")),
+        (Toggle::On, "10.0.0.0/8 ::1 a".to_owned())
     );
     for args in [
         &["proxyctl", "pause"][..],

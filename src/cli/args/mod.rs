@@ -24,4 +24,4 @@ pub use history::HistoryArgs;
 pub use pause::PauseArgs;
 pub use status::StatusArgs;
 pub use swap::{OperationArgs, RollbackArgs, SwapArgs, parse_target};
-pub use upkeep::{MaintenanceArgs, ReloadArgs, ResumeArgs, Switch};
+pub use upkeep::{MaintenanceArgs, ReloadArgs, ResumeArgs, Toggle};

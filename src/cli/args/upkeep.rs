@@ -38,7 +38,7 @@ pub struct MaintenanceArgs {
     pub environment: String,
     /// On or off; it outlasts a restart of the daemon
     #[arg(value_name = "on|off", hide_possible_values = true)]
-    pub switch: Switch,
+    pub toggle: Toggle,
     /// A sentence for the page
     #[arg(long, value_name = "TEXT")]
     pub message: Option<String>,
@@ -55,7 +55,7 @@ pub struct MaintenanceArgs {
 
 /// `on` or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Switch {
+pub enum Toggle {
     /// Visitors get 503.
     On,
     /// They are served.

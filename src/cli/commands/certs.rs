@@ -8,7 +8,8 @@ use crate::cli::args::{CertsArgs, CertsCommand, ImportArgs, RenewArgs};
 use crate::cli::client::{Client, ClientError};
 use crate::cli::exit::{Outcome, Stop};
 use crate::cli::output;
-use crate::cli::output::text::{Style, escape, period, stands_in};
+use crate::cli::output::certificate::stands_in;
+use crate::cli::output::text::{Style, escape, period};
 use crate::model::api::{CertificateReport, Certificates, ImportRequest, Imported, RenewRequest, exit};
 
 /// A certificate that ends sooner than this is worth a look.
@@ -56,8 +57,7 @@ async fn renew(client: &Client, args: &RenewArgs, json: bool) -> Outcome {
     }
     let report: CertificateReport = client.post("/v1/certificates/renew", &request).await?;
     if json {
-        let text = serde_json::to_string(&report).map_err(|error| Stop::failed(error.to_string()))?;
-        output::out(&text);
+        output::out_json(&report)?;
     } else {
         for line in render(&report, Timestamp::now(), output::out_style()) {
             output::out(&line);
@@ -105,8 +105,7 @@ async fn import(client: &Client, args: &ImportArgs, json: bool) -> Outcome {
         }
     }
     if json {
-        let text = serde_json::to_string(&all).map_err(|error| Stop::failed(error.to_string()))?;
-        output::out(&text);
+        output::out_json(&all)?;
     }
     if failed {
         return Ok(exit::FAILED);

@@ -2,6 +2,7 @@
 //!
 //! - `status`, `watch`, `history` and `certs` look; `check` reads a file; `demo` shows the promise
 //! - `swap` (with rollback), `pause` and `upkeep` (reload, resume, maintenance) ask for an operation, and watch it
+//! - `watcher` shows an operation's events
 //! - `environment` what to say to a name that no environment has
 
 pub mod certs;
@@ -14,3 +15,4 @@ pub mod status;
 pub mod swap;
 pub mod upkeep;
 pub mod watch;
+mod watcher;

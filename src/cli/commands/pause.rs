@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 use tokio::signal::unix::SignalKind;
 use tokio::sync::oneshot;
 
-use super::upkeep::Watcher;
+use super::watcher::Watcher;
 use crate::cli::args::PauseArgs;
 use crate::cli::client::Client;
 use crate::cli::exit::{Outcome, Stop};
@@ -64,7 +64,7 @@ pub async fn run(client: &Client, args: &PauseArgs) -> Outcome {
 
 /// A pause that lasts until `resume`, or its limit.
 async fn hold(client: &Client, request: &PauseRequest, json: bool) -> Outcome {
-    let mut watcher = Watcher::new("Nothing is held.", json);
+    let mut watcher = Watcher::of_upkeep(json, "Nothing is held.");
     let held = client.ask("/v1/pause", request, |line| {
         watcher.see(line);
         match &line.event {
@@ -82,7 +82,7 @@ async fn hold(client: &Client, request: &PauseRequest, json: bool) -> Outcome {
 
 /// A pause around a command.
 async fn around(client: &Client, request: &PauseRequest, command: Command, name: &str, json: bool) -> Outcome {
-    let watcher = RefCell::new(Watcher::new("The command was not run.", json));
+    let watcher = RefCell::new(Watcher::of_upkeep(json, "The command was not run."));
     let (paused, free) = oneshot::channel();
     let (mut paused, mut operation, lapsed) = (Some(paused), 0, Cell::new(false));
     let pausing = client.ask("/v1/pause", request, |line| {

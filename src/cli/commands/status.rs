@@ -7,15 +7,12 @@ use crate::cli::args::StatusArgs;
 use crate::cli::client::Client;
 use crate::cli::exit::{Outcome, Stop};
 use crate::cli::output;
-use crate::cli::output::text::{
-    Style, address, addresses, bytes, count, escape, latency, period, short_address, stands_in, thousands,
-};
+use crate::cli::output::age::{age, lasting};
+use crate::cli::output::certificate::{SOON_DAYS, days_left, stands_in};
+use crate::cli::output::text::{Style, address, addresses, bytes, count, escape, latency, short_address, thousands};
 use crate::model::api::{
     CertificateStatus, EnvironmentStatus, HealthStatus, MaintenanceStatus, ServiceStatus, Status, Traffic, exit,
 };
-
-/// A certificate that ends sooner than this is worth a look.
-const SOON_DAYS: i64 = 14;
 
 /// Exit 0, or with `--exit-code` 1 when an instance is not known to be healthy.
 ///
@@ -25,8 +22,7 @@ pub async fn run(client: &Client, args: &StatusArgs) -> Outcome {
     let status: Status = client.get("/v1/status").await?;
     let status = only(status, args.environment.as_deref())?;
     if args.json {
-        let text = serde_json::to_string_pretty(&status).map_err(|error| Stop::failed(error.to_string()))?;
-        output::out(&text);
+        output::out_pretty_json(&status)?;
     } else {
         for line in render(&status, Timestamp::now(), output::out_style()) {
             output::out(&line);
@@ -39,7 +35,7 @@ pub async fn run(client: &Client, args: &StatusArgs) -> Outcome {
     })
 }
 
-/// The same, of one environment if it is named.
+/// The status of one environment, if one is named.
 pub(super) fn only(mut status: Status, environment: Option<&str>) -> Result<Status, Stop> {
     if let Some(name) = environment {
         if !status.environments.iter().any(|one| one.name == *name) {
@@ -99,7 +95,7 @@ fn render_environment(environment: &EnvironmentStatus, now: Timestamp, style: St
     let live = environment
         .live
         .map_or(String::new(), |live| format!("{} is live, ", style.slot(live)));
-    let since = age(&environment.since, now).map_or(String::new(), |age| format!(" for {age}"));
+    let since = lasting(age(&environment.since, now));
     let protected = if environment.protected { "  protected" } else { "" };
     let mut lines = vec![format!(
         "{} {live}generation {}{since}{}",
@@ -126,7 +122,7 @@ fn render_environment(environment: &EnvironmentStatus, now: Timestamp, style: St
             "  {} by {}{}, step {} (operation {})",
             style.yellow(&holder.kind.to_string()),
             escape(&holder.user),
-            age(&holder.since, now).map_or(String::new(), |age| format!(" for {age}")),
+            lasting(age(&holder.since, now)),
             escape(&holder.step),
             holder.operation,
         ));
@@ -142,7 +138,7 @@ fn render_environment(environment: &EnvironmentStatus, now: Timestamp, style: St
 }
 
 fn render_maintenance(environment: &str, maintenance: &MaintenanceStatus, now: Timestamp, style: Style) -> Vec<String> {
-    let since = age(&maintenance.since, now).map_or(String::new(), |age| format!(" for {age}"));
+    let since = lasting(age(&maintenance.since, now));
     let but = if maintenance.allow.is_empty() {
         String::new()
     } else {
@@ -230,8 +226,8 @@ fn waiting(service: &ServiceStatus, now: Timestamp, style: Style) -> Option<Stri
     }
     let held = format!("{} held", count(service.held, "request", "requests"));
     let away = service.away_since.as_ref().map(|since| {
-        let age = age(since, now).map_or(String::new(), |age| format!(" for {age}"));
-        style.red(&format!("away{age}")) + ", "
+        let since = lasting(age(since, now));
+        style.red(&format!("away{since}")) + ", "
     });
     Some(format!("    {}{held}", away.unwrap_or_default()))
 }
@@ -256,12 +252,7 @@ fn traffic(traffic: &Traffic, style: Style) -> String {
 
 /// A certificate is only worth a line when something is to be said about it, or when its end is known.
 fn certificate(certificate: &CertificateStatus, now: Timestamp, style: Style) -> Option<String> {
-    let days = certificate
-        .not_after
-        .parse::<Timestamp>()
-        .ok()
-        .map(|end| (end.as_second() - now.as_second()).div_euclid(86_400));
-    let end = match days {
+    let end = match days_left(&certificate.not_after, now) {
         // How long the stand-in would live helps nobody.
         _ if stands_in(&certificate.issuer, certificate.note.as_deref()) => String::new(),
         Some(days) if days < 0 => style.red("expired"),
@@ -284,16 +275,4 @@ fn certificate(certificate: &CertificateStatus, now: Timestamp, style: Style) ->
         text += &format!("\n      {note}");
     }
     Some(text)
-}
-
-/// How long ago an RFC 3339 time was.
-fn age(time: &str, now: Timestamp) -> Option<String> {
-    let then = time.parse::<Timestamp>().ok()?;
-    let millis = u64::try_from(now.as_millisecond() - then.as_millisecond()).unwrap_or(0);
-    // An age is no measurement: whole seconds.
-    Some(if millis < 1_000 {
-        "0 s".into()
-    } else {
-        period(millis / 1_000 * 1_000)
-    })
 }

@@ -4,11 +4,12 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::environment::unknown;
+use super::watcher::Watcher;
 use crate::cli::args::{OperationArgs, RollbackArgs, SwapArgs};
-use crate::cli::client::{Client, ClientError, EventLine};
+use crate::cli::client::{Client, ClientError};
 use crate::cli::exit::{Outcome, Stop};
 use crate::cli::output::text::{escape, period};
-use crate::cli::output::{self, Screen, State};
+use crate::cli::output::{self, Transcript};
 use crate::cli::signals::stop_signal;
 use crate::model::api::{Event, Kind, OperationRequest, Status, exit, millis};
 
@@ -90,16 +91,22 @@ pub fn confirm(
 
 /// Starts the operation and watches it until it ends, or until somebody wants us to stop watching.
 async fn operate(client: &Client, request: OperationRequest, args: &OperationArgs) -> Outcome {
-    let mut watcher = Watcher::new(&request, args);
+    let (out, err) = (output::out_style(), output::err_style());
+    let mut told = Transcript::new(&request.environment, request.kind, request.dry_run, out, err);
+    let mut watcher = Watcher::new(args.json, move |event| output::render(event, &mut told));
     let begun = std::cell::Cell::new(false);
     // Only from here on: before, Ctrl-C may simply end us.
     let stopped = stop_signal()?;
     let ended = tokio::select! {
-        ended = client.operate(&request, |line| { begun.set(true); watcher.see(line) }) => Ok(ended),
+        ended = client.operate(&request, |line| {
+            begun.set(true);
+            watcher.see(line);
+            far_enough(line.event.as_ref(), args)
+        }) => Ok(ended),
         () = stopped => Err("stopped watching".to_owned()),
         after = after(args.timeout) => Err(format!("stopped waiting after {}", period(millis(after)))),
     };
-    watcher.screen.clear();
+    watcher.step_aside();
     let (kind, name) = (request.kind, escape(&request.environment).into_owned());
     let look = format!("`proxyctl status {name}` shows where it is");
     match ended {
@@ -122,55 +129,19 @@ async fn operate(client: &Client, request: OperationRequest, args: &OperationArg
     }
 }
 
-/// Shows events.
-struct Watcher {
-    screen: Screen,
-    state: State,
-    json: bool,
-    no_wait: bool,
-    name: String,
-}
-
-impl Watcher {
-    fn new(request: &OperationRequest, args: &OperationArgs) -> Self {
-        let (out, err) = (output::out_style(), output::err_style());
-        Self {
-            screen: Screen::of_process(),
-            state: State::new(&request.environment, request.kind, request.dry_run, out, err),
-            json: args.json,
-            no_wait: args.no_wait,
-            name: escape(&request.environment).into_owned(),
-        }
-    }
-
-    fn see(&mut self, line: &EventLine) -> ControlFlow<u8> {
-        if self.json {
-            output::out(&line.raw);
-        }
-        let Some(event) = &line.event else {
-            if !self.json {
-                output::err(&format!("  {}", escape(&line.raw)));
+/// Whether an event is as far as `--no-wait` waits, which is said.
+fn far_enough(event: Option<&Event>, args: &OperationArgs) -> ControlFlow<u8> {
+    match event {
+        Some(Event::Switched { .. }) if args.no_wait => {
+            if !args.json {
+                output::err(&format!(
+                    "The new side serves; the old one drains by itself: proxyctl status {}",
+                    escape(&args.environment)
+                ));
             }
-            return ControlFlow::Continue(());
-        };
-        if !self.json {
-            self.screen.lines(&output::render(event, &mut self.state));
-            if let Some(text) = output::progress(event) {
-                self.screen.progress(&text);
-            }
+            ControlFlow::Break(exit::DONE)
         }
-        match event {
-            Event::Switched { .. } if self.no_wait => {
-                if !self.json {
-                    output::err(&format!(
-                        "The new side serves; the old one drains by itself: proxyctl status {}",
-                        self.name
-                    ));
-                }
-                ControlFlow::Break(exit::DONE)
-            }
-            _ => ControlFlow::Continue(()),
-        }
+        Some(_) | None => ControlFlow::Continue(()),
     }
 }
 

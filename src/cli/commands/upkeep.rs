@@ -1,29 +1,23 @@
-//! `proxyctl reload`, `resume` and `maintenance`, and what they share with `pause`: ask the daemon, show its events.
+//! `proxyctl reload`, `resume` and `maintenance`: ask the daemon, show its events.
 
 use std::ops::ControlFlow;
 
 use serde::Serialize;
 
-use crate::cli::args::{MaintenanceArgs, ReloadArgs, ResumeArgs, Switch};
-use crate::cli::client::{Client, EventLine};
+use super::watcher::Watcher;
+use crate::cli::args::{MaintenanceArgs, ReloadArgs, ResumeArgs, Toggle};
+use crate::cli::client::Client;
 use crate::cli::exit::{Outcome, Stop};
-use crate::cli::output::text::escape;
-use crate::cli::output::{self, Screen, Words};
-use crate::model::api::{Event, MaintenanceRequest, Notice, ReloadRequest, ResumeRequest};
+use crate::model::api::{MaintenanceRequest, Notice, ReloadRequest, ResumeRequest};
 
-/// The file as it is now, or not.
+/// Has the file served as it is now, or refused whole.
 ///
 /// # Errors
 /// When the daemon cannot be asked.
 pub async fn reload(client: &Client, args: &ReloadArgs) -> Outcome {
     let request = ReloadRequest { dry_run: args.dry_run };
-    ask(
-        client,
-        "/v1/reload",
-        &request,
-        Watcher::new("Nothing was reloaded.", args.json),
-    )
-    .await
+    let watcher = Watcher::of_upkeep(args.json, "Nothing was reloaded.");
+    ask(client, "/v1/reload", &request, watcher).await
 }
 
 /// Lets held requests go on.
@@ -36,44 +30,35 @@ pub async fn resume(client: &Client, args: &ResumeArgs) -> Outcome {
         operation: None,
         force: args.force,
     };
-    ask(
-        client,
-        "/v1/resume",
-        &request,
-        Watcher::new("Nothing changed.", args.json),
-    )
-    .await
+    let watcher = Watcher::of_upkeep(args.json, "Nothing changed.");
+    ask(client, "/v1/resume", &request, watcher).await
 }
 
-/// On or off.
+/// Turns maintenance on or off.
 ///
 /// # Errors
 /// When the page cannot be read, or the daemon cannot be asked.
 pub async fn maintenance(client: &Client, args: &MaintenanceArgs) -> Outcome {
-    let notice = match args.switch {
-        Switch::On => Some(Notice {
+    let notice = match args.toggle {
+        Toggle::On => Some(Notice {
             message: args.message.clone(),
             page: args.page.as_deref().map(page).transpose()?,
             allow: args.allow.clone(),
         }),
-        Switch::Off if args.message.is_some() || args.page.is_some() || !args.allow.is_empty() => {
+        Toggle::Off if args.message.is_some() || args.page.is_some() || !args.allow.is_empty() => {
             return Err(Stop::usage("`off` shows nothing, so there is nothing to say with it"));
         }
-        Switch::Off => None,
+        Toggle::Off => None,
     };
     let request = MaintenanceRequest {
         environment: args.environment.clone(),
         on: notice,
     };
-    ask(
-        client,
-        "/v1/maintenance",
-        &request,
-        Watcher::new("Nothing changed.", args.json),
-    )
-    .await
+    let watcher = Watcher::of_upkeep(args.json, "Nothing changed.");
+    ask(client, "/v1/maintenance", &request, watcher).await
 }
 
+/// The page that a file holds.
 fn page(file: &std::path::Path) -> Result<String, Stop> {
     let failed = |why: String| Stop::usage(format!("the page `{}` cannot be used: {why}", file.display()));
     let bytes = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
@@ -86,6 +71,7 @@ fn page(file: &std::path::Path) -> Result<String, Stop> {
     String::from_utf8(bytes).map_err(|_| failed("it is no UTF-8".into()))
 }
 
+/// Asks for an operation, and shows its events to the end.
 async fn ask(client: &Client, path: &str, request: &impl Serialize, mut watcher: Watcher) -> Outcome {
     let ended = client
         .ask(path, request, |line| {
@@ -93,50 +79,6 @@ async fn ask(client: &Client, path: &str, request: &impl Serialize, mut watcher:
             ControlFlow::Continue(())
         })
         .await;
-    watcher.screen.clear();
+    watcher.step_aside();
     Ok(ended?)
-}
-
-/// Shows events as they come.
-pub(super) struct Watcher {
-    words: Words,
-    screen: Screen,
-    json: bool,
-}
-
-impl Watcher {
-    pub(super) fn new(nothing: &'static str, json: bool) -> Self {
-        let words = Words {
-            out: output::out_style(),
-            err: output::err_style(),
-            nothing,
-        };
-        Self {
-            words,
-            screen: Screen::of_process(),
-            json,
-        }
-    }
-
-    pub(super) fn see(&mut self, line: &EventLine) {
-        if self.json {
-            return output::out(&line.raw);
-        }
-        let Some(event) = &line.event else {
-            return output::err(&format!("  {}", escape(&line.raw)));
-        };
-        self.show(event);
-    }
-
-    fn show(&mut self, event: &Event) {
-        self.screen.lines(&output::render_upkeep(event, self.words));
-        if let Some(text) = output::progress(event) {
-            self.screen.progress(&text);
-        }
-    }
-
-    /// Somebody else is about to write to the terminal.
-    pub(super) fn step_aside(&mut self) {
-        self.screen.clear();
-    }
 }

@@ -7,8 +7,11 @@
 //! - `progress` the step that is under way, as the line that is rewritten
 //! - `table` the picture of `status --watch`
 //! - `evidence` what was measured, in words
+//! - `age` how long something has lasted; `certificate` what is to say about its end
 //! - `line` a line before it is printed; `text` words and numbers as people read them
 
+pub(super) mod age;
+pub(super) mod certificate;
 mod evidence;
 mod line;
 mod operation;
@@ -19,10 +22,11 @@ pub mod text;
 mod upkeep;
 
 pub use line::{Line, Stream};
-pub use operation::{State, render};
+pub use operation::{Transcript, render};
 pub use progress::progress;
 pub use table::{Rates, table};
 pub use terminal::{
-    Frame, Screen, err, err_raw, err_style, interactive, live, message, out, out_style, out_width, try_out, width,
+    Frame, Screen, err, err_raw, err_style, interactive, live, message, out, out_json, out_pretty_json, out_style,
+    out_width, try_out, width,
 };
 pub use upkeep::{Words, render as render_upkeep};

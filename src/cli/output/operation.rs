@@ -11,7 +11,7 @@ const PLAN_WIDTH: usize = 100;
 
 /// What was said before, as far as later lines need it.
 #[derive(Debug, Clone)]
-pub struct State {
+pub struct Transcript {
     out: Style,
     err: Style,
     dry_run: bool,
@@ -23,7 +23,7 @@ pub struct State {
     drained: Vec<Line>,
 }
 
-impl State {
+impl Transcript {
     /// Before the first event. The styles are those of stdout and stderr.
     #[must_use]
     pub fn new(environment: &str, kind: Kind, dry_run: bool, out: Style, err: Style) -> Self {
@@ -41,19 +41,19 @@ impl State {
 
 /// What an event adds to the screen for good.
 #[must_use]
-pub fn render(event: &Event, state: &mut State) -> Vec<Line> {
-    let mut lines = lines(event, state);
+pub fn render(event: &Event, told: &mut Transcript) -> Vec<Line> {
+    let mut lines = lines(event, told);
     // Behind the verification, but before the last words.
     let is_last = event.exit_code().is_some();
-    if is_last || state.step != "verify" {
+    if is_last || told.step != "verify" {
         let place = if is_last { 0 } else { lines.len() };
-        lines.splice(place..place, state.drained.drain(..));
+        lines.splice(place..place, told.drained.drain(..));
     }
     lines
 }
 
-fn lines(event: &Event, state: &mut State) -> Vec<Line> {
-    let style = state.err;
+fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
+    let style = told.err;
     match event {
         Event::Plan {
             operation: _,
@@ -62,14 +62,14 @@ fn lines(event: &Event, state: &mut State) -> Vec<Line> {
             moves,
             forced,
         } => {
-            state.kind = *kind;
-            state.environment.clone_from(environment);
-            state.step = "gate";
+            told.kind = *kind;
+            told.environment.clone_from(environment);
+            told.step = "gate";
             // A dry run was asked for its plan: that is its data.
-            let (stream, style) = if state.dry_run {
-                (Stream::Out, state.out)
+            let (stream, style) = if told.dry_run {
+                (Stream::Out, told.out)
             } else {
-                (Stream::Err, state.err)
+                (Stream::Err, told.err)
             };
             plan(*kind, environment, moves, *forced, style)
                 .into_iter()
@@ -111,7 +111,7 @@ fn lines(event: &Event, state: &mut State) -> Vec<Line> {
             services,
             durability_uncertain,
         } => {
-            state.step = "verify";
+            told.step = "verify";
             let which = match services.as_slice() {
                 [] => String::new(),
                 [one] => format!(", {}", escape(one)),
@@ -132,7 +132,7 @@ fn lines(event: &Event, state: &mut State) -> Vec<Line> {
             lines
         }
         Event::Verified { checks } => {
-            state.step = "bake";
+            told.step = "bake";
             verified(checks, style)
         }
         Event::Gating { .. } | Event::Baking { .. } | Event::Draining { .. } => Vec::new(),
@@ -164,7 +164,7 @@ fn lines(event: &Event, state: &mut State) -> Vec<Line> {
             cut,
             elapsed_ms,
         } => {
-            state.drained.push(drained(*finished, *ended, *cut, *elapsed_ms, style));
+            told.drained.push(drained(*finished, *ended, *cut, *elapsed_ms, style));
             Vec::new()
         }
         Event::Done {
@@ -173,7 +173,7 @@ fn lines(event: &Event, state: &mut State) -> Vec<Line> {
             generation: _,
             safe_to_stop,
             traffic,
-        } => done(environment, *live, safe_to_stop, traffic, state),
+        } => done(environment, *live, safe_to_stop, traffic, told),
         Event::Refused {
             code: _,
             reason,
@@ -186,7 +186,7 @@ fn lines(event: &Event, state: &mut State) -> Vec<Line> {
             live,
             generation,
         } => vec![
-            step(style, Mark::Bad, state.step, &escape(reason)),
+            step(style, Mark::Bad, told.step, &escape(reason)),
             err(format!(
                 "{} is live again (generation {generation}): it was switched, and rolled back by itself.",
                 style.slot(*live)
@@ -197,7 +197,7 @@ fn lines(event: &Event, state: &mut State) -> Vec<Line> {
             let live = live.map_or(String::new(), |live| format!("{} is live; ", style.slot(live)));
             lines.push(err(format!(
                 "{live}this needs a person: proxyctl status {}",
-                escape(&state.environment)
+                escape(&told.environment)
             )));
             lines
         }
@@ -284,7 +284,7 @@ fn drained(finished: u64, ended: u64, cut: u64, elapsed_ms: u64, style: Style) -
     step(style, mark, "drain", &format!("{what} after {}", period(elapsed_ms)))
 }
 
-fn done(environment: &str, live: Slot, safe: &[SafeToStop], traffic: &Traffic, state: &State) -> Vec<Line> {
+fn done(environment: &str, live: Slot, safe: &[SafeToStop], traffic: &Traffic, told: &Transcript) -> Vec<Line> {
     let mut lines = Vec::new();
     if traffic.requests > 0 || traffic.proxy_errors > 0 {
         let latencies = match (traffic.p50_us, traffic.p95_us) {
@@ -292,9 +292,9 @@ fn done(environment: &str, live: Slot, safe: &[SafeToStop], traffic: &Traffic, s
             _ => String::new(),
         };
         let text = format!("{} since the switch{latencies}", served(traffic));
-        lines.push(step(state.err, well(traffic), "served", &text));
+        lines.push(step(told.err, well(traffic), "served", &text));
     }
-    let style = state.out;
+    let style = told.out;
     let safe: Vec<_> = safe
         .iter()
         .map(|one| format!("{} {}", escape(&one.service), addresses(&one.addresses, short_address)))
@@ -304,7 +304,7 @@ fn done(environment: &str, live: Slot, safe: &[SafeToStop], traffic: &Traffic, s
     } else {
         format!(" Safe to stop: {}.", safe.join(", "))
     };
-    let back = match state.kind {
+    let back = match told.kind {
         Kind::Swap => Kind::Rollback,
         Kind::Rollback => Kind::Swap,
     };

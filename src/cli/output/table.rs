@@ -5,12 +5,11 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::text::{Style, addresses, bytes, count, escape, fit, latency, period, short_address};
+use super::age::{lasting, short_age};
+use super::certificate::{SOON_DAYS, days_left};
+use super::text::{Style, addresses, bytes, count, escape, fit, latency, short_address};
 use crate::model::api::{EnvironmentStatus, ServiceStatus, Status};
 use crate::model::slot::{Generation, Slot};
-
-/// A certificate that ends sooner than this is worth a look.
-const SOON_DAYS: i64 = 14;
 
 /// Requests a second, from two readings.
 #[derive(Debug, Default)]
@@ -85,7 +84,7 @@ const COLUMNS: [Column; 10] = [
 /// The whole picture.
 #[must_use]
 pub fn table(status: &Status, rates: &Rates, now: Timestamp, style: Style, width: usize) -> Vec<String> {
-    let up = age(&status.started, now).unwrap_or_else(|| "?".into());
+    let up = short_age(&status.started, now).unwrap_or_else(|| "?".into());
     let mut lines = vec![
         format!(
             "proxyd {}  up {up}  {}  {}",
@@ -170,7 +169,7 @@ fn row(
     let held = if service.held > 0 { style.yellow(&held) } else { held };
     let cells = [
         style.bold(&cell(&name, 0)),
-        slot_style(style, slot, &cell(&live, 1)),
+        style.of_slot(slot, &cell(&live, 1)),
         mark(&cell(&checked, 2)),
         cell(&rate, 3),
         errors(traffic.app_errors, 4),
@@ -188,7 +187,7 @@ fn remarks(environment: &EnvironmentStatus, now: Timestamp, width: usize) -> imp
     let mut remarks = Vec::new();
     let name = escape(&environment.name).into_owned();
     if let Some(holder) = &environment.operation {
-        let since = age(&holder.since, now).map_or(String::new(), |age| format!(" for {age}"));
+        let since = lasting(short_age(&holder.since, now));
         remarks.push(format!(
             "{name}: {} by {}{since}, step {}",
             holder.kind,
@@ -197,7 +196,7 @@ fn remarks(environment: &EnvironmentStatus, now: Timestamp, width: usize) -> imp
         ));
     }
     if let Some(maintenance) = &environment.maintenance {
-        let since = age(&maintenance.since, now).map_or(String::new(), |age| format!(" for {age}"));
+        let since = lasting(short_age(&maintenance.since, now));
         remarks.push(format!(
             "{name}: maintenance by {}{since}: visitors get 503",
             escape(&maintenance.user)
@@ -205,7 +204,7 @@ fn remarks(environment: &EnvironmentStatus, now: Timestamp, width: usize) -> imp
     }
     for service in &environment.services {
         if let Some(since) = &service.away_since {
-            let since = age(since, now).map_or(String::new(), |age| format!(" for {age}"));
+            let since = lasting(short_age(since, now));
             remarks.push(format!("{name}: {} cannot be reached{since}", escape(&service.name)));
         }
     }
@@ -222,14 +221,6 @@ fn remarks(environment: &EnvironmentStatus, now: Timestamp, width: usize) -> imp
     remarks
         .into_iter()
         .map(move |text| fit(&text, width.saturating_sub(3)).into_owned())
-}
-
-fn slot_style(style: Style, slot: Slot, text: &str) -> String {
-    match slot {
-        Slot::Blue => style.blue(text),
-        Slot::Green => style.green(text),
-        Slot::Upstream => text.to_owned(),
-    }
 }
 
 /// The worst instance, and how long ago it was looked at: `✓ 3 s`.
@@ -250,15 +241,18 @@ fn health(service: &ServiceStatus, now: Timestamp) -> (Option<bool>, String) {
     let age = worst
         .checked
         .as_ref()
-        .and_then(|time| age(time, now))
+        .and_then(|time| short_age(time, now))
         .unwrap_or_default();
     (worst.healthy, format!("{mark} {age}").trim_end().to_owned())
 }
 
 /// Days until the first certificate of the service ends.
 fn certificate(service: &ServiceStatus, now: Timestamp, style: Style) -> String {
-    let days = |end: &str| Some((end.parse::<Timestamp>().ok()?.as_second() - now.as_second()).div_euclid(86_400));
-    let first = service.certificates.iter().filter_map(|one| days(&one.not_after)).min();
+    let days = service
+        .certificates
+        .iter()
+        .filter_map(|one| days_left(&one.not_after, now));
+    let first = days.min();
     match first {
         None => cell("-", 9),
         Some(days) if days < 0 => style.red(&cell("over", 9)),
@@ -305,19 +299,4 @@ fn pad(text: &str, width: usize, right: bool) -> String {
     } else {
         format!("{text:<width$}")
     }
-}
-
-/// How long ago an RFC 3339 time was, in whole units of the largest kind. A clock that went back shows as no time at all.
-fn age(time: &str, now: Timestamp) -> Option<String> {
-    let then = time.parse::<Timestamp>().ok()?;
-    let seconds = u64::try_from(now.as_second() - then.as_second()).unwrap_or(0);
-    let text = period(seconds * 1_000);
-    // `2 min 3 s` is too much for a column.
-    let short = match seconds {
-        0..120 => text,
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
-    };
-    Some(if seconds == 0 { "0 s".into() } else { short })
 }

@@ -2,9 +2,10 @@
 //!
 //! A reader that has gone away is no error: a swap goes on when somebody closes `less`.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal, Write as _};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::line::{Line, Stream};
@@ -57,9 +58,7 @@ impl Screen {
     pub fn progress(&mut self, text: &str) {
         if self.live {
             let text = self.style.dim(&fit(text, self.width.saturating_sub(1)));
-            let mut stderr = std::io::stderr().lock();
-            let _ = write!(stderr, "\r\x1b[K{text}");
-            let _ = stderr.flush();
+            err_raw(&format!("\r\x1b[K{text}"));
             self.shown = true;
         } else if self.last.is_none_or(|last| last.elapsed() >= QUIET) {
             self.last = Some(Instant::now());
@@ -70,9 +69,7 @@ impl Screen {
     /// Takes the live line away.
     pub fn clear(&mut self) {
         if self.shown {
-            let mut stderr = std::io::stderr().lock();
-            let _ = write!(stderr, "\r\x1b[K");
-            let _ = stderr.flush();
+            err_raw("\r\x1b[K");
             self.shown = false;
         }
     }
@@ -95,9 +92,8 @@ impl Frame {
     /// The one that this process was started with.
     #[must_use]
     pub fn of_process() -> Self {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self {
-            live: std::io::stdout().is_terminal() && !dumb,
+            live: can_redraw(&std::io::stdout()),
             drawn: 0,
         }
     }
@@ -127,18 +123,31 @@ pub fn try_out(line: &str) -> bool {
     writeln!(stdout, "{line}").and_then(|()| stdout.flush()).is_ok()
 }
 
-/// Columns of the terminal behind stdout; 80 where there is none.
-#[must_use]
-pub fn out_width() -> usize {
-    match rustix::termios::tcgetwinsize(std::io::stdout()) {
-        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
-        Ok(_) | Err(_) => 80,
-    }
-}
-
 /// Prints one line of data.
 pub fn out(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// Prints a value as one line of JSON.
+///
+/// # Errors
+/// When it cannot be JSON.
+pub fn out_json(value: &impl Serialize) -> Result<(), Stop> {
+    out(&serde_json::to_string(value).map_err(no_json)?);
+    Ok(())
+}
+
+/// Prints a value as JSON for people.
+///
+/// # Errors
+/// When it cannot be JSON.
+pub fn out_pretty_json(value: &impl Serialize) -> Result<(), Stop> {
+    out(&serde_json::to_string_pretty(value).map_err(no_json)?);
+    Ok(())
+}
+
+fn no_json(error: serde_json::Error) -> Stop {
+    Stop::failed(error.to_string())
 }
 
 /// Prints one line of progress.
@@ -177,7 +186,12 @@ pub fn err_style() -> Style {
 /// Whether what is on stderr can be rewritten.
 #[must_use]
 pub fn live() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    can_redraw(&std::io::stderr())
+}
+
+/// Whether a stream is a terminal that can move back.
+fn can_redraw(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Whether somebody can be asked.
@@ -189,7 +203,17 @@ pub fn interactive() -> bool {
 /// Columns of the terminal behind stderr; 80 where there is none.
 #[must_use]
 pub fn width() -> usize {
-    match rustix::termios::tcgetwinsize(std::io::stderr()) {
+    columns(&std::io::stderr())
+}
+
+/// Columns of the terminal behind stdout; 80 where there is none.
+#[must_use]
+pub fn out_width() -> usize {
+    columns(&std::io::stdout())
+}
+
+fn columns(stream: &impl std::os::fd::AsFd) -> usize {
+    match rustix::termios::tcgetwinsize(stream) {
         Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
         Ok(_) | Err(_) => 80,
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
-use crate::model::slot::Address;
+use crate::model::slot::{Address, Slot};
 
 /// Colour, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,12 +80,17 @@ impl Style {
 
     /// A slot in its own colour.
     #[must_use]
-    pub fn slot(self, slot: crate::model::slot::Slot) -> String {
-        use crate::model::slot::Slot;
+    pub fn slot(self, slot: Slot) -> String {
+        self.of_slot(slot, slot.as_str())
+    }
+
+    /// Text in the colour of a slot.
+    #[must_use]
+    pub fn of_slot(self, slot: Slot, text: &str) -> String {
         match slot {
-            Slot::Blue => self.blue(slot.as_str()),
-            Slot::Green => self.green(slot.as_str()),
-            Slot::Upstream => slot.as_str().to_owned(),
+            Slot::Blue => self.blue(text),
+            Slot::Green => self.green(text),
+            Slot::Upstream => text.to_owned(),
         }
     }
 }
@@ -206,12 +211,6 @@ pub fn bytes(bytes: u64) -> String {
         MIB..GIB => format!("{} MiB", bytes / MIB),
         GIB.. => format!("{}.{} GiB", bytes / GIB, bytes % GIB * 10 / GIB),
     }
-}
-
-/// Whether a host's certificate is the local CA's only because there is nothing better.
-#[must_use]
-pub fn stands_in(issuer: &str, note: Option<&str>) -> bool {
-    issuer == "local CA" && note.is_some()
 }
 
 /// An address in full.

@@ -11,7 +11,7 @@ use super::stage::{ENVIRONMENT, Stage};
 use super::tally::Tally;
 use crate::cli::exit::Stop;
 use crate::cli::output::text::period;
-use crate::cli::output::{self, State};
+use crate::cli::output::{self, Transcript};
 use crate::model::api::{Event, Kind, OperationRequest, exit, millis};
 use crate::model::slot::Slot;
 
@@ -77,7 +77,7 @@ async fn round(
         deadline_ms: None,
     };
     let style = output::err_style();
-    let mut state = State::new(ENVIRONMENT, Kind::Swap, false, style, style);
+    let mut told = Transcript::new(ENVIRONMENT, Kind::Swap, false, style, style);
     let (begun, moved) = (Instant::now(), tally.moved.get());
     let (mut gate, mut drain, mut said) = (0, 0, Vec::new());
     let client = stage.client();
@@ -86,7 +86,7 @@ async fn round(
             let Some(event) = &line.event else {
                 return ControlFlow::Continue(());
             };
-            let lines = output::render(event, &mut state);
+            let lines = output::render(event, &mut told);
             said.extend(lines.into_iter().map(|line| line.text));
             if let Some(progress) = output::progress(event) {
                 let words: Vec<_> = progress.trim_start_matches("… ").split_whitespace().collect();

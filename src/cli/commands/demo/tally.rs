@@ -231,7 +231,7 @@ impl Tally {
         quantiles(&self.latencies[usize::from(in_swap)].borrow())
     }
 
-    /// The same since this was asked last.
+    /// Median and 99th percentile in microseconds since this was asked last.
     pub(super) fn recent_latency(&self) -> Option<(u64, u64)> {
         quantiles(&self.recent.take())
     }
