@@ -1,6 +1,6 @@
 //! Events, status, history and verdict as text.
 
-use greengate::cli::commands::demo::{Kind as LoadKind, KindCount, Latency, Verdict};
+use greengate::cli::commands::demo::{KindCount, Latency, RequestKind, Verdict};
 use greengate::cli::commands::history::{self, Read};
 use greengate::cli::commands::{certs, status};
 use greengate::cli::output::text::{self, Style};
@@ -390,7 +390,7 @@ fn history_tells_each_operation_once_and_names_the_torn() {
 fn the_verdict_is_good_only_if_everything_was_asked_and_nothing_failed() {
     let good = Verdict {
         swaps: 5,
-        kinds: LoadKind::ALL
+        kinds: RequestKind::ALL
             .into_iter()
             .map(|kind| KindCount {
                 kind,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::tally::{Kind, Tally};
+use super::tally::{RequestKind, Tally};
 use crate::cli::output;
 use crate::cli::output::text::{Style, fit, latency, thousands};
 use crate::model::api::millis;
@@ -201,7 +201,7 @@ impl Board {
                 "  so far {} requests, {failures}, {} POSTs seen twice, {} slow answers",
                 thousands(self.tally.total()),
                 thousands(twice),
-                thousands(self.tally.of(Kind::Slow)),
+                thousands(self.tally.of(RequestKind::Slow)),
             ),
             format!(
                 "  now    {}",

@@ -33,7 +33,7 @@ use crate::cli::output;
 use crate::cli::signals::stop_signal;
 use crate::model::api::exit;
 
-pub use self::tally::{Failure, Kind};
+pub use self::tally::{Failure, RequestKind};
 pub use self::verdict::{KindCount, Latency, Verdict};
 
 /// Swaps of `--once`.

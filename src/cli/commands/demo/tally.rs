@@ -14,7 +14,7 @@ const REMEMBERED: usize = 200_000;
 
 /// What a client does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum RequestKind {
     /// GET on a kept connection.
     Get,
     /// GET on a new connection, with a new handshake.
@@ -33,7 +33,7 @@ pub enum Kind {
     WebSocket,
 }
 
-impl Kind {
+impl RequestKind {
     /// All of them, as they are shown.
     pub const ALL: [Self; 8] = [
         Self::Get,
@@ -55,7 +55,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for RequestKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Get => "GET",
@@ -107,8 +107,8 @@ pub(super) struct Failed {
 /// All counts. Shared on one thread, hence the cells.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    requests: [Cell<u64>; Kind::ALL.len()],
-    failures: RefCell<BTreeMap<(Kind, String), Failed>>,
+    requests: [Cell<u64>; RequestKind::ALL.len()],
+    failures: RefCell<BTreeMap<(RequestKind, String), Failed>>,
     /// Latencies outside of, and in a swap.
     latencies: [RefCell<Histogram>; 2],
     /// Latencies since somebody looked.
@@ -142,7 +142,7 @@ impl Tally {
     }
 
     /// It ended, well and from this slot, or not.
-    pub(super) fn end(&self, kind: Kind, begun: &Begun, outcome: Result<Option<Slot>, Failure>) {
+    pub(super) fn end(&self, kind: RequestKind, begun: &Begun, outcome: Result<Option<Slot>, Failure>) {
         self.requests[kind as usize].update(|count| count + 1);
         let slot = match outcome {
             Ok(slot) => slot,
@@ -162,7 +162,7 @@ impl Tally {
     }
 
     /// Something failed.
-    fn fail(&self, kind: Kind, failure: Failure) {
+    fn fail(&self, kind: RequestKind, failure: Failure) {
         let mut failures = self.failures.borrow_mut();
         let failed = failures.entry((kind, failure.sort)).or_insert_with(|| Failed {
             count: 0,
@@ -202,7 +202,7 @@ impl Tally {
     }
 
     /// Requests of one kind.
-    pub(super) fn of(&self, kind: Kind) -> u64 {
+    pub(super) fn of(&self, kind: RequestKind) -> u64 {
         self.requests[kind as usize].get()
     }
 
@@ -222,7 +222,7 @@ impl Tally {
     }
 
     /// Failures by kind and sort.
-    pub(super) fn failures(&self) -> BTreeMap<(Kind, String), Failed> {
+    pub(super) fn failures(&self) -> BTreeMap<(RequestKind, String), Failed> {
         self.failures.borrow().clone()
     }
 
@@ -258,9 +258,9 @@ mod tests {
         let begun = tally.begin();
         tally.swapping(true);
         tally.swapping(false);
-        tally.end(Kind::Get, &begun, Ok(Some(Slot::Green)));
+        tally.end(RequestKind::Get, &begun, Ok(Some(Slot::Green)));
         assert!(tally.latency(true).is_some() && tally.latency(false).is_none());
-        tally.end(Kind::Get, &tally.begin(), Err(Failure::new("reset", "by peer")));
+        tally.end(RequestKind::Get, &tally.begin(), Err(Failure::new("reset", "by peer")));
         assert_eq!((tally.total(), tally.failed(), tally.slots()), (2, 1, [0, 1]));
     }
 }

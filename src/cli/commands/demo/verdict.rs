@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::rounds::Report;
-use super::tally::{Kind, Tally};
+use super::tally::{RequestKind, Tally};
 use crate::cli::output::text::{Style, escape, fit, latency, period, thousands};
 use crate::model::api::millis;
 
@@ -21,7 +21,7 @@ pub struct Verdict {
     pub elapsed_ms: u64,
     /// By kind of request.
     pub kinds: Vec<KindCount>,
-    /// Kind, sort, number and an example of what failed.
+    /// The kind of request, the sort of failure, how many, and an example of what failed.
     pub failures: Vec<(String, String, u64, String)>,
     /// Outside of swaps.
     pub calm: Option<Latency>,
@@ -43,7 +43,7 @@ pub struct Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KindCount {
     /// The kind.
-    pub kind: Kind,
+    pub kind: RequestKind,
     /// Requests.
     pub requests: u64,
     /// How many of them failed.
@@ -63,7 +63,7 @@ impl Verdict {
     /// Reads the counts.
     pub(super) fn new(report: &Report, tally: &Tally, elapsed: Duration) -> Self {
         let failures = tally.failures();
-        let of = |kind: Kind| {
+        let of = |kind: RequestKind| {
             failures
                 .iter()
                 .filter(|((one, _), _)| *one == kind)
@@ -80,7 +80,7 @@ impl Verdict {
             swaps: report.swaps,
             killed: report.killed,
             elapsed_ms: millis(elapsed),
-            kinds: Kind::ALL
+            kinds: RequestKind::ALL
                 .into_iter()
                 .map(|kind| KindCount {
                     kind,

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::context::Context;
 use super::front::Front;
 use super::{http1, http2, websocket};
-use crate::cli::commands::demo::tally::{Kind, Tally};
+use crate::cli::commands::demo::tally::{RequestKind, Tally};
 
 /// How long clients may take to finish what they had begun.
 const FAREWELL: Duration = Duration::from_secs(8);
@@ -25,23 +25,26 @@ impl Load {
         let context = Rc::new(Context::new(front, tally));
         let mut clients = JoinSet::new();
         for (kind, number) in [
-            (Kind::Get, 6),
-            (Kind::NewConnection, 2),
-            (Kind::Post, 4),
-            (Kind::Slow, 6),
-            (Kind::Streamed, 4),
-            (Kind::Events, 3),
-            (Kind::Http2, 2),
-            (Kind::WebSocket, 8),
+            (RequestKind::Get, 6),
+            (RequestKind::NewConnection, 2),
+            (RequestKind::Post, 4),
+            (RequestKind::Slow, 6),
+            (RequestKind::Streamed, 4),
+            (RequestKind::Events, 3),
+            (RequestKind::Http2, 2),
+            (RequestKind::WebSocket, 8),
         ] {
             for _ in 0..number {
                 let context = Rc::clone(&context);
                 match kind {
-                    Kind::Http2 => clients.spawn_local(http2::run(context)),
-                    Kind::WebSocket => clients.spawn_local(websocket::run(context)),
-                    Kind::Get | Kind::NewConnection | Kind::Post | Kind::Slow | Kind::Streamed | Kind::Events => {
-                        clients.spawn_local(http1::run(context, kind))
-                    }
+                    RequestKind::Http2 => clients.spawn_local(http2::run(context)),
+                    RequestKind::WebSocket => clients.spawn_local(websocket::run(context)),
+                    RequestKind::Get
+                    | RequestKind::NewConnection
+                    | RequestKind::Post
+                    | RequestKind::Slow
+                    | RequestKind::Streamed
+                    | RequestKind::Events => clients.spawn_local(http1::run(context, kind)),
                 };
             }
         }

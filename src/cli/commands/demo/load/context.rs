@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::front::Front;
-use crate::cli::commands::demo::tally::{Failure, Kind, Tally};
+use crate::cli::commands::demo::tally::{Failure, RequestKind, Tally};
 use crate::model::slot::Slot;
 
 /// How long any answer may take.
@@ -49,7 +49,11 @@ impl Context {
     }
 
     /// Runs and counts one request. Whether it went well.
-    pub(super) async fn count(&self, kind: Kind, request: impl Future<Output = Result<Option<Slot>, Failure>>) -> bool {
+    pub(super) async fn count(
+        &self,
+        kind: RequestKind,
+        request: impl Future<Output = Result<Option<Slot>, Failure>>,
+    ) -> bool {
         let begun = self.tally.begin();
         let outcome = match tokio::time::timeout(PATIENCE, request).await {
             Ok(outcome) => outcome,

@@ -17,7 +17,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::cli::commands::demo::apps;
-use crate::cli::commands::demo::tally::{Failure, Kind};
+use crate::cli::commands::demo::tally::{Failure, RequestKind};
 use crate::cli::exit::Stop;
 use crate::model::slot::Slot;
 
@@ -95,17 +95,17 @@ impl Front {
     /// The request of one kind; a POST has this id and body.
     pub(super) fn request(
         &self,
-        kind: Kind,
+        kind: RequestKind,
         version: Version,
         post: Option<(u64, Bytes)>,
     ) -> Result<Request<Full<Bytes>>, Failure> {
         let path = match (kind, &post) {
             (_, Some(_)) => "/echo",
-            (Kind::Slow, None) => "/slow",
-            (Kind::Streamed, None) => "/stream",
-            (Kind::Events, None) => "/events",
-            (Kind::WebSocket, None) => "/socket",
-            (Kind::Get | Kind::NewConnection | Kind::Post | Kind::Http2, None) => "/",
+            (RequestKind::Slow, None) => "/slow",
+            (RequestKind::Streamed, None) => "/stream",
+            (RequestKind::Events, None) => "/events",
+            (RequestKind::WebSocket, None) => "/socket",
+            (RequestKind::Get | RequestKind::NewConnection | RequestKind::Post | RequestKind::Http2, None) => "/",
         };
         let mut request = Request::builder().version(version);
         request = if version == Version::HTTP_2 {
@@ -147,7 +147,7 @@ impl Answer {
     }
 
     /// Compares the answer with what the app must have said, and names the slot that said it.
-    pub(super) fn check(&self, kind: Kind, post: Option<&(u64, Bytes)>) -> Result<Option<Slot>, Failure> {
+    pub(super) fn check(&self, kind: RequestKind, post: Option<&(u64, Bytes)>) -> Result<Option<Slot>, Failure> {
         if self.status != StatusCode::OK {
             let body = String::from_utf8_lossy(&self.body);
             let body: String = body.chars().take(120).collect();
@@ -175,11 +175,17 @@ impl Answer {
                 }
                 return Ok(slot(version));
             }
-            (Kind::Streamed, None) => all(apps::piece),
-            (Kind::Events, None) => all(apps::event),
-            (Kind::Get | Kind::NewConnection | Kind::Post | Kind::Slow | Kind::Http2 | Kind::WebSocket, None) => {
-                apps::hello(version)
-            }
+            (RequestKind::Streamed, None) => all(apps::piece),
+            (RequestKind::Events, None) => all(apps::event),
+            (
+                RequestKind::Get
+                | RequestKind::NewConnection
+                | RequestKind::Post
+                | RequestKind::Slow
+                | RequestKind::Http2
+                | RequestKind::WebSocket,
+                None,
+            ) => apps::hello(version),
         };
         if self.body == expected {
             return Ok(slot(version));

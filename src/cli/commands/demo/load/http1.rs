@@ -12,15 +12,15 @@ use tokio::task::JoinSet;
 
 use super::context::{BREATH, Context};
 use super::front::{Answer, Front, no_head};
-use crate::cli::commands::demo::tally::{Failure, Kind};
+use crate::cli::commands::demo::tally::{Failure, RequestKind};
 use crate::cli::io::HyperIo;
 use crate::model::slot::Slot;
 
 /// Asks until the demo ends.
-pub(super) async fn run(context: Rc<Context>, kind: Kind) {
+pub(super) async fn run(context: Rc<Context>, kind: RequestKind) {
     let mut connection = None;
     while context.goes_on() {
-        if kind == Kind::NewConnection {
+        if kind == RequestKind::NewConnection {
             connection = None;
         }
         let well = context.count(kind, ask(&context, &mut connection, kind)).await;
@@ -32,18 +32,26 @@ pub(super) async fn run(context: Rc<Context>, kind: Kind) {
 }
 
 /// Between two requests: the rate of one client.
-fn pause(kind: Kind) -> Duration {
+fn pause(kind: RequestKind) -> Duration {
     match kind {
-        Kind::Get => Duration::from_millis(20),
-        Kind::Post => Duration::from_millis(30),
-        Kind::NewConnection => BREATH,
-        Kind::Slow | Kind::Streamed | Kind::Events | Kind::Http2 | Kind::WebSocket => Duration::from_millis(5),
+        RequestKind::Get => Duration::from_millis(20),
+        RequestKind::Post => Duration::from_millis(30),
+        RequestKind::NewConnection => BREATH,
+        RequestKind::Slow
+        | RequestKind::Streamed
+        | RequestKind::Events
+        | RequestKind::Http2
+        | RequestKind::WebSocket => Duration::from_millis(5),
     }
 }
 
 /// One request and its checked answer.
-async fn ask(context: &Context, connection: &mut Option<Connection>, kind: Kind) -> Result<Option<Slot>, Failure> {
-    let post = (kind == Kind::Post).then(|| (context.next_post(), body()));
+async fn ask(
+    context: &Context,
+    connection: &mut Option<Connection>,
+    kind: RequestKind,
+) -> Result<Option<Slot>, Failure> {
+    let post = (kind == RequestKind::Post).then(|| (context.next_post(), body()));
     let request = context.front.request(kind, Version::HTTP_11, post.clone())?;
     let response = send(&context.front, connection, request).await?;
     Answer::read(response).await?.check(kind, post.as_ref())

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::context::Context;
 use super::front::{Answer, no_head};
 use super::http1;
-use crate::cli::commands::demo::tally::{Failure, Kind};
+use crate::cli::commands::demo::tally::{Failure, RequestKind};
 use crate::cli::commands::demo::tasks::Tasks;
 use crate::cli::io::HyperIo;
 use crate::model::slot::Slot;
@@ -38,7 +38,7 @@ pub(super) async fn run(context: Rc<Context>) {
             match open(&context).await {
                 Ok(opened) => kept = Some(opened),
                 Err(failure) => {
-                    context.count(Kind::Http2, async { Err(failure) }).await;
+                    context.count(RequestKind::Http2, async { Err(failure) }).await;
                     continue;
                 }
             }
@@ -47,7 +47,11 @@ pub(super) async fn run(context: Rc<Context>) {
         let mut handful = JoinSet::new();
         for index in 0..AT_ONCE {
             let (context, sender) = (Rc::clone(&context), sender.clone());
-            handful.spawn_local(async move { context.count(Kind::Http2, ask(&context, sender, index % 2 == 1)).await });
+            handful.spawn_local(async move {
+                context
+                    .count(RequestKind::Http2, ask(&context, sender, index % 2 == 1))
+                    .await
+            });
         }
         while let Some(well) = handful.join_next().await {
             if !matches!(well, Ok(true)) {
@@ -72,7 +76,9 @@ async fn open(context: &Context) -> Result<(Sender, Tasks), Failure> {
 
 async fn ask(context: &Context, mut sender: Sender, posts: bool) -> Result<Option<Slot>, Failure> {
     let post = posts.then(|| (context.next_post(), http1::body()));
-    let request = context.front.request(Kind::Http2, Version::HTTP_2, post.clone())?;
+    let request = context
+        .front
+        .request(RequestKind::Http2, Version::HTTP_2, post.clone())?;
     let response = sender.send_request(request).await.map_err(|error| no_head(&error))?;
-    Answer::read(response).await?.check(Kind::Http2, post.as_ref())
+    Answer::read(response).await?.check(RequestKind::Http2, post.as_ref())
 }

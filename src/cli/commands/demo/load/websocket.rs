@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::context::Context;
-use crate::cli::commands::demo::tally::{Failure, Kind};
+use crate::cli::commands::demo::tally::{Failure, RequestKind};
 
 /// Between two messages.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -28,7 +28,7 @@ pub(super) async fn run(context: Rc<Context>) {
         let socket = match open(&context).await {
             Ok(socket) => socket,
             Err(failure) => {
-                context.count(Kind::WebSocket, async { Err(failure) }).await;
+                context.count(RequestKind::WebSocket, async { Err(failure) }).await;
                 continue;
             }
         };
@@ -53,7 +53,7 @@ async fn talk(context: &Context, mut socket: Socket) {
         number += 1;
         let mut end = ControlFlow::Continue(());
         let well = context
-            .count(Kind::WebSocket, async {
+            .count(RequestKind::WebSocket, async {
                 end = echo(&mut socket, number).await?;
                 Ok(None)
             })
