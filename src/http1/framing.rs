@@ -1,7 +1,7 @@
 //! How long is this body? (RFC 9112 §6)
 //!
-//! Smuggling begins where two readers disagree on this. So there is one answer or none: whatever another reader could take in
-//! another way is refused, in responses too.
+//! Smuggling begins where two readers disagree on this. So there is one answer or none: what another reader could take in another
+//! way is refused, in responses too.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! Heads and chunks onto the wire.
 //!
-//! Whoever calls has parsed or made what is written: names are tokens and values hold no line ends. Debug builds check it.
+//! The caller has parsed or made what is written: names are tokens and values hold no line ends. Debug builds check it.
 
 use super::head::is_token;
 

@@ -69,7 +69,7 @@ impl AccessLog {
         self.wake();
     }
 
-    /// Lines that were dropped: the writer could not follow, or the disk took them not.
+    /// Lines that were dropped: the writer could not follow, or the disk did not take them.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.shared.dropped.load(Ordering::Relaxed)
@@ -100,7 +100,7 @@ impl AccessLog {
     }
 }
 
-/// One core's end of it.
+/// One core's end of the log.
 #[derive(Debug)]
 pub struct Lines {
     block: Vec<u8>,

@@ -48,7 +48,7 @@ pub(super) enum Message {
 }
 
 impl Message {
-    /// It found no room: its lines are lost, its buffer is not.
+    /// Counts the lines of a message that found no room as lost, and sends the buffer back.
     pub(super) fn give_up(self, shared: &Shared) {
         match self {
             Self::Block(block) => {
@@ -88,8 +88,10 @@ pub(super) struct Output {
 }
 
 impl Output {
+    /// Opens the target.
+    ///
     /// # Errors
-    /// With the path in the text.
+    /// When the file cannot be opened; the path is in the text.
     pub(super) fn open(target: &AccessLogTarget) -> io::Result<Self> {
         match target {
             // Not `io::stdout`: its lock and its buffer have nothing to add to whole blocks.
@@ -108,7 +110,7 @@ impl Output {
     fn was_moved(&self) -> bool {
         let Some(path) = &self.path else { return false };
         match (self.file.metadata(), std::fs::metadata(path)) {
-            (Ok(ours), Ok(theirs)) => (ours.dev(), ours.ino()) != (theirs.dev(), theirs.ino()),
+            (Ok(open), Ok(there)) => (open.dev(), open.ino()) != (there.dev(), there.ino()),
             (Ok(_), Err(error)) => error.kind() == io::ErrorKind::NotFound,
             (Err(_), _) => false,
         }
@@ -131,7 +133,7 @@ fn open(path: &Path) -> io::Result<File> {
     options.open(path).map_err(named)
 }
 
-/// The thread's own things.
+/// What the writer's thread owns.
 #[derive(Debug)]
 pub(super) struct Writer {
     output: Output,

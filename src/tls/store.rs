@@ -235,7 +235,7 @@ impl Store {
 
     /// What clients of a host are shown.
     #[must_use]
-    pub fn certificates(&self, host: &str) -> CertificateStatus {
+    pub fn status(&self, host: &str) -> CertificateStatus {
         self.status_at(host, clock::now())
     }
 
@@ -357,7 +357,7 @@ mod tests {
         let hosts = vec![host("example.com", Tls::Internal), host("example.com", Tls::Acme)];
         let (store, warnings) = Store::open(hosts, folder.path()).unwrap();
         assert_eq!(warnings.len(), 1);
-        assert_eq!(store.certificates("example.com").note, None);
+        assert_eq!(store.status("example.com").note, None);
     }
 
     #[test]
@@ -371,11 +371,11 @@ mod tests {
         assert_eq!(warnings.len(), 1);
         assert!(store.covers("example.com", "example.com"));
         assert_eq!(
-            store.certificates("münchen.example").note.as_deref(),
+            store.status("münchen.example").note.as_deref(),
             Some("handshakes are refused")
         );
         assert_eq!(
-            store.certificates("other.example").note.as_deref(),
+            store.status("other.example").note.as_deref(),
             Some("not served over TLS")
         );
     }

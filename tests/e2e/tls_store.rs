@@ -179,14 +179,14 @@ fn the_local_root_vouches_for_names_wildcards_and_an_address_in_both_versions() 
     }
     assert!(
         store
-            .certificates("example.com")
+            .status("example.com")
             .note
             .unwrap()
             .contains("until an ACME certificate is there")
     );
-    assert_eq!(store.certificates("app.localhost").note, None);
-    assert_eq!(store.certificates("app.localhost").issuer, "local CA");
-    assert!(store.certificates("a.example.com").not_after.ends_with('Z'));
+    assert_eq!(store.status("app.localhost").note, None);
+    assert_eq!(store.status("app.localhost").issuer, "local CA");
+    assert!(store.status("a.example.com").not_after.ends_with('Z'));
 }
 
 /// E21.
@@ -328,7 +328,7 @@ fn a_broken_replacement_keeps_the_last_good_certificate_and_says_so() {
         let messages = store.refresh();
         assert!(messages.len() == 1 && messages[0].contains(reason), "{messages:?}");
         assert_eq!(store.refresh(), Vec::<String>::new(), "nothing is said twice");
-        let note = store.certificates("example.com").note.unwrap();
+        let note = store.status("example.com").note.unwrap();
         assert!(
             note.contains(reason) && note.ends_with("; the last good one is kept"),
             "{note}"
@@ -340,7 +340,7 @@ fn a_broken_replacement_keeps_the_last_good_certificate_and_says_so() {
 
     files.put(&files.key, &good_key, 0o600);
     assert!(store.refresh()[0].contains("read again"));
-    assert_eq!(store.certificates("example.com").note, None);
+    assert_eq!(store.status("example.com").note, None);
 }
 
 #[test]
@@ -370,7 +370,7 @@ fn a_missing_file_takes_down_nothing_and_the_local_ca_stands_in_until_it_comes()
     let stand_in = client(&[local_root(&store)], &TLS13);
     assert!(Pipe::connect(&server, &client(&[root], &TLS13), "good.example").is_ok());
     assert!(Pipe::connect(&server, &stand_in, "late.example").is_ok());
-    let status = store.certificates("late.example");
+    let status = store.status("late.example");
     assert_eq!(status.issuer, "local CA");
     assert!(
         status
@@ -388,8 +388,8 @@ fn a_missing_file_takes_down_nothing_and_the_local_ca_stands_in_until_it_comes()
     assert_eq!(store.refresh().len(), 1);
     let client = client(&[late.der().clone()], &TLS13);
     assert!(Pipe::connect(&server, &client, "late.example").is_ok());
-    assert_eq!(store.certificates("late.example").note, None);
-    assert_eq!(store.certificates("late.example").issuer, "rcgen self signed cert");
+    assert_eq!(store.status("late.example").note, None);
+    assert_eq!(store.status("late.example").issuer, "rcgen self signed cert");
 }
 
 #[test]
@@ -401,7 +401,7 @@ fn a_key_that_others_may_read_and_a_certificate_for_another_host_are_told_about(
     assert!(warnings[0].contains("mode 0640") && warnings[0].contains("chmod 600"));
     assert_eq!(warnings[1], "the certificate for `example.com` does not cover it");
     assert_eq!(
-        store.certificates("example.com").note.as_deref(),
+        store.status("example.com").note.as_deref(),
         Some("does not cover this host")
     );
     assert!(
@@ -562,7 +562,7 @@ fn a_broken_local_ca_does_not_matter_to_hosts_with_files() {
     assert!(warnings[1].contains("`late.example`: handshakes are refused"));
     assert!(
         store
-            .certificates("late.example")
+            .status("late.example")
             .note
             .unwrap()
             .ends_with("late.pem: no such file; handshakes are refused")

@@ -20,7 +20,7 @@ const EXIT_CODES: &str = "\x1b[1m\x1b[4mExit codes:\x1b[0m
   1  failed
   2  usage, or an invalid configuration
   3  the daemon cannot be reached
-  4  refused by the health gate or a rule; nothing changed
+  4  refused by the health checks or a rule; nothing changed
   5  another operation holds the environment
   6  switched, and rolled back by itself
   7  stopped waiting; the operation goes on in the daemon";

@@ -91,14 +91,14 @@ impl Certificates {
     pub(in crate::control) fn report(&self) -> api::Certificates {
         let mut reports: BTreeMap<String, CertificateReport> = BTreeMap::new();
         for mut report in self.renewer.reports() {
-            let status = self.store.certificates(&report.host);
+            let status = self.store.status(&report.host);
             report.issuer = status.issuer;
             report.not_after = status.not_after;
             report.note = status.note;
             reports.insert(report.host.clone(), report);
         }
         for host in hosts(&self.config.borrow()) {
-            let status = self.store.certificates(&host.name);
+            let status = self.store.status(&host.name);
             let why = match &host.tls {
                 Tls::Off => continue,
                 Tls::Acme | Tls::Internal => "the local CA renews it by itself",
@@ -133,7 +133,7 @@ impl Certificates {
     /// Why there is none.
     pub(in crate::control) async fn renew(&self, request: &RenewRequest) -> Result<CertificateReport, Problem> {
         let mut report = self.renewer.clone().renew(&request.host).await?;
-        let status = self.store.certificates(&report.host);
+        let status = self.store.status(&report.host);
         (report.issuer, report.not_after, report.note) = (status.issuer, status.not_after, status.note);
         Ok(report)
     }
@@ -234,7 +234,7 @@ impl Certificates {
             return Vec::new();
         }
         let status = |host: &Arc<str>| {
-            let mut status = self.store.certificates(host);
+            let mut status = self.store.status(host);
             // Why another stands in, or why what is shown has ended, is what the last attempt says.
             if let Some(note) = &mut status.note
                 && let Some(reason) = self.renewer.trouble(host)

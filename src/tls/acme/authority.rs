@@ -102,7 +102,7 @@ impl Authority {
         }
     }
 
-    /// `[acme]`.
+    /// The settings of `[acme]`.
     #[must_use]
     pub fn settings(&self) -> &Acme {
         &self.settings
@@ -315,7 +315,7 @@ impl Authority {
         Some(accounts)
     }
 
-    /// Keeps an order that is being handed in, for a process after this one.
+    /// Keeps an order that is about to be finalized, for a later process.
     ///
     /// # Errors
     /// From the disk.
@@ -324,13 +324,13 @@ impl Authority {
         replace(&self.orders(), &order_file(host), &text)
     }
 
-    /// An order that a process before this one handed in.
+    /// The order that an earlier process was about to finalize.
     #[must_use]
     pub fn begun(&self, host: &str) -> Option<Begun> {
         serde_json::from_slice(&fs::read(self.orders().join(order_file(host))).ok()?).ok()
     }
 
-    /// Forgets it.
+    /// Forgets the order that was kept for a host.
     pub fn forget_begun(&self, host: &str) {
         let _ = fs::remove_file(self.orders().join(order_file(host)));
     }

@@ -1,4 +1,4 @@
-//! One order, from the first request to the chain (RFC 8555 §7.4): prove the host, hand in a key, fetch the certificate.
+//! One order, from the first request to the chain (RFC 8555 §7.4): prove the host, finalize the order, fetch the certificate.
 //!
 //! Who decides when, and with which account, is not here; nor is what becomes of the certificate.
 
@@ -19,7 +19,7 @@ use super::http::AcmeHttp;
 use crate::tls::clock::unix_now;
 use crate::tls::shelf::Secret;
 
-/// A nonce may be refused at any time (RFC 8555 §6.5); instant-acme tries three, and this many times three are enough for anyone.
+/// A nonce may be refused at any time (RFC 8555 §6.5). instant-acme tries three; so often is each call repeated.
 const NONCES: u32 = 6;
 /// How long a CA may take to look at a challenge or to sign.
 const POLLING: RetryPolicy = RetryPolicy::new()
@@ -58,7 +58,7 @@ impl Way {
     }
 }
 
-/// An order that was handed in; with it a later process can fetch what this one did not live to see.
+/// An order that was finalized; with it a later process can fetch the certificate that this one did not live to see.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Begun {
     /// Where it was placed.
@@ -74,7 +74,7 @@ pub struct Begun {
     pub at: i64,
 }
 
-/// What is wanted.
+/// The certificate that is wanted.
 #[derive(Debug, Clone)]
 pub struct Wish {
     /// A name, a wildcard or an address.
@@ -85,18 +85,18 @@ pub struct Wish {
     pub ways: Vec<Way>,
     /// The certificate that it replaces (RFC 9773 §5).
     pub replaces: Option<String>,
-    /// An order that a process before this one handed in.
+    /// An order that an earlier process finalized.
     pub begun: Option<Begun>,
 }
 
-/// Who is told how an order gets on.
+/// What an order asks while it goes on, and what it tells.
 pub trait Watch {
     /// Whether a validation may fail now.
     fn may_validate(&self) -> bool;
     /// One did.
     fn validation_failed(&self);
-    /// The key is handed in next: what is told here is enough to go on with after a crash.
-    fn handing_in(&self, begun: &Begun);
+    /// The order is finalized next; what is told here is enough to go on with after a crash.
+    fn finalizing(&self, begun: &Begun);
 }
 
 /// What Let's Encrypt calls the only kind of certificate that it gives for addresses.
@@ -110,7 +110,7 @@ pub(super) struct Obtained {
     pub(super) challenge: String,
 }
 
-/// Everything that an order needs.
+/// What an order is carried out with.
 pub(super) struct Desk<'a> {
     pub(super) account: &'a Account,
     pub(super) http: &'a AcmeHttp,
@@ -173,7 +173,7 @@ impl Desk<'_> {
         let key = KeyPair::from_pem(&begun.key.0).map_err(|error| AcmeError::here(error.to_string()))?;
         let names = steady!(names(&mut order).await).map_err(|error| self.error(&error))?;
         if order.state().status == OrderStatus::Ready {
-            self.hand_in(&mut order, &key, names).await?;
+            self.finalize(&mut order, &key, names).await?;
         }
         let chain = self.fetch(&mut order).await?;
         Ok(Obtained {
@@ -194,8 +194,8 @@ impl Desk<'_> {
             challenge: way.name().to_owned(),
             at: unix_now(),
         };
-        self.watch.handing_in(&begun);
-        self.hand_in(&mut order, &key, vec![wish.host.clone()]).await?;
+        self.watch.finalizing(&begun);
+        self.finalize(&mut order, &key, vec![wish.host.clone()]).await?;
         let chain = self.fetch(&mut order).await?;
         Ok(Obtained {
             chain,
@@ -331,7 +331,7 @@ impl Desk<'_> {
         }
     }
 
-    async fn hand_in(&self, order: &mut Order, key: &KeyPair, names: Vec<String>) -> Result<(), AcmeError> {
+    async fn finalize(&self, order: &mut Order, key: &KeyPair, names: Vec<String>) -> Result<(), AcmeError> {
         let here = |error: rcgen::Error| AcmeError::here(error.to_string());
         let mut params = CertificateParams::new(names).map_err(here)?;
         // The name stands in the subjectAltName alone; CAs fill in the rest.

@@ -181,7 +181,7 @@ impl Watch for Watching<'_> {
         ledger.change(&self.host.name, |record| record.attempts.validation_failed(unix_now()));
     }
 
-    fn handing_in(&self, begun: &Begun) {
+    fn finalizing(&self, begun: &Begun) {
         if let Err(error) = self.renewer.authority().keep_begun(&self.host.name, begun) {
             tracing::warn!(host = self.host.name, %error, "an order cannot be kept, and would be placed again after a crash");
         }
