@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use greengate::config::AccessLogTarget;
-use greengate::telemetry::access_log::{AccessLog, Line};
+use greengate::telemetry::{AccessLog, Line};
 
 fn line(path: &'static [u8]) -> Line<'static> {
     Line {

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use greengate::config::{AccessLogTarget, Config, Listen};
 use greengate::model::slot::{Address, Generation, Slot};
 use greengate::proxy::{Activation, DataPlane, Front, Routing, Settings, Snapshot, TlsChallenges, bind};
-use greengate::telemetry::access_log::AccessLog;
+use greengate::telemetry::AccessLog;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const SWAPS: usize = 100;

@@ -18,7 +18,7 @@ use crate::proxy::route::snapshot::Routing;
 use crate::proxy::settings::{Front, Settings};
 use crate::proxy::wait::queue::{Queues, Waiting};
 use crate::proxy::worker::Worker;
-use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::AccessLog;
 
 /// tokio looks at sockets and timers after so many polls; its 61 is too late for a proxy (`performance.md`).
 const EVENT_INTERVAL: u32 = 16;

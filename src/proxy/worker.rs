@@ -15,7 +15,7 @@ use crate::proxy::listen::accept;
 use crate::proxy::listen::connection::Transport;
 use crate::proxy::route::snapshot::Routing;
 use crate::tasks;
-use crate::telemetry::access_log::Lines;
+use crate::telemetry::Lines;
 
 /// How often a core hands begun log blocks over and looks at what has become old.
 const CHORES: Duration = Duration::from_millis(100);

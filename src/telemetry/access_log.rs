@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::json_line::Formatter;
-pub use super::line::Line;
+use super::line::Line;
 use super::log_writer::{Block, Message, Output, Shared, Writer};
 use crate::config::AccessLogTarget;
 

@@ -4,9 +4,13 @@
 //! - `logging` the application log, for operators
 //! - `metrics` counters of each core, read together
 
-pub mod access_log;
+mod access_log;
 mod json_line;
 mod line;
 mod log_writer;
 pub mod logging;
-pub mod metrics;
+mod metrics;
+
+pub use access_log::{AccessLog, Lines};
+pub use line::Line;
+pub use metrics::{CoreCounters, Counters, ErrorFrom};

@@ -13,7 +13,7 @@ use greengate::model::slot::{Generation, Slot};
 use greengate::proxy::{
     Activation, Ask, DataPlane, Front, MaintenancePage, Routing, Settings, Snapshot, Stance, TlsChallenges,
 };
-use greengate::telemetry::access_log::AccessLog;
+use greengate::telemetry::AccessLog;
 use tokio::task::JoinHandle;
 
 const CORES: usize = 2;

@@ -30,7 +30,7 @@ use crate::model::history::{Caller, Record};
 use crate::model::state::State;
 use crate::proxy::{DataPlane, Routing, Settings};
 use crate::tasks::Group;
-use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::AccessLog;
 
 /// READY waits this long for the first probes, and no longer: apps that come up after the daemon are held for (N31).
 const FIRST_PROBES: Duration = Duration::from_secs(2);

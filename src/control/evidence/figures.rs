@@ -11,7 +11,7 @@ use crate::model::api::{Move, Traffic};
 use crate::model::bake::Sample;
 use crate::model::switch;
 use crate::proxy::{Activation, Snapshot};
-use crate::telemetry::metrics::Counters;
+use crate::telemetry::Counters;
 
 /// Readings that are kept of one activation; a long bake window has coarser ones.
 const READINGS: u32 = 64;

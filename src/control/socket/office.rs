@@ -15,7 +15,7 @@ use crate::model::api::{
 };
 use crate::model::history::{Caller, Entry};
 use crate::proxy::DataPlane;
-use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::AccessLog;
 
 /// Everyone who knows something.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use crate::control::ports::Plane;
 use crate::model::drain::{Drain, Limits, Step};
 use crate::model::switch::Ended;
 use crate::proxy::{Activation, Patience};
-use crate::telemetry::metrics::Counters;
+use crate::telemetry::Counters;
 
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_secs(1);

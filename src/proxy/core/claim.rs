@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use super::service::CoreService;
 use crate::proxy::stock::wakers::Ticket;
-use crate::telemetry::metrics::CoreCounters;
+use crate::telemetry::CoreCounters;
 
 /// One exchange's hold on an activation, until its last byte (N1).
 pub(crate) struct Claim {

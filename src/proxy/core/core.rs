@@ -17,7 +17,7 @@ use crate::proxy::route::snapshot::{Live, Snapshot};
 use crate::proxy::stock::descriptors::Reserve;
 use crate::proxy::stock::wakers::Wakers;
 use crate::proxy::wait::queue::Queues;
-use crate::telemetry::access_log::Lines;
+use crate::telemetry::Lines;
 
 /// When draining, a connection that waits for a request is closed after this (N26).
 const DRAIN_GRACE: Duration = Duration::from_secs(10);

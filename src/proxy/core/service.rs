@@ -10,7 +10,7 @@ use crate::proxy::stock::wakers::Wakers;
 use crate::proxy::upstream::pool::Pool;
 use crate::proxy::upstream::retry::RetryBudget;
 use crate::proxy::wait::queue::Queue;
-use crate::telemetry::metrics::CoreCounters;
+use crate::telemetry::CoreCounters;
 
 /// A service as one core serves it.
 pub(crate) struct CoreService {

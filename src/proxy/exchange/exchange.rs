@@ -24,7 +24,7 @@ use crate::proxy::upstream::connection::Upstream;
 use crate::proxy::upstream::pool::Seat;
 use crate::proxy::upstream::retry::Retries;
 use crate::proxy::wait::queue::LetGo;
-use crate::telemetry::metrics::CoreCounters;
+use crate::telemetry::CoreCounters;
 
 /// A request on its way, and the response on its way back.
 pub(crate) struct Exchange {

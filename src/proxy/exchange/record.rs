@@ -14,8 +14,7 @@ use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::request::{Fields, Peer, Request};
 use crate::proxy::message::request_id::RequestId;
 use crate::proxy::message::termination::{Termination, Who};
-use crate::telemetry::access_log::Line;
-use crate::telemetry::metrics::ErrorFrom;
+use crate::telemetry::{ErrorFrom, Line};
 
 /// One exchange, from its head to its last byte.
 pub(crate) struct Record {

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::gate::Gate;
 use crate::model::slot::{Address, Generation, Slot};
-use crate::telemetry::metrics::{CoreCounters, Counters};
+use crate::telemetry::{CoreCounters, Counters};
 
 /// How patient an activation still is with the exchanges it holds. Only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
