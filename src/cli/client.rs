@@ -87,14 +87,8 @@ impl Client {
     /// All of [`ClientError`] but `Cut`.
     pub async fn text(&self, path: &str) -> Result<String, ClientError> {
         let asked = async {
-            let mut answer = self.send(Method::GET, path, Bytes::new()).await?;
-            let body = answer
-                .response
-                .body_mut()
-                .collect()
-                .await
-                .map_err(ClientError::Broken)?;
-            String::from_utf8(body.to_bytes().into()).map_err(|error| ClientError::Unexpected(error.to_string()))
+            let body = self.send(Method::GET, path, Bytes::new()).await?.whole().await?;
+            String::from_utf8(body.into()).map_err(|error| ClientError::Unexpected(error.to_string()))
         };
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(answer) => answer,
@@ -109,14 +103,8 @@ impl Client {
     pub async fn post<T: DeserializeOwned>(&self, path: &str, request: &impl Serialize) -> Result<T, ClientError> {
         let unexpected = |error: serde_json::Error| ClientError::Unexpected(error.to_string());
         let body = serde_json::to_vec(request).map_err(unexpected)?;
-        let mut answer = self.send(Method::POST, path, body.into()).await?;
-        let body = answer
-            .response
-            .body_mut()
-            .collect()
-            .await
-            .map_err(ClientError::Broken)?;
-        serde_json::from_slice(&body.to_bytes()).map_err(unexpected)
+        let body = self.send(Method::POST, path, body.into()).await?.whole().await?;
+        serde_json::from_slice(&body).map_err(unexpected)
     }
 
     /// Starts an operation and shows `watch` every event, until the final one or until it breaks with an exit code.
@@ -210,6 +198,14 @@ impl Client {
 struct Answer {
     response: Response<Incoming>,
     _driver: JoinSet<()>,
+}
+
+impl Answer {
+    /// Reads the body to its end.
+    async fn whole(self) -> Result<Bytes, ClientError> {
+        let body = self.response.into_body().collect().await;
+        Ok(body.map_err(ClientError::Broken)?.to_bytes())
+    }
 }
 
 /// Cuts a stream of bytes into lines.
