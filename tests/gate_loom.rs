@@ -31,7 +31,7 @@ fn world(cores: usize) -> Arc<World> {
 }
 
 #[test]
-fn n01_a_refused_claim_sees_what_was_published_before_the_close() {
+fn n1_a_refused_claim_sees_what_was_published_before_the_close() {
     loom::model(|| {
         let world = world(2);
         let control = {
@@ -57,7 +57,7 @@ fn n01_a_refused_claim_sees_what_was_published_before_the_close() {
 }
 
 #[test]
-fn n01_drained_means_that_nobody_is_inside() {
+fn n1_drained_means_that_nobody_is_inside() {
     loom::model(|| {
         let world = world(2);
         let workers: Vec<_> = (0..2)

@@ -93,13 +93,13 @@ mod tests {
     }
 
     #[test]
-    fn n07_one_lucky_answer_is_not_enough() {
+    fn n7_one_lucky_answer_is_not_enough() {
         assert_eq!(after(3, &[true]), Verdict::Unknown);
         assert_eq!(after(3, &[true, true, true]), Verdict::Healthy);
     }
 
     #[test]
-    fn n07_any_failure_resets_the_count() {
+    fn n7_any_failure_resets_the_count() {
         assert_eq!(after(3, &[true, true, false, true, true]), Verdict::Unknown);
         assert_eq!(after(3, &[true, true, true, false]), Verdict::Unknown);
         assert_eq!(after(3, &[false, true, true, true]), Verdict::Healthy);

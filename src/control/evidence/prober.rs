@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn n06_a_probe_asks_for_the_path_under_the_real_host() {
+    async fn n6_a_probe_asks_for_the_path_under_the_real_host() {
         let (report, head) = answered(&service(""), b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
         assert!(report.passed, "{report:?}");
         assert_eq!((report.status, report.body.as_str()), (Some(200), "ok"));
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn n07_a_redirect_is_not_followed_and_not_a_pass() {
+    async fn n7_a_redirect_is_not_followed_and_not_a_pass() {
         let answer = b"HTTP/1.1 302 Found\r\nlocation: /login\r\ncontent-length: 0\r\n\r\n";
         let (report, _) = answered(&service("health.status = \"200-399\""), answer).await;
         assert!(!report.passed);

@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_events_boundary_is_seen_across_pieces_n20() {
+    fn n20_an_events_boundary_is_seen_across_pieces() {
         assert_eq!(tail(*b"xx", b"data: 1\n\n"), *b"\n\n");
         assert_eq!(tail(*b"xx", b"data: 1\r\n\r\n"), *b"\n\n");
         assert_eq!(tail(tail(*b"xx", b"data: 1\n"), b"\n"), *b"\n\n");

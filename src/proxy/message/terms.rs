@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_apps_own_keep_alive_is_read_n9() {
+    fn n9_the_apps_own_keep_alive_is_read() {
         assert_eq!(keep_alive_timeout(b"timeout=5"), Some(Duration::from_secs(5)));
         assert_eq!(
             keep_alive_timeout(b"max=100, Timeout=72"),

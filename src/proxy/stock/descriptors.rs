@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_lent_comes_back_n30() {
+    fn n30_what_was_lent_comes_back() {
         let reserve = Reserve::new();
         for _ in 0..KEPT {
             assert!(reserve.lend());

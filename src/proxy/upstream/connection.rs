@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_idle_connection_that_the_app_closed_is_not_quiet_n9() {
+    async fn n9_an_idle_connection_that_the_app_closed_is_not_quiet() {
         let app = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address: Address = app.local_addr().unwrap().to_string().parse().unwrap();
         let upstream = Upstream::connect(&address, Duration::from_secs(5)).await.unwrap();

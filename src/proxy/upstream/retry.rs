@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn retries_are_a_fifth_of_the_requests_n11() {
+    fn n11_retries_are_a_fifth_of_the_requests() {
         let budget = RetryBudget::default();
         while budget.pay() {}
         for _ in 0..100 {

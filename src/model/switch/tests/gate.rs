@@ -60,7 +60,7 @@ fn the_state_is_saved_before_it_is_published() {
 }
 
 #[test]
-fn n07_a_gate_that_is_not_passed_changes_nothing_and_says_why() {
+fn n7_a_gate_that_is_not_passed_changes_nothing_and_says_why() {
     let mut stage = Stage::new(rules());
     stage.bad = vec![8011];
     stage.ask(1, swap());
@@ -122,7 +122,7 @@ fn progress_is_told_once_a_second_and_once_a_change() {
 }
 
 #[test]
-fn n06_a_candidate_of_another_version_does_not_pass() {
+fn n6_a_candidate_of_another_version_does_not_pass() {
     let mut rules = rules();
     rules.services[0].names_version = true;
     let expect_version = Some("B".into());
@@ -146,7 +146,7 @@ fn n06_a_candidate_of_another_version_does_not_pass() {
 }
 
 #[test]
-fn n08_force_skips_the_verdict_but_not_the_order() {
+fn n8_force_skips_the_verdict_but_not_the_order() {
     let force = OperationRequest { force: true, ..swap() };
     let mut stage = Stage::new(rules());
     stage.bad = vec![8011];

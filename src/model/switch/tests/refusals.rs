@@ -27,7 +27,7 @@ fn a_dry_run_prints_the_plan_and_stops() {
 }
 
 #[test]
-fn n05_a_second_operation_is_refused_and_the_holder_is_named() {
+fn n5_a_second_operation_is_refused_and_the_holder_is_named() {
     let mut stage = Stage::new(rules());
     stage.bad = vec![8011];
     stage.ask(1, swap());
@@ -47,7 +47,7 @@ fn n05_a_second_operation_is_refused_and_the_holder_is_named() {
 }
 
 #[test]
-fn n06_a_candidate_that_is_live_is_refused() {
+fn n6_a_candidate_that_is_live_is_refused() {
     let to = |name: &str, port| Some(Target::Services(BTreeMap::from([(name.into(), at(port))])));
     for port in [3000, 8001, 9000] {
         let request = OperationRequest {

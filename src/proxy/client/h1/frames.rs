@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn boundaries_are_found_however_the_bytes_are_split_n20() {
+    fn n20_boundaries_are_found_however_the_bytes_are_split() {
         for (len, masked) in [
             (0, false),
             (5, true),
