@@ -1,11 +1,27 @@
-//! The house is tidy: arrows between rooms point down only, files stay short, nothing is left to do, and every rule of the
-//! promise has a test that carries its number.
+//! The house is tidy: arrows point down only, between rooms and between the floors of a room, and make no circle; files stay short,
+//! nothing is left to do, and every rule that is kept has a test whose name begins with its number.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests panic freely")]
 
+#[path = "tidy/circles.rs"]
+mod circles;
+#[path = "tidy/file.rs"]
+mod file;
+#[path = "tidy/imports.rs"]
+mod imports;
+#[path = "tidy/made_up.rs"]
+mod made_up;
+#[path = "tidy/tokens.rs"]
+mod tokens;
+
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+
+use circles::{circles, standing_in};
+use imports::{Arrow, arrows};
+use tokens::{Kind, tokens};
 
 /// Lines that a source file may have.
 const LINES: usize = 450;
@@ -36,9 +52,27 @@ const MAY_SEE: [(&str, &[&str]); 10] = [
     ("cli", &["model"]),
 ];
 
-/// The rules of the promise that are kept so far.
-const RULES: [u32; 21] = [
-    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 20, 21, 22, 27,
+/// The floors of the rooms that have some, from the top down: folders, and files of the room itself that have their place among
+/// them. An arrow from one to another that stands before it points up.
+const FLOORS: [(&str, &str); 6] = [
+    ("model", "environment hold reload switch pause gate history state api"),
+    ("config", "reload check build read text"),
+    ("tls", "store acme resolver shelf files"),
+    (
+        "proxy",
+        "data_plane worker inside listen client exchange core wait route upstream message stock settings",
+    ),
+    (
+        "control",
+        "daemon socket certificates switcher disk evidence served ports",
+    ),
+    ("cli", "commands output client args"),
+];
+
+/// The rules that are kept so far: of the promise (N), of the edge (E) and of the field (F). Each has a test whose name begins with it.
+const RULES: [(char, &[RangeInclusive<u32>]); 2] = [
+    ('n', &[1..=23, 26..=27, 29..=31]),
+    ('e', &[1..=9, 11..=21, 24..=24, 32..=32, 34..=35]),
 ];
 
 fn root() -> PathBuf {
@@ -70,107 +104,79 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
 
 /// The room of a file under `src/`; `None` for the library's root and the binaries, which may see everything.
 fn room(path: &Path) -> Option<String> {
-    let first = path.strip_prefix("src").unwrap().components().next()?;
-    let name = Path::new(first.as_os_str()).file_stem()?.to_str()?.to_owned();
+    let first = path.strip_prefix("src").unwrap().iter().next()?;
+    let name = Path::new(first).file_stem()?.to_str()?.to_owned();
     (!matches!(name.as_str(), "lib" | "bin")).then_some(name)
 }
 
-/// The code of a file: without comments, and without what stands in strings.
-fn code(text: &str) -> String {
-    let mut code = String::with_capacity(text.len());
-    for line in text.lines() {
-        let line = line.split("//").next().unwrap_or_default();
-        // Every second part is inside of quotes; an escaped quote only makes a line's rest look quoted.
-        code.extend(line.split('"').step_by(2));
-        code.push('\n');
-    }
-    code
+/// Arrows between rooms that point up or sideways, and rooms without a place.
+fn wrong_between_rooms(files: &[(PathBuf, String)]) -> Vec<String> {
+    let may_see = |room: &str| MAY_SEE.iter().find(|(name, _)| *name == room).map(|(_, seen)| *seen);
+    let unknown: BTreeSet<String> = files
+        .iter()
+        .filter_map(|(path, _)| room(path))
+        .filter(|room| may_see(room).is_none())
+        .collect();
+    let unknown = unknown
+        .iter()
+        .map(|room| format!("`{room}` is a room that this test does not know: give it its place"));
+    let wrong = arrows(files).into_iter().filter_map(|arrow| {
+        let (from, to) = (room(&arrow.from)?, room(&arrow.to)?);
+        (from != to && !may_see(&from)?.contains(&to.as_str())).then(|| shown(&arrow))
+    });
+    unknown.chain(wrong).collect()
 }
 
-/// The rooms that a file names, each with the line: `crate::room`, `crate::{room, …}`, and `super::` where it leaves the room.
-fn arrows(path: &Path, text: &str) -> Vec<(usize, String)> {
-    let code = code(text);
-    let mut found = Vec::new();
-    for prefix in ["crate::", "greengate::"] {
-        for (at, _) in code.match_indices(prefix) {
-            let before = code[..at].chars().next_back();
-            if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$') {
-                continue;
-            }
-            let line = code[..at].matches('\n').count() + 1;
-            found.extend(heads(&code[at + prefix.len()..]).into_iter().map(|name| (line, name)));
-        }
-    }
-    // A room's own root is `src/room/mod.rs` or `src/room.rs`: one `super::` leaves it. In its files it takes one more for
-    // each folder. Modules inside of files (`mod tests`) begin after the code that this looks at.
-    let depth = path.components().count() - 2 - usize::from(path.ends_with("mod.rs")) + 1;
-    let own = code.split("#[cfg(test)]").next().unwrap_or_default();
-    let leaving = "super::".repeat(depth);
-    for (at, _) in own.match_indices(&leaving) {
-        if own[..at].ends_with("super::") {
-            continue;
-        }
-        let line = own[..at].matches('\n').count() + 1;
-        found.extend(heads(&own[at + leaving.len()..]).into_iter().map(|name| (line, name)));
-    }
-    found
+/// The room and the floor of a file: the folder of the room that holds it, or its own name where it stands in the room itself.
+fn floor(path: &Path) -> Option<(String, String)> {
+    let room = room(path)?;
+    let folder = Path::new("src").join(&room);
+    let floor = path.starts_with(&folder).then(|| standing_in(&folder, path))?;
+    Some((room, floor.file_name()?.to_str()?.to_owned()))
 }
 
-/// The first names of a path, or of every path of a group: `a::b` → a; `{a::b, c::{d}}` → a, c.
-fn heads(rest: &str) -> Vec<String> {
-    let identifier = |text: &str| -> String {
-        text.trim_start()
-            .chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect()
+/// Arrows that point up between the floors of a room, and floors without a place.
+fn wrong_between_floors(files: &[(PathBuf, String)], rooms: &[(&str, &str)]) -> Vec<String> {
+    let place = |(room, floor): &(String, String)| {
+        let (_, floors) = rooms.iter().find(|(name, _)| name == room)?;
+        floors.split(' ').position(|name| name == floor)
     };
-    let Some(group) = rest.strip_prefix('{') else {
-        return vec![identifier(rest)];
-    };
-    let (mut names, mut depth, mut start) = (Vec::new(), 0, 0);
-    for (at, c) in group.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' if depth == 0 => {
-                names.push(identifier(&group[start..at]));
-                break;
-            }
-            '}' => depth -= 1,
-            ',' if depth == 0 => {
-                names.push(identifier(&group[start..at]));
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    names.retain(|name| !name.is_empty());
-    names
-}
-
-/// Arrows of one file that point up or sideways.
-fn wrong_arrows(path: &Path, text: &str) -> Vec<String> {
-    let Some(room) = room(path) else { return Vec::new() };
-    let Some((_, may_see)) = MAY_SEE.iter().find(|(name, _)| *name == room) else {
-        return vec![format!(
-            "{}: `{room}` is a room that this test does not know: give it its place",
-            path.display()
-        )];
-    };
-    let rooms: BTreeSet<&str> = MAY_SEE.iter().map(|(name, _)| *name).collect();
-    let wrong = arrows(path, text)
+    let folders: BTreeSet<(String, String)> = files
+        .iter()
+        .filter(|(path, _)| path.iter().count() > 3)
+        .filter_map(|(path, _)| floor(path))
+        .filter(|floor| place(floor).is_none())
+        .collect();
+    let unknown = folders.iter().map(|(room, floor)| {
+        format!("`{floor}` is a floor of `{room}` that this test does not know: give it its place")
+    });
+    let wrong = arrows(files)
         .into_iter()
-        .filter(|(_, seen)| *seen != room && rooms.contains(seen.as_str()) && !may_see.contains(&seen.as_str()));
-    wrong
-        .map(|(line, seen)| format!("{}:{line}: `{room}` sees `{seen}`", path.display()))
-        .collect()
+        .filter(|arrow| !arrow.test)
+        .filter_map(|arrow| {
+            let (from, to) = (floor(&arrow.from)?, floor(&arrow.to)?);
+            (from.0 == to.0 && place(&from)? > place(&to)?).then(|| shown(&arrow))
+        });
+    unknown.chain(wrong).collect()
+}
+
+/// Circles of imports, as `a → b → a`.
+fn circles_of_imports(files: &[(PathBuf, String)]) -> Vec<String> {
+    let arrows: Vec<Arrow> = arrows(files).into_iter().filter(|arrow| !arrow.test).collect();
+    let shown = |way: Vec<PathBuf>| {
+        let steps: Vec<_> = way.iter().map(|step| step.display().to_string()).collect();
+        steps.join(" → ")
+    };
+    circles(&arrows).into_iter().map(shown).collect()
+}
+
+fn shown(arrow: &Arrow) -> String {
+    format!("{}:{} sees {}", arrow.from.display(), arrow.line, arrow.to.display())
 }
 
 #[test]
 fn an_arrow_between_rooms_points_down_only() {
-    let wrong: Vec<_> = sources("src")
-        .iter()
-        .flat_map(|(path, text)| wrong_arrows(path, text))
-        .collect();
+    let wrong = wrong_between_rooms(&sources("src"));
     assert!(
         wrong.is_empty(),
         "arrows that point up or sideways:\n{}",
@@ -179,32 +185,9 @@ fn an_arrow_between_rooms_points_down_only() {
 }
 
 #[test]
-fn this_test_finds_the_arrows_that_it_looks_for() {
-    let wrong = |path: &str, text: &str| wrong_arrows(Path::new(path), text).len();
-    assert_eq!(wrong("src/model/drain.rs", "use crate::config::units::Duration;"), 1);
-    assert_eq!(
-        wrong(
-            "src/model/drain.rs",
-            "use crate::model::slot::Slot;\nuse super::slot::Slot;"
-        ),
-        0
-    );
-    assert_eq!(
-        wrong("src/proxy/core.rs", "use crate::{config::Config, tls::{store, files}};"),
-        1
-    );
-    assert_eq!(wrong("src/proxy/core.rs", "fn f() { crate::control::x() }"), 1);
-    assert_eq!(wrong("src/tls/mod.rs", "use super::proxy::Error;"), 1);
-    assert_eq!(wrong("src/tls/store.rs", "use super::super::proxy::Error;"), 1);
-    assert_eq!(wrong("src/tls/store.rs", "use super::proxy::Error;"), 0);
-    assert_eq!(wrong("src/control/switcher/mod.rs", "use super::super::cli::run;"), 1);
-    assert_eq!(
-        wrong("src/cli/output.rs", "// crate::control\nlet text = \"crate::control\";"),
-        0
-    );
-    assert_eq!(wrong("src/cli/output.rs", "use crate::http1::head;"), 1);
-    assert_eq!(wrong("src/bin/proxyd.rs", "use greengate::control::Daemon;"), 0);
-    assert_eq!(wrong("src/cellar/mod.rs", ""), 1);
+fn an_arrow_between_the_floors_of_a_room_points_down_only() {
+    let wrong = wrong_between_floors(&sources("src"), &FLOORS);
+    assert!(wrong.is_empty(), "arrows that point up:\n{}", wrong.join("\n"));
 }
 
 #[test]
@@ -255,20 +238,59 @@ fn every_file_says_what_it_owns() {
     assert!(silent.is_empty(), "these files do not open with `//!`: {silent:?}");
 }
 
+/// The names of all functions of a file.
+fn functions(text: &str) -> Vec<String> {
+    let tokens = tokens(text);
+    let named = tokens
+        .windows(2)
+        .filter_map(|pair| match (&pair[0].kind, &pair[1].kind) {
+            (Kind::Name(word), Kind::Name(name)) if word == "fn" => Some(name.clone()),
+            _ => None,
+        });
+    named.collect()
+}
+
+/// The rule that a word of a name is, as `n12` is N12.
+fn rule(word: &str) -> Option<(char, u32)> {
+    let kind = word.chars().next()?;
+    let last = match kind {
+        'n' | 'e' => 36,
+        'f' => 17,
+        _ => return None,
+    };
+    let number = word[1..].parse().ok()?;
+    (1..=last).contains(&number).then_some((kind, number))
+}
+
+/// Whether a rule stands anywhere but at the beginning of a name, or in another spelling (`n05`).
+fn is_misnamed(name: &str) -> bool {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default();
+    let misspelt = rule(first).is_some_and(|(kind, number)| first != format!("{kind}{number}"));
+    misspelt || words.any(|word| rule(word).is_some())
+}
+
 #[test]
-fn every_rule_of_the_promise_has_a_test_with_its_number() {
-    let texts: Vec<String> = ["src", "tests"]
+fn every_rule_that_is_kept_has_a_test_whose_name_begins_with_it() {
+    let names: Vec<String> = ["src", "tests"]
         .iter()
         .flat_map(|folder| sources(folder))
-        .map(|(_, text)| text)
+        .flat_map(|(_, text)| functions(&text))
         .collect();
-    let has = |rule: &u32| texts.iter().any(|text| text.contains(&format!("fn n{rule}_")));
-    let missing: Vec<_> = RULES
+    let kept: BTreeSet<(char, u32)> = names.iter().filter_map(|name| rule(name.split('_').next()?)).collect();
+    let listed: BTreeSet<(char, u32)> = RULES
         .iter()
-        .filter(|rule| !has(rule))
-        .map(|rule| format!("N{rule}"))
+        .flat_map(|(kind, numbers)| numbers.iter().cloned().flatten().map(|number| (*kind, number)))
         .collect();
-    assert!(missing.is_empty(), "no test carries the number of {missing:?}");
+    assert_eq!(
+        listed, kept,
+        "the rules that are listed here, and those that tests carry"
+    );
+    let misnamed: Vec<_> = names.iter().filter(|name| is_misnamed(name)).collect();
+    assert!(
+        misnamed.is_empty(),
+        "a rule stands at the beginning of a name: {misnamed:?}"
+    );
 }
 
 #[test]
