@@ -570,7 +570,7 @@ async fn n12_a_request_that_waits_over_a_reload_is_sent_as_it_was_asked_for() {
         pair.blue.stop_hard().await;
         for (n, target) in asked.into_iter().enumerate() {
             let waiting = get(&pair, target);
-            held(&pair.door, n as u64 + 1).await;
+            pair.door.held("prod", n as u64 + 1).await;
             drop(waiting);
         }
         pair.door.rewrite(|text| format!("{}{after}", text.replace(STRIP, "")));
@@ -593,7 +593,7 @@ async fn n12_a_request_that_waits_over_a_reload_is_redirected_to_what_it_asked_f
     let pair = Pair::plain("path = \"/api\"\nstrip_prefix = true\n").await;
     pair.blue.stop_hard().await;
     let waiting = ["/api", "/api/", "/api?x=1"].map(|target| (target, get(&pair, target)));
-    held(&pair.door, 3).await;
+    pair.door.held("prod", 3).await;
     pair.door.replace("tls = \"off\"", "tls = \"internal\"");
     pair.door.reload(&[]).await.assert_code(0);
     pair.blue.listen().await;
