@@ -6,6 +6,7 @@ pub mod clock;
 pub mod drain;
 pub mod health;
 pub mod history;
+pub mod hold;
 pub mod host;
 pub mod proxy_protocol;
 pub mod renewal;

@@ -16,7 +16,8 @@ use crate::proxy::inside::{self, Answer, Ask, Door};
 use crate::proxy::listen::connection::Transport;
 use crate::proxy::route::snapshot::Routing;
 use crate::proxy::settings::{Front, Settings};
-use crate::proxy::wait::queue::{Queues, Waiting};
+use crate::proxy::wait::queue::Waiting;
+use crate::proxy::wait::queues::Queues;
 use crate::proxy::worker::Worker;
 use crate::telemetry::AccessLog;
 

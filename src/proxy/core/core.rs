@@ -16,7 +16,7 @@ use crate::proxy::message::request_id::RequestId;
 use crate::proxy::route::snapshot::{Live, Snapshot};
 use crate::proxy::stock::descriptors::Reserve;
 use crate::proxy::stock::wakers::Wakers;
-use crate::proxy::wait::queue::Queues;
+use crate::proxy::wait::queues::Queues;
 use crate::telemetry::Lines;
 
 /// When draining, a connection that waits for a request is closed after this (N26).

@@ -9,7 +9,7 @@ use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
 use crate::proxy::settings::{Front, Settings};
-use crate::proxy::wait::queue::Queues;
+use crate::proxy::wait::queues::Queues;
 
 /// The state that the cores have in common.
 pub(crate) struct Shared {

@@ -23,7 +23,7 @@ use crate::proxy::stock::buffers::Out;
 use crate::proxy::upstream::connection::Upstream;
 use crate::proxy::upstream::pool::Seat;
 use crate::proxy::upstream::retry::Retries;
-use crate::proxy::wait::queue::LetGo;
+use crate::proxy::wait::queue::Pass;
 use crate::telemetry::CoreCounters;
 
 /// A request on its way, and the response on its way back.
@@ -49,8 +49,8 @@ pub(crate) struct Exchange {
     pub(crate) may_reuse: bool,
     /// Its number in the queue of its service, once it has waited there.
     pub(crate) number: Option<u64>,
-    /// It has just been let go from there.
-    pub(crate) pass: Option<LetGo>,
+    /// It has just been released from there.
+    pub(crate) pass: Option<Pass>,
     /// How often it was sent again.
     pub(crate) retries: Retries,
     /// How long the app keeps an idle connection, as its `Keep-Alive: timeout=` says.

@@ -15,6 +15,7 @@ use super::attempt::Setback;
 use super::client::{Absence, Client};
 use super::exchange::Exchange;
 use super::stale;
+use crate::model::hold::Why;
 use crate::proxy::core::claim::Claim;
 use crate::proxy::core::keeper;
 use crate::proxy::message::answer::Answer;
@@ -22,7 +23,7 @@ use crate::proxy::message::error::ProxyError;
 use crate::proxy::route::maintenance::MaintenancePage;
 use crate::proxy::route::route::{Found, route};
 use crate::proxy::stock::deadline::Deadline;
-use crate::proxy::wait::queue::{LetGo, Place, Verdict, Why};
+use crate::proxy::wait::queue::{Pass, Place, Verdict};
 
 /// Why there is no answer of the app.
 pub(crate) enum Ending {
@@ -111,7 +112,7 @@ async fn stand_in_queue(
     client: &mut impl Client,
     deadline: &mut Deadline,
     why: Why,
-) -> Result<LetGo, ProxyError> {
+) -> Result<Pass, ProxyError> {
     exchange.give_up_claim();
     let bounds = &exchange.service.config.hold;
     let bytes = exchange.sending.out.bytes.len() as u64;
@@ -132,7 +133,7 @@ async fn verdict(
     client: &mut impl Client,
     deadline: &mut Deadline,
     idempotent: bool,
-) -> Result<LetGo, ProxyError> {
+) -> Result<Pass, ProxyError> {
     client.begin_to_watch(deadline);
     poll_fn(|cx| {
         match place.poll_verdict(cx) {

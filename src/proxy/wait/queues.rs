@@ -1,0 +1,62 @@
+//! The queues of all services, as the control plane reaches them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::queue::{Queue, Waiting};
+use crate::config::Service;
+use crate::model::hold::Refusal;
+
+/// The queues of all services.
+#[derive(Debug, Default)]
+pub(crate) struct Queues(Mutex<HashMap<Name, Arc<Queue>>>);
+
+/// Environment and service.
+type Name = (Arc<str>, Arc<str>);
+
+impl Queues {
+    /// The queue of a service.
+    pub(crate) fn of(&self, service: &Service) -> Arc<Queue> {
+        let mut queues = self.lock();
+        // Queues of services that are gone with a reload.
+        queues.retain(|_, queue| Arc::strong_count(queue) > 1);
+        let name = (service.environment.clone(), service.name.clone());
+        let queue = queues
+            .entry(name)
+            .or_insert_with_key(|(environment, service)| Arc::new(Queue::new(environment.clone(), service.clone())));
+        queue.clone()
+    }
+
+    /// What `status` tells of one service.
+    pub(crate) fn waiting(&self, environment: &str, service: &str) -> Waiting {
+        let queues = self.lock();
+        let found = queues
+            .values()
+            .find(|queue| *queue.environment == *environment && *queue.service == *service);
+        found.map_or_else(Waiting::default, |queue| queue.waiting())
+    }
+
+    /// The snapshot is another: every keeper looks at it.
+    pub(crate) fn look(&self) {
+        for queue in self.lock().values() {
+            queue.look_again();
+        }
+    }
+
+    /// Answers the requests that wait in an environment with 503, now: their pause ended badly.
+    pub(crate) fn turn_away(&self, environment: &str) {
+        for queue in self.lock().values().filter(|queue| *queue.environment == *environment) {
+            queue.refuse(Refusal::PauseOver);
+        }
+    }
+
+    /// Answers every request that waits with 503: the process ends. Returns how many they are.
+    pub(crate) fn give_up(&self) -> usize {
+        let queues = self.lock();
+        queues.values().map(|queue| queue.refuse(Refusal::Stopping)).sum()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Name, Arc<Queue>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
