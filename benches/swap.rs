@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use greengate::config::{AccessLogTarget, Config, Listen};
 use greengate::model::slot::{Address, Generation, Slot};
-use greengate::proxy::{Activation, DataPlane, Front, Routing, Settings, Snapshot, TlsChallenges, bind};
+use greengate::proxy::{Activation, DataPlane, Front, Routing, Settings, Snapshot, Times, TlsChallenges, bind};
 use greengate::telemetry::AccessLog;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -73,6 +73,7 @@ fn main() {
         max_connections: 1000,
         max_connections_per_client: 1000,
         https_port: None,
+        times: Times::USUAL,
     };
     let log = AccessLog::open(&AccessLogTarget::Stdout).unwrap();
     let plane = DataPlane::start(settings, &listeners, &[], &routing, front(), &log).unwrap();

@@ -32,5 +32,5 @@ pub use route::activation::{Activation, Patience};
 pub use route::gate::Gate;
 pub use route::maintenance::MaintenancePage;
 pub use route::snapshot::{Destination, Live, Routing, Snapshot, Stance};
-pub use settings::{AcmeLookup, ChallengeLookup, Covers, Front, Settings, TlsChallenges};
+pub use settings::{AcmeLookup, ChallengeLookup, Covers, Front, Settings, Times, TlsChallenges};
 pub use wait::queue::Waiting;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 /// What the data plane is told at its start.
 #[derive(Debug, Clone)]
@@ -18,6 +19,77 @@ pub struct Settings {
     pub max_connections_per_client: usize,
     /// The port that 308 answers lead to; `None` stands for 443.
     pub https_port: Option<u16>,
+    /// What is waited for, and for how long.
+    pub times: Times,
+}
+
+/// The times of the data plane that nobody configures. Arguments, so that tests need not wait for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// A TLS handshake, and a PROXY header (E22).
+    pub handshake: Duration,
+    /// A request head that has begun (E22), and an answer of our own that the client does not read.
+    pub head: Duration,
+    /// A connection without a request is closed after this.
+    pub idle: Duration,
+    /// What a client may still send after an answer that did not wait for its body is read for so long (N15).
+    pub linger: Duration,
+    /// When draining, a connection that waits for a request is closed after this (N26).
+    pub drain_grace: Duration,
+    /// At the drain deadline streams end spread over this period, so that their clients do not all come back at once (N20).
+    pub spread: Duration,
+    /// For the echo of a WebSocket's Close (N20).
+    pub echo: Duration,
+    /// While an app thinks, we look this often whether the client is still there.
+    pub look_after_client: Duration,
+    /// An app may take so long to say `100 Continue` before we say it (N19).
+    pub say_continue: Duration,
+}
+
+impl Times {
+    /// Those of production.
+    pub const USUAL: Self = Self {
+        handshake: Duration::from_secs(10),
+        head: Duration::from_secs(10),
+        idle: Duration::from_secs(75),
+        linger: Duration::from_secs(10),
+        drain_grace: Duration::from_secs(10),
+        spread: Duration::from_secs(3),
+        echo: Duration::from_secs(2),
+        look_after_client: Duration::from_secs(1),
+        say_continue: Duration::from_secs(1),
+    };
+
+    /// These, but for the ones that a text names, in milliseconds: `head=500,idle=2000`.
+    ///
+    /// # Errors
+    /// The part that is not of this form.
+    pub fn with(mut self, text: &str) -> Result<Self, String> {
+        for part in text.split(',').filter(|part| !part.is_empty()) {
+            let named = part.split_once('=').and_then(|(name, time)| {
+                let time = Duration::from_millis(time.parse().ok()?);
+                Some((self.named(name)?, time))
+            });
+            let (place, time) = named.ok_or_else(|| format!("`{part}` is not `NAME=MILLISECONDS`"))?;
+            *place = time;
+        }
+        Ok(self)
+    }
+
+    fn named(&mut self, name: &str) -> Option<&mut Duration> {
+        Some(match name {
+            "handshake" => &mut self.handshake,
+            "head" => &mut self.head,
+            "idle" => &mut self.idle,
+            "linger" => &mut self.linger,
+            "drain_grace" => &mut self.drain_grace,
+            "spread" => &mut self.spread,
+            "echo" => &mut self.echo,
+            "look_after_client" => &mut self.look_after_client,
+            "say_continue" => &mut self.say_continue,
+            _ => return None,
+        })
+    }
 }
 
 /// Whether the certificate that is shown for the first name covers the second.
@@ -56,6 +128,25 @@ impl Default for TlsChallenges {
         Self {
             pending: Arc::default(),
             lookup: Arc::new(|_| None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_changed_by_name_and_a_misspelled_one_is_an_error() {
+        let times = Times::USUAL.with("head=500,idle=2000").unwrap();
+        assert_eq!(
+            (times.head, times.idle),
+            (Duration::from_millis(500), Duration::from_secs(2))
+        );
+        assert_eq!(times.linger, Times::USUAL.linger);
+        assert_eq!(Times::USUAL.with(""), Ok(Times::USUAL));
+        for wrong in ["haed=500", "head", "head=soon"] {
+            assert!(Times::USUAL.with(wrong).unwrap_err().contains(wrong));
         }
     }
 }

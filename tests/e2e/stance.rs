@@ -11,7 +11,7 @@ use crate::common::{eventually, holds, secs};
 use greengate::config::{AccessLogTarget, Config};
 use greengate::model::slot::{Generation, Slot};
 use greengate::proxy::{
-    Activation, Ask, DataPlane, Front, MaintenancePage, Routing, Settings, Snapshot, Stance, TlsChallenges,
+    Activation, Ask, DataPlane, Front, MaintenancePage, Routing, Settings, Snapshot, Stance, Times, TlsChallenges,
 };
 use greengate::telemetry::AccessLog;
 use tokio::task::JoinHandle;
@@ -61,6 +61,7 @@ impl Bench {
             max_connections: 1000,
             max_connections_per_client: 1000,
             https_port: None,
+            times: Times::USUAL,
         };
         let routing = Routing::new(snapshot);
         let plane = DataPlane::start(settings, &[listener], &[], &routing, front(), &log).unwrap();

@@ -28,7 +28,7 @@ use crate::control::{clock, limits};
 use crate::model::api::{Event, ReloadRequest};
 use crate::model::history::{Caller, Record};
 use crate::model::state::State;
-use crate::proxy::{DataPlane, Routing, Settings};
+use crate::proxy::{DataPlane, Routing, Settings, Times};
 use crate::tasks::Group;
 use crate::telemetry::AccessLog;
 
@@ -143,7 +143,7 @@ impl Daemon {
         let addresses = listeners.addresses()?;
         let socket = ControlSocket::bind(&paths.socket, Access::new(config.server.group.as_deref())?)?;
 
-        let settings = settings(&config, open_files, addresses.https_port());
+        let settings = settings(&config, open_files, addresses.https_port(), times()?);
         let cores = settings.workers;
         let first = initial(&config, &remembered, cores);
         warnings.extend(first.messages);
@@ -355,7 +355,7 @@ fn open_log(target: &AccessLogTarget, warnings: &mut Vec<String>) -> Result<Acce
     })
 }
 
-fn settings(config: &Config, open_files: u64, https_port: Option<u16>) -> Settings {
+fn settings(config: &Config, open_files: u64, https_port: Option<u16>, times: Times) -> Settings {
     let server = &config.server;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     Settings {
@@ -367,7 +367,16 @@ fn settings(config: &Config, open_files: u64, https_port: Option<u16>) -> Settin
             .unwrap_or_else(|| limits::max_connections(open_files)),
         max_connections_per_client: server.max_connections_per_client,
         https_port,
+        times,
     }
+}
+
+/// The times of the data plane; tests make them shorter by `GREENGATE_TIMES`.
+fn times() -> Result<Times, Fault> {
+    let changed = std::env::var("GREENGATE_TIMES").unwrap_or_default();
+    Times::USUAL
+        .with(&changed)
+        .map_err(|error| Fault::new(format!("GREENGATE_TIMES: {error}")))
 }
 
 /// READY: to whoever waits for the file, to systemd, and to the log.

@@ -5,7 +5,6 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
 use tokio::time::Instant;
@@ -14,13 +13,11 @@ use super::service::CoreService;
 use super::shared::Shared;
 use crate::proxy::message::request_id::RequestId;
 use crate::proxy::route::snapshot::{Live, Snapshot};
+use crate::proxy::settings::Times;
 use crate::proxy::stock::descriptors::Reserve;
 use crate::proxy::stock::wakers::Wakers;
 use crate::proxy::wait::queues::Queues;
 use crate::telemetry::Lines;
-
-/// When draining, a connection that waits for a request is closed after this (N26).
-const DRAIN_GRACE: Duration = Duration::from_secs(10);
 
 /// One worker's own world.
 pub(crate) struct Core {
@@ -84,6 +81,11 @@ impl Core {
         view.clone()
     }
 
+    /// What is waited for, and for how long.
+    pub(crate) fn times(&self) -> &Times {
+        &self.shared.settings.times
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.shared.draining.load(Ordering::Relaxed)
     }
@@ -116,7 +118,7 @@ impl Core {
     pub(crate) fn grace_is_over(&self) -> bool {
         self.drain_began
             .get()
-            .is_some_and(|began| began.elapsed() >= DRAIN_GRACE)
+            .is_some_and(|began| began.elapsed() >= self.times().drain_grace)
     }
 
     /// Wakes the streams of every activation whose patience has changed.

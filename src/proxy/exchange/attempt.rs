@@ -11,15 +11,12 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::client::{Client, Interim, LOOK_AFTER_CLIENT};
+use super::client::{Client, Interim};
 use super::exchange::Exchange;
 use super::head::Failure;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::route::activation::Patience;
 use crate::proxy::stock::deadline::Deadline;
-
-/// How long an app may take to say `100 Continue` before we say it.
-const CONTINUE_AFTER: Duration = Duration::from_secs(1);
 
 /// Why there is no response head.
 pub(crate) enum Setback {
@@ -187,13 +184,14 @@ impl Exchange {
 
     /// How long to wait before looking at the clock again.
     fn patience_for_head(&self) -> Duration {
+        let times = self.times();
         if self.sending.awaits_continue {
-            return CONTINUE_AFTER;
+            return times.say_continue;
         }
         let waited = self.body.waits_since.map_or(Duration::ZERO, |since| since.elapsed());
         self.time_for_head()
             .saturating_sub(waited)
-            .clamp(Duration::from_millis(1), LOOK_AFTER_CLIENT)
+            .clamp(Duration::from_millis(1), times.look_after_client)
     }
 
     fn time_for_head(&self) -> Duration {

@@ -1,7 +1,6 @@
 //! The response's body as it lies in a buffer of the stock: what is decoded, what is not, and where an event stream may end.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -9,9 +8,6 @@ use crate::http1::chunked::BodyDecoder;
 use crate::http1::framing::Framing;
 use crate::proxy::message::termination::Termination;
 use crate::proxy::stock::buffers::Buffer;
-
-/// At the drain deadline streams end spread over this period, so that their clients do not all come back at once (N20).
-pub(crate) const SPREAD: Duration = Duration::from_secs(3);
 
 /// The response's side of an exchange.
 pub(crate) struct Body {

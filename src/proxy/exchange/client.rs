@@ -7,9 +7,6 @@ use crate::http1::head::ResponseHead;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::stock::deadline::Deadline;
 
-/// While an app thinks, we look this often whether the client is still there.
-pub(crate) const LOOK_AFTER_CLIENT: Duration = Duration::from_secs(1);
-
 /// The client's side, as far as forwarding needs it. It knows nothing of how a body is framed for the app.
 pub(crate) trait Client {
     /// Hands what is at hand of the request's body to `take`, piece by piece. `Ready(true)` when the body has ended.
@@ -30,12 +27,9 @@ pub(crate) trait Client {
     /// Whether the client is known to have gone.
     fn is_gone(&mut self) -> bool;
 
-    /// The request begins to wait in the queue.
-    fn begin_to_watch(&mut self, deadline: &mut Deadline);
-
-    /// What it has been seen to do while its request waits in the queue; the task is woken when there is something to see. Reads
-    /// nothing of the request's body.
-    fn watch(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Option<Absence>;
+    /// Whether it may be absent while its request waits in the queue; the task is woken when there is something to see. What
+    /// has to be looked for is looked for at the deadline, which is moved on by `every`. Reads nothing of the request's body.
+    fn watch(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline, every: Duration) -> Option<Absence>;
 }
 
 /// An interim response.

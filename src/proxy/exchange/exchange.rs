@@ -19,6 +19,7 @@ use crate::proxy::core::service::CoreService;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
 use crate::proxy::message::request::{Fields, Peer, Request};
+use crate::proxy::settings::Times;
 use crate::proxy::stock::buffers::Out;
 use crate::proxy::upstream::connection::Upstream;
 use crate::proxy::upstream::pool::Seat;
@@ -157,6 +158,10 @@ impl Exchange {
         self.record.bytes_in = self.sending.received;
         let Self { record, claim, .. } = *self;
         (record, claim)
+    }
+
+    pub(crate) fn times(&self) -> &Times {
+        self.record.core().times()
     }
 
     pub(crate) fn counters(&self) -> &CoreCounters {

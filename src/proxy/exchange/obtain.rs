@@ -8,6 +8,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
@@ -124,7 +125,8 @@ async fn stand_in_queue(
     exchange.pass = None;
     let place = place?;
     exchange.number = Some(place.number);
-    verdict(place, client, deadline, exchange.method.is_idempotent()).await
+    let (every, idempotent) = (exchange.times().look_after_client, exchange.method.is_idempotent());
+    verdict(place, client, deadline, every, idempotent).await
 }
 
 /// What becomes of a request in the queue. One that may not be repeated is not sent for a client that may have left.
@@ -132,16 +134,17 @@ async fn verdict(
     mut place: Place,
     client: &mut impl Client,
     deadline: &mut Deadline,
+    every: Duration,
     idempotent: bool,
 ) -> Result<Pass, ProxyError> {
-    client.begin_to_watch(deadline);
+    deadline.set(every);
     poll_fn(|cx| {
         match place.poll_verdict(cx) {
             Poll::Ready(Verdict::Go(pass)) => return Poll::Ready(Ok(pass)),
             Poll::Ready(Verdict::Refused(why)) => return Poll::Ready(Err(why.into())),
             Poll::Pending => {}
         }
-        match client.watch(cx, deadline) {
+        match client.watch(cx, deadline, every) {
             None => Poll::Pending,
             Some(Absence::Possible) if !idempotent => Poll::Ready(Err(ProxyError::ClientGone)),
             Some(Absence::Certain) => Poll::Ready(Err(ProxyError::ClientGone)),

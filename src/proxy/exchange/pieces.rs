@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use tokio::time::Instant;
 
-use super::body::{Cut, Piece, SPREAD, tail};
+use super::body::{Cut, Piece, tail};
 use super::client::Client;
 use super::exchange::Exchange;
 use crate::http1::framing::Framing;
@@ -150,11 +150,11 @@ impl Exchange {
             return Poll::Pending;
         }
         if patience == Patience::EndStreams {
-            let now = Instant::now();
+            let (now, spread) = (Instant::now(), self.times().spread);
             let leaves_at = *self
                 .body
                 .leaves_at
-                .get_or_insert_with(|| now + SPREAD.mul_f64(fastrand::f64()));
+                .get_or_insert_with(|| now + spread.mul_f64(fastrand::f64()));
             if now < leaves_at {
                 // `leaves_at` replaces the idle deadline: this stream has at most that long to live.
                 deadline.set_at(leaves_at);

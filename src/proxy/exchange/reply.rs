@@ -2,7 +2,6 @@
 //! for all of them is decided here, before the protocols: they only write it down.
 
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -20,8 +19,6 @@ use crate::proxy::message::termination::Termination;
 use crate::proxy::route::activation::Patience;
 use crate::proxy::stock::deadline::Deadline;
 
-/// A client that does not read an answer of our own is given up after this.
-const OWN_PATIENCE: Duration = Duration::from_secs(10);
 /// From here on a piece leaves in the buffer it was read into, instead of a copy.
 const COPIED: usize = 4 * 1024;
 
@@ -203,7 +200,7 @@ impl Reply {
     pub(crate) fn be_patient(&self, deadline: &mut Deadline) {
         deadline.set(match &self.source {
             Source::App(exchange) => exchange.service.config.timeout.idle,
-            Source::Own(_) => OWN_PATIENCE,
+            Source::Own(own) => own.record.core().times().head,
         });
     }
 

@@ -19,8 +19,6 @@ use crate::proxy::client::io::ClientIo;
 use crate::proxy::core::core::Core;
 use crate::proxy::message::request::Peer;
 
-/// For a TLS handshake, and for a PROXY header (E22).
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What rustls may hold of a response that the socket does not take; as large as a bulk buffer with its record headers.
 const TLS_BUFFER: usize = 272 * 1024;
 
@@ -38,7 +36,7 @@ pub(crate) async fn serve(core: Rc<Core>, tcp: TcpStream, address: SocketAddr, t
     let mut client = address.ip().to_canonical();
     let trusted = core.shared.is_trusted(client);
     if trusted && core.shared.settings.proxy_protocol {
-        let header = tokio::time::timeout(HANDSHAKE_TIMEOUT, read_proxy_header(&tcp)).await;
+        let header = tokio::time::timeout(core.times().handshake, read_proxy_header(&tcp)).await;
         match header {
             Ok(Ok(source)) => client = source.unwrap_or(client),
             Ok(Err(error)) => {
@@ -109,7 +107,7 @@ async fn handshake(
         }
         accept_or_prove(core, tcp).await
     };
-    let mut tls = match tokio::time::timeout(HANDSHAKE_TIMEOUT, accepting).await {
+    let mut tls = match tokio::time::timeout(core.times().handshake, accepting).await {
         Ok(Ok(Some(tls))) => tls,
         Ok(Ok(None)) => return None,
         Ok(Err(error)) => {

@@ -6,7 +6,6 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
 
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
@@ -34,12 +33,8 @@ const REQUEST_LIMITS: Limits = Limits {
     bytes: 64 * 1024,
     fields: 100,
 };
-/// A head that has begun has to be whole after this (E22).
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// A connection without a request is closed after this.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
-/// What a client may still send after an answer that did not wait for its body (N15).
-const LINGER: (Duration, usize) = (Duration::from_secs(10), 64 * 1024 * 1024);
+/// What a client may still send after an answer that did not wait for its body (N15), in bytes.
+const LINGER: usize = 64 * 1024 * 1024;
 
 /// One HTTP/1 connection.
 pub(crate) struct ClientH1 {
@@ -72,11 +67,12 @@ enum Next {
 
 impl ClientH1 {
     pub(crate) fn new(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) -> Self {
+        let idle = core.times().idle;
         Self {
             core,
             peer,
             wire: Wire::new(io),
-            deadline: Deadline::after(IDLE_TIMEOUT),
+            deadline: Deadline::after(idle),
             ticket: Ticket::default(),
         }
     }
@@ -87,7 +83,7 @@ impl ClientH1 {
             self.wait_for_bytes().await;
             if self.wire.inbox.is_none() {
                 // Over TLS it is said that this is the end; to a client that does not read it, it is not.
-                self.deadline.set(HEAD_TIMEOUT);
+                self.deadline.set(self.core.times().head);
                 let _ = poll_fn(|cx| match Pin::new(&mut self.wire.io).poll_shutdown(cx) {
                     Poll::Pending if !self.deadline.poll_passed(cx) => Poll::Pending,
                     _ => Poll::Ready(()),
@@ -121,7 +117,7 @@ impl ClientH1 {
         if self.wire.inbox.is_some() || self.wire.at_end {
             return;
         }
-        self.deadline.set(IDLE_TIMEOUT);
+        self.deadline.set(self.core.times().idle);
         poll_fn(|cx| {
             match self.wire.poll_fill(cx) {
                 Poll::Ready(_) => return Poll::Ready(()),
@@ -196,7 +192,7 @@ impl ClientH1 {
             }
             if began.is_none() {
                 began = Some(Instant::now());
-                self.deadline.set(HEAD_TIMEOUT);
+                self.deadline.set(self.core.times().head);
             }
             let read = poll_fn(|cx| match self.wire.poll_more(cx) {
                 Poll::Pending if self.deadline.poll_passed(cx) => Poll::Ready(Err(ProxyError::SlowHead)),
@@ -266,8 +262,8 @@ impl ClientH1 {
         self.wire.inbox = None;
         let _ = poll_fn(|cx| Pin::new(&mut self.wire.io).poll_flush(cx)).await;
         self.wire.io.half_close();
-        self.deadline.set(LINGER.0);
-        let mut left = LINGER.1;
+        self.deadline.set(self.core.times().linger);
+        let mut left = LINGER;
         poll_fn(|cx| {
             while left > 0 {
                 match self.wire.poll_fill(cx) {

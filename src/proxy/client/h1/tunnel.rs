@@ -11,15 +11,11 @@ use tokio::time::Instant;
 
 use super::frames::{CLOSE_TO_CLIENT, Frames, close_to_app};
 use super::wire::Wire;
-use crate::proxy::exchange::body::SPREAD;
 use crate::proxy::exchange::exchange::Exchange;
 use crate::proxy::message::termination::Termination;
 use crate::proxy::route::activation::Patience;
 use crate::proxy::stock::buffers::{Buffer, Out};
 use crate::proxy::stock::deadline::Deadline;
-
-/// How long the client may take to echo our Close.
-const ECHO: Duration = Duration::from_secs(2);
 
 /// One direction.
 #[derive(Default)]
@@ -269,7 +265,7 @@ fn poll_leaving(
             let spread = if patience == Patience::Polite {
                 Duration::ZERO
             } else {
-                SPREAD
+                exchange.times().spread
             };
             let at = now + spread.mul_f64(fastrand::f64());
             *leaving = Leaving::At(at);
@@ -278,8 +274,9 @@ fn poll_leaving(
         Leaving::No => {}
         Leaving::At(at) if now >= at => {
             exchange.counters().stream_ended();
-            *leaving = Leaving::Until(now + ECHO);
-            deadline.set_at(now + ECHO);
+            let until = now + exchange.times().echo;
+            *leaving = Leaving::Until(until);
+            deadline.set_at(until);
         }
         Leaving::At(_) => {}
         Leaving::Until(end) => {

@@ -4,6 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -12,7 +13,7 @@ use crate::http1::framing::Framing;
 use crate::http1::head::Version;
 use crate::http1::write::{field, status_line};
 use crate::proxy::client::io::ClientIo;
-use crate::proxy::exchange::client::{Absence, Client, Interim, LOOK_AFTER_CLIENT};
+use crate::proxy::exchange::client::{Absence, Client, Interim};
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
 use crate::proxy::stock::buffers::{Buffer, Out};
@@ -179,15 +180,11 @@ impl Client for Wire {
         self.io.take_error().is_some()
     }
 
-    fn begin_to_watch(&mut self, deadline: &mut Deadline) {
-        deadline.set(LOOK_AFTER_CLIENT);
-    }
-
-    fn watch(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Option<Absence> {
+    fn watch(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline, every: Duration) -> Option<Absence> {
         let mut absence = None;
         // Behind bytes that nobody has read yet, an end is seen only now and then.
         while deadline.poll_passed(cx) {
-            deadline.set(LOOK_AFTER_CLIENT);
+            deadline.set(every);
             if self.io.take_error().is_some() {
                 return Some(Absence::Certain);
             }

@@ -5,7 +5,6 @@ use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Body;
@@ -33,8 +32,6 @@ const MAX_HEADER_LIST: u32 = 64 * 1024;
 const WINDOW: (u32, u32) = (256 * 1024, 1024 * 1024);
 /// Response bytes that hyper may hold for one stream.
 const SEND_BUFFER: usize = 64 * 1024;
-/// A connection without a stream is closed after this.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Serves one connection until it ends.
 pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
@@ -54,7 +51,7 @@ pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
         .keep_alive_interval(None)
         .serve_connection(TokioIo::new(io), service);
     let mut connection = pin!(connection);
-    let mut idle = Deadline::after(IDLE_TIMEOUT);
+    let mut idle = Deadline::after(core.times().idle);
     let mut ticket = Ticket::default();
     let mut leaving = false;
     std::future::poll_fn(|cx| {
@@ -66,7 +63,7 @@ pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
                 return Poll::Ready(());
             }
             if open.count.get() > 0 {
-                idle.set(IDLE_TIMEOUT);
+                idle.set(core.times().idle);
             }
             let timed_out = idle.poll_passed(cx);
             if core.is_stopping() {
@@ -121,7 +118,7 @@ async fn respond(
     };
     drop(parts);
     let mut upload = Upload::new(incoming);
-    let mut deadline = Deadline::after(IDLE_TIMEOUT);
+    let mut deadline = Deadline::after(core.times().idle);
     let reply = serve::serve(decision, &mut upload, &mut deadline).await;
     let mut reply = reply.map_err(|Gone| Reset)?;
     let mut response = Response::new(H2Body::Ended);

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
@@ -106,10 +107,8 @@ impl Client for Upload {
         false
     }
 
-    fn begin_to_watch(&mut self, _deadline: &mut Deadline) {}
-
     /// As above: whoever leaves takes the future along that waits.
-    fn watch(&mut self, _cx: &mut Context<'_>, _deadline: &mut Deadline) -> Option<Absence> {
+    fn watch(&mut self, _cx: &mut Context<'_>, _deadline: &mut Deadline, _every: Duration) -> Option<Absence> {
         None
     }
 }
