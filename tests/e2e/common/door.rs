@@ -61,6 +61,9 @@ pub fn environment(name: &str, host: &str, blue: &App, green: &App) -> String {
     )
 }
 
+/// When draining, connections that wait for a request are closed after this.
+pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
+
 /// The running daemon and everything around it.
 #[derive(Debug)]
 pub struct Door {
@@ -425,6 +428,12 @@ const INHERITED: [&str; 9] = [
     "RUST_LOG",
 ];
 
+/// What no test should have to wait for: the times of the data plane that nobody configures, as `proxyd` is told them.
+fn times() -> String {
+    let grace = DRAIN_GRACE.as_millis();
+    format!("drain_grace={grace},linger=3000,spread=500,echo=500")
+}
+
 fn spawn(folder: &Path) -> Process {
     // The last process' ports must not be taken for the new one's.
     drop(std::fs::remove_file(folder.join("state/listeners.json")));
@@ -432,6 +441,7 @@ fn spawn(folder: &Path) -> Process {
     command
         .arg("--config")
         .arg(folder.join("proxy.toml"))
+        .env("GREENGATE_TIMES", times())
         .current_dir(folder);
     for name in INHERITED {
         command.env_remove(name);
