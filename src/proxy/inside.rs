@@ -29,7 +29,7 @@ pub struct Ask {
     pub timeout: Duration,
 }
 
-/// Its answer.
+/// The answer to an [`Ask`].
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The status.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::common::client::{Client, tls};
+use crate::common::door::DRAIN_GRACE;
 use crate::common::fixture::{HOST, Pair};
 use crate::common::incoming::Incoming;
 use crate::common::{count, eventually, holds, ms, secs};

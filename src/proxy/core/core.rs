@@ -61,8 +61,8 @@ impl Core {
         })
     }
 
-    /// The current snapshot. The load is relaxed: whoever needs one that is newer than a closed gate has claimed there before,
-    /// and that claim acquired what was published (see `gate`).
+    /// The current snapshot. The load is relaxed: a request that needs one newer than a closed gate has claimed there
+    /// before, and that claim acquired what was published (see `gate`).
     pub(crate) fn view(&self) -> Rc<View> {
         let mut cache = self.cache.borrow_mut();
         let snapshot = cache.load();

@@ -52,7 +52,7 @@ impl Exchange {
             match poll_fn(|cx| self.poll_head(cx, client, deadline)).await {
                 Ok(()) => break,
                 Err(Failure::Final(error)) => {
-                    self.let_go();
+                    self.disconnect();
                     return Err(error.into());
                 }
                 Err(Failure::Connection {
@@ -60,7 +60,7 @@ impl Exchange {
                     nothing_written,
                     nothing_read,
                 }) => {
-                    self.let_go();
+                    self.disconnect();
                     // N11: (b) nothing was written, or (c) idempotent, can be sent again, and not one byte came back.
                     let again =
                         self.sending.replayable && (nothing_written || (self.method.is_idempotent() && nothing_read));
@@ -102,7 +102,7 @@ impl Exchange {
             // While the app is known to be away, only the keeper of its queue tries, so that nobody storms it (N12).
             let holds = !self.service.config.hold.period.is_zero();
             if holds && self.service.queue.is_away(self.service.activation.id) && !self.record.is_inside() {
-                self.let_go();
+                self.disconnect();
                 return Err(ProxyError::Unreachable(io::ErrorKind::NotConnected.into()));
             }
             let address = &self.service.activation.addresses[instance];
@@ -115,7 +115,7 @@ impl Exchange {
                 }
                 Err(error) => {
                     self.counters().connect_failed();
-                    self.let_go();
+                    self.disconnect();
                     let pool = &self.service.pool;
                     pool.shun(instance, Instant::now());
                     tried.push(instance);

@@ -120,11 +120,11 @@ impl Exchange {
                 .pool
                 .put(seat.instance, upstream, self.app_idle, Instant::now());
         }
-        self.let_go();
+        self.disconnect();
     }
 
     /// Drops the connection, if it is still held, and leaves the instance.
-    pub(crate) fn let_go(&mut self) {
+    pub(crate) fn disconnect(&mut self) {
         if self.upstream.take().is_some_and(|upstream| upstream.lent) {
             self.record.core().reserve.refill();
         }
@@ -154,7 +154,7 @@ impl Exchange {
 
     /// Ends it without an answer of the app: what is still to be counted, and the claim that is held until it is.
     pub(crate) fn into_record(mut self: Box<Self>) -> (Box<Record>, Option<Claim>) {
-        self.let_go();
+        self.disconnect();
         self.record.bytes_in = self.sending.received;
         let Self { record, claim, .. } = *self;
         (record, claim)

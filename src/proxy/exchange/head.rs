@@ -133,7 +133,7 @@ impl Exchange {
         let framing = match framing {
             Ok(framing) => framing,
             Err(error) => {
-                self.let_go();
+                self.disconnect();
                 return Err(error);
             }
         };

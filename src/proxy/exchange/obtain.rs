@@ -30,9 +30,9 @@ use crate::proxy::wait::queue::{Pass, Place, Verdict};
 pub(crate) enum Ending {
     /// Something is wrong.
     Error(ProxyError),
-    /// We answer in its place.
+    /// The route leads to an answer of our own.
     Answer(Answer),
-    /// So does the operator.
+    /// The environment is under maintenance.
     Maintenance(Arc<MaintenancePage>),
 }
 

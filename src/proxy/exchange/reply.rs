@@ -1,5 +1,5 @@
-//! What a client gets, whoever says it: the head and the body of an app's response, or of an answer of our own. What is the same
-//! for all of them is decided here, before the protocols: they only write it down.
+//! What a client gets: the head and the body of an app's response, or of an answer of our own. Policy for responses is applied
+//! here once, and the protocols only write the result down.
 
 use std::task::{Context, Poll};
 
@@ -324,7 +324,7 @@ impl Reply {
             Source::App(exchange) => {
                 exchange.record.bytes_in = exchange.sending.received;
                 exchange.record.ended(cut.0);
-                exchange.let_go();
+                exchange.disconnect();
             }
             Source::Own(own) => own.record.ended(cut.0),
         }

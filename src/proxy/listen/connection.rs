@@ -49,7 +49,7 @@ pub(crate) async fn serve(core: Rc<Core>, tcp: TcpStream, address: SocketAddr, t
     if !core.shared.admit(client) {
         return;
     }
-    let _place = Place { core: &core, client };
+    let _admission = Admission { core: &core, client };
     match transport {
         Transport::Plain => {
             let peer = Peer {
@@ -228,12 +228,12 @@ impl Drop for Counted {
 }
 
 /// A client's place among the connections of its address.
-struct Place<'c> {
+struct Admission<'c> {
     core: &'c Core,
     client: IpAddr,
 }
 
-impl Drop for Place<'_> {
+impl Drop for Admission<'_> {
     fn drop(&mut self) {
         self.core.shared.dismiss(self.client);
     }

@@ -46,7 +46,7 @@ pub struct Activation {
     gate: Gate,
     counters: Box<[CachePadded<CoreCounters>]>,
     patience: AtomicU8,
-    left: Notify,
+    emptied: Notify,
 }
 
 impl Activation {
@@ -71,14 +71,14 @@ impl Activation {
             gate: Gate::new(cores),
             counters: (0..cores).map(|_| CachePadded::new(CoreCounters::default())).collect(),
             patience: AtomicU8::new(Patience::Open as u8),
-            left: Notify::new(),
+            emptied: Notify::new(),
         })
     }
 
     /// Admits nobody any more. The newer snapshot has to be published before.
     pub fn close(&self) {
         self.gate.close();
-        self.left.notify_waiters();
+        self.emptied.notify_waiters();
     }
 
     /// Requests that wait for their response head, and streams (everything after it).
@@ -97,14 +97,14 @@ impl Activation {
     /// Waits until the gate is closed and no claim is left.
     pub async fn drained(&self) {
         loop {
-            let left = self.left.notified();
-            tokio::pin!(left);
+            let emptied = self.emptied.notified();
+            tokio::pin!(emptied);
             // Registered before the look, so that a claim which leaves in between is not missed.
-            left.as_mut().enable();
+            emptied.as_mut().enable();
             if self.gate.is_drained() {
                 return;
             }
-            left.await;
+            emptied.await;
         }
     }
 
@@ -141,10 +141,10 @@ impl Activation {
         &self.counters[core]
     }
 
-    /// Leaves the gate, and wakes whoever waits for the last to leave.
+    /// Leaves the gate, and wakes the tasks that wait for the last claim to leave.
     pub(crate) fn release(&self, core: usize) {
         if self.gate.release(core) {
-            self.left.notify_waiters();
+            self.emptied.notify_waiters();
         }
     }
 }

@@ -5,7 +5,7 @@
 //! word, either the claim is counted before the gate closes, or it sees that the gate is closed; a bit beside the count would
 //! let both sides miss each other.
 //!
-//! Publish comes before close, so whoever is turned away finds a newer snapshot: the failed claim *acquires* what the closing
+//! Publish comes before close, so a request that is turned away finds a newer snapshot: the failed claim *acquires* what the closing
 //! *released*, and that includes the publish. `tests/gate_loom.rs` runs this file under loom.
 
 use crossbeam_utils::CachePadded;

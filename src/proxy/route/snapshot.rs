@@ -29,12 +29,12 @@ pub struct Stance {
     /// They are answered with 503 and this page, but for the clients that it lets in.
     pub maintenance: Option<Arc<MaintenancePage>>,
     /// They wait in the queue of their service, within the bounds of `hold`, and own no claim (N13). What ends it is another
-    /// stance: then each resolves its route again. Whoever maintenance lets in waits too.
+    /// stance: then each resolves its route again. A client that maintenance lets in waits too.
     pub paused: bool,
 }
 
 impl Stance {
-    /// Whether they are forwarded, whoever asks.
+    /// Whether new requests of every client are forwarded.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.maintenance.is_none() && !self.paused
@@ -95,7 +95,7 @@ impl Snapshot {
         }
     }
 
-    /// The same, but with other activations for the services that they belong to. Where the addresses differ, those that are
+    /// This snapshot with other activations for the services that they belong to. Where the addresses differ, those that are
     /// left become the previous side.
     #[must_use]
     pub fn with(&self, activations: &[Arc<Activation>]) -> Self {
@@ -112,7 +112,7 @@ impl Snapshot {
         next
     }
 
-    /// The same, but with another stance for the services of an environment. After the publish, poke the data plane: it looks
+    /// This snapshot with another stance for the services of an environment. After the publish, poke the data plane: it looks
     /// at what waits.
     #[must_use]
     pub fn with_stance(&self, environment: &str, stance: &Stance) -> Self {
@@ -125,7 +125,7 @@ impl Snapshot {
         next
     }
 
-    /// The same, but with a previous side for one service.
+    /// This snapshot with a previous side for one service.
     #[must_use]
     pub fn with_previous(&self, environment: &str, service: &str, addresses: &[Address]) -> Self {
         let mut next = self.clone();
@@ -137,7 +137,7 @@ impl Snapshot {
         next
     }
 
-    /// The same, but with the stances and previous sides of the snapshot that it follows, where the services are still there.
+    /// This snapshot with the stances and previous sides of the one that it follows, where the services are still there.
     #[must_use]
     pub fn inheriting(&self, before: &Self) -> Self {
         let mut next = self.clone();

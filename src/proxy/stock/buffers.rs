@@ -75,7 +75,7 @@ impl Buffer {
         &self.bytes[self.start..self.end]
     }
 
-    /// The same, to change them in place.
+    /// The bytes that are in it, to be changed in place.
     pub(crate) fn filled_mut(&mut self) -> &mut [u8] {
         &mut self.bytes[self.start..self.end]
     }

@@ -22,7 +22,7 @@ impl Reserve {
         reserve
     }
 
-    /// Gives one descriptor back to the system, for whoever asks next. Whether there was one.
+    /// Gives one descriptor back to the system, for the next call that needs one. Returns whether there was one.
     pub(crate) fn lend(&self) -> bool {
         self.0.borrow_mut().pop().is_some()
     }

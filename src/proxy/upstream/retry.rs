@@ -6,7 +6,7 @@ use std::time::Duration;
 /// For one request, beyond the free one that a stale connection gets.
 const MOST: u32 = 2;
 /// Before the first; before the second it is eight times as long. An app that is killed closes its connections and its listener
-/// one after the other: whoever comes back at once is accepted by nobody, and broken off again.
+/// one after the other: a request that comes back at once is accepted by nobody, and broken off again.
 const BACKOFF: Duration = Duration::from_millis(15);
 
 /// Retries beyond the free one: at most a fifth of the requests (N11), saved up to a small reserve.

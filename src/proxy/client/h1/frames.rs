@@ -75,7 +75,7 @@ impl Frames {
 /// Close 1012, "service restart" (RFC 6455 §5.5.1; the code is IANA's), as the app's side sends it.
 pub(crate) const CLOSE_TO_CLIENT: &[u8] = &[0x88, 0x02, 0x03, 0xf4];
 
-/// The same as a client sends it: masked, with a key that is no secret here.
+/// Close 1012 as a client sends it: masked, with a key that is no secret here.
 pub(crate) fn close_to_app(key: [u8; 4]) -> [u8; 8] {
     [0x88, 0x82, key[0], key[1], key[2], key[3], 0x03 ^ key[0], 0xf4 ^ key[1]]
 }

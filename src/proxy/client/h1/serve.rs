@@ -263,12 +263,12 @@ impl ClientH1 {
         let _ = poll_fn(|cx| Pin::new(&mut self.wire.io).poll_flush(cx)).await;
         self.wire.io.half_close();
         self.deadline.set(self.core.times().linger);
-        let mut left = LINGER;
+        let mut allowed = LINGER;
         poll_fn(|cx| {
-            while left > 0 {
+            while allowed > 0 {
                 match self.wire.poll_fill(cx) {
                     Poll::Ready(Ok(n)) if n > 0 => {
-                        left = left.saturating_sub(n);
+                        allowed = allowed.saturating_sub(n);
                         self.wire.inbox = None;
                     }
                     Poll::Ready(_) => return Poll::Ready(()),

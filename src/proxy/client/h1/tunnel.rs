@@ -101,7 +101,7 @@ pub(crate) async fn run(wire: &mut Wire, exchange: &mut Exchange, out: Out, dead
         }
     })
     .await;
-    exchange.let_go();
+    exchange.disconnect();
     end
 }
 
@@ -261,7 +261,7 @@ fn poll_leaving(
     let now = Instant::now();
     match *leaving {
         Leaving::No if patience >= Patience::Polite => {
-            // Under a pause whoever comes back is held: there is nothing to spread, and everybody waits for the last.
+            // Under a pause the clients that come back are held: there is nothing to spread, and all of them wait for the last.
             let spread = if patience == Patience::Polite {
                 Duration::ZERO
             } else {

@@ -107,7 +107,7 @@ impl Client for Upload {
         false
     }
 
-    /// As above: whoever leaves takes the future along that waits.
+    /// A stream that was reset is dropped, and with it the future that waits.
     fn watch(&mut self, _cx: &mut Context<'_>, _deadline: &mut Deadline, _every: Duration) -> Option<Absence> {
         None
     }
