@@ -70,25 +70,25 @@ pub enum Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::api::{Kind, Traffic};
+    use crate::model::api::{Kind, SwapStep, Traffic};
     use crate::model::slot::{Generation, Slot};
 
     #[test]
     fn every_record_reads_back_as_it_was_written() {
-        let plan = Event::Plan {
+        let plan = Event::Swap(SwapStep::Plan {
             operation: 7,
             kind: Kind::Swap,
             environment: "prod".into(),
             moves: Vec::new(),
             forced: false,
-        };
-        let done = Event::Done {
+        });
+        let done = Event::Swap(SwapStep::Done {
             environment: "prod".into(),
             live: Slot::Green,
             generation: Generation(118),
             safe_to_stop: Vec::new(),
             traffic: Traffic::default(),
-        };
+        });
         let (kind, caller) = (
             Action::Rollback,
             Caller {

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Output, Stdio};
 
-use greengate::model::api::{Event, Problem, Status, exit};
+use greengate::model::api::{CommonStep, Event, Problem, Status, SwapStep, exit};
 use greengate::model::slot::{Generation, Slot};
 
 use crate::{a_status, a_swap, plan, shift};
@@ -104,30 +104,30 @@ fn stdout(output: &Output) -> String {
 }
 
 fn refused(code: u8) -> Event {
-    Event::Refused {
+    Event::Common(CommonStep::Refused {
         code,
         reason: "no".into(),
         evidence: Vec::new(),
         hint: None,
         live: Some(Slot::Blue),
-    }
+    })
 }
 
 #[test]
 fn every_ending_has_its_exit_code() {
-    let rolled_back = Event::RolledBack {
+    let rolled_back = Event::Swap(SwapStep::RolledBack {
         reason: "bad".into(),
         live: Slot::Blue,
         generation: Generation(3),
-    };
-    let failed = Event::Failed {
+    });
+    let failed = Event::Common(CommonStep::Failed {
         reason: "worse".into(),
         live: None,
-    };
+    });
     let done = a_swap().pop().unwrap();
     for (ending, expected) in [
         (done, exit::DONE),
-        (Event::Planned, exit::DONE),
+        (Event::Common(CommonStep::Planned), exit::DONE),
         (failed, exit::FAILED),
         (refused(exit::USAGE), exit::USAGE),
         (refused(exit::REFUSED), exit::REFUSED),

@@ -8,8 +8,8 @@ mod upkeep;
 
 use greengate::cli::output::text::Style;
 use greengate::model::api::{
-    CertificateStatus, Check, DrainingStatus, EnvironmentStatus, Event, GateReport, HealthStatus, Kind, Move,
-    ProbeReport, SafeToStop, ServiceStatus, Side, Status, Traffic,
+    CertificateStatus, Check, CommonStep, DrainingStatus, EnvironmentStatus, Event, GateReport, HealthStatus, Kind,
+    Move, ProbeReport, Progress, SafeToStop, ServiceStatus, Side, Status, SwapStep, Traffic,
 };
 use greengate::model::slot::{Address, Generation, Slot};
 
@@ -63,13 +63,13 @@ fn traffic(requests: u64) -> Traffic {
 }
 
 fn plan(moves: Vec<Move>) -> Event {
-    Event::Plan {
+    Event::Swap(SwapStep::Plan {
         operation: 7,
         kind: Kind::Swap,
         environment: "prod".into(),
         moves,
         forced: false,
-    }
+    })
 }
 
 fn a_swap() -> Vec<Event> {
@@ -78,49 +78,49 @@ fn a_swap() -> Vec<Event> {
             shift("web", "127.0.0.1:3000", "127.0.0.1:3010"),
             shift("api", "127.0.0.1:8001", "127.0.0.1:8011"),
         ]),
-        Event::Gating {
+        Event::Progress(Progress::Gating {
             instances: vec![
                 report("web", "3010", Some(200), 1, 1),
                 report("api", "8011", None, 0, 4),
             ],
             elapsed_ms: 2_100,
-        },
-        Event::Gated {
+        }),
+        Event::Common(CommonStep::Gated {
             instances: vec![
                 report("web", "3010", Some(200), 3, 3),
                 report("api", "8011", Some(200), 3, 9),
             ],
             version: Some("8b71ff7".into()),
             elapsed_ms: 3_000,
-        },
-        Event::Switched {
+        }),
+        Event::Swap(SwapStep::Switched {
             generation: Generation(118),
             services: vec!["web".into(), "api".into()],
             durability_uncertain: false,
-        },
-        Event::Verified {
+        }),
+        Event::Swap(SwapStep::Verified {
             checks: vec![Check {
                 service: "web".into(),
                 target: "https://app.example.com/health".into(),
                 status: Some(200),
                 version: Some("8b71ff7".into()),
             }],
-        },
-        Event::Baked {
+        }),
+        Event::Swap(SwapStep::Baked {
             traffic: traffic(1_204),
             before: Traffic {
                 p95_us: Some(41_000),
                 ..traffic(900)
             },
             elapsed_ms: 30_000,
-        },
-        Event::Drained {
+        }),
+        Event::Swap(SwapStep::Drained {
             finished: 412,
             ended: 12,
             cut: 0,
             elapsed_ms: 300_000,
-        },
-        Event::Done {
+        }),
+        Event::Swap(SwapStep::Done {
             environment: "prod".into(),
             live: Slot::Green,
             generation: Generation(118),
@@ -135,7 +135,7 @@ fn a_swap() -> Vec<Event> {
                 },
             ],
             traffic: Traffic::default(),
-        },
+        }),
     ]
 }
 

@@ -5,7 +5,7 @@ use greengate::cli::commands::history::{self, Read};
 use greengate::cli::commands::{certs, status};
 use greengate::cli::output::text::{self, Style};
 use greengate::cli::output::{self, Stream, Transcript};
-use greengate::model::api::{Action, CertificateReport, Event, Kind, exit};
+use greengate::model::api::{Action, CertificateReport, CommonStep, Event, Kind, Progress, SwapStep, exit};
 use greengate::model::history::{Caller, Entry, Record};
 use greengate::model::slot::{Generation, Slot};
 
@@ -41,9 +41,11 @@ fn a_swap_reads_step_by_step() {
 fn an_old_side_that_empties_before_the_new_one_is_verified_is_told_afterwards() {
     let in_order = texts(&a_swap());
     let mut events = a_swap();
-    let is_drained = |event: &Event| matches!(event, Event::Drained { .. });
+    let is_drained = |event: &Event| matches!(event, Event::Swap(SwapStep::Drained { .. }));
     let drained = events.remove(events.iter().position(is_drained).unwrap());
-    let verified = events.iter().position(|event| matches!(event, Event::Verified { .. }));
+    let verified = events
+        .iter()
+        .position(|event| matches!(event, Event::Swap(SwapStep::Verified { .. })));
     events.insert(verified.unwrap(), drained);
     let lines = texts(&events);
     assert_eq!(lines[3], in_order[3], "verify");
@@ -57,7 +59,13 @@ fn only_the_result_is_data() {
     let data: Vec<_> = lines.iter().filter(|(stream, _)| *stream == Stream::Out).collect();
     assert_eq!(data.len(), 1, "{data:?}");
     assert!(data[0].1.starts_with("green is live."));
-    let dry = rendered(&[plan(vec![shift("web", "3000", "3010")]), Event::Planned], true);
+    let dry = rendered(
+        &[
+            plan(vec![shift("web", "3000", "3010")]),
+            Event::Common(CommonStep::Planned),
+        ],
+        true,
+    );
     assert_eq!(dry[0].0, Stream::Out, "a dry run was asked for its plan");
     assert_eq!(dry[1].0, Stream::Err);
 }
@@ -67,7 +75,7 @@ fn a_refusal_shows_the_apps_own_words_and_what_still_serves() {
     let mut failing = report("api", "8011", Some(503), 0, 117);
     failing.last.body = r#"{"db":"connection refused"}"#.into();
     let refused = |reason: &str| {
-        texts(&[Event::Refused {
+        texts(&[Event::Common(CommonStep::Refused {
             code: exit::REFUSED,
             reason: reason.into(),
             evidence: vec![
@@ -77,7 +85,7 @@ fn a_refusal_shows_the_apps_own_words_and_what_still_serves() {
             ],
             hint: Some("look at its log".into()),
             live: Some(Slot::Blue),
-        }])
+        })])
     };
     let (words, end) = (
         r#"          {"db":"connection refused"}"#,
@@ -113,11 +121,11 @@ fn a_refusal_shows_the_apps_own_words_and_what_still_serves() {
 fn a_bad_new_side_is_told_with_the_step_that_found_it() {
     let rolled_back = |after: usize| {
         let mut events: Vec<_> = a_swap().into_iter().take(after).collect();
-        events.push(Event::RolledBack {
+        events.push(Event::Swap(SwapStep::RolledBack {
             reason: "version 1 instead of 2".into(),
             live: Slot::Blue,
             generation: Generation(119),
-        });
+        }));
         texts(&events)
     };
     let lines = rolled_back(4);
@@ -133,23 +141,23 @@ fn what_apps_say_cannot_steer_the_terminal() {
     evidence.last.body = "\u{1b}]0;owned\u{7}\r\nnext\u{9b}31m".into();
     evidence.last.reason = Some("evil\u{202e}txt".into());
     let events = [
-        Event::Warning { message: "a\nb".into() },
-        Event::Gated {
+        Event::Common(CommonStep::Warning { message: "a\nb".into() }),
+        Event::Common(CommonStep::Gated {
             instances: vec![evidence.clone()],
             version: Some("1\u{1b}[31m".into()),
             elapsed_ms: 1,
-        },
-        Event::Refused {
+        }),
+        Event::Common(CommonStep::Refused {
             code: exit::REFUSED,
             reason: "\u{8}".into(),
             evidence: vec![evidence],
             hint: Some("\u{7f}".into()),
             live: None,
-        },
-        Event::Failed {
+        }),
+        Event::Common(CommonStep::Failed {
             reason: "\u{0}".into(),
             live: None,
-        },
+        }),
     ];
     for text in texts(&events) {
         assert!(!text.contains(|c: char| c.is_control() || c == '\u{202e}'), "{text:?}");
@@ -165,16 +173,16 @@ fn the_running_step_shows_what_it_waits_for() {
         output::progress(gating).unwrap(),
         "… gate    web 200 in 8 ms (1/3)  api connection refused (0/3, 4 probes)  2.1 s"
     );
-    let draining = Event::Draining {
+    let draining = Event::Progress(Progress::Draining {
         requests: 1,
         streams: 12,
         elapsed_ms: 14_000,
-    };
+    });
     assert_eq!(
         output::progress(&draining).unwrap(),
         "… drain   1 request and 12 streams to go  14 s"
     );
-    assert_eq!(output::progress(&Event::Planned), None);
+    assert_eq!(output::progress(&Event::Common(CommonStep::Planned)), None);
 }
 
 #[test]
@@ -355,7 +363,7 @@ fn history_tells_each_operation_once_and_names_the_torn() {
     let rows = history::group(
         [
             // The beginning of this one is cut off by the limit.
-            entry("09:00:00", 6, step(Event::Planned)),
+            entry("09:00:00", 6, step(Event::Common(CommonStep::Planned))),
             entry("10:00:00", 7, asked(Action::Swap)),
             entry("10:00:00.1", 7, step(swapped[0].clone())),
             entry("10:00:01", 8, asked(Action::Rollback)),

@@ -5,7 +5,9 @@ use std::time::Duration;
 use clap::Parser as _;
 use greengate::cli::args::{Cli, Command as Typed, Toggle};
 use greengate::cli::output::{self, Rates, Stream, Words};
-use greengate::model::api::{Action, Change, ChangeKind, Event, Holder, MaintenanceStatus, ValueChange, exit};
+use greengate::model::api::{
+    Action, Change, ChangeKind, Event, Holder, MaintenanceStatus, PauseStep, ReloadStep, ValueChange, exit,
+};
 use greengate::model::slot::Generation;
 use tokio::time::Instant;
 
@@ -38,7 +40,7 @@ fn change(name: Option<&str>, kind: ChangeKind, values: &[(&str, Option<&str>, O
 
 #[test]
 fn a_diff_is_data_and_what_needs_a_restart_is_a_message() {
-    let event = Event::Reloading {
+    let event = Event::Reload(ReloadStep::Reloading {
         operation: Some(7),
         changes: vec![
             change(
@@ -54,7 +56,7 @@ fn a_diff_is_data_and_what_needs_a_restart_is_a_message() {
             change(Some("old"), ChangeKind::Removed, &[]),
         ],
         restart: vec!["server.http".into(), "server.workers".into()],
-    };
+    });
     let lines = rendered(&event);
     let text: Vec<&str> = lines.iter().map(|(_, text)| text.as_str()).collect();
     assert_eq!(
@@ -75,10 +77,10 @@ fn a_diff_is_data_and_what_needs_a_restart_is_a_message() {
 
 #[test]
 fn a_file_that_cannot_be_used_is_shown_with_all_that_is_wrong() {
-    let event = Event::Invalid {
+    let event = Event::Reload(ReloadStep::Invalid {
         report: "error: unknown key `grene`\n --> proxy.toml:4:1\n".into(),
         errors: 1,
-    };
+    });
     assert_eq!(event.exit_code(), Some(exit::USAGE));
     let text: Vec<_> = rendered(&event).into_iter().map(|(_, text)| text).collect();
     assert_eq!(
@@ -101,28 +103,28 @@ fn a_pause_says_what_is_held_and_why_it_ended() {
             .collect::<Vec<_>>()
             .join("\n")
     };
-    let pausing = Event::Pausing {
+    let pausing = Event::Pause(PauseStep::Pausing {
         operation: 7,
         environment: "prod".into(),
         limit_ms: 30_000,
-    };
+    });
     assert_eq!(
         text(&pausing),
         "✓ hold    new requests to prod are held, for at most 30 s"
     );
-    let resumed = Event::Resumed {
+    let resumed = Event::Pause(PauseStep::Resumed {
         environment: "prod".into(),
         elapsed_ms: 2_300,
         reason: Some("whoever asked for it is gone".into()),
-    };
+    });
     assert_eq!(
         text(&resumed),
         "✓ resume  prod serves again; requests were held for 2.3 s (whoever asked for it is gone)"
     );
-    let lapsed = Event::Lapsed {
+    let lapsed = Event::Pause(PauseStep::Lapsed {
         reason: "web 127.0.0.1:3000 did not become healthy: answered 500 (9 probes in 30 s)".into(),
         evidence: vec![report("web", "3000", None, 0, 9)],
-    };
+    });
     assert_eq!(lapsed.exit_code(), Some(exit::FAILED));
     assert_eq!(
         text(&lapsed),

@@ -7,7 +7,7 @@ use crate::common::load::{Socket, next, open_web_socket};
 use crate::common::operation::Finished;
 use crate::common::{eventually, holds, ms, secs};
 use futures_util::SinkExt;
-use greengate::model::api::{Event, exit};
+use greengate::model::api::{Event, Progress, SwapStep, exit};
 use greengate::model::slot::Slot;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
@@ -23,9 +23,9 @@ async fn echo(socket: &mut Socket, text: &str) {
 
 fn drained(finished: &Finished) -> (u64, u64, u64) {
     let drained = finished.find(|event| match event {
-        Event::Drained {
+        Event::Swap(SwapStep::Drained {
             finished, ended, cut, ..
-        } => Some((*finished, *ended, *cut)),
+        }) => Some((*finished, *ended, *cut)),
         _ => None,
     });
     drained.unwrap_or_else(|| panic!("no `drained`: {finished:#?}"))
@@ -257,11 +257,14 @@ async fn n21_a_side_is_not_safe_to_stop_while_an_earlier_period_of_it_drains() {
     swap.switched().await;
     let next = swap
         .until("what comes after the switch", |event| {
-            matches!(event, Event::Draining { .. } | Event::Done { .. })
+            matches!(
+                event,
+                Event::Progress(Progress::Draining { .. }) | Event::Swap(SwapStep::Done { .. })
+            )
         })
         .await;
     assert!(
-        matches!(next, Event::Draining { .. }),
+        matches!(next, Event::Progress(Progress::Draining { .. })),
         "blue still serves a request: {next:?}"
     );
     pair.blue.release("go");

@@ -4,7 +4,7 @@ use crate::common::app::{App, Health};
 use crate::common::door::{Door, QUICK, environment};
 use crate::common::fixture::{HOST, Pair};
 use crate::common::{eventually, holds, secs};
-use greengate::model::api::{Event, exit};
+use greengate::model::api::{CommonStep, Event, Progress, SwapStep, exit};
 use greengate::model::slot::Slot;
 
 /// Waits until somebody holds the environment at the gate.
@@ -94,7 +94,7 @@ async fn n6_the_old_process_on_the_candidates_port_is_found_by_its_version() {
     let finished = pair.door.swap("prod", &["--expect-version", "v2"]).await;
     finished.assert_done();
     let version = finished.find(|event| match event {
-        Event::Gated { version, .. } => version.clone(),
+        Event::Common(CommonStep::Gated { version, .. }) => version.clone(),
         _ => None,
     });
     assert_eq!(version.as_deref(), Some("v2"));
@@ -167,7 +167,7 @@ async fn n7_a_failure_starts_the_count_again() {
     finished.assert_done();
     let (passes, probes) = finished
         .find(|event| match event {
-            Event::Gated { instances, .. } => Some((instances[0].passes, instances[0].probes)),
+            Event::Common(CommonStep::Gated { instances, .. }) => Some((instances[0].passes, instances[0].probes)),
             _ => None,
         })
         .expect("the gate opened");
@@ -217,8 +217,10 @@ async fn n8_force_still_waits_until_the_candidate_accepts_a_connection() {
     pair.green.health(Health::status(503));
     pair.green.stop_listening().await;
     let mut swap = pair.door.watch(&["swap", "prod", "--force", "--deadline", "30s"]);
-    swap.until("`gating`", |event| matches!(event, Event::Gating { .. }))
-        .await;
+    swap.until("`gating`", |event| {
+        matches!(event, Event::Progress(Progress::Gating { .. }))
+    })
+    .await;
     assert_eq!(
         pair.serving().await,
         "blue",
@@ -229,7 +231,10 @@ async fn n8_force_still_waits_until_the_candidate_accepts_a_connection() {
     pair.green.listen().await;
     swap.switched().await;
     assert!(
-        matches!(swap.events().first(), Some(Event::Plan { forced: true, .. })),
+        matches!(
+            swap.events().first(),
+            Some(Event::Swap(SwapStep::Plan { forced: true, .. }))
+        ),
         "{:?}",
         swap.events()
     );

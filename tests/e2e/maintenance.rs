@@ -7,7 +7,7 @@ use crate::common::fixture::{HOST, Pair};
 use crate::common::load::{next, open_web_socket};
 use crate::common::{eventually, holds, ms, secs};
 use futures_util::SinkExt;
-use greengate::model::api::{Event, exit};
+use greengate::model::api::{Event, SwapStep, exit};
 use tokio_tungstenite::tungstenite::Message;
 
 async fn get(pair: &Pair, accept: &str) -> Response {
@@ -124,7 +124,7 @@ async fn a_swap_goes_through_and_its_verification_sees_the_app() {
     let finished = pair.door.swap("prod", &["--expect-version", "v2"]).await;
     finished.assert_done();
     let checks = finished.find(|event| match event {
-        Event::Verified { checks } => Some(checks.clone()),
+        Event::Swap(SwapStep::Verified { checks }) => Some(checks.clone()),
         _ => None,
     });
     let [check] = &checks.unwrap()[..] else {

@@ -12,7 +12,7 @@ use crate::common::port::reserve;
 use crate::common::process::Process;
 use crate::common::{count, eventually, holds, ms, secs};
 use futures_util::SinkExt;
-use greengate::model::api::{Event, exit};
+use greengate::model::api::{Event, PauseStep, Progress, SwapStep, exit};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -52,7 +52,7 @@ async fn step(door: &Door, step: Option<&str>) {
 }
 
 fn resumed(events: &[Event]) -> bool {
-    matches!(events.last(), Some(Event::Resumed { .. }))
+    matches!(events.last(), Some(Event::Pause(PauseStep::Resumed { .. })))
 }
 
 /// A shell script in the door's folder.
@@ -165,7 +165,9 @@ async fn a_plain_pause_lasts_until_resume() {
     pair.blue.health(Health::status(503));
     let mut resume = pair.door.watch(&["resume", "prod"]);
     resume
-        .until("`gating`", |event| matches!(event, Event::Gating { .. }))
+        .until("`gating`", |event| {
+            matches!(event, Event::Progress(Progress::Gating { .. }))
+        })
         .await;
     pair.door.held("prod", 1).await;
     pair.blue.health(Health::status(200));
@@ -199,7 +201,9 @@ async fn n13_if_health_does_not_come_back_in_time_the_held_requests_get_503() {
         .door
         .watch_plain(&["pause", "prod", "--timeout", "2s", "--json", "--", "true"]);
     pause
-        .until("`pausing`", |event| matches!(event, Event::Pausing { .. }))
+        .until("`pausing`", |event| {
+            matches!(event, Event::Pause(PauseStep::Pausing { .. }))
+        })
         .await;
     let held = [ask(&pair, "POST", "/one"), ask(&pair, "GET", "/two")];
     let finished = pause.finish().await;
@@ -305,7 +309,9 @@ async fn n13_a_proxyctl_that_dies_releases_its_pause() {
     for round in 0..3 {
         let mut pause = pair.door.watch_plain(&["pause", "prod", "--json", "--", "sleep", "20"]);
         pause
-            .until("`paused`", |event| matches!(event, Event::Paused { .. }))
+            .until("`paused`", |event| {
+                matches!(event, Event::Pause(PauseStep::Paused { .. }))
+            })
             .await;
         let one = ask(&pair, "POST", &format!("/one-{round}"));
         pair.door.held("prod", 1).await;
@@ -337,7 +343,9 @@ async fn n13_restarts_in_place_under_load_fail_nobody_whatever_the_method() {
     for round in 0..count(5, 40) {
         let mut pause = pair.door.watch(&["pause", "prod"]);
         pause
-            .until("`paused`", |event| matches!(event, Event::Paused { .. }))
+            .until("`paused`", |event| {
+                matches!(event, Event::Pause(PauseStep::Paused { .. }))
+            })
             .await;
         // Nothing is under way, so that even this harms nobody.
         pair.blue.stop_hard().await;
@@ -449,11 +457,14 @@ async fn n21_what_a_pause_left_behind_is_waited_for_by_the_swap_after_it() {
     swap.switched().await;
     let next = swap
         .until("what comes after the switch", |event| {
-            matches!(event, Event::Draining { .. } | Event::Done { .. })
+            matches!(
+                event,
+                Event::Progress(Progress::Draining { .. }) | Event::Swap(SwapStep::Done { .. })
+            )
         })
         .await;
     assert!(
-        matches!(next, Event::Draining { .. }),
+        matches!(next, Event::Progress(Progress::Draining { .. })),
         "blue still serves a request: {next:?}"
     );
     pair.blue.release("slow");

@@ -10,7 +10,7 @@ use crate::common::client::{Client, Response};
 use crate::common::door::Door;
 use crate::common::fixture::Pair;
 use crate::common::{eventually, holds, secs};
-use greengate::model::api::{Event, Status};
+use greengate::model::api::{Event, Status, SwapStep};
 use greengate::model::history::{Entry, Record};
 use greengate::model::slot::Slot;
 
@@ -158,7 +158,10 @@ async fn a_hangup_reloads_and_usr1_opens_the_log_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn n27_after_kill_9_the_recorded_slot_serves_and_a_finished_swap_is_finished() {
     let pair = Pair::plain("").await;
-    assert!(matches!(swap(&pair.door).await, Event::Done { live: Slot::Green, .. }));
+    assert!(matches!(
+        swap(&pair.door).await,
+        Event::Swap(SwapStep::Done { live: Slot::Green, .. })
+    ));
     pair.door.kill9();
     pair.door.end(secs(10)).await;
     pair.door.restart().await;
@@ -173,8 +176,7 @@ async fn n27_after_kill_9_the_recorded_slot_serves_and_a_finished_swap_is_finish
         .iter()
         .filter(|entry| matches!(entry.record, Record::Started { .. }));
     assert_eq!(starts.count(), 2);
-    let is_done =
-        |entry: &&Entry| matches!(&entry.record, Record::Step { event } if matches!(**event, Event::Done { .. }));
+    let is_done = |entry: &&Entry| matches!(&entry.record, Record::Step { event } if matches!(**event, Event::Swap(SwapStep::Done { .. })));
     assert_eq!(entries.iter().filter(is_done).count(), 1);
 }
 
@@ -247,7 +249,7 @@ async fn e32_socket_and_state_are_for_the_daemons_user_alone() {
     let state = pair.door.state_dir();
     assert_eq!(mode(&pair.door.socket()), 0o600);
     assert_eq!(mode(&state), 0o700);
-    assert!(matches!(swap(&pair.door).await, Event::Done { .. }));
+    assert!(matches!(swap(&pair.door).await, Event::Swap(SwapStep::Done { .. })));
     for name in ["state.json", "journal.jsonl", "listeners.json", "lock"] {
         assert_eq!(mode(&state.join(name)), 0o600, "{name}");
     }

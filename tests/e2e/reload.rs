@@ -7,7 +7,7 @@ use crate::common::fixture::{HOST, Pair};
 use crate::common::load::{Kind, Load, MIXED, next, open_web_socket};
 use crate::common::{count, eventually, holds, ms, secs};
 use futures_util::SinkExt;
-use greengate::model::api::{Change, ChangeKind, Event, exit};
+use greengate::model::api::{Change, ChangeKind, CommonStep, Event, Progress, ReloadStep, exit};
 use greengate::model::history::Record;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -15,7 +15,7 @@ const OTHER: &str = "other.localhost";
 
 fn changes(events: &[Event]) -> Vec<Change> {
     let found = events.iter().find_map(|event| match event {
-        Event::Reloading { changes, .. } => Some(changes.clone()),
+        Event::Reload(ReloadStep::Reloading { changes, .. }) => Some(changes.clone()),
         _ => None,
     });
     found.unwrap_or_else(|| panic!("no `reloading` among {events:#?}"))
@@ -23,7 +23,7 @@ fn changes(events: &[Event]) -> Vec<Change> {
 
 fn reloaded(events: &[Event]) -> usize {
     match events.last() {
-        Some(Event::Reloaded { changes, .. }) => *changes,
+        Some(Event::Reload(ReloadStep::Reloaded { changes, .. })) => *changes,
         other => panic!("the last event is not `reloaded` but {other:?}"),
     }
 }
@@ -248,7 +248,7 @@ async fn a_to_override_lasts_until_its_key_changes_in_the_file() {
     let finished = pair.door.reload(&[]).await;
     assert_eq!(reloaded(&finished.events), 1);
     let warned = finished.find(|event| match event {
-        Event::Warning { message } if message.contains("is forgotten") => Some(message.clone()),
+        Event::Common(CommonStep::Warning { message }) if message.contains("is forgotten") => Some(message.clone()),
         _ => None,
     });
     assert!(warned.is_some(), "{finished:?}");
@@ -261,8 +261,10 @@ async fn n5_a_reload_and_a_swap_of_the_same_environment_keep_out_of_each_others_
     let other = App::start("other", "v1").await;
     pair.green.health(Health::status(503));
     let mut swap = pair.door.watch(&["swap", "prod"]);
-    swap.until("`gating`", |event| matches!(event, Event::Gating { .. }))
-        .await;
+    swap.until("`gating`", |event| {
+        matches!(event, Event::Progress(Progress::Gating { .. }))
+    })
+    .await;
     let base = std::fs::read_to_string(pair.door.config()).unwrap();
     pair.door.rewrite(|text| format!("{text}label = \"staging\"\n"));
     let refused = pair.door.reload(&[]).await;
@@ -282,7 +284,9 @@ async fn n5_a_reload_and_a_swap_of_the_same_environment_keep_out_of_each_others_
     pair.door.replace(&pair.green.address(), &moved.address());
     let mut reload = pair.door.watch(&["reload"]);
     reload
-        .until("`gating`", |event| matches!(event, Event::Gating { .. }))
+        .until("`gating`", |event| {
+            matches!(event, Event::Progress(Progress::Gating { .. }))
+        })
         .await;
     let refused = pair.door.swap("prod", &[]).await;
     refused.assert_code(exit::BUSY);

@@ -5,7 +5,7 @@ use crate::common::door::{Door, QUICK, environment};
 use crate::common::fixture::{HOST, Pair};
 use crate::common::load::{Kind, Load};
 use crate::common::{count, eventually, holds, ms, secs};
-use greengate::model::api::Event;
+use greengate::model::api::{Event, Progress, SwapStep};
 use greengate::model::history::{Entry, Record};
 use greengate::model::slot::Slot;
 
@@ -43,7 +43,8 @@ async fn n27_kill_9_at_a_random_moment_of_a_swap_leaves_one_truth() {
         let mut swap = pair.door.watch(&["swap", "prod"]);
         // Half of the rounds are killed in the gate or earlier, the others from the switch on.
         if round % 2 == 0 {
-            swap.until("`plan`", |event| matches!(event, Event::Plan { .. })).await;
+            swap.until("`plan`", |event| matches!(event, Event::Swap(SwapStep::Plan { .. })))
+                .await;
             tokio::time::sleep(ms(fastrand::u64(0..30))).await;
         } else {
             swap.switched().await;
@@ -51,13 +52,13 @@ async fn n27_kill_9_at_a_random_moment_of_a_swap_leaves_one_truth() {
         pair.door.kill9();
         let finished = swap.finish().await;
         let operation = finished.find(|event| match event {
-            Event::Plan { operation, .. } => Some(*operation),
+            Event::Swap(SwapStep::Plan { operation, .. }) => Some(*operation),
             _ => None,
         });
         let switched = finished
             .events
             .iter()
-            .any(|event| matches!(event, Event::Switched { .. }));
+            .any(|event| matches!(event, Event::Swap(SwapStep::Switched { .. })));
         let ended = finished.events.iter().any(|event| event.exit_code().is_some());
 
         pair.door.restart().await;
@@ -116,8 +117,10 @@ async fn n27_a_killed_gate_switched_nothing_and_is_torn() {
     let pair = Pair::tls("").await;
     pair.green.health(Health::status(503));
     let mut swap = pair.door.watch(&["swap", "prod", "--deadline", "60s"]);
-    swap.until("`gating`", |event| matches!(event, Event::Gating { .. }))
-        .await;
+    swap.until("`gating`", |event| {
+        matches!(event, Event::Progress(Progress::Gating { .. }))
+    })
+    .await;
     let operation = pair
         .door
         .environment("prod")

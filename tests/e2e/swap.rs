@@ -8,7 +8,7 @@ use crate::common::door::{Door, QUICK, environment};
 use crate::common::fixture::{HOST, Pair};
 use crate::common::load::{Kind, Load};
 use crate::common::{count, eventually, holds, secs};
-use greengate::model::api::{Event, exit};
+use greengate::model::api::{CommonStep, Event, Progress, SwapStep, exit};
 use greengate::model::slot::Slot;
 
 /// An answer that begins, and ends only when the app is told to.
@@ -31,7 +31,7 @@ async fn n1_a_claim_keeps_the_old_side_until_the_last_byte() {
     swap.switched().await;
     assert_eq!(pair.serving().await, "green");
     swap.until("`draining` with one stream", |event| {
-        matches!(event, Event::Draining { streams: 1, .. })
+        matches!(event, Event::Progress(Progress::Draining { streams: 1, .. }))
     })
     .await;
     let draining = pair.door.environment("prod").await.draining;
@@ -56,7 +56,7 @@ async fn n1_a_request_that_waits_for_its_head_keeps_the_old_side_too() {
 
     let mut swap = pair.door.watch(&["swap", "prod"]);
     swap.until("`draining` with one request", |event| {
-        matches!(event, Event::Draining { requests: 1, .. })
+        matches!(event, Event::Progress(Progress::Draining { requests: 1, .. }))
     })
     .await;
     pair.blue.release("go");
@@ -156,7 +156,7 @@ async fn n3_no_client_sees_the_old_version_of_one_service_after_the_new_one_of_t
         let finished = door.swap("prod", &[]).await;
         finished.assert_done();
         let together = finished.find(|event| match event {
-            Event::Switched { services, .. } => Some(services.clone()),
+            Event::Swap(SwapStep::Switched { services, .. }) => Some(services.clone()),
             _ => None,
         });
         assert_eq!(together, Some(vec!["web".into(), "api".into()]));
@@ -225,22 +225,30 @@ async fn the_events_of_a_swap_come_in_the_order_of_its_steps() {
         let found = finished.events.iter().position(wanted);
         found.unwrap_or_else(|| panic!("no {what} in {:#?}", finished.events))
     };
-    let plan = at("plan", |event| matches!(event, Event::Plan { .. }));
-    let gated = at("gated", |event| matches!(event, Event::Gated { .. }));
+    let plan = at("plan", |event| matches!(event, Event::Swap(SwapStep::Plan { .. })));
+    let gated = at("gated", |event| {
+        matches!(event, Event::Common(CommonStep::Gated { .. }))
+    });
     let warmed = at("warmed", |event| {
         matches!(
             event,
-            Event::Warmed {
+            Event::Swap(SwapStep::Warmed {
                 requests: 1,
                 failed: 0,
                 ..
-            }
+            })
         )
     });
-    let switched = at("switched", |event| matches!(event, Event::Switched { .. }));
-    let verified = at("verified", |event| matches!(event, Event::Verified { .. }));
-    let drained = at("drained", |event| matches!(event, Event::Drained { .. }));
-    let done = at("done", |event| matches!(event, Event::Done { .. }));
+    let switched = at("switched", |event| {
+        matches!(event, Event::Swap(SwapStep::Switched { .. }))
+    });
+    let verified = at("verified", |event| {
+        matches!(event, Event::Swap(SwapStep::Verified { .. }))
+    });
+    let drained = at("drained", |event| {
+        matches!(event, Event::Swap(SwapStep::Drained { .. }))
+    });
+    let done = at("done", |event| matches!(event, Event::Swap(SwapStep::Done { .. })));
     assert_eq!(plan, 0);
     assert!(
         gated < warmed && warmed < switched && switched < verified && verified < done,
@@ -281,10 +289,13 @@ async fn a_dry_run_says_what_it_would_do_and_does_nothing() {
     let before = pair.door.unmoved("prod").await;
     let finished = pair.door.swap("prod", &["--dry-run"]).await;
     finished.assert_code(exit::DONE);
-    assert!(matches!(finished.events.last(), Some(Event::Planned)), "{finished:#?}");
+    assert!(
+        matches!(finished.events.last(), Some(Event::Common(CommonStep::Planned))),
+        "{finished:#?}"
+    );
     let (from, to) = finished
         .find(|event| match event {
-            Event::Plan { moves, .. } => Some((moves[0].from.clone(), moves[0].to.clone())),
+            Event::Swap(SwapStep::Plan { moves, .. }) => Some((moves[0].from.clone(), moves[0].to.clone())),
             _ => None,
         })
         .expect("a plan");
@@ -331,8 +342,10 @@ async fn an_interrupted_proxyctl_stops_watching_and_not_the_swap() {
     let pair = Pair::tls("").await;
     pair.green.health(Health::status(503));
     let mut swap = pair.door.watch(&["swap", "prod", "--deadline", "30s"]);
-    swap.until("`gating`", |event| matches!(event, Event::Gating { .. }))
-        .await;
+    swap.until("`gating`", |event| {
+        matches!(event, Event::Progress(Progress::Gating { .. }))
+    })
+    .await;
     let output = swap.interrupt().await;
     output.assert_says(&["goes on", "continues", "still runs", "keeps running"]);
     pair.green.health(Health::status(200));

@@ -4,7 +4,7 @@ use crate::common::app::Health;
 use crate::common::fixture::Pair;
 use crate::common::load::{Kind, Load};
 use crate::common::{count, secs};
-use greengate::model::api::{Event, exit};
+use greengate::model::api::{CommonStep, Event, Progress, SwapStep, exit};
 use greengate::model::slot::Slot;
 
 /// Good for the gate's two probes, and never again.
@@ -22,7 +22,7 @@ async fn verify_asks_by_the_real_hostname_and_says_so() {
     let finished = pair.door.swap("prod", &["--expect-version", "v2"]).await;
     finished.assert_done();
     let checks = finished.find(|event| match event {
-        Event::Verified { checks } => Some(checks.clone()),
+        Event::Swap(SwapStep::Verified { checks }) => Some(checks.clone()),
         _ => None,
     });
     let checks = checks.expect("a check per service");
@@ -40,7 +40,7 @@ async fn a_new_side_that_fails_verify_is_rolled_back_at_once() {
     let finished = pair.door.swap("prod", &[]).await;
     finished.assert_code(exit::ROLLED_BACK);
     match finished.events.last() {
-        Some(Event::RolledBack { live, reason, .. }) => {
+        Some(Event::Swap(SwapStep::RolledBack { live, reason, .. })) => {
             assert_eq!(*live, Slot::Blue);
             assert!(reason.contains("503"), "{reason}");
         }
@@ -60,10 +60,10 @@ async fn a_new_side_that_fails_verify_stays_when_the_old_one_is_dead_too() {
     assert!(
         matches!(
             finished.events.last(),
-            Some(Event::Failed {
+            Some(Event::Common(CommonStep::Failed {
                 live: Some(Slot::Green),
                 ..
-            })
+            }))
         ),
         "{:#?}",
         finished.events
@@ -79,9 +79,9 @@ async fn a_bake_window_that_ends_well_is_done() {
     assert_eq!(finished.assert_done(), Slot::Green);
     load.stop().await.assert_no_failures();
     let traffic = finished.find(|event| match event {
-        Event::Baked {
+        Event::Swap(SwapStep::Baked {
             traffic, elapsed_ms, ..
-        } => Some((*traffic, *elapsed_ms)),
+        }) => Some((*traffic, *elapsed_ms)),
         _ => None,
     });
     let (traffic, elapsed) = traffic.expect("`baked`");
@@ -118,8 +118,10 @@ async fn a_new_side_that_fails_its_users_is_rolled_back_in_the_bake_window() {
 async fn a_new_side_whose_health_fails_is_rolled_back_in_the_bake_window() {
     let pair = Pair::tls("bake.for = \"30s\"\n").await;
     let mut swap = pair.door.watch(&["swap", "prod"]);
-    swap.until("`verified`", |event| matches!(event, Event::Verified { .. }))
-        .await;
+    swap.until("`verified`", |event| {
+        matches!(event, Event::Swap(SwapStep::Verified { .. }))
+    })
+    .await;
     pair.green.health(Health::status(503));
     let finished = swap.finish().await;
     finished.assert_code(exit::ROLLED_BACK);
@@ -130,8 +132,10 @@ async fn a_new_side_whose_health_fails_is_rolled_back_in_the_bake_window() {
 async fn a_rollback_pre_empts_the_bake_window() {
     let pair = Pair::tls("bake.for = \"60s\"\n").await;
     let mut swap = pair.door.watch(&["swap", "prod"]);
-    swap.until("`baking`", |event| matches!(event, Event::Baking { .. }))
-        .await;
+    swap.until("`baking`", |event| {
+        matches!(event, Event::Progress(Progress::Baking { .. }))
+    })
+    .await;
     let rollback = pair.door.rollback("prod", &["--no-wait"]).await;
     rollback.assert_code(exit::DONE);
     assert_eq!(pair.serving().await, "blue");
@@ -149,9 +153,14 @@ async fn n20_the_old_side_is_kept_while_the_new_one_bakes() {
     let load = Load::start(pair.target(), &[(Kind::Get, 4), (Kind::Post, 2)]).await;
     for _ in 0..count(1, 5) {
         let mut swap = pair.door.watch(&["swap", "prod"]);
-        swap.until("`baking`", |event| matches!(event, Event::Baking { .. }))
-            .await;
-        let done_before_baked = swap.events().iter().any(|event| matches!(event, Event::Done { .. }));
+        swap.until("`baking`", |event| {
+            matches!(event, Event::Progress(Progress::Baking { .. }))
+        })
+        .await;
+        let done_before_baked = swap
+            .events()
+            .iter()
+            .any(|event| matches!(event, Event::Swap(SwapStep::Done { .. })));
         assert!(!done_before_baked, "safe to stop before the bake window was over");
         pair.door.rollback("prod", &["--no-wait"]).await.assert_code(exit::DONE);
         drop(swap.finish().await);

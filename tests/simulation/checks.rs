@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use greengate::model::api::{Event, Move, exit};
+use greengate::model::api::{CommonStep, Event, Move, Progress, SwapStep, exit};
 
 use super::{PASSES, World};
 
@@ -71,13 +71,13 @@ impl World {
         let promise = self.promises.get_mut(&operation).expect("told to nobody");
         assert_eq!(promise.answers, 0, "told after the answer: {event:?}");
         match event {
-            Event::Plan { moves, forced, .. } => {
+            Event::Swap(SwapStep::Plan { moves, forced, .. }) => {
                 (promise.moves, promise.forced) = (moves.clone(), *forced);
             }
-            Event::Gating { .. } if self.holder != Some(operation) => {
+            Event::Progress(Progress::Gating { .. }) if self.holder != Some(operation) => {
                 self.holder = Some(operation);
             }
-            Event::Gated { .. } => {
+            Event::Common(CommonStep::Gated { .. }) => {
                 for (service, step) in promise.moves.iter().enumerate() {
                     for address in &step.to.addresses {
                         let (passes, accepted) = self
@@ -91,7 +91,7 @@ impl World {
                 }
                 promise.gated = true;
             }
-            Event::Drained { cut, .. } => self.tally.cut += cut,
+            Event::Swap(SwapStep::Drained { cut, .. }) => self.tally.cut += cut,
             _ => {}
         }
         let Some(code) = event.exit_code() else {
@@ -99,14 +99,14 @@ impl World {
         };
         promise.answers += 1;
         let count = match (event, code) {
-            (Event::Refused { .. }, exit::BUSY) => &mut self.tally.busy,
-            (Event::Refused { .. }, _) => &mut self.tally.refused,
-            (Event::RolledBack { .. }, _) => &mut self.tally.rolled_back,
-            (Event::Failed { .. }, _) => &mut self.tally.failed,
+            (Event::Common(CommonStep::Refused { .. }), exit::BUSY) => &mut self.tally.busy,
+            (Event::Common(CommonStep::Refused { .. }), _) => &mut self.tally.refused,
+            (Event::Swap(SwapStep::RolledBack { .. }), _) => &mut self.tally.rolled_back,
+            (Event::Common(CommonStep::Failed { .. }), _) => &mut self.tally.failed,
             _ => &mut self.tally.done,
         };
         *count += 1;
-        if let Event::Done { live, safe_to_stop, .. } = event {
+        if let Event::Swap(SwapStep::Done { live, safe_to_stop, .. }) = event {
             assert_eq!(*live, self.plane.live(0).slot);
             let live: BTreeSet<_> = (0..2).flat_map(|service| &self.plane.live(service).addresses).collect();
             let stop = safe_to_stop.iter().flat_map(|stop| &stop.addresses);

@@ -8,7 +8,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::Outcome;
 use crate::cli::output;
 use crate::cli::output::text::{Style, addresses, count, escape, period, short_address};
-use crate::model::api::{Action, Event, Move, exit};
+use crate::model::api::{Action, CommonStep, Event, MaintenanceStep, Move, PauseStep, ReloadStep, SwapStep, exit};
 use crate::model::history::{Entry, Record};
 
 /// Journal entries that an operation may have; enough for one with every step and some warnings.
@@ -115,7 +115,7 @@ pub fn render(row: &[Read], zone: &TimeZone, style: Style) -> Vec<String> {
         Record::Asked { kind, caller } => {
             let moves = row.iter().find_map(|read| match &read.entry.record {
                 Record::Step { event } => match event.as_ref() {
-                    Event::Plan { moves, .. } => Some(what(moves, style)),
+                    Event::Swap(SwapStep::Plan { moves, .. }) => Some(what(moves, style)),
                     _ => None,
                 },
                 Record::Started { .. } | Record::Stopped { .. } | Record::Asked { .. } | Record::Torn { .. } => None,
@@ -140,36 +140,38 @@ fn ending(read: &Read, asked: &str, style: Style) -> Option<String> {
     match &entry.record {
         Record::Torn { live, .. } => Some(torn(live, style)),
         Record::Step { event } => match event.as_ref() {
-            Event::Done { live, generation, .. } => Some(format!(
+            Event::Swap(SwapStep::Done { live, generation, .. }) => Some(format!(
                 "{} {} live{}, generation {generation}",
                 style.green("✓"),
                 style.slot(*live),
                 took()
             )),
-            Event::Planned => Some(style.dim("dry run")),
-            Event::Refused { reason, .. } => Some(format!("{} refused{}: {}", style.red("✗"), took(), escape(reason))),
-            Event::RolledBack { reason, live, .. } => Some(format!(
+            Event::Common(CommonStep::Planned) => Some(style.dim("dry run")),
+            Event::Common(CommonStep::Refused { reason, .. }) => {
+                Some(format!("{} refused{}: {}", style.red("✗"), took(), escape(reason)))
+            }
+            Event::Swap(SwapStep::RolledBack { reason, live, .. }) => Some(format!(
                 "{} rolled back to {} by itself{}: {}",
                 style.red("✗"),
                 style.slot(*live),
                 took(),
                 escape(reason)
             )),
-            Event::Failed { reason, .. } | Event::Lapsed { reason, .. } => {
+            Event::Common(CommonStep::Failed { reason, .. }) | Event::Pause(PauseStep::Lapsed { reason, .. }) => {
                 Some(format!("{} failed{}: {}", style.red("✗"), took(), escape(reason)))
             }
-            Event::Invalid { errors, .. } => Some(format!(
+            Event::Reload(ReloadStep::Invalid { errors, .. }) => Some(format!(
                 "{} refused: the file has {}",
                 style.red("✗"),
                 count(*errors as u64, "error", "errors")
             )),
-            Event::Reloaded { changes, .. } => Some(format!(
+            Event::Reload(ReloadStep::Reloaded { changes, .. }) => Some(format!(
                 "{} {} published{}",
                 style.green("✓"),
                 count(*changes as u64, "change", "changes"),
                 took()
             )),
-            Event::Resumed { reason, .. } => Some(format!(
+            Event::Pause(PauseStep::Resumed { reason, .. }) => Some(format!(
                 "{} serves again{}{}",
                 style.green("✓"),
                 took(),
@@ -177,25 +179,12 @@ fn ending(read: &Read, asked: &str, style: Style) -> Option<String> {
                     .as_ref()
                     .map_or(String::new(), |why| format!(": {}", escape(why)))
             )),
-            Event::Maintained { on, .. } => Some(format!(
+            Event::Maintenance(MaintenanceStep::Maintained { on, .. }) => Some(format!(
                 "{} {}",
                 style.green("✓"),
                 if on.is_some() { "on" } else { "off" }
             )),
-            Event::Plan { .. }
-            | Event::Reloading { .. }
-            | Event::Pausing { .. }
-            | Event::Paused { .. }
-            | Event::Warning { .. }
-            | Event::Gating { .. }
-            | Event::Gated { .. }
-            | Event::Warmed { .. }
-            | Event::Switched { .. }
-            | Event::Verified { .. }
-            | Event::Baking { .. }
-            | Event::Baked { .. }
-            | Event::Draining { .. }
-            | Event::Drained { .. } => None,
+            Event::Progress(_) | Event::Common(_) | Event::Swap(_) | Event::Reload(_) | Event::Pause(_) => None,
         },
         Record::Started { .. } | Record::Stopped { .. } | Record::Asked { .. } => None,
     }

@@ -22,7 +22,7 @@ use crate::cli::exit::{Outcome, Stop};
 use crate::cli::output;
 use crate::cli::output::text::escape;
 use crate::cli::signals::listen;
-use crate::model::api::{Event, PauseRequest, ResumeRequest, exit, millis};
+use crate::model::api::{Event, PauseRequest, PauseStep, ResumeRequest, exit, millis};
 
 /// What a command that outlives its pause is given after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -68,7 +68,7 @@ async fn hold(client: &Client, request: &PauseRequest, json: bool) -> Outcome {
     let held = client.ask("/v1/pause", request, |line| {
         watcher.see(line);
         match &line.event {
-            Some(Event::Paused { .. }) => ControlFlow::Break(exit::DONE),
+            Some(Event::Pause(PauseStep::Paused { .. })) => ControlFlow::Break(exit::DONE),
             Some(_) | None => ControlFlow::Continue(()),
         }
     });
@@ -88,14 +88,14 @@ async fn around(client: &Client, request: &PauseRequest, command: Command, name:
     let pausing = client.ask("/v1/pause", request, |line| {
         watcher.borrow_mut().see(line);
         match &line.event {
-            Some(Event::Pausing { operation: number, .. }) => operation = *number,
-            Some(Event::Paused { .. }) => {
+            Some(Event::Pause(PauseStep::Pausing { operation: number, .. })) => operation = *number,
+            Some(Event::Pause(PauseStep::Paused { .. })) => {
                 if let Some(paused) = paused.take() {
                     // Polled beside us, so it is there.
                     let _ = paused.send(operation);
                 }
             }
-            Some(Event::Lapsed { .. }) => lapsed.set(true),
+            Some(Event::Pause(PauseStep::Lapsed { .. })) => lapsed.set(true),
             Some(_) | None => {}
         }
         ControlFlow::Continue(())

@@ -11,7 +11,7 @@ use crate::cli::exit::{Outcome, Stop};
 use crate::cli::output::text::{escape, period};
 use crate::cli::output::{self, Transcript};
 use crate::cli::signals::stop_signal;
-use crate::model::api::{Event, Kind, OperationRequest, Status, exit, millis};
+use crate::model::api::{Event, Kind, OperationRequest, Status, SwapStep, exit, millis};
 
 /// To the idle side, or to what `--to` names.
 ///
@@ -132,7 +132,7 @@ async fn operate(client: &Client, request: OperationRequest, args: &OperationArg
 /// Whether an event is as far as `--no-wait` waits, which is said.
 fn far_enough(event: Option<&Event>, args: &OperationArgs) -> ControlFlow<u8> {
     match event {
-        Some(Event::Switched { .. }) if args.no_wait => {
+        Some(Event::Swap(SwapStep::Switched { .. })) if args.no_wait => {
             if !args.json {
                 output::err(&format!(
                     "The new side serves; the old one drains by itself: proxyctl status {}",

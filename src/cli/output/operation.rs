@@ -3,7 +3,7 @@
 use super::evidence::{gate_reports, refusal, served};
 use super::line::{INDENT, Line, Mark, Stream, err, step};
 use super::text::{Style, address, addresses, change, count, escape, latency, period, short_address, thousands};
-use crate::model::api::{Check, Event, GateReport, Kind, Move, SafeToStop, Side, Traffic};
+use crate::model::api::{Check, CommonStep, Event, GateReport, Kind, Move, SafeToStop, Side, SwapStep, Traffic};
 use crate::model::slot::{Address, Slot};
 
 /// Width up to which a plan stays on one line.
@@ -55,13 +55,13 @@ pub fn render(event: &Event, told: &mut Transcript) -> Vec<Line> {
 fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
     let style = told.err;
     match event {
-        Event::Plan {
+        Event::Swap(SwapStep::Plan {
             operation: _,
             kind,
             environment,
             moves,
             forced,
-        } => {
+        }) => {
             told.kind = *kind;
             told.environment.clone_from(environment);
             told.step = "gate";
@@ -76,9 +76,9 @@ fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
                 .map(|text| Line { stream, text })
                 .collect()
         }
-        Event::Planned => vec![err("Nothing was switched: this was a dry run.".into())],
-        Event::Warning { message } => vec![step(style, Mark::Look, "warning", &escape(message))],
-        Event::Gated { instances, version, .. } => {
+        Event::Common(CommonStep::Planned) => vec![err("Nothing was switched: this was a dry run.".into())],
+        Event::Common(CommonStep::Warning { message }) => vec![step(style, Mark::Look, "warning", &escape(message))],
+        Event::Common(CommonStep::Gated { instances, version, .. }) => {
             let passed = instances.iter().all(|report| report.passes >= report.needed);
             let mut text = gate_reports(instances, false);
             if let Some(version) = version {
@@ -89,11 +89,11 @@ fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
             }
             vec![step(style, if passed { Mark::Done } else { Mark::Look }, "gate", &text)]
         }
-        Event::Warmed {
+        Event::Swap(SwapStep::Warmed {
             requests,
             failed,
             elapsed_ms,
-        } => {
+        }) => {
             let asked = count(u64::from(*requests), "request", "requests");
             let (mark, failed) = match failed {
                 0 => (Mark::Done, String::new()),
@@ -106,11 +106,11 @@ fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
                 &format!("{asked}{failed} in {}", period(*elapsed_ms)),
             )]
         }
-        Event::Switched {
+        Event::Swap(SwapStep::Switched {
             generation,
             services,
             durability_uncertain,
-        } => {
+        }) => {
             told.step = "verify";
             let which = match services.as_slice() {
                 [] => String::new(),
@@ -131,25 +131,17 @@ fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
             }
             lines
         }
-        Event::Verified { checks } => {
+        Event::Swap(SwapStep::Verified { checks }) => {
             told.step = "bake";
             verified(checks, style)
         }
-        Event::Gating { .. } | Event::Baking { .. } | Event::Draining { .. } => Vec::new(),
-        // No swap and no rollback says these: see `upkeep`.
-        Event::Reloading { .. }
-        | Event::Invalid { .. }
-        | Event::Reloaded { .. }
-        | Event::Pausing { .. }
-        | Event::Paused { .. }
-        | Event::Resumed { .. }
-        | Event::Lapsed { .. }
-        | Event::Maintained { .. } => Vec::new(),
-        Event::Baked {
+        // No swap and no rollback has steps of the others: see `upkeep`.
+        Event::Progress(_) | Event::Reload(_) | Event::Pause(_) | Event::Maintenance(_) => Vec::new(),
+        Event::Swap(SwapStep::Baked {
             traffic,
             before,
             elapsed_ms,
-        } => {
+        }) => {
             let mut text = format!("{}: {}", period(*elapsed_ms), served(traffic));
             text += &match (before.p95_us, traffic.p95_us) {
                 (Some(before), Some(after)) => format!(", p95 {}", change(&latency(before), &latency(after))),
@@ -158,41 +150,41 @@ fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
             };
             vec![step(style, well(traffic), "bake", &text)]
         }
-        Event::Drained {
+        Event::Swap(SwapStep::Drained {
             finished,
             ended,
             cut,
             elapsed_ms,
-        } => {
+        }) => {
             told.drained.push(drained(*finished, *ended, *cut, *elapsed_ms, style));
             Vec::new()
         }
-        Event::Done {
+        Event::Swap(SwapStep::Done {
             environment,
             live,
             generation: _,
             safe_to_stop,
             traffic,
-        } => done(environment, *live, safe_to_stop, traffic, told),
-        Event::Refused {
+        }) => done(environment, *live, safe_to_stop, traffic, told),
+        Event::Common(CommonStep::Refused {
             code: _,
             reason,
             evidence,
             hint,
             live,
-        } => refused(reason, evidence, hint.as_deref(), *live, style),
-        Event::RolledBack {
+        }) => refused(reason, evidence, hint.as_deref(), *live, style),
+        Event::Swap(SwapStep::RolledBack {
             reason,
             live,
             generation,
-        } => vec![
+        }) => vec![
             step(style, Mark::Bad, told.step, &escape(reason)),
             err(format!(
                 "{} is live again (generation {generation}): it was switched, and rolled back by itself.",
                 style.slot(*live)
             )),
         ],
-        Event::Failed { reason, live } => {
+        Event::Common(CommonStep::Failed { reason, live }) => {
             let mut lines = vec![step(style, Mark::Bad, "failed", &escape(reason))];
             let live = live.map_or(String::new(), |live| format!("{} is live; ", style.slot(live)));
             lines.push(err(format!(

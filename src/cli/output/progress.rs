@@ -2,19 +2,24 @@
 
 use super::evidence::{gate_reports, served};
 use super::text::{count, period};
-use crate::model::api::Event;
+use crate::model::api::{Event, Progress};
 
 /// What the running step is at, for the live line; `None` for events that end a step.
 #[must_use]
 pub fn progress(event: &Event) -> Option<String> {
     let text = |name: &str, text: String| Some(format!("… {name:<8}{text}"));
-    match event {
-        Event::Gating { instances, elapsed_ms } => text(
+    let Event::Progress(progress) = event else {
+        return None;
+    };
+    match progress {
+        Progress::Gating { instances, elapsed_ms } => text(
             "gate",
             format!("{}  {}", gate_reports(instances, true), period(*elapsed_ms)),
         ),
-        Event::Baking { traffic, left_ms } => text("bake", format!("{} left: {}", period(*left_ms), served(traffic))),
-        Event::Draining {
+        Progress::Baking { traffic, left_ms } => {
+            text("bake", format!("{} left: {}", period(*left_ms), served(traffic)))
+        }
+        Progress::Draining {
             requests,
             streams,
             elapsed_ms,
@@ -27,26 +32,5 @@ pub fn progress(event: &Event) -> Option<String> {
                 period(*elapsed_ms)
             ),
         ),
-        Event::Plan { .. }
-        | Event::Planned
-        | Event::Warning { .. }
-        | Event::Gated { .. }
-        | Event::Warmed { .. }
-        | Event::Switched { .. }
-        | Event::Verified { .. }
-        | Event::Baked { .. }
-        | Event::Drained { .. }
-        | Event::Done { .. }
-        | Event::Refused { .. }
-        | Event::RolledBack { .. }
-        | Event::Reloading { .. }
-        | Event::Invalid { .. }
-        | Event::Reloaded { .. }
-        | Event::Pausing { .. }
-        | Event::Paused { .. }
-        | Event::Resumed { .. }
-        | Event::Lapsed { .. }
-        | Event::Maintained { .. }
-        | Event::Failed { .. } => None,
     }
 }

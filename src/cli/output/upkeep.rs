@@ -3,7 +3,7 @@
 use super::evidence::{gate_reports, refusal};
 use super::line::{Line, Mark, Stream, err, step};
 use super::text::{Style, count, escape, period};
-use crate::model::api::{Change, ChangeKind, Event, ValueChange};
+use crate::model::api::{Change, ChangeKind, CommonStep, Event, MaintenanceStep, PauseStep, ReloadStep, ValueChange};
 
 /// How the reader's streams want it, and what a refusal leaves as it was.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,7 @@ pub struct Words {
 pub fn render(event: &Event, words: Words) -> Vec<Line> {
     let style = words.err;
     match event {
-        Event::Reloading { changes, restart, .. } => {
+        Event::Reload(ReloadStep::Reloading { changes, restart, .. }) => {
             let mut lines: Vec<Line> = changes.iter().flat_map(|change| diff(change, words.out)).collect();
             if !restart.is_empty() {
                 let text = format!("takes effect at the next restart: {}", restart.join(", "));
@@ -29,8 +29,8 @@ pub fn render(event: &Event, words: Words) -> Vec<Line> {
             }
             lines
         }
-        Event::Planned => vec![err("Nothing was published: this was a dry run.".into())],
-        Event::Invalid { report, errors } => {
+        Event::Common(CommonStep::Planned) => vec![err("Nothing was published: this was a dry run.".into())],
+        Event::Reload(ReloadStep::Invalid { report, errors }) => {
             let mut lines: Vec<Line> = report.lines().map(|line| err(escape(line).into_owned())).collect();
             let text = format!("the file has {}", count(*errors as u64, "error", "errors"));
             lines.push(step(style, Mark::Bad, "refused", &text));
@@ -39,26 +39,26 @@ pub fn render(event: &Event, words: Words) -> Vec<Line> {
             ));
             lines
         }
-        Event::Reloaded {
+        Event::Reload(ReloadStep::Reloaded {
             changes,
             durability_uncertain: _,
-        } => {
+        }) => {
             let text = match changes {
                 0 => "the file says what is served already".into(),
                 changes => format!("{} published", count(*changes as u64, "change", "changes")),
             };
             vec![step(style, Mark::Done, "reload", &text)]
         }
-        Event::Warning { message } => vec![step(style, Mark::Look, "warning", &escape(message))],
-        Event::Gated {
+        Event::Common(CommonStep::Warning { message }) => vec![step(style, Mark::Look, "warning", &escape(message))],
+        Event::Common(CommonStep::Gated {
             instances, elapsed_ms, ..
-        } => {
+        }) => {
             let text = format!("{} after {}", gate_reports(instances, false), period(*elapsed_ms));
             vec![step(style, Mark::Done, "gate", &text)]
         }
-        Event::Pausing {
+        Event::Pause(PauseStep::Pausing {
             environment, limit_ms, ..
-        } => {
+        }) => {
             let text = format!(
                 "new requests to {} are held, for at most {}",
                 escape(environment),
@@ -66,15 +66,15 @@ pub fn render(event: &Event, words: Words) -> Vec<Line> {
             );
             vec![step(style, Mark::Done, "hold", &text)]
         }
-        Event::Paused { elapsed_ms, .. } => {
+        Event::Pause(PauseStep::Paused { elapsed_ms, .. }) => {
             let text = format!("the app holds no request any more, after {}", period(*elapsed_ms));
             vec![step(style, Mark::Done, "drain", &text)]
         }
-        Event::Resumed {
+        Event::Pause(PauseStep::Resumed {
             environment,
             elapsed_ms,
             reason,
-        } => {
+        }) => {
             let why = reason
                 .as_ref()
                 .map_or(String::new(), |why| format!(" ({})", escape(why)));
@@ -85,8 +85,8 @@ pub fn render(event: &Event, words: Words) -> Vec<Line> {
             );
             vec![step(style, Mark::Done, "resume", &text)]
         }
-        Event::Lapsed { reason, evidence } => refusal("failed", reason, evidence, None, style),
-        Event::Maintained { environment, on } => {
+        Event::Pause(PauseStep::Lapsed { reason, evidence }) => refusal("failed", reason, evidence, None, style),
+        Event::Maintenance(MaintenanceStep::Maintained { environment, on }) => {
             let text = match on {
                 None => format!("{} serves its visitors again", escape(environment)),
                 Some(on) if on.allow.is_empty() => format!("{} answers 503 to everybody", escape(environment)),
@@ -98,25 +98,15 @@ pub fn render(event: &Event, words: Words) -> Vec<Line> {
             };
             vec![step(style, Mark::Done, "done", &text)]
         }
-        Event::Refused {
+        Event::Common(CommonStep::Refused {
             reason, evidence, hint, ..
-        } => {
+        }) => {
             let mut lines = refusal("refused", reason, evidence, hint.as_deref(), style);
             lines.push(err(words.nothing.into()));
             lines
         }
-        Event::Failed { reason, .. } => vec![step(style, Mark::Bad, "failed", &escape(reason))],
-        Event::Plan { .. }
-        | Event::Gating { .. }
-        | Event::Warmed { .. }
-        | Event::Switched { .. }
-        | Event::Verified { .. }
-        | Event::Baking { .. }
-        | Event::Baked { .. }
-        | Event::Draining { .. }
-        | Event::Drained { .. }
-        | Event::Done { .. }
-        | Event::RolledBack { .. } => Vec::new(),
+        Event::Common(CommonStep::Failed { reason, .. }) => vec![step(style, Mark::Bad, "failed", &escape(reason))],
+        Event::Progress(_) | Event::Swap(_) => Vec::new(),
     }
 }
 

@@ -25,7 +25,7 @@ use crate::control::served::{Current, Loaded};
 use crate::control::socket::{Access, ControlSocket, Desk as _, Office};
 use crate::control::switcher::{Parts, Request, Switcher, initial};
 use crate::control::{clock, limits};
-use crate::model::api::{Event, ReloadRequest};
+use crate::model::api::{CommonStep, Event, ReloadRequest, ReloadStep};
 use crate::model::history::{Caller, Record};
 use crate::model::state::State;
 use crate::proxy::{DataPlane, Routing, Settings, Times};
@@ -294,7 +294,7 @@ async fn drained(plane: &DataPlane, patience: Duration) {
 /// One line for each thing that a person who sent SIGHUP wants to know.
 fn log_reload(event: &Event) {
     match event {
-        Event::Reloading { changes, restart, .. } => {
+        Event::Reload(ReloadStep::Reloading { changes, restart, .. }) => {
             for change in changes {
                 tracing::info!("reload: {change}");
             }
@@ -302,34 +302,20 @@ fn log_reload(event: &Event) {
                 tracing::warn!("reload: takes effect at the next restart: {}", restart.join(", "));
             }
         }
-        Event::Invalid { report, errors } => {
+        Event::Reload(ReloadStep::Invalid { report, errors }) => {
             tracing::error!(
                 errors,
                 "reload: the file is no configuration, and nothing changed\n{report}"
             );
         }
-        Event::Refused { reason, .. } => tracing::error!("reload: refused, and nothing changed: {reason}"),
-        Event::Failed { reason, .. } => tracing::error!("reload: failed: {reason}"),
-        Event::Warning { message } => tracing::warn!("reload: {message}"),
-        Event::Reloaded { changes, .. } => tracing::info!(changes, "reload: done"),
-        Event::Plan { .. }
-        | Event::Planned
-        | Event::Gating { .. }
-        | Event::Gated { .. }
-        | Event::Warmed { .. }
-        | Event::Switched { .. }
-        | Event::Verified { .. }
-        | Event::Baking { .. }
-        | Event::Baked { .. }
-        | Event::Draining { .. }
-        | Event::Drained { .. }
-        | Event::Done { .. }
-        | Event::RolledBack { .. }
-        | Event::Pausing { .. }
-        | Event::Paused { .. }
-        | Event::Resumed { .. }
-        | Event::Lapsed { .. }
-        | Event::Maintained { .. } => {}
+        Event::Common(CommonStep::Refused { reason, .. }) => {
+            tracing::error!("reload: refused, and nothing changed: {reason}")
+        }
+        Event::Common(CommonStep::Failed { reason, .. }) => tracing::error!("reload: failed: {reason}"),
+        Event::Common(CommonStep::Warning { message }) => tracing::warn!("reload: {message}"),
+        Event::Reload(ReloadStep::Reloaded { changes, .. }) => tracing::info!(changes, "reload: done"),
+        Event::Progress(_) | Event::Swap(_) | Event::Pause(_) | Event::Maintenance(_) => {}
+        Event::Common(CommonStep::Planned | CommonStep::Gated { .. }) => {}
     }
 }
 

@@ -243,7 +243,7 @@ fn unfinished(files: &[File]) -> BTreeMap<u64, (String, Action)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::api::Event;
+    use crate::model::api::{CommonStep, Event};
     use crate::model::history::Caller;
 
     fn entry_of(environment: &str, operation: u64, record: Record) -> Entry {
@@ -275,9 +275,9 @@ mod tests {
     }
 
     fn warning(message: &str) -> Event {
-        Event::Warning {
+        Event::Common(CommonStep::Warning {
             message: message.into(),
-        }
+        })
     }
 
     fn operations(journal: &JournalFile) -> Vec<u64> {
@@ -361,7 +361,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = JournalFile::open(folder.path());
         journal.record(asked("prod", 1));
-        journal.record(step("prod", 1, Event::Planned));
+        journal.record(step("prod", 1, Event::Common(CommonStep::Planned)));
         journal.record(asked("prod", 2));
         journal.record(step("prod", 2, warning("certificates")));
         journal.record(asked("dev", 3));
@@ -395,7 +395,7 @@ mod tests {
         journal.record(asked("prod", 1));
         journal.record(asked("dev", 2));
         journal.record(step("dev", 2, warning("x")));
-        journal.record(step("dev", 2, Event::Planned));
+        journal.record(step("dev", 2, Event::Common(CommonStep::Planned)));
         assert!(folder.path().join("journal.1.jsonl").exists());
         assert_eq!(journal.close_torn(|_| "blue".into()).len(), 1);
     }

@@ -204,7 +204,7 @@ mod tests {
 
     use super::super::api::tests::FakeDesk;
     use super::*;
-    use crate::model::api::Event;
+    use crate::model::api::{CommonStep, Event};
 
     fn serving<F: Future<Output = ()>>(access: Access, test: impl FnOnce(PathBuf, Rc<Rc<FakeDesk>>) -> F) {
         let folder = tempfile::tempdir().unwrap();
@@ -300,7 +300,7 @@ mod tests {
             assert_eq!(caller.uid, rustix::process::geteuid().as_raw());
             // The stream of events is dropped; whoever sends them has to live with that.
             events.closed().await;
-            assert!(events.send(Event::Planned).is_err());
+            assert!(events.send(Event::Common(CommonStep::Planned)).is_err());
         });
     }
 

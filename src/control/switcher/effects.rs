@@ -40,7 +40,7 @@ impl Owner {
     }
 
     fn tell(&mut self, room: usize, operation: u64, event: Event) {
-        if is_a_step(&event) {
+        if !event.is_progress() {
             let name = self.rooms[room].name.clone();
             let event = Box::new(event.clone());
             self.record(Some(&name), operation, Record::Step { event });
@@ -251,33 +251,5 @@ impl Owner {
             served: publication.served(),
         };
         self.inputs.push_back((index, input));
-    }
-}
-
-/// Progress is told to whoever watches, but not written down.
-pub(super) fn is_a_step(event: &Event) -> bool {
-    match event {
-        Event::Gating { .. } | Event::Baking { .. } | Event::Draining { .. } => false,
-        Event::Plan { .. }
-        | Event::Planned
-        | Event::Warning { .. }
-        | Event::Gated { .. }
-        | Event::Warmed { .. }
-        | Event::Switched { .. }
-        | Event::Verified { .. }
-        | Event::Baked { .. }
-        | Event::Drained { .. }
-        | Event::Done { .. }
-        | Event::Refused { .. }
-        | Event::RolledBack { .. }
-        | Event::Reloading { .. }
-        | Event::Invalid { .. }
-        | Event::Reloaded { .. }
-        | Event::Pausing { .. }
-        | Event::Paused { .. }
-        | Event::Resumed { .. }
-        | Event::Lapsed { .. }
-        | Event::Maintained { .. }
-        | Event::Failed { .. } => true,
     }
 }

@@ -10,8 +10,8 @@ use super::reload::{Plan, Reading};
 use super::{Owner, Parts};
 use crate::control::ports::Durability;
 use crate::model::api::{
-    Action, EnvironmentStatus, Event, GateReport, MaintenanceRequest, OperationRequest, PauseRequest, ProbeReport,
-    ReloadRequest, ResumeRequest,
+    Action, CommonStep, EnvironmentStatus, Event, GateReport, MaintenanceRequest, OperationRequest, PauseRequest,
+    ProbeReport, ReloadRequest, ResumeRequest,
 };
 use crate::model::history::Caller;
 use crate::model::slot::{Address, Generation};
@@ -44,7 +44,7 @@ impl Switcher {
         if let Err(mpsc::error::SendError(Message::Ask { stream, .. })) = self.mailbox.send(asked) {
             let reason = "the proxy is stopping".into();
             // The receiver is still in our hands.
-            let _ = stream.send(Event::Failed { reason, live: None });
+            let _ = stream.send(Event::Common(CommonStep::Failed { reason, live: None }));
         }
         events
     }

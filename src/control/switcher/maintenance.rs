@@ -7,7 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::Owner;
 use crate::control::ports::Durability;
-use crate::model::api::{Event, MaintenanceRequest, MaintenanceStatus, Notice, exit};
+use crate::model::api::{CommonStep, Event, MaintenanceRequest, MaintenanceStatus, MaintenanceStep, Notice, exit};
 use crate::model::history::{Caller, Record};
 use crate::model::state::{Maintenance, State};
 use crate::proxy::{MaintenancePage, Stance};
@@ -44,13 +44,13 @@ impl Owner {
     ) {
         let MaintenanceRequest { environment, on } = request;
         if let Some(reason) = on.as_ref().and_then(objection) {
-            let refused = Event::Refused {
+            let refused = Event::Common(CommonStep::Refused {
                 code: exit::USAGE,
                 reason,
                 evidence: Vec::new(),
                 hint: None,
                 live: None,
-            };
+            });
             return self.answer(&environment, operation, &stream, refused);
         }
         let on = on.map(|notice| Maintenance {
@@ -80,15 +80,15 @@ impl Owner {
             Ok(Durability::Durable) => {}
             Ok(Durability::Uncertain(why)) => {
                 let message = format!("durability uncertain: a power cut may undo it ({why})");
-                let _ = stream.send(Event::Warning {
+                let _ = stream.send(Event::Common(CommonStep::Warning {
                     message: message.clone(),
-                });
-                let event = Box::new(Event::Warning { message });
+                }));
+                let event = Box::new(Event::Common(CommonStep::Warning { message }));
                 self.record(Some(&environment), operation, Record::Step { event });
             }
             Err(error) => {
                 let reason = format!("the state could not be saved: {error}; nothing was changed");
-                let failed = Event::Failed { reason, live: None };
+                let failed = Event::Common(CommonStep::Failed { reason, live: None });
                 return self.answer(&environment, operation, &stream, failed);
             }
         }
@@ -96,17 +96,17 @@ impl Owner {
         let on = on.as_ref().map(Maintenance::status);
         let state = if on.is_some() { "on" } else { "off" };
         tracing::info!(environment, state, "maintenance");
-        let event = Event::Maintained {
+        let event = Event::Maintenance(MaintenanceStep::Maintained {
             environment: environment.clone(),
             on,
-        };
+        });
         self.answer(&environment, operation, &stream, event);
     }
 
     /// The proxy stops before it was heard whether it is on disk.
     pub(super) fn toggle_stopped(&mut self, toggle: Toggle) {
         let reason = "the proxy stopped meanwhile; the next start says whether it was saved".into();
-        let failed = Event::Failed { reason, live: None };
+        let failed = Event::Common(CommonStep::Failed { reason, live: None });
         self.answer(&toggle.environment, toggle.operation, &toggle.stream, failed);
     }
 

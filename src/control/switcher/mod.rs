@@ -36,7 +36,7 @@ use self::saving::Saving;
 use super::evidence::figures::Past;
 use super::ports::{Hosts, Journal, Plane, StateStore};
 use super::served::Current;
-use crate::model::api::{Action, Event, Holder, ReloadRequest, exit};
+use crate::model::api::{Action, CommonStep, Event, Holder, ReloadRequest, exit};
 use crate::model::history::{Caller, Entry, Record};
 use crate::model::state::State;
 use crate::model::switch::{Input, Moment, Switch};
@@ -308,13 +308,13 @@ impl Owner {
     fn unknown(&self, name: &str) -> Event {
         let known = self.rooms.iter().filter(|room| !room.gone);
         let names: Vec<_> = known.map(|room| format!("`{}`", room.name)).collect();
-        Event::Refused {
+        Event::Common(CommonStep::Refused {
             code: exit::USAGE,
             reason: format!("there is no environment `{name}`"),
             evidence: Vec::new(),
             hint: Some(format!("the environments are {}", names.join(", "))),
             live: None,
-        }
+        })
     }
 
     fn room(&self, name: &str) -> Option<usize> {
@@ -351,7 +351,7 @@ impl Owner {
         self.work();
         self.stop_pauses();
         let reason = "the proxy stopped; nothing was reloaded".into();
-        self.tell_reload(None, Event::Failed { reason, live: None });
+        self.tell_reload(None, Event::Common(CommonStep::Failed { reason, live: None }));
     }
 
     fn moment(&self) -> Moment {
@@ -363,7 +363,7 @@ impl Owner {
 }
 
 fn busy(holder: &Holder, environment: &str) -> Event {
-    Event::Refused {
+    Event::Common(CommonStep::Refused {
         code: exit::BUSY,
         reason: holder.refusal(environment),
         evidence: Vec::new(),
@@ -374,5 +374,5 @@ fn busy(holder: &Holder, environment: &str) -> Event {
             }
         }),
         live: None,
-    }
+    })
 }

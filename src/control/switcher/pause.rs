@@ -18,7 +18,9 @@ use tokio::time::Instant;
 use super::reload::{limits, side};
 use super::{Message, Owner, busy};
 use crate::control::evidence::gating::{self, Candidate};
-use crate::model::api::{Action, Event, GateReport, Holder, PauseRequest, ResumeRequest, exit, millis};
+use crate::model::api::{
+    Action, CommonStep, Event, GateReport, Holder, PauseRequest, PauseStep, Progress, ResumeRequest, exit, millis,
+};
 use crate::model::history::{Caller, Record};
 use crate::model::slot::Generation;
 use crate::proxy::{Activation, Live, Patience};
@@ -115,11 +117,11 @@ impl Owner {
         for publication in room.publications.values_mut() {
             new.iter().for_each(|activation| publication.also(activation));
         }
-        let event = Event::Pausing {
+        let event = Event::Pause(PauseStep::Pausing {
             operation,
             environment: name.to_string(),
             limit_ms: request.timeout_ms,
-        };
+        });
         self.tell_pause(index, event);
         self.routing
             .publish(snapshot.with(&new).with_stance(&name, &self.stance(&name)));
@@ -154,10 +156,10 @@ impl Owner {
             return;
         }
         pause.stage = Stage::Paused;
-        let event = Event::Paused {
+        let event = Event::Pause(PauseStep::Paused {
             elapsed_ms: millis(pause.began.elapsed()),
             left_ms: millis(pause.limit.saturating_duration_since(Instant::now())),
-        };
+        });
         if let Some(holder) = &mut room.held {
             holder.step = "paused".into();
         }
@@ -167,13 +169,13 @@ impl Owner {
     /// Somebody wants it to end.
     pub(super) fn resume(&mut self, request: &ResumeRequest, caller: &Caller, stream: &UnboundedSender<Event>) {
         let refuse = |reason: String| {
-            let refused = Event::Refused {
+            let refused = Event::Common(CommonStep::Refused {
                 code: exit::REFUSED,
                 reason,
                 evidence: Vec::new(),
                 hint: None,
                 live: None,
-            };
+            });
             let _ = stream.send(refused);
         };
         let name = &request.environment;
@@ -227,7 +229,7 @@ impl Owner {
                          are let through again"
                     );
                     let evidence = Vec::new();
-                    self.end_pause(index, Event::Lapsed { reason, evidence });
+                    self.end_pause(index, Event::Pause(PauseStep::Lapsed { reason, evidence }));
                 }
                 Stage::Draining { left } if now >= pause.next_word => {
                     pause.next_word = now + PROGRESS;
@@ -235,11 +237,11 @@ impl Owner {
                     let sum = of_pause.map(|it| it.activation.in_flight());
                     let (requests, streams) = sum.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
                     let elapsed_ms = millis(pause.began.elapsed());
-                    let event = Event::Draining {
+                    let event = Event::Progress(Progress::Draining {
                         requests,
                         streams,
                         elapsed_ms,
-                    };
+                    });
                     self.tell_pause(index, event);
                 }
                 Stage::Paused if now >= pause.limit => {
@@ -282,7 +284,7 @@ impl Owner {
             let (began, told) = (Instant::now(), mailbox.clone());
             let result = gating::pass(&candidates, patience, move |instances, elapsed| {
                 let elapsed_ms = millis(elapsed);
-                let event = Event::Gating { instances, elapsed_ms };
+                let event = Event::Progress(Progress::Gating { instances, elapsed_ms });
                 let _ = told.send(Message::PauseGating {
                     room: index,
                     operation,
@@ -325,11 +327,11 @@ impl Owner {
         let why = why.take();
         match result {
             Ok(instances) => {
-                let event = Event::Gated {
+                let event = Event::Common(CommonStep::Gated {
                     instances,
                     version: None,
                     elapsed_ms: millis(elapsed),
-                };
+                });
                 self.tell_pause(index, event);
                 self.release(index, why);
             }
@@ -340,7 +342,7 @@ impl Owner {
                     gating::verdict(&evidence, elapsed)
                 );
                 self.plane.turn_away(&self.rooms[index].name);
-                self.end_pause(index, Event::Lapsed { reason, evidence });
+                self.end_pause(index, Event::Pause(PauseStep::Lapsed { reason, evidence }));
             }
         }
     }
@@ -350,15 +352,15 @@ impl Owner {
         let Some(pause) = &self.rooms[index].pause else { return };
         let event = match why {
             // Whoever runs a command under it has to know that it was not alone to the end.
-            Some(why) if pause.is_attached && Instant::now() >= pause.limit => Event::Lapsed {
+            Some(why) if pause.is_attached && Instant::now() >= pause.limit => Event::Pause(PauseStep::Lapsed {
                 reason: format!("{why}; requests are let through again"),
                 evidence: Vec::new(),
-            },
-            reason => Event::Resumed {
+            }),
+            reason => Event::Pause(PauseStep::Resumed {
                 environment: self.rooms[index].name.to_string(),
                 elapsed_ms: millis(pause.began.elapsed()),
                 reason,
-            },
+            }),
         };
         self.end_pause(index, event);
     }
@@ -377,7 +379,7 @@ impl Owner {
         for index in 0..self.rooms.len() {
             if self.rooms[index].pause.is_some() {
                 let reason = "the proxy stopped".into();
-                self.end_pause(index, Event::Failed { reason, live: None });
+                self.end_pause(index, Event::Common(CommonStep::Failed { reason, live: None }));
             }
         }
     }
@@ -393,7 +395,7 @@ impl Owner {
         };
         pause.watchers.retain(|watcher| watcher.send(event.clone()).is_ok());
         let operation = pause.operation;
-        if super::effects::is_a_step(&event) {
+        if !event.is_progress() {
             let name = self.rooms[index].name.clone();
             let event = Box::new(event);
             self.record(Some(&name), operation, Record::Step { event });

@@ -20,7 +20,7 @@ use crate::config::{self, Diff, LoadError, Service, Severity};
 use crate::control::evidence::gating::{self};
 use crate::control::ports::Durability;
 use crate::control::served::Loaded;
-use crate::model::api::{Action, Event, GateReport, Holder, exit, millis};
+use crate::model::api::{Action, CommonStep, Event, GateReport, Holder, Progress, ReloadStep, exit, millis};
 use crate::model::drain::Limits;
 use crate::model::history::{Caller, Record};
 
@@ -44,7 +44,7 @@ impl Owner {
     /// Takes the lock; the file is read when the operation's number is saved. `None` when another reload is under way.
     pub(super) fn lock_reload(&mut self, operation: u64, caller: &Caller, stream: &UnboundedSender<Event>) -> bool {
         if let Some(other) = &self.reloading {
-            let refused = Event::Refused {
+            let refused = Event::Common(CommonStep::Refused {
                 code: exit::BUSY,
                 reason: format!(
                     "reload {} by {} is under way since {}",
@@ -53,7 +53,7 @@ impl Owner {
                 evidence: Vec::new(),
                 hint: None,
                 live: None,
-            };
+            });
             let _ = stream.send(refused);
             return false;
         }
@@ -87,15 +87,15 @@ impl Owner {
             Reading::Done(loaded) => *loaded,
             Reading::Invalid(error) => {
                 let errors = error.diagnostics.iter().filter(|one| one.severity == Severity::Error);
-                let invalid = Event::Invalid {
+                let invalid = Event::Reload(ReloadStep::Invalid {
                     errors: errors.count(),
                     report: error.render(false),
-                };
+                });
                 return self.tell_reload(dry, invalid);
             }
             Reading::Broken(error) => {
                 let reason = format!("the file could not be read: {error}");
-                return self.tell_reload(dry, Event::Failed { reason, live: None });
+                return self.tell_reload(dry, Event::Common(CommonStep::Failed { reason, live: None }));
             }
         };
         let served = self.current.load_full();
@@ -103,21 +103,21 @@ impl Owner {
         let diff = config::diff(&served.config, &loaded.config);
         // What the process listens on and works with stays what it is, and is compared with the file again next time.
         loaded.config.server = served.config.server.clone();
-        let reloading = Event::Reloading {
+        let reloading = Event::Reload(ReloadStep::Reloading {
             operation: self.reloading.as_ref().filter(|_| dry.is_none()).map(|it| it.operation),
             changes: diff.changes.clone(),
             restart: diff.restart.iter().map(|key| (*key).to_owned()).collect(),
-        };
+        });
         self.tell_reload(dry, reloading);
         for diagnostic in &loaded.diagnostics {
             let message = diagnostic.to_string();
-            self.tell_reload(dry, Event::Warning { message });
+            self.tell_reload(dry, Event::Common(CommonStep::Warning { message }));
         }
         if let Some(refused) = self.refusal(&diff) {
             return self.tell_reload(dry, refused);
         }
         if dry.is_some() {
-            return self.tell_reload(dry, Event::Planned);
+            return self.tell_reload(dry, Event::Common(CommonStep::Planned));
         }
         if diff.changes.is_empty() {
             self.current.store(Arc::new(loaded.serve(diff.restart)));
@@ -135,10 +135,10 @@ impl Owner {
             let began = Instant::now();
             let told = mailbox.clone();
             let result = gating::pass(&candidates, patience, move |instances, elapsed| {
-                let event = Event::Gating {
+                let event = Event::Progress(Progress::Gating {
                     instances,
                     elapsed_ms: millis(elapsed),
-                };
+                });
                 let _ = told.send(Message::ReloadGating { event });
             });
             let result = result.await;
@@ -160,22 +160,22 @@ impl Owner {
     ) {
         match result {
             Ok(instances) => {
-                let event = Event::Gated {
+                let event = Event::Common(CommonStep::Gated {
                     instances,
                     version: None,
                     elapsed_ms: millis(elapsed),
-                };
+                });
                 self.tell_reload(None, event);
                 self.save_reload(plan);
             }
             Err(evidence) => {
-                let refused = Event::Refused {
+                let refused = Event::Common(CommonStep::Refused {
                     code: exit::REFUSED,
                     reason: gating::verdict(&evidence, elapsed),
                     evidence,
                     hint: Some("start the app at its new address first".into()),
                     live: None,
-                };
+                });
                 self.tell_reload(None, refused);
             }
         }
@@ -187,13 +187,13 @@ impl Owner {
         if plan.diff.certificates
             && let Err(error) = self.hosts.serve(&[&plan.loaded.config, &served.config])
         {
-            let refused = Event::Refused {
+            let refused = Event::Common(CommonStep::Refused {
                 code: exit::REFUSED,
                 reason: error,
                 evidence: Vec::new(),
                 hint: None,
                 live: None,
-            };
+            });
             return self.tell_reload(None, refused);
         }
         self.saving.reload(Box::new(plan));
@@ -213,14 +213,14 @@ impl Owner {
                     }
                 }
                 let reason = format!("the state could not be saved: {error}; nothing was reloaded");
-                return self.tell_reload(None, Event::Failed { reason, live: None });
+                return self.tell_reload(None, Event::Common(CommonStep::Failed { reason, live: None }));
             }
             // Nothing in it is news.
             Err(_) => None,
         };
         if let Some(why) = &doubt {
             let message = format!("durability uncertain: a power cut may undo the new addresses ({why})");
-            self.tell_reload(None, Event::Warning { message });
+            self.tell_reload(None, Event::Common(CommonStep::Warning { message }));
         }
         let changes = plan.diff.changes.len();
         self.publish_reload(plan);
@@ -231,7 +231,7 @@ impl Owner {
     fn refusal(&self, diff: &Diff) -> Option<Event> {
         let mut concerned = self.rooms.iter().filter(|room| diff.environments.contains(&room.name));
         let (room, holder) = concerned.find_map(|room| Some((room, room.holder()?)))?;
-        Some(Event::Refused {
+        Some(Event::Common(CommonStep::Refused {
             code: exit::BUSY,
             reason: holder.refusal(&room.name),
             evidence: Vec::new(),
@@ -240,7 +240,7 @@ impl Owner {
                 room.name
             )),
             live: None,
-        })
+        }))
     }
 
     fn lock_concerned(&mut self, diff: &Diff) {
@@ -272,7 +272,7 @@ impl Owner {
         };
         let (operation, last) = (reloading.operation, event.exit_code().is_some());
         let _ = reloading.stream.send(event.clone());
-        if super::effects::is_a_step(&event) {
+        if !event.is_progress() {
             let event = Box::new(event);
             self.record(None, operation, Record::Step { event });
         }
@@ -293,8 +293,8 @@ pub(super) fn limits(service: &Service) -> Limits {
 }
 
 fn reloaded(changes: usize, durability_uncertain: bool) -> Event {
-    Event::Reloaded {
+    Event::Reload(ReloadStep::Reloaded {
         changes,
         durability_uncertain,
-    }
+    })
 }

@@ -15,7 +15,7 @@ use super::*;
 use crate::config::Config;
 use crate::control::ports::Durability;
 use crate::control::served::Loaded;
-use crate::model::api::{Kind, MaintenanceRequest, Notice, OperationRequest};
+use crate::model::api::{CommonStep, Kind, MaintenanceRequest, Notice, OperationRequest, SwapStep};
 use crate::model::slot::{Generation, Slot};
 use crate::proxy::{Answer, Ask};
 
@@ -203,14 +203,16 @@ fn a_swap_is_saved_published_verified_and_written_down() {
         let scene = Scene::new(usize::MAX, 200, false).await;
         let old = scene.routing.load().services()[0].activation.clone();
         let events = scene.operate("prod", Kind::Swap).await;
-        let Some(Event::Done { live, safe_to_stop, .. }) = events.last() else {
+        let Some(Event::Swap(SwapStep::Done { live, safe_to_stop, .. })) = events.last() else {
             panic!("{events:?}");
         };
         assert_eq!((*live, scene.live()), (Slot::Green, Slot::Green));
         assert_eq!(safe_to_stop[0].addresses, old.addresses);
         assert!(old.is_drained());
         assert_eq!(*scene.door.asked.lock().unwrap(), ["app.example.com/health"]);
-        assert!(matches!(&events[1], Event::Warning { message } if message.contains("certificate")));
+        assert!(
+            matches!(&events[1], Event::Common(CommonStep::Warning { message }) if message.contains("certificate"))
+        );
 
         let saved = scene.disk.saved.lock().unwrap();
         let numbers: Vec<_> = saved.iter().map(|state| state.next_operation).collect();
@@ -234,7 +236,10 @@ fn a_rollback_goes_back_to_a_new_activation_of_the_old_slot() {
         scene.operate("prod", Kind::Swap).await;
         let events = scene.operate("prod", Kind::Rollback).await;
         assert!(
-            matches!(events.last(), Some(Event::Done { live: Slot::Blue, .. })),
+            matches!(
+                events.last(),
+                Some(Event::Swap(SwapStep::Done { live: Slot::Blue, .. }))
+            ),
             "{events:?}"
         );
         let now = scene.routing.load().services()[0].activation.clone();
@@ -248,7 +253,7 @@ fn a_dead_candidate_is_refused_and_nothing_changes() {
     run(async {
         let scene = Scene::new(usize::MAX, 200, true).await;
         let events = scene.operate("prod", Kind::Swap).await;
-        let Some(Event::Refused { code, evidence, .. }) = events.last() else {
+        let Some(Event::Common(CommonStep::Refused { code, evidence, .. })) = events.last() else {
             panic!("{events:?}");
         };
         assert_eq!((*code, evidence.len(), scene.live()), (exit::REFUSED, 1, Slot::Blue));
@@ -261,7 +266,10 @@ fn what_the_front_door_does_not_answer_well_is_rolled_back() {
         let scene = Scene::new(usize::MAX, 500, false).await;
         let events = scene.operate("prod", Kind::Swap).await;
         assert!(
-            matches!(events.last(), Some(Event::RolledBack { live: Slot::Blue, .. })),
+            matches!(
+                events.last(),
+                Some(Event::Swap(SwapStep::RolledBack { live: Slot::Blue, .. }))
+            ),
             "{events:?}"
         );
         assert_eq!(scene.live(), Slot::Blue);
@@ -280,10 +288,10 @@ fn n27_a_full_disk_switches_nothing() {
         assert!(
             matches!(
                 events.last(),
-                Some(Event::Failed {
+                Some(Event::Common(CommonStep::Failed {
                     live: Some(Slot::Blue),
                     ..
-                })
+                }))
             ),
             "{events:?}"
         );
@@ -297,7 +305,7 @@ fn an_unknown_environment_is_refused_and_the_known_ones_are_named() {
     run(async {
         let scene = Scene::new(0, 200, false).await;
         let events = scene.operate("prd", Kind::Swap).await;
-        let [Event::Refused { code, hint, .. }] = &events[..] else {
+        let [Event::Common(CommonStep::Refused { code, hint, .. })] = &events[..] else {
             panic!("{events:?}");
         };
         assert_eq!(*code, exit::USAGE);
@@ -329,11 +337,17 @@ fn a_stop_answers_who_waits_and_lets_the_data_plane_go() {
             }
             scene.switcher.stop().await;
         });
-        assert!(matches!(events.last(), Some(Event::Failed { .. })), "{events:?}");
+        assert!(
+            matches!(events.last(), Some(Event::Common(CommonStep::Failed { .. }))),
+            "{events:?}"
+        );
         assert_eq!(Arc::strong_count(&scene.door), 1);
         assert_eq!(Arc::strong_count(&scene.current), 1);
         let late = scene.operate("prod", Kind::Swap).await;
-        assert!(matches!(late[..], [Event::Failed { .. }]), "{late:?}");
+        assert!(
+            matches!(late[..], [Event::Common(CommonStep::Failed { .. })]),
+            "{late:?}"
+        );
         assert!(scene.switcher.report().await.environments.is_empty());
     });
 }
@@ -357,6 +371,9 @@ fn a_stop_answers_whoever_asked_for_maintenance_before_it_is_heard_whether_that_
             assert!(last.is_none(), "only one end");
             last = Some(event);
         }
-        assert!(matches!(last, Some(Event::Failed { .. })), "{last:?}");
+        assert!(
+            matches!(last, Some(Event::Common(CommonStep::Failed { .. }))),
+            "{last:?}"
+        );
     });
 }

@@ -9,11 +9,152 @@ use super::status::MaintenanceStatus;
 use super::upkeep::Change;
 use crate::model::slot::{Address, Generation, Slot};
 
-/// One line of an operation's stream. The first says what is about to happen, or why it is not; `done`, `planned`, `refused`,
-/// `failed`, `rolled-back`, `invalid`, `reloaded`, `resumed`, `lapsed` and `maintained` are final.
+/// One line of an operation's stream: progress, or a step, by the kind of operation that has it. The first line says what is about to
+/// happen, or why it is not; the last one is final, and has an exit code.
+///
+/// As JSON it is one object, in which `event` names the variant of the family: `{"event":"switched",…}`. No two families share a
+/// name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Event {
+    /// How far the step is.
+    Progress(Progress),
+    /// A step that operations of several kinds have.
+    Common(CommonStep),
+    /// A step of a swap or a rollback.
+    Swap(SwapStep),
+    /// A step of a reload.
+    Reload(ReloadStep),
+    /// A step of a pause.
+    Pause(PauseStep),
+    /// A step of switching maintenance on or off.
+    Maintenance(MaintenanceStep),
+}
+
+impl Event {
+    /// The exit code of a final event; `None` when more will follow.
+    #[must_use]
+    pub fn exit_code(&self) -> Option<u8> {
+        match self {
+            Self::Progress(_) => None,
+            Self::Common(step) => step.exit_code(),
+            Self::Swap(step) => step.exit_code(),
+            Self::Reload(step) => step.exit_code(),
+            Self::Pause(step) => step.exit_code(),
+            Self::Maintenance(MaintenanceStep::Maintained { .. }) => Some(exit::DONE),
+        }
+    }
+
+    /// Whether this only says how far a step is; everything else is recorded in the journal.
+    #[must_use]
+    pub fn is_progress(&self) -> bool {
+        matches!(self, Self::Progress(_))
+    }
+}
+
+/// How far a step is. Told at most once a second, and not recorded in the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-pub enum Event {
+pub enum Progress {
+    /// The gate goes on; at most one a second, and one per change.
+    Gating {
+        /// Every instance of the candidate.
+        instances: Vec<GateReport>,
+        /// Since the gate began, in milliseconds.
+        elapsed_ms: u64,
+    },
+    /// The bake window is open; at most one a second.
+    Baking {
+        /// The new side so far.
+        traffic: Traffic,
+        /// Time left, in milliseconds.
+        left_ms: u64,
+    },
+    /// The old side still serves what it had begun; at most one a second.
+    Draining {
+        /// Requests that wait for their response head.
+        requests: u64,
+        /// Streams: responses under way, event streams, tunnels.
+        streams: u64,
+        /// Since the switch, in milliseconds.
+        elapsed_ms: u64,
+    },
+}
+
+impl From<Progress> for Event {
+    fn from(progress: Progress) -> Self {
+        Self::Progress(progress)
+    }
+}
+
+/// A step that operations of several kinds have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum CommonStep {
+    /// `--dry-run` ends here (final).
+    Planned,
+    /// Something an operator should know that stops nothing.
+    Warning {
+        /// What.
+        message: String,
+    },
+    /// Every instance has passed (or the verdict was skipped).
+    Gated {
+        /// Every instance of the candidate.
+        instances: Vec<GateReport>,
+        /// What the candidate calls itself, where it says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
+        /// Since the gate began, in milliseconds.
+        elapsed_ms: u64,
+    },
+    /// Nothing changed (final, exit 2, 4 or 5).
+    Refused {
+        /// Exit code.
+        code: u8,
+        /// Why, as a sentence without a final period.
+        reason: String,
+        /// The app's own words, or other evidence.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        evidence: Vec<GateReport>,
+        /// What to do about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+        /// The slot that still serves.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        live: Option<Slot>,
+    },
+    /// It went wrong and needs a person (final, exit 1).
+    Failed {
+        /// What and why.
+        reason: String,
+        /// The slot that is live.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        live: Option<Slot>,
+    },
+}
+
+impl CommonStep {
+    fn exit_code(&self) -> Option<u8> {
+        match self {
+            Self::Planned => Some(exit::DONE),
+            Self::Refused { code, .. } => Some(*code),
+            Self::Failed { .. } => Some(exit::FAILED),
+            Self::Warning { .. } | Self::Gated { .. } => None,
+        }
+    }
+}
+
+impl From<CommonStep> for Event {
+    fn from(step: CommonStep) -> Self {
+        Self::Common(step)
+    }
+}
+
+/// A step of a swap or a rollback.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum SwapStep {
     /// The environment is locked, and this is about to happen.
     Plan {
         /// Number of the operation, unique in this state folder.
@@ -26,30 +167,6 @@ pub enum Event {
         moves: Vec<Move>,
         /// Whether the verdict of the gate is skipped.
         forced: bool,
-    },
-    /// `--dry-run` ends here (final).
-    Planned,
-    /// Something an operator should know that stops nothing.
-    Warning {
-        /// What.
-        message: String,
-    },
-    /// The gate goes on; at most one a second, and one per change.
-    Gating {
-        /// Every instance of the candidate.
-        instances: Vec<GateReport>,
-        /// Since the gate began, in milliseconds.
-        elapsed_ms: u64,
-    },
-    /// Every instance has passed (or the verdict was skipped).
-    Gated {
-        /// Every instance of the candidate.
-        instances: Vec<GateReport>,
-        /// What the candidate calls itself, where it says so.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        version: Option<String>,
-        /// Since the gate began, in milliseconds.
-        elapsed_ms: u64,
     },
     /// Warm-up paths were asked for.
     Warmed {
@@ -74,13 +191,6 @@ pub enum Event {
         /// What was asked, per service.
         checks: Vec<Check>,
     },
-    /// The bake window is open; at most one a second.
-    Baking {
-        /// The new side so far.
-        traffic: Traffic,
-        /// Time left, in milliseconds.
-        left_ms: u64,
-    },
     /// The bake window closed well.
     Baked {
         /// The new side in the window.
@@ -88,15 +198,6 @@ pub enum Event {
         /// The old side before the switch, over a period as long or since its start.
         before: Traffic,
         /// Length of the window, in milliseconds.
-        elapsed_ms: u64,
-    },
-    /// The old side still serves what it had begun; at most one a second.
-    Draining {
-        /// Requests that wait for their response head.
-        requests: u64,
-        /// Streams: responses under way, event streams, tunnels.
-        streams: u64,
-        /// Since the switch, in milliseconds.
         elapsed_ms: u64,
     },
     /// The old side holds no claim any more.
@@ -123,22 +224,6 @@ pub enum Event {
         /// What the environment served from the switch to now.
         traffic: Traffic,
     },
-    /// Nothing changed (final, exit 2, 4 or 5).
-    Refused {
-        /// Exit code.
-        code: u8,
-        /// Why, as a sentence without a final period.
-        reason: String,
-        /// The app's own words, or other evidence.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        evidence: Vec<GateReport>,
-        /// What to do about it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        hint: Option<String>,
-        /// The slot that still serves.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        live: Option<Slot>,
-    },
     /// It switched, the new side was bad, and the old side serves again (final, exit 6).
     RolledBack {
         /// Why.
@@ -148,6 +233,33 @@ pub enum Event {
         /// The environment's generation.
         generation: Generation,
     },
+}
+
+impl SwapStep {
+    fn exit_code(&self) -> Option<u8> {
+        match self {
+            Self::Done { .. } => Some(exit::DONE),
+            Self::RolledBack { .. } => Some(exit::ROLLED_BACK),
+            Self::Plan { .. }
+            | Self::Warmed { .. }
+            | Self::Switched { .. }
+            | Self::Verified { .. }
+            | Self::Baked { .. }
+            | Self::Drained { .. } => None,
+        }
+    }
+}
+
+impl From<SwapStep> for Event {
+    fn from(step: SwapStep) -> Self {
+        Self::Swap(step)
+    }
+}
+
+/// A step of a reload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum ReloadStep {
     /// A reload: the file is valid, and this is what differs.
     Reloading {
         /// Number of the operation; `None` for a dry run.
@@ -173,6 +285,28 @@ pub enum Event {
         /// Whether the state file was written, but the folder could not be synced.
         durability_uncertain: bool,
     },
+}
+
+impl ReloadStep {
+    fn exit_code(&self) -> Option<u8> {
+        match self {
+            Self::Reloaded { .. } => Some(exit::DONE),
+            Self::Invalid { .. } => Some(exit::USAGE),
+            Self::Reloading { .. } => None,
+        }
+    }
+}
+
+impl From<ReloadStep> for Event {
+    fn from(step: ReloadStep) -> Self {
+        Self::Reload(step)
+    }
+}
+
+/// A step of a pause, which ends with the resume.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum PauseStep {
     /// From now on new requests of the environment are held.
     Pausing {
         /// Number of the operation.
@@ -207,6 +341,28 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         evidence: Vec<GateReport>,
     },
+}
+
+impl PauseStep {
+    fn exit_code(&self) -> Option<u8> {
+        match self {
+            Self::Resumed { .. } => Some(exit::DONE),
+            Self::Lapsed { .. } => Some(exit::FAILED),
+            Self::Pausing { .. } | Self::Paused { .. } => None,
+        }
+    }
+}
+
+impl From<PauseStep> for Event {
+    fn from(step: PauseStep) -> Self {
+        Self::Pause(step)
+    }
+}
+
+/// A step of switching maintenance on or off.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum MaintenanceStep {
     /// Maintenance is on or off, and that is saved (final, exit 0).
     Maintained {
         /// The environment.
@@ -215,45 +371,11 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         on: Option<MaintenanceStatus>,
     },
-    /// It went wrong and needs a person (final, exit 1).
-    Failed {
-        /// What and why.
-        reason: String,
-        /// The slot that is live.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        live: Option<Slot>,
-    },
 }
 
-impl Event {
-    /// The exit code of a final event; `None` when more will follow.
-    #[must_use]
-    pub fn exit_code(&self) -> Option<u8> {
-        match self {
-            Self::Done { .. }
-            | Self::Planned
-            | Self::Reloaded { .. }
-            | Self::Resumed { .. }
-            | Self::Maintained { .. } => Some(exit::DONE),
-            Self::Refused { code, .. } => Some(*code),
-            Self::RolledBack { .. } => Some(exit::ROLLED_BACK),
-            Self::Failed { .. } | Self::Lapsed { .. } => Some(exit::FAILED),
-            Self::Invalid { .. } => Some(exit::USAGE),
-            Self::Plan { .. }
-            | Self::Reloading { .. }
-            | Self::Pausing { .. }
-            | Self::Paused { .. }
-            | Self::Warning { .. }
-            | Self::Gating { .. }
-            | Self::Gated { .. }
-            | Self::Warmed { .. }
-            | Self::Switched { .. }
-            | Self::Verified { .. }
-            | Self::Baking { .. }
-            | Self::Baked { .. }
-            | Self::Draining { .. }
-            | Self::Drained { .. } => None,
-        }
+impl From<MaintenanceStep> for Event {
+    fn from(step: MaintenanceStep) -> Self {
+        Self::Maintenance(step)
     }
 }
 

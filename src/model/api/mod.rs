@@ -35,7 +35,7 @@ mod status;
 mod upkeep;
 
 pub use certificates::{CertificateReport, Certificates, ImportRequest, Imported, OnlineFinding, RenewRequest};
-pub use event::{Check, Event, SafeToStop};
+pub use event::{Check, CommonStep, Event, MaintenanceStep, PauseStep, Progress, ReloadStep, SafeToStop, SwapStep};
 pub use operation::{Kind, Move, OperationRequest, Side, Target};
 pub use problem::{Problem, exit};
 pub use seen::{GateReport, ProbeReport, Traffic, millis};

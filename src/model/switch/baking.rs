@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::phases::{PROGRESS, ask};
 use super::probing::Probing;
 use super::{Current, Effect, Figures, Look, Moment, Phase, Switch, millis, tell};
-use crate::model::api::{Event, Kind, Traffic};
+use crate::model::api::{Event, Kind, Progress, SwapStep, Traffic};
 use crate::model::bake;
 use crate::model::slot::Generation;
 
@@ -100,18 +100,22 @@ impl Switch {
         let operation = current.operation;
         if now.at < deadline {
             let left_ms = millis(now.at, deadline);
-            tell(effects, operation, Event::Baking { traffic, left_ms });
+            tell(
+                effects,
+                operation,
+                Event::Progress(Progress::Baking { traffic, left_ms }),
+            );
             self.current = Some(current);
         } else {
             let elapsed_ms = millis(began, now.at);
             tell(
                 effects,
                 operation,
-                Event::Baked {
+                Event::Swap(SwapStep::Baked {
                     traffic,
                     before,
                     elapsed_ms,
-                },
+                }),
             );
             self.let_go(current);
         }

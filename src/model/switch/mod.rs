@@ -29,7 +29,7 @@ pub use plan::{Bake, Rules, Service};
 use self::plan::{Plan, Refusal};
 use self::probing::Probing;
 use self::watch::{Leaving, Watch};
-use super::api::{self, Event, Holder, Kind, OperationRequest, exit};
+use super::api::{self, CommonStep, Event, Holder, Kind, OperationRequest, SwapStep, exit};
 use super::state::EnvironmentState;
 
 /// The switch of one environment.
@@ -224,12 +224,14 @@ impl Switch {
     ) {
         // Where nothing has two sides, none of them serves.
         let live = (!self.rules.services.is_empty()).then_some(self.state.live);
-        let refuse = |Refusal { code, reason, hint }: Refusal| Event::Refused {
-            code,
-            reason,
-            evidence: Vec::new(),
-            hint,
-            live,
+        let refuse = |Refusal { code, reason, hint }: Refusal| {
+            Event::Common(CommonStep::Refused {
+                code,
+                reason,
+                evidence: Vec::new(),
+                hint,
+                live,
+            })
         };
         let draining = self.draining_slots();
         let planned = match self.busy(request.kind) {
@@ -243,19 +245,19 @@ impl Switch {
         tell(
             effects,
             operation,
-            Event::Plan {
+            Event::Swap(SwapStep::Plan {
                 operation,
                 kind: plan.kind,
                 environment: self.rules.name.clone(),
                 moves: plan.moves.clone(),
                 forced: plan.forced,
-            },
+            }),
         );
         for message in warnings {
-            tell(effects, operation, Event::Warning { message });
+            tell(effects, operation, Event::Common(CommonStep::Warning { message }));
         }
         if request.dry_run {
-            return tell(effects, operation, Event::Planned);
+            return tell(effects, operation, Event::Common(CommonStep::Planned));
         }
         // Only a rollback gets past `busy` while somebody bakes.
         self.suspended = self.current.take();
@@ -303,11 +305,19 @@ impl Switch {
                 (phase, None) => format!("the proxy stopped in step `{}`; nothing was switched", phase.step()),
                 (phase, Some(_)) => format!("the proxy stopped after the switch, in step `{}`", phase.step()),
             };
-            tell(effects, current.operation, Event::Failed { reason, live });
+            tell(
+                effects,
+                current.operation,
+                Event::Common(CommonStep::Failed { reason, live }),
+            );
         }
         for watch in self.watching.drain(..) {
             let reason = "the proxy stopped while the old side still drained".into();
-            tell(effects, watch.operation, Event::Failed { reason, live });
+            tell(
+                effects,
+                watch.operation,
+                Event::Common(CommonStep::Failed { reason, live }),
+            );
         }
     }
 

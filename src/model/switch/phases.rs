@@ -6,7 +6,7 @@ use super::plan::{Plan, Rules};
 use super::probing::{Probing, Signature};
 use super::watch::Watch;
 use super::{Current, Effect, Look, Moment, Phase, Seen, Switch, Ticket, millis, tell};
-use crate::model::api::{Event, Kind, exit};
+use crate::model::api::{CommonStep, Event, Kind, SwapStep, exit};
 use crate::model::state::Durability;
 
 /// Progress is told at most this often.
@@ -103,28 +103,32 @@ impl Switch {
             tell(
                 effects,
                 current.operation,
-                Event::Gated {
+                Event::Common(CommonStep::Gated {
                     instances,
                     version,
                     elapsed_ms,
-                },
+                }),
             );
             return self.warm(current, now, effects);
         }
         if now.at >= gating.probing.deadline {
-            let refused = Event::Refused {
+            let refused = Event::Common(CommonStep::Refused {
                 code: exit::REFUSED,
                 reason: gating.probing.verdict(&self.rules, now.at.saturating_sub(began)),
                 evidence: gating.probing.reports(&self.rules),
                 hint: None,
                 live: Some(self.state.live),
-            };
+            });
             return self.give_up(&current, refused, effects);
         }
         ask(effects, current.ticket, &mut gating.probing, now.at);
         if gating.news(now.at) {
             let instances = gating.probing.reports(&self.rules);
-            tell(effects, current.operation, Event::Gating { instances, elapsed_ms });
+            tell(
+                effects,
+                current.operation,
+                Event::Progress(Progress::Gating { instances, elapsed_ms }),
+            );
         }
         self.current = Some(current);
     }
@@ -176,11 +180,11 @@ impl Switch {
         tell(
             effects,
             current.operation,
-            Event::Warmed {
+            Event::Swap(SwapStep::Warmed {
                 requests,
                 failed,
                 elapsed_ms,
-            },
+            }),
         );
         self.persist(current, now, effects);
     }
@@ -209,10 +213,10 @@ impl Switch {
         match (&current.phase, result) {
             (Phase::Persisting, Ok(durability)) => self.publish(current, durability, now, effects),
             (Phase::Persisting, Err(error)) => {
-                let failed = Event::Failed {
+                let failed = Event::Common(CommonStep::Failed {
                     reason: format!("the state could not be saved: {error}; nothing was switched"),
                     live: Some(self.state.live),
-                };
+                });
                 self.give_up(&current, failed, effects);
             }
             (Phase::Undoing(_), result) => self.undo_persisted(current, result, effects),
@@ -233,15 +237,19 @@ impl Switch {
         tell(
             effects,
             current.operation,
-            Event::Switched {
+            Event::Swap(SwapStep::Switched {
                 generation,
                 services,
                 durability_uncertain: matches!(durability, Durability::Uncertain(_)),
-            },
+            }),
         );
         if let Durability::Uncertain(why) = durability {
             let message = format!("durability uncertain: a power cut may undo this switch ({why})");
-            tell(effects, current.operation, Event::Warning { message });
+            tell(
+                effects,
+                current.operation,
+                Event::Common(CommonStep::Warning { message }),
+            );
         }
         if current.plan.kind == Kind::Rollback {
             self.undone_by(&current.user, left, effects);
@@ -270,7 +278,7 @@ impl Switch {
         };
         let checks = seen.into_iter().map(|seen| seen.check).collect();
         let Some(problem) = problem else {
-            tell(effects, current.operation, Event::Verified { checks });
+            tell(effects, current.operation, Event::Swap(SwapStep::Verified { checks }));
             return self.settle(current, now, effects);
         };
         verifying.attempts += 1;
@@ -280,7 +288,11 @@ impl Switch {
         } else if current.plan.forced {
             // The verdict was skipped, so it cannot come in by the back door.
             let message = format!("through the front door, {problem}; nothing is undone, because it was forced");
-            tell(effects, current.operation, Event::Warning { message });
+            tell(
+                effects,
+                current.operation,
+                Event::Common(CommonStep::Warning { message }),
+            );
             self.settle(current, now, effects);
         } else {
             self.start_undo(current, format!("through the front door, {problem}"), now, effects);

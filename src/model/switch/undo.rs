@@ -7,7 +7,7 @@ use super::phases::ask;
 use super::plan::{Plan, Rules, place, undone};
 use super::probing::Probing;
 use super::{Current, Effect, Look, Moment, Phase, Switch, tell};
-use crate::model::api::{Event, Move};
+use crate::model::api::{CommonStep, Event, Move, SwapStep};
 use crate::model::state::{Durability, EnvironmentState};
 
 #[derive(Debug)]
@@ -116,16 +116,20 @@ impl Switch {
         effects.push(Effect::Publish { generation, moves });
         if let Durability::Uncertain(why) = durability {
             let message = format!("durability uncertain: a power cut may undo the way back ({why})");
-            tell(effects, current.operation, Event::Warning { message });
+            tell(
+                effects,
+                current.operation,
+                Event::Common(CommonStep::Warning { message }),
+            );
         }
         tell(
             effects,
             current.operation,
-            Event::RolledBack {
+            Event::Swap(SwapStep::RolledBack {
                 reason,
                 live,
                 generation,
-            },
+            }),
         );
     }
 
@@ -137,9 +141,17 @@ impl Switch {
             .map(|step| place(&step.service, &step.to.addresses))
             .collect();
         let message = format!("a person has to look at {}", kept.join(", "));
-        tell(effects, current.operation, Event::Warning { message });
+        tell(
+            effects,
+            current.operation,
+            Event::Common(CommonStep::Warning { message }),
+        );
         let live = Some(self.state.live);
-        tell(effects, current.operation, Event::Failed { reason, live });
+        tell(
+            effects,
+            current.operation,
+            Event::Common(CommonStep::Failed { reason, live }),
+        );
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::phases::PROGRESS;
 use super::{Current, Effect, Ended, Moment, Switch, millis, tell};
-use crate::model::api::{Event, Move, SafeToStop, Side, Traffic};
+use crate::model::api::{CommonStep, Event, Move, Progress, SafeToStop, Side, SwapStep, Traffic};
 use crate::model::slot::{Generation, Slot};
 
 /// One activation that drains, or has drained while somebody waits for its neighbours.
@@ -100,11 +100,11 @@ impl Switch {
                 tell(
                     effects,
                     watch.operation,
-                    Event::Draining {
+                    Event::Progress(Progress::Draining {
                         requests,
                         streams,
                         elapsed_ms,
-                    },
+                    }),
                 );
             }
         }
@@ -137,17 +137,17 @@ impl Switch {
             let sum = |of: fn(&Ended) -> u64| own.clone().filter_map(|it| it.over.as_ref()).map(of).sum::<u64>();
             if sum(|ended| ended.left) > 0 {
                 let message = format!("{} exchanges of the old side could not be cut", sum(|ended| ended.left));
-                tell(effects, watch.operation, Event::Warning { message });
+                tell(effects, watch.operation, Event::Common(CommonStep::Warning { message }));
             }
             tell(
                 effects,
                 watch.operation,
-                Event::Drained {
+                Event::Swap(SwapStep::Drained {
                     finished: sum(|ended| ended.finished),
                     ended: sum(|ended| ended.ended),
                     cut: sum(|ended| ended.cut),
                     elapsed_ms: millis(watch.switched, now.at),
-                },
+                }),
             );
         }
     }
@@ -175,13 +175,13 @@ impl Switch {
             tell(
                 effects,
                 watch.operation,
-                Event::Done {
+                Event::Swap(SwapStep::Done {
                     environment: self.rules.name.clone(),
                     live: self.state.live,
                     generation: self.state.generation,
                     safe_to_stop: safe_to_stop.collect(),
                     traffic: watch.served,
-                },
+                }),
             );
         }
         let (all, watches) = self.leaving_and_watches();
@@ -193,11 +193,11 @@ impl Switch {
     pub(super) fn undone_by(&mut self, user: &str, left: Generation, effects: &mut Vec<Effect>) {
         let (live, generation) = (self.state.live, self.state.generation);
         let mut answer = |operation, reason| {
-            let event = Event::RolledBack {
+            let event = Event::Swap(SwapStep::RolledBack {
                 reason,
                 live,
                 generation,
-            };
+            });
             tell(effects, operation, event);
         };
         if let Some(suspended) = self.suspended.take() {

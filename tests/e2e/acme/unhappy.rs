@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 
-use greengate::model::api::Event;
+use greengate::model::api::{CommonStep, Event};
 
 use crate::common::acme_door::{AcmeDoor, Trick};
 use crate::common::app::App;
@@ -290,7 +290,7 @@ async fn a_swap_says_in_preflight_that_a_host_has_no_valid_certificate_and_goes_
     let finished = door.swap("prod", &[]).await;
     finished.assert_done();
     let warned = finished.events.iter().any(|event| match event {
-        Event::Warning { message } => {
+        Event::Common(CommonStep::Warning { message }) => {
             message.contains("certificate of `a.example.test`: the local CA stands in") && message.contains(&error)
         }
         _ => false,

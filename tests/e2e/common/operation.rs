@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use greengate::model::api::{Event, SafeToStop};
+use greengate::model::api::{CommonStep, Event, SafeToStop, SwapStep};
 use greengate::model::slot::Slot;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -118,8 +118,10 @@ impl Operation {
 
     /// Reads on until the new side serves.
     pub async fn switched(&mut self) -> Event {
-        self.until("`switched`", |event| matches!(event, Event::Switched { .. }))
-            .await
+        self.until("`switched`", |event| {
+            matches!(event, Event::Swap(SwapStep::Switched { .. }))
+        })
+        .await
     }
 
     /// Events so far.
@@ -178,7 +180,7 @@ impl Finished {
     pub fn assert_done(&self) -> Slot {
         self.assert_code(0);
         match self.events.last() {
-            Some(Event::Done { live, .. }) => *live,
+            Some(Event::Swap(SwapStep::Done { live, .. })) => *live,
             other => panic!("the last event is not `done` but {other:?}\n{self:#?}"),
         }
     }
@@ -187,7 +189,9 @@ impl Finished {
     #[track_caller]
     pub fn refusal(&self) -> String {
         match self.events.last() {
-            Some(event @ Event::Refused { .. }) => serde_json::to_string(event).expect("an event is JSON"),
+            Some(event @ Event::Common(CommonStep::Refused { .. })) => {
+                serde_json::to_string(event).expect("an event is JSON")
+            }
             other => panic!("the last event is not `refused` but {other:?}\n{self:#?}"),
         }
     }
@@ -196,7 +200,7 @@ impl Finished {
     #[track_caller]
     pub fn safe_to_stop(&self) -> &[SafeToStop] {
         match self.events.last() {
-            Some(Event::Done { safe_to_stop, .. }) => safe_to_stop,
+            Some(Event::Swap(SwapStep::Done { safe_to_stop, .. })) => safe_to_stop,
             other => panic!("the last event is not `done` but {other:?}\n{self:#?}"),
         }
     }

@@ -12,7 +12,7 @@ use super::tally::Tally;
 use crate::cli::exit::Stop;
 use crate::cli::output::text::period;
 use crate::cli::output::{self, Transcript};
-use crate::model::api::{Event, Kind, OperationRequest, exit, millis};
+use crate::model::api::{CommonStep, Event, Kind, OperationRequest, SwapStep, exit, millis};
 use crate::model::slot::Slot;
 
 /// Time without a swap, before each of them: also what the swaps' latencies are compared with.
@@ -93,35 +93,21 @@ async fn round(
                 board.step(format!("swap {number}: {}", words.join(" ")));
             }
             match event {
-                Event::Gated { elapsed_ms, .. } => gate = *elapsed_ms,
-                Event::Switched { .. } => {
+                Event::Common(CommonStep::Gated { elapsed_ms, .. }) => gate = *elapsed_ms,
+                Event::Swap(SwapStep::Switched { .. }) => {
                     board.live(next, &version);
                     board.step(format!(
                         "swap {number}: {next} serves; {live} finishes what it had begun"
                     ));
                 }
-                Event::Drained { elapsed_ms, .. } => drain = *elapsed_ms,
-                Event::Done { traffic, .. } => report.borrow_mut().proxy_errors += traffic.proxy_errors,
-                Event::Plan { .. }
-                | Event::Planned
-                | Event::Warning { .. }
-                | Event::Gating { .. }
-                | Event::Warmed { .. }
-                | Event::Verified { .. }
-                | Event::Baking { .. }
-                | Event::Baked { .. }
-                | Event::Draining { .. }
-                | Event::Refused { .. }
-                | Event::RolledBack { .. }
-                | Event::Reloading { .. }
-                | Event::Invalid { .. }
-                | Event::Reloaded { .. }
-                | Event::Pausing { .. }
-                | Event::Paused { .. }
-                | Event::Resumed { .. }
-                | Event::Lapsed { .. }
-                | Event::Maintained { .. }
-                | Event::Failed { .. } => {}
+                Event::Swap(SwapStep::Drained { elapsed_ms, .. }) => drain = *elapsed_ms,
+                Event::Swap(SwapStep::Done { traffic, .. }) => report.borrow_mut().proxy_errors += traffic.proxy_errors,
+                Event::Swap(_)
+                | Event::Progress(_)
+                | Event::Common(_)
+                | Event::Reload(_)
+                | Event::Pause(_)
+                | Event::Maintenance(_) => {}
             }
             ControlFlow::Continue(())
         })

@@ -7,7 +7,7 @@ use http_body_util::Full;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::*;
-use crate::model::api::Kind;
+use crate::model::api::{CommonStep, Kind};
 use crate::model::history::Record;
 
 /// A daemon that does nothing but remember who asked.
@@ -130,16 +130,16 @@ fn an_operation_is_a_stream_that_ends_with_it() {
     };
     assert_eq!((request.kind, caller), (Kind::Swap, ann()));
     events
-        .send(Event::Warning {
+        .send(Event::Common(CommonStep::Warning {
             message: "one\ntwo".into(),
-        })
+        }))
         .unwrap();
-    events.send(Event::Planned).unwrap();
+    events.send(Event::Common(CommonStep::Planned)).unwrap();
     drop(events);
     let text = text(response);
     let events: Vec<Event> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(events.len(), 2);
-    assert_eq!(events[1], Event::Planned);
+    assert_eq!(events[1], Event::Common(CommonStep::Planned));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::super::{Owner, initial};
 use crate::config::{Diff, Service};
 use crate::control::evidence::gating::Candidate;
 use crate::control::served::Loaded;
-use crate::model::api::Event;
+use crate::model::api::{CommonStep, Event};
 use crate::model::slot::{Address, Slot};
 use crate::model::state::EnvironmentState;
 use crate::proxy::{Activation, Live, Snapshot};
@@ -48,7 +48,7 @@ impl Owner {
     pub(super) fn plan(&mut self, loaded: Loaded, diff: Diff) -> (Plan, Vec<Candidate>) {
         let (state, messages) = initial::complete(&loaded.config, self.saving.state());
         for message in messages {
-            self.tell_reload(None, Event::Warning { message });
+            self.tell_reload(None, Event::Common(CommonStep::Warning { message }));
         }
         let concerned = |name: &str| diff.environments.iter().any(|it| **it == *name);
         let of_file = |name: &str| loaded.config.environments.iter().any(|it| *it.name == *name);

@@ -7,7 +7,7 @@ use super::super::{Owner, Room, initial};
 use super::limits;
 use super::plan::{Next, Plan, next};
 use crate::config::{Config, Diff};
-use crate::model::api::{Event, Side};
+use crate::model::api::{CommonStep, Event, Side};
 use crate::model::state::EnvironmentState;
 use crate::model::switch::Switch;
 use crate::proxy::{Activation, Live, Snapshot};
@@ -62,7 +62,7 @@ impl Owner {
             match self.hosts.serve(&[&loaded.config]) {
                 Ok(told) => {
                     for message in told {
-                        self.tell_reload(None, Event::Warning { message });
+                        self.tell_reload(None, Event::Common(CommonStep::Warning { message }));
                     }
                 }
                 Err(error) => tracing::error!(error, "hosts that are gone keep their certificates"),

@@ -1,7 +1,9 @@
 //! What each event is on the wire and in the journal, to the letter: scripts read it, and so do daemons of other versions.
 
 use super::*;
-use crate::model::api::{ChangeKind, ProbeReport, Side, ValueChange};
+use crate::model::api::{
+    ChangeKind, CommonStep, MaintenanceStep, PauseStep, ProbeReport, Progress, ReloadStep, Side, SwapStep, ValueChange,
+};
 
 fn address() -> Address {
     "127.0.0.1:3010".parse().unwrap()
@@ -43,7 +45,7 @@ const TRAFFIC: &str = r#"{"requests":12,"app_errors":1,"proxy_errors":2,"p50_us"
 fn lines() -> Vec<(Event, String)> {
     vec![
         (
-            Event::Plan {
+            Event::Swap(SwapStep::Plan {
                 operation: 7,
                 kind: Kind::Swap,
                 environment: "prod".into(),
@@ -59,55 +61,55 @@ fn lines() -> Vec<(Event, String)> {
                     },
                 }],
                 forced: false,
-            },
+            }),
             r#"{"event":"plan","operation":7,"kind":"swap","environment":"prod","moves":[{"service":"web","from":{"slot":"blue","addresses":["unix:/run/web.sock"]},"to":{"slot":"green","addresses":["127.0.0.1:3010"]}}],"forced":false}"#.into(),
         ),
-        (Event::Planned, r#"{"event":"planned"}"#.into()),
+        (Event::Common(CommonStep::Planned), r#"{"event":"planned"}"#.into()),
         (
-            Event::Warning { message: "one\ntwo".into() },
+            Event::Common(CommonStep::Warning { message: "one\ntwo".into() }),
             r#"{"event":"warning","message":"one\ntwo"}"#.into(),
         ),
         (
-            Event::Gating {
+            Event::Progress(Progress::Gating {
                 instances: reports(),
                 elapsed_ms: 1200,
-            },
+            }),
             format!(r#"{{"event":"gating","instances":{REPORTS},"elapsed_ms":1200}}"#),
         ),
         (
-            Event::Gated {
+            Event::Common(CommonStep::Gated {
                 instances: reports(),
                 version: Some("8b71ff7".into()),
                 elapsed_ms: 1200,
-            },
+            }),
             format!(r#"{{"event":"gated","instances":{REPORTS},"version":"8b71ff7","elapsed_ms":1200}}"#),
         ),
         (
-            Event::Gated {
+            Event::Common(CommonStep::Gated {
                 instances: Vec::new(),
                 version: None,
                 elapsed_ms: 0,
-            },
+            }),
             r#"{"event":"gated","instances":[],"elapsed_ms":0}"#.into(),
         ),
         (
-            Event::Warmed {
+            Event::Swap(SwapStep::Warmed {
                 requests: 4,
                 failed: 1,
                 elapsed_ms: 90,
-            },
+            }),
             r#"{"event":"warmed","requests":4,"failed":1,"elapsed_ms":90}"#.into(),
         ),
         (
-            Event::Switched {
+            Event::Swap(SwapStep::Switched {
                 generation: Generation(118),
                 services: vec!["web".into(), "api".into()],
                 durability_uncertain: true,
-            },
+            }),
             r#"{"event":"switched","generation":118,"services":["web","api"],"durability_uncertain":true}"#.into(),
         ),
         (
-            Event::Verified {
+            Event::Swap(SwapStep::Verified {
                 checks: vec![
                     Check {
                         service: "web".into(),
@@ -122,45 +124,45 @@ fn lines() -> Vec<(Event, String)> {
                         version: None,
                     },
                 ],
-            },
+            }),
             r#"{"event":"verified","checks":[{"service":"web","target":"https://app.example.com/health","status":200,"version":"8b71ff7"},{"service":"api","target":"127.0.0.1:8012"}]}"#.into(),
         ),
         (
-            Event::Baking {
+            Event::Progress(Progress::Baking {
                 traffic: traffic(),
                 left_ms: 9000,
-            },
+            }),
             format!(r#"{{"event":"baking","traffic":{TRAFFIC},"left_ms":9000}}"#),
         ),
         (
-            Event::Baked {
+            Event::Swap(SwapStep::Baked {
                 traffic: traffic(),
                 before: Traffic::default(),
                 elapsed_ms: 10_000,
-            },
+            }),
             format!(
                 r#"{{"event":"baked","traffic":{TRAFFIC},"before":{{"requests":0,"app_errors":0,"proxy_errors":0}},"elapsed_ms":10000}}"#
             ),
         ),
         (
-            Event::Draining {
+            Event::Progress(Progress::Draining {
                 requests: 1,
                 streams: 2,
                 elapsed_ms: 300,
-            },
+            }),
             r#"{"event":"draining","requests":1,"streams":2,"elapsed_ms":300}"#.into(),
         ),
         (
-            Event::Drained {
+            Event::Swap(SwapStep::Drained {
                 finished: 5,
                 ended: 1,
                 cut: 0,
                 elapsed_ms: 400,
-            },
+            }),
             r#"{"event":"drained","finished":5,"ended":1,"cut":0,"elapsed_ms":400}"#.into(),
         ),
         (
-            Event::Done {
+            Event::Swap(SwapStep::Done {
                 environment: "prod".into(),
                 live: Slot::Green,
                 generation: Generation(118),
@@ -169,43 +171,43 @@ fn lines() -> Vec<(Event, String)> {
                     addresses: vec![address()],
                 }],
                 traffic: traffic(),
-            },
+            }),
             format!(
                 r#"{{"event":"done","environment":"prod","live":"green","generation":118,"safe_to_stop":[{{"service":"web","addresses":["127.0.0.1:3010"]}}],"traffic":{TRAFFIC}}}"#
             ),
         ),
         (
-            Event::Refused {
+            Event::Common(CommonStep::Refused {
                 code: exit::REFUSED,
                 reason: "it is not healthy".into(),
                 evidence: reports(),
                 hint: Some("look at its log".into()),
                 live: Some(Slot::Blue),
-            },
+            }),
             format!(
                 r#"{{"event":"refused","code":4,"reason":"it is not healthy","evidence":{REPORTS},"hint":"look at its log","live":"blue"}}"#
             ),
         ),
         (
-            Event::Refused {
+            Event::Common(CommonStep::Refused {
                 code: exit::BUSY,
                 reason: "busy".into(),
                 evidence: Vec::new(),
                 hint: None,
                 live: None,
-            },
+            }),
             r#"{"event":"refused","code":5,"reason":"busy"}"#.into(),
         ),
         (
-            Event::RolledBack {
+            Event::Swap(SwapStep::RolledBack {
                 reason: "too many errors".into(),
                 live: Slot::Blue,
                 generation: Generation(119),
-            },
+            }),
             r#"{"event":"rolled-back","reason":"too many errors","live":"blue","generation":119}"#.into(),
         ),
         (
-            Event::Reloading {
+            Event::Reload(ReloadStep::Reloading {
                 operation: Some(8),
                 changes: vec![Change {
                     section: "prod".into(),
@@ -218,78 +220,78 @@ fn lines() -> Vec<(Event, String)> {
                     }],
                 }],
                 restart: vec!["server.http".into()],
-            },
+            }),
             r#"{"event":"reloading","operation":8,"changes":[{"section":"prod","name":"web","kind":"changed","values":[{"key":"health.path","from":"/health","to":"/up"}]}],"restart":["server.http"]}"#.into(),
         ),
         (
-            Event::Reloading {
+            Event::Reload(ReloadStep::Reloading {
                 operation: None,
                 changes: Vec::new(),
                 restart: Vec::new(),
-            },
+            }),
             r#"{"event":"reloading","changes":[]}"#.into(),
         ),
         (
-            Event::Invalid {
+            Event::Reload(ReloadStep::Invalid {
                 report: "error: no\n".into(),
                 errors: 1,
-            },
+            }),
             r#"{"event":"invalid","report":"error: no\n","errors":1}"#.into(),
         ),
         (
-            Event::Reloaded {
+            Event::Reload(ReloadStep::Reloaded {
                 changes: 2,
                 durability_uncertain: false,
-            },
+            }),
             r#"{"event":"reloaded","changes":2,"durability_uncertain":false}"#.into(),
         ),
         (
-            Event::Pausing {
+            Event::Pause(PauseStep::Pausing {
                 operation: 9,
                 environment: "prod".into(),
                 limit_ms: 30_000,
-            },
+            }),
             r#"{"event":"pausing","operation":9,"environment":"prod","limit_ms":30000}"#.into(),
         ),
         (
-            Event::Paused {
+            Event::Pause(PauseStep::Paused {
                 elapsed_ms: 20,
                 left_ms: 29_980,
-            },
+            }),
             r#"{"event":"paused","elapsed_ms":20,"left_ms":29980}"#.into(),
         ),
         (
-            Event::Resumed {
+            Event::Pause(PauseStep::Resumed {
                 environment: "prod".into(),
                 elapsed_ms: 900,
                 reason: Some("its limit of 30 s was reached".into()),
-            },
+            }),
             r#"{"event":"resumed","environment":"prod","elapsed_ms":900,"reason":"its limit of 30 s was reached"}"#.into(),
         ),
         (
-            Event::Resumed {
+            Event::Pause(PauseStep::Resumed {
                 environment: "prod".into(),
                 elapsed_ms: 900,
                 reason: None,
-            },
+            }),
             r#"{"event":"resumed","environment":"prod","elapsed_ms":900}"#.into(),
         ),
         (
-            Event::Lapsed {
+            Event::Pause(PauseStep::Lapsed {
                 reason: "the app did not come back".into(),
                 evidence: reports(),
-            },
+            }),
             format!(r#"{{"event":"lapsed","reason":"the app did not come back","evidence":{REPORTS}}}"#),
         ),
         (
-            Event::Lapsed {
+            Event::Pause(PauseStep::Lapsed {
                 reason: "too long".into(),
                 evidence: Vec::new(),
-            },
+            }),
             r#"{"event":"lapsed","reason":"too long"}"#.into(),
         ),
         (
-            Event::Maintained {
+            Event::Maintenance(MaintenanceStep::Maintained {
                 environment: "prod".into(),
                 on: Some(MaintenanceStatus {
                     since: "2026-01-01T00:00:00.000Z".into(),
@@ -298,28 +300,28 @@ fn lines() -> Vec<(Event, String)> {
                     page: false,
                     allow: vec!["10.0.0.0/8".into()],
                 }),
-            },
+            }),
             r#"{"event":"maintained","environment":"prod","on":{"since":"2026-01-01T00:00:00.000Z","user":"ann","message":"back at noon","page":false,"allow":["10.0.0.0/8"]}}"#.into(),
         ),
         (
-            Event::Maintained {
+            Event::Maintenance(MaintenanceStep::Maintained {
                 environment: "prod".into(),
                 on: None,
-            },
+            }),
             r#"{"event":"maintained","environment":"prod"}"#.into(),
         ),
         (
-            Event::Failed {
+            Event::Common(CommonStep::Failed {
                 reason: "the disk is full".into(),
                 live: Some(Slot::Blue),
-            },
+            }),
             r#"{"event":"failed","reason":"the disk is full","live":"blue"}"#.into(),
         ),
         (
-            Event::Failed {
+            Event::Common(CommonStep::Failed {
                 reason: "the disk is full".into(),
                 live: None,
-            },
+            }),
             r#"{"event":"failed","reason":"the disk is full"}"#.into(),
         ),
     ]
@@ -336,10 +338,10 @@ fn every_event_is_the_line_that_it_has_always_been() {
 #[test]
 fn a_line_with_keys_of_a_newer_version_is_still_read() {
     let line = r#"{"event":"paused","elapsed_ms":20,"left_ms":29980,"since":"noon"}"#;
-    let expected = Event::Paused {
+    let expected = Event::Pause(PauseStep::Paused {
         elapsed_ms: 20,
         left_ms: 29_980,
-    };
+    });
     assert_eq!(serde_json::from_str::<Event>(line).unwrap(), expected);
     assert!(serde_json::from_str::<Event>(r#"{"event":"halted"}"#).is_err());
 }

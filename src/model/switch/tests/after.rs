@@ -8,11 +8,11 @@ fn a_new_side_that_is_bad_through_the_front_door_is_rolled_back() {
     stage.front_door = Some("answered 404");
     stage.ask(1, swap());
     stage.pass(Duration::from_secs(3));
-    let Event::RolledBack {
+    let Event::Swap(SwapStep::RolledBack {
         reason,
         live,
         generation,
-    } = stage.last(1)
+    }) = stage.last(1)
     else {
         panic!("{:?}", stage.last(1));
     };
@@ -81,7 +81,7 @@ fn a_wrong_version_through_the_front_door_is_rolled_back() {
         }
     }
     stage.pass(Duration::from_secs(2));
-    let Event::RolledBack { reason, .. } = stage.last(1) else {
+    let Event::Swap(SwapStep::RolledBack { reason, .. }) = stage.last(1) else {
         panic!("{:?}", stage.last(1));
     };
     assert!(reason.contains("is version `A`, expected `B`"), "{reason}");
@@ -94,7 +94,7 @@ fn a_bad_new_side_stays_when_the_old_one_is_dead_too() {
     stage.bad = vec![3000];
     stage.ask(1, swap());
     stage.pass(Duration::from_secs(10));
-    let Event::Failed { reason, live } = stage.last(1) else {
+    let Event::Common(CommonStep::Failed { reason, live }) = stage.last(1) else {
         panic!("{:?}", stage.last(1));
     };
     assert!(
@@ -129,22 +129,26 @@ fn the_bake_window_closes_well_and_the_lock_ends_with_it() {
     assert_eq!(stage.switch.holder().unwrap().step, "bake");
     stage.drain(2);
     assert!(
-        matches!(stage.last(1), Event::Drained { .. }),
+        matches!(stage.last(1), Event::Swap(SwapStep::Drained { .. })),
         "drained is not done while it bakes"
     );
     stage.pass(Duration::from_secs(30));
-    assert!(matches!(stage.last(1), Event::Done { .. }), "{:?}", stage.last(1));
+    assert!(
+        matches!(stage.last(1), Event::Swap(SwapStep::Done { .. })),
+        "{:?}",
+        stage.last(1)
+    );
     let baking = stage
         .events
         .iter()
-        .filter(|(_, it)| matches!(it, Event::Baking { .. }))
+        .filter(|(_, it)| matches!(it, Event::Progress(Progress::Baking { .. })))
         .count();
     assert!((29..=31).contains(&baking), "{baking}");
     assert!(
         stage
             .events
             .iter()
-            .any(|(_, it)| matches!(it, Event::Baked { elapsed_ms: 30_000, .. }))
+            .any(|(_, it)| matches!(it, Event::Swap(SwapStep::Baked { elapsed_ms: 30_000, .. })))
     );
 }
 
@@ -162,7 +166,7 @@ fn a_new_side_that_turns_out_worse_is_rolled_back() {
         before: Sample::default(),
     }];
     stage.pass(Duration::from_secs(2));
-    let Event::RolledBack { reason, live, .. } = stage.last(1) else {
+    let Event::Swap(SwapStep::RolledBack { reason, live, .. }) = stage.last(1) else {
         panic!("{:?}", stage.last(1));
     };
     assert!(reason.contains("web: 50.0 % of 100 requests failed"), "{reason}");
@@ -176,7 +180,7 @@ fn a_new_side_whose_health_fails_in_the_bake_window_is_rolled_back() {
     stage.pass(Duration::from_secs(5));
     stage.bad = vec![8011];
     stage.pass(Duration::from_secs(2));
-    let Event::RolledBack { reason, .. } = stage.last(1) else {
+    let Event::Swap(SwapStep::RolledBack { reason, .. }) = stage.last(1) else {
         panic!("{:?}", stage.last(1));
     };
     assert!(
@@ -192,11 +196,11 @@ fn a_rollback_pre_empts_the_bake_window() {
     stage.pass(Duration::from_secs(5));
     stage.ask(2, rollback());
     assert!(
-        !matches!(stage.last(1), Event::RolledBack { .. }),
+        !matches!(stage.last(1), Event::Swap(SwapStep::RolledBack { .. })),
         "not before it is true"
     );
     stage.pass(Duration::from_secs(2));
-    let Event::RolledBack { reason, live, .. } = stage.last(1) else {
+    let Event::Swap(SwapStep::RolledBack { reason, live, .. }) = stage.last(1) else {
         panic!("{:?}", stage.last(1));
     };
     assert_eq!(reason, "a rollback by ci pre-empted the bake window");
@@ -204,7 +208,7 @@ fn a_rollback_pre_empts_the_bake_window() {
     assert!(stage.switch.holder().is_none(), "a rollback does not bake");
     stage.drain(2);
     stage.drain(3);
-    assert!(matches!(stage.last(2), Event::Done { .. }));
+    assert!(matches!(stage.last(2), Event::Swap(SwapStep::Done { .. })));
 }
 
 #[test]
@@ -225,7 +229,11 @@ fn a_rollback_that_is_refused_lets_the_bake_window_go_on() {
     assert_eq!(stage.switch.holder().unwrap().operation, 1);
     stage.pass(Duration::from_secs(30));
     stage.drain(2);
-    assert!(matches!(stage.last(1), Event::Done { .. }), "{:?}", stage.last(1));
+    assert!(
+        matches!(stage.last(1), Event::Swap(SwapStep::Done { .. })),
+        "{:?}",
+        stage.last(1)
+    );
 }
 
 #[test]
@@ -248,7 +256,11 @@ fn a_bake_window_that_goes_on_asks_again_for_what_it_was_not_answered() {
     assert_eq!(stage.refused(2).0, exit::REFUSED);
     stage.bad = vec![3010];
     stage.pass(Duration::from_secs(3));
-    assert!(matches!(stage.last(1), Event::RolledBack { .. }), "{:?}", stage.last(1));
+    assert!(
+        matches!(stage.last(1), Event::Swap(SwapStep::RolledBack { .. })),
+        "{:?}",
+        stage.last(1)
+    );
 }
 
 #[test]
@@ -258,9 +270,13 @@ fn a_swap_that_is_rolled_back_while_it_drains_did_not_succeed() {
     stage.pass(Duration::from_secs(2));
     stage.ask(2, rollback());
     stage.pass(Duration::from_secs(2));
-    assert!(matches!(stage.last(1), Event::RolledBack { .. }), "{:?}", stage.last(1));
+    assert!(
+        matches!(stage.last(1), Event::Swap(SwapStep::RolledBack { .. })),
+        "{:?}",
+        stage.last(1)
+    );
     stage.drain(3);
-    let Event::Done { safe_to_stop, .. } = stage.last(2) else {
+    let Event::Swap(SwapStep::Done { safe_to_stop, .. }) = stage.last(2) else {
         panic!("{:?}", stage.last(2));
     };
     assert_eq!(safe_to_stop[0].addresses, [at(3010)]);
@@ -273,8 +289,8 @@ fn a_stop_answers_everyone_who_waits() {
     stage.pass(Duration::from_secs(5));
     stage.ask(2, rollback());
     stage.input(Input::Stop);
-    assert!(matches!(stage.last(1), Event::Failed { .. }));
-    assert!(matches!(stage.last(2), Event::Failed { .. }));
+    assert!(matches!(stage.last(1), Event::Common(CommonStep::Failed { .. })));
+    assert!(matches!(stage.last(2), Event::Common(CommonStep::Failed { .. })));
     stage.ask(3, swap());
     assert_eq!(stage.refused(3).1, "the proxy is stopping");
 }

@@ -40,7 +40,7 @@ fn a_swap_goes_through_its_steps_in_order() {
         ["plan", "gated", "switched", "verified", "draining", "drained", "done"],
         "{names:?}"
     );
-    let Event::Done { safe_to_stop, .. } = stage.last(7) else {
+    let Event::Swap(SwapStep::Done { safe_to_stop, .. }) = stage.last(7) else {
         panic!("{:?}", stage.last(7));
     };
     assert_eq!(safe_to_stop.len(), 2);
@@ -65,13 +65,13 @@ fn n7_a_gate_that_is_not_passed_changes_nothing_and_says_why() {
     stage.bad = vec![8011];
     stage.ask(1, swap());
     stage.pass(Duration::from_secs(61));
-    let Event::Refused {
+    let Event::Common(CommonStep::Refused {
         code,
         reason,
         evidence,
         live,
         ..
-    } = stage.last(1)
+    }) = stage.last(1)
     else {
         panic!("{:?}", stage.last(1));
     };
@@ -108,7 +108,7 @@ fn progress_is_told_once_a_second_and_once_a_change() {
     let told = stage
         .events
         .iter()
-        .filter(|(_, event)| matches!(event, Event::Gating { .. }))
+        .filter(|(_, event)| matches!(event, Event::Progress(Progress::Gating { .. })))
         .count();
     assert!((10..=12).contains(&told), "{told}");
     stage.bad.clear();
@@ -116,7 +116,7 @@ fn progress_is_told_once_a_second_and_once_a_change() {
     let after = stage
         .events
         .iter()
-        .filter(|(_, event)| matches!(event, Event::Gating { .. }))
+        .filter(|(_, event)| matches!(event, Event::Progress(Progress::Gating { .. })))
         .count();
     assert!(after > told, "a change of verdict is news");
 }
@@ -170,11 +170,11 @@ fn n8_force_skips_the_verdict_but_not_the_order() {
         stage
             .events
             .iter()
-            .any(|(_, event)| matches!(event, Event::Plan { forced: true, .. }))
+            .any(|(_, event)| matches!(event, Event::Swap(SwapStep::Plan { forced: true, .. })))
     );
     stage.drain(2);
     assert!(
-        matches!(stage.last(1), Event::Done { .. }),
+        matches!(stage.last(1), Event::Swap(SwapStep::Done { .. })),
         "what was forced is not undone"
     );
 
@@ -194,11 +194,11 @@ fn a_warm_up_that_fails_stops_nothing() {
     let warmed = |(_, event): &(u64, Event)| {
         matches!(
             event,
-            Event::Warmed {
+            Event::Swap(SwapStep::Warmed {
                 requests: 1,
                 failed: 1,
                 ..
-            }
+            })
         )
     };
     assert!(stage.events.iter().any(warmed));
@@ -210,7 +210,7 @@ fn n27_what_cannot_be_saved_is_not_switched() {
     stage.disk = Err("no space left on device".into());
     stage.ask(1, swap());
     stage.pass(Duration::from_secs(2));
-    let Event::Failed { reason, live } = stage.last(1) else {
+    let Event::Common(CommonStep::Failed { reason, live }) = stage.last(1) else {
         panic!("{:?}", stage.last(1));
     };
     assert!(reason.contains("nothing was switched"), "{reason}");
@@ -228,10 +228,10 @@ fn an_uncertain_save_is_published_and_reported() {
     let uncertain = |(_, event): &(u64, Event)| {
         matches!(
             event,
-            Event::Switched {
+            Event::Swap(SwapStep::Switched {
                 durability_uncertain: true,
                 ..
-            }
+            })
         )
     };
     assert!(stage.events.iter().any(uncertain));

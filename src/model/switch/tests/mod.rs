@@ -7,7 +7,7 @@ mod gate;
 mod refusals;
 
 use super::*;
-use crate::model::api::{Check, GateReport, ProbeReport, Target, Traffic};
+use crate::model::api::{Check, GateReport, ProbeReport, Progress, Target, Traffic};
 use crate::model::bake::{Rule, Sample};
 use crate::model::slot::{Address, Generation, Slot};
 use crate::model::state::Durability;
@@ -222,7 +222,7 @@ impl Stage {
         let generation = self.switch.state().generation;
         self.drain(generation.0);
         assert!(
-            matches!(self.last(operation), Event::Done { .. }),
+            matches!(self.last(operation), Event::Swap(SwapStep::Done { .. })),
             "{:?}",
             self.last(operation)
         );
@@ -235,7 +235,7 @@ impl Stage {
 
     fn refused(&self, operation: u64) -> (u8, &str, Option<&str>) {
         match self.last(operation) {
-            Event::Refused { code, reason, hint, .. } => (*code, reason, hint.as_deref()),
+            Event::Common(CommonStep::Refused { code, reason, hint, .. }) => (*code, reason, hint.as_deref()),
             other => panic!("{other:?}"),
         }
     }

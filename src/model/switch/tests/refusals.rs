@@ -21,7 +21,7 @@ fn a_dry_run_prints_the_plan_and_stops() {
             ..swap()
         },
     );
-    assert!(matches!(stage.last(1), Event::Planned));
+    assert!(matches!(stage.last(1), Event::Common(CommonStep::Planned)));
     assert!(stage.switch.is_idle());
     assert_eq!(stage.done.len(), 2);
 }
@@ -157,7 +157,10 @@ fn where_nothing_has_two_sides_none_of_them_is_said_to_serve() {
     rules.services.clear();
     let mut stage = Stage::new(rules);
     stage.ask(1, swap());
-    assert!(matches!(stage.last(1), Event::Refused { live: None, .. }));
+    assert!(matches!(
+        stage.last(1),
+        Event::Common(CommonStep::Refused { live: None, .. })
+    ));
 }
 
 #[test]
