@@ -1,4 +1,4 @@
-//! `proxyd` from its arguments to its exit code. A room of its own, because the demo's daemon is `proxyctl` under another name.
+//! `proxyd` from its arguments to its exit code: here and not in the binary, because `proxyctl demo` runs a daemon too.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::paths;
-use super::phases::{Daemon, Failure, Options};
+use super::phases::{self, Failure, Options};
 use crate::telemetry::logging;
 
 const EXAMPLES: &str = "\
@@ -38,7 +38,7 @@ struct Arguments {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let Arguments { config } = Arguments::parse_from(arguments);
     logging::init();
-    match Daemon::run(&Options { config }) {
+    match phases::run(&Options { config }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let colors =

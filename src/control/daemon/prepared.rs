@@ -1,0 +1,98 @@
+//! The first phase: everything that the daemon needs before anybody can see it. The state folder is locked and read, the journal is
+//! repaired, certificates and access log are open.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::listeners::Addresses;
+use super::paths::Paths;
+use crate::config::AccessLogTarget;
+use crate::control::certificates::Certificates;
+use crate::control::disk::{JournalFile, StateDir, StateFile};
+use crate::control::fault::Fault;
+use crate::control::served::{Current, Loaded};
+use crate::control::{clock, limits};
+use crate::model::state::State;
+use crate::telemetry::AccessLog;
+
+/// A daemon that has all it needs, and no socket.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// When the start began, RFC 3339.
+    pub(super) started: String,
+    /// The configuration that is served.
+    pub(super) current: Current,
+    /// How many files this process may have open.
+    pub(super) open_files: u64,
+    /// Where the state folder and the control socket are.
+    pub(super) paths: Paths,
+    /// The state folder, locked.
+    pub(super) folder: StateDir,
+    /// Where the state is written.
+    pub(super) store: StateFile,
+    /// What the last process saved.
+    pub(super) remembered: State,
+    /// Who did what.
+    pub(super) journal: JournalFile,
+    /// The certificates of all hosts.
+    pub(super) certificates: Certificates,
+    /// A line for each request.
+    pub(super) log: AccessLog,
+    /// What an operator should know.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Prepared {
+    /// Takes the state folder, and opens what is in it.
+    ///
+    /// # Errors
+    /// When another daemon has the folder, or something in it cannot be read.
+    pub(super) fn new(loaded: Loaded) -> Result<Self, Fault> {
+        let started = clock::now();
+        let current: Current = Arc::new(ArcSwap::from_pointee(loaded.serve(Vec::new())));
+        let config = current.load().config.clone();
+        let open_files = limits::raise_open_files();
+
+        let paths = Paths::resolve(&config.server)?;
+        let folder = StateDir::open(&paths.state_dir)?;
+        Addresses::forget(folder.path());
+        let store = StateFile::new(&folder);
+        let remembered = store.load()?;
+        let journal = JournalFile::open(folder.path());
+        let mut warnings = journal.close_torn(|environment| live_in(&remembered, environment));
+
+        let (certificates, told) = Certificates::open(&config, folder.path())?;
+        warnings.extend(told);
+        let log = open_log(&config.server.access_log, &mut warnings)?;
+        Ok(Self {
+            started,
+            current,
+            open_files,
+            paths,
+            folder,
+            store,
+            remembered,
+            journal,
+            certificates,
+            log,
+            warnings,
+        })
+    }
+}
+
+/// What is live in an environment, as the state says; it is Blue that a first start begins with.
+fn live_in(state: &State, environment: &str) -> String {
+    let known = state.environments.get(environment);
+    known.map_or("blue", |environment| environment.live.as_str()).to_owned()
+}
+
+fn open_log(target: &AccessLogTarget, warnings: &mut Vec<String>) -> Result<AccessLog, Fault> {
+    let failed = |error: std::io::Error| Fault::new(format!("the access log cannot be opened: {error}"));
+    AccessLog::open(target).or_else(|error| {
+        // A folder that is missing after a reboot must not keep the sites down (N27).
+        let fault = failed(error);
+        warnings.push(format!("{}; its lines go to standard output", fault.reason));
+        AccessLog::open(&AccessLogTarget::Stdout).map_err(failed)
+    })
+}

@@ -1,0 +1,115 @@
+//! The stop, as phases with deadlines (N26): what was begun before the signal ends; then what was held is answered; then operations
+//! let go; then the threads end, and the access log is written out.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::listeners::Addresses;
+use super::serving::Serving;
+use super::signals::Signals;
+use super::systemd;
+use crate::config::Config;
+use crate::control::socket::Office;
+use crate::model::history::Record;
+use crate::proxy::DataPlane;
+
+/// Between two looks at whether the connections from before the signal are gone.
+const LOOK: Duration = Duration::from_millis(10);
+/// Answers to newcomers may still take this long after that.
+const NEWCOMERS: Duration = Duration::from_secs(2);
+/// Answers to requests that were held may take this long.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+/// Operations may take this long to let go.
+const OPERATIONS: Duration = Duration::from_secs(2);
+/// The access log may take this long to be written out.
+const LOG: Duration = Duration::from_secs(2);
+
+impl Serving {
+    /// Ends what was begun before the signal, then everything. A second signal skips the waiting.
+    pub(super) async fn stop(self, signals: &mut Signals) {
+        let patience = patience(&self.office.current.load().config);
+        tracing::info!(?patience, "stopping");
+        systemd::stopping();
+        self.office.plane.drain();
+        tokio::select! {
+            () = drained(&self.office.plane, patience) => {}
+            () = self.until_stop(signals) => tracing::warn!("asked to stop again: what is under way is cut"),
+        }
+        // Before a pause ends: its app may be away, and nobody would wait for its answers.
+        answer_held(&self.office.plane).await;
+        if tokio::time::timeout(OPERATIONS, self.office.switcher.stop())
+            .await
+            .is_err()
+        {
+            tracing::warn!("an operation did not let go in time; the next start reports it");
+        }
+        self.close().await;
+    }
+
+    /// Ends tasks and threads, and says in the journal that it was a stop and no crash.
+    async fn close(self) {
+        // With the socket's task go its connections and its file.
+        self.tasks.join(Duration::ZERO).await;
+        let Office {
+            plane, log, journal, ..
+        } = match Rc::try_unwrap(self.office) {
+            Ok(office) => office,
+            // Its task was joined, so nobody can; the process ends in any case, and its threads with it.
+            Err(office) => return tracing::error!(holders = Rc::strong_count(&office), "the daemon is still in use"),
+        };
+        match Arc::into_inner(plane) {
+            Some(plane) => plane.stop(),
+            None => tracing::error!("the workers are still in use, and end with the process"),
+        }
+        if !log.close(LOG) {
+            tracing::warn!("the access log could not be written to its end");
+        }
+        Addresses::forget(self.folder.path());
+        journal.note(Record::Stopped {
+            pid: std::process::id(),
+        });
+        tracing::info!("stopped");
+    }
+}
+
+/// Waits for the connections from before the signal, at most `patience`; then a moment more for the answers to those who came
+/// since. The data plane itself closes connections that are idle after a grace.
+async fn drained(plane: &DataPlane, patience: Duration) {
+    let deadline = Instant::now() + patience;
+    while plane.connections_before_drain() > 0 {
+        if Instant::now() >= deadline {
+            tracing::warn!(
+                connections = plane.connections_before_drain(),
+                "what did not end in time is cut"
+            );
+            return;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    let deadline = deadline.min(Instant::now() + NEWCOMERS);
+    while plane.connections() > 0 && Instant::now() < deadline {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Answers the requests that wait for an app with 503, and waits a moment for these answers to leave.
+async fn answer_held(plane: &DataPlane) {
+    let held = plane.give_up_waiting();
+    if held == 0 {
+        return;
+    }
+    tracing::warn!(held, "held requests are answered with 503");
+    let deadline = Instant::now() + LAST_ANSWERS;
+    while plane.connections() > 0 && Instant::now() < deadline {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The longest `drain.requests` of all services.
+fn patience(config: &Config) -> Duration {
+    let services = config.environments.iter().flat_map(|environment| &environment.services);
+    services.map(|service| service.drain.requests).max().unwrap_or_default()
+}
