@@ -1,5 +1,6 @@
-//! Has the wall clock jumped (N30)? Nothing that the proxy decides hangs on it but certificates and ticket keys; but a person who
-//! reads the log, the journal or `status` has to know that times before and after do not compare.
+//! Two clocks: one that never goes back, by which everything is decided, and the one on the wall. Has the latter jumped (N30)?
+//! Nothing that the proxy decides hangs on it but certificates and ticket keys; but a person who reads the log, the journal or
+//! `status` has to know that times before and after do not compare.
 
 use std::time::Duration;
 
@@ -7,6 +8,23 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Slower than any leap that NTP smears, faster than any that a person would miss.
 const NOTICED: SignedDuration = SignedDuration::from_secs(5);
+
+/// When something came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// Since any fixed moment; never goes back.
+    pub at: Duration,
+    /// What clocks on walls say.
+    pub wall: Timestamp,
+}
+
+impl Moment {
+    /// RFC 3339 with milliseconds, UTC.
+    #[must_use]
+    pub fn written(self) -> String {
+        format!("{:.3}", self.wall)
+    }
+}
 
 /// Compares the clock on the wall with one that never goes back.
 #[derive(Debug, Clone, Default)]

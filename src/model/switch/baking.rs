@@ -2,26 +2,14 @@
 
 use std::time::Duration;
 
-use super::phases::{PROGRESS, ask};
+use super::messages::{Effect, Figures, Look, millis, tell};
+use super::phase::{Baking, PROGRESS, Phase, ask};
 use super::probing::Probing;
-use super::{Current, Effect, Figures, Look, Moment, Phase, Switch, millis, tell};
-use crate::model::api::{Event, Kind, Progress, SwapStep, Traffic};
+use super::switch::{Current, Switch};
+use crate::model::api::{Kind, Progress, SwapStep, Traffic};
 use crate::model::bake;
+use crate::model::clock::Moment;
 use crate::model::slot::Generation;
-
-/// Step 8.
-#[derive(Debug)]
-pub(super) struct Baking {
-    pub(super) probing: Probing,
-    /// When the counters are read next.
-    measure: Duration,
-}
-
-impl Baking {
-    pub(super) fn wake(&self) -> Option<Duration> {
-        Some(self.probing.wake().map_or(self.measure, |due| due.min(self.measure)))
-    }
-}
 
 impl Switch {
     /// After verify: bake, or let the lock go. A rollback does not bake: going back to where a person just fled from would
@@ -100,22 +88,18 @@ impl Switch {
         let operation = current.operation;
         if now.at < deadline {
             let left_ms = millis(now.at, deadline);
-            tell(
-                effects,
-                operation,
-                Event::Progress(Progress::Baking { traffic, left_ms }),
-            );
+            tell(effects, operation, Progress::Baking { traffic, left_ms });
             self.current = Some(current);
         } else {
             let elapsed_ms = millis(began, now.at);
             tell(
                 effects,
                 operation,
-                Event::Swap(SwapStep::Baked {
+                SwapStep::Baked {
                     traffic,
                     before,
                     elapsed_ms,
-                }),
+                },
             );
             self.let_go(current);
         }

@@ -2,27 +2,10 @@
 
 use std::time::Duration;
 
-use crate::model::api::{Check, Event, Move, OperationRequest, ProbeReport, Traffic};
+use crate::model::api::{self, Check, Event, Move, OperationRequest, ProbeReport, Traffic};
 use crate::model::bake::Sample;
 use crate::model::slot::{Address, Generation};
 use crate::model::state::{Durability, EnvironmentState};
-
-/// When something came in.
-#[derive(Debug, Clone, Copy)]
-pub struct Moment {
-    /// Since any fixed moment; never goes back.
-    pub at: Duration,
-    /// What clocks on walls say.
-    pub wall: jiff::Timestamp,
-}
-
-impl Moment {
-    /// RFC 3339 with milliseconds, UTC.
-    #[must_use]
-    pub fn written(self) -> String {
-        format!("{:.3}", self.wall)
-    }
-}
 
 /// Names what an answer belongs to. An answer whose question is no longer asked changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,4 +194,15 @@ pub enum Effect {
         /// The generation whose new side is watched.
         generation: Generation,
     },
+}
+
+/// Tells the clients that watch an operation.
+pub(super) fn tell(effects: &mut Vec<Effect>, operation: u64, event: impl Into<Event>) {
+    let event = event.into();
+    effects.push(Effect::Tell { operation, event });
+}
+
+/// Whole milliseconds from one moment to another.
+pub(super) fn millis(from: Duration, to: Duration) -> u64 {
+    api::millis(to.saturating_sub(from))
 }

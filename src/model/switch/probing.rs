@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::Look;
+use super::messages::Look;
 use super::plan::Rules;
 use crate::model::api::{GateReport, Move, ProbeReport, Side};
 use crate::model::health::{Tally, Verdict};

@@ -1,52 +1,13 @@
 //! The automatic rollback: the new side turned out bad after the switch. The old side has to answer one good probe per
 //! instance; if it does not, the new side stays, loudly.
 
-use std::time::Duration;
-
-use super::phases::ask;
-use super::plan::{Plan, Rules, place, undone};
-use super::probing::Probing;
-use super::{Current, Effect, Look, Moment, Phase, Switch, tell};
-use crate::model::api::{CommonStep, Event, Move, SwapStep};
-use crate::model::state::{Durability, EnvironmentState};
-
-#[derive(Debug)]
-pub(super) struct Undoing {
-    /// Why.
-    reason: String,
-    /// The old side.
-    pub(super) probing: Probing,
-    /// The state that is being saved.
-    saving: Option<EnvironmentState>,
-}
-
-impl Undoing {
-    pub(super) fn new(rules: &Rules, plan: &Plan, reason: String, now: Duration) -> Self {
-        // As long as one probe may take: whoever is alive answers many of them in that time.
-        let patience = rules.services.iter().map(|service| service.timeout).max();
-        Self {
-            reason,
-            probing: Probing::new(
-                rules,
-                &plan.moves,
-                |step| &step.from,
-                Look::Health,
-                Some(1),
-                now,
-                patience.unwrap_or_default(),
-            ),
-            saving: None,
-        }
-    }
-
-    pub(super) fn wake(&self) -> Option<Duration> {
-        if self.saving.is_some() {
-            return None;
-        }
-        let deadline = self.probing.deadline;
-        Some(self.probing.wake().map_or(deadline, |due| due.min(deadline)))
-    }
-}
+use super::messages::{Effect, tell};
+use super::phase::{Phase, Undoing, ask};
+use super::plan::{place, undone};
+use super::switch::{Current, Switch};
+use crate::model::api::{CommonStep, Move, SwapStep};
+use crate::model::clock::Moment;
+use crate::model::state::Durability;
 
 impl Switch {
     pub(super) fn start_undo(&mut self, mut current: Current, reason: String, now: Moment, effects: &mut Vec<Effect>) {
@@ -116,20 +77,16 @@ impl Switch {
         effects.push(Effect::Publish { generation, moves });
         if let Durability::Uncertain(why) = durability {
             let message = format!("durability uncertain: a power cut may undo the way back ({why})");
-            tell(
-                effects,
-                current.operation,
-                Event::Common(CommonStep::Warning { message }),
-            );
+            tell(effects, current.operation, CommonStep::Warning { message });
         }
         tell(
             effects,
             current.operation,
-            Event::Swap(SwapStep::RolledBack {
+            SwapStep::RolledBack {
                 reason,
                 live,
                 generation,
-            }),
+            },
         );
     }
 
@@ -141,17 +98,9 @@ impl Switch {
             .map(|step| place(&step.service, &step.to.addresses))
             .collect();
         let message = format!("a person has to look at {}", kept.join(", "));
-        tell(
-            effects,
-            current.operation,
-            Event::Common(CommonStep::Warning { message }),
-        );
+        tell(effects, current.operation, CommonStep::Warning { message });
         let live = Some(self.state.live);
-        tell(
-            effects,
-            current.operation,
-            Event::Common(CommonStep::Failed { reason, live }),
-        );
+        tell(effects, current.operation, CommonStep::Failed { reason, live });
     }
 }
 

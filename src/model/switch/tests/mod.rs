@@ -1,16 +1,20 @@
 //! Every refusal and every rule, one at a time. `tests/simulation.rs` mixes them.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 mod after;
 mod gate;
 mod refusals;
 
 use super::*;
-use crate::model::api::{Check, GateReport, ProbeReport, Progress, Target, Traffic};
+use crate::model::api::{
+    Check, CommonStep, Event, GateReport, Kind, OperationRequest, ProbeReport, Progress, SwapStep, Target, Traffic,
+    exit,
+};
 use crate::model::bake::{Rule, Sample};
 use crate::model::slot::{Address, Generation, Slot};
-use crate::model::state::Durability;
+use crate::model::state::{Durability, EnvironmentState};
 
 fn at(port: u16) -> Address {
     port.to_string().parse().unwrap()

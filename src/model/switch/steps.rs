@@ -2,72 +2,17 @@
 
 use std::time::Duration;
 
-use super::plan::{Plan, Rules};
-use super::probing::{Probing, Signature};
+use super::messages::{Effect, Seen, Ticket, millis, tell};
+use super::phase::{Phase, Verifying, ask};
+use super::switch::{Current, Switch};
 use super::watch::Watch;
-use super::{Current, Effect, Look, Moment, Phase, Seen, Switch, Ticket, millis, tell};
-use crate::model::api::{CommonStep, Event, Kind, SwapStep, exit};
+use crate::model::api::{CommonStep, Event, Kind, Progress, SwapStep, exit};
+use crate::model::clock::Moment;
 use crate::model::state::Durability;
 
-/// Progress is told at most this often.
-pub(super) const PROGRESS: Duration = Duration::from_secs(1);
 /// The front door is asked this often before a bad answer counts, with a pause in between.
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(200);
-
-/// Step 3.
-#[derive(Debug)]
-pub(super) struct Gating {
-    pub(super) probing: Probing,
-    told: Option<(Duration, Signature)>,
-}
-
-impl Gating {
-    pub(super) fn new(rules: &Rules, plan: &Plan, now: Duration) -> Self {
-        let (look, needed, expected) = if plan.forced {
-            (Look::Connect, Some(1), None)
-        } else {
-            (Look::Health, None, plan.expected.clone())
-        };
-        let probing = Probing::new(rules, &plan.moves, |step| &step.to, look, needed, now, plan.deadline);
-        Self {
-            probing: probing.expect_version(expected),
-            told: None,
-        }
-    }
-
-    pub(super) fn wake(&self) -> Option<Duration> {
-        let deadline = self.probing.deadline;
-        Some(self.probing.wake().map_or(deadline, |due| due.min(deadline)))
-    }
-
-    /// Whether it is time to tell how far it is.
-    fn news(&mut self, now: Duration) -> bool {
-        let signature = self.probing.signature();
-        let news = match &self.told {
-            None => true,
-            Some((at, told)) => *told != signature || now >= at.saturating_add(PROGRESS),
-        };
-        if news {
-            self.told = Some((now, signature));
-        }
-        news
-    }
-}
-
-/// Step 7.
-#[derive(Debug)]
-pub(super) struct Verifying {
-    attempts: u32,
-    /// When the next attempt is due; `None` while one is under way.
-    again: Option<Duration>,
-}
-
-impl Verifying {
-    pub(super) fn wake(&self) -> Option<Duration> {
-        self.again
-    }
-}
 
 impl Switch {
     /// What time alone brings about.
@@ -103,38 +48,34 @@ impl Switch {
             tell(
                 effects,
                 current.operation,
-                Event::Common(CommonStep::Gated {
+                CommonStep::Gated {
                     instances,
                     version,
                     elapsed_ms,
-                }),
+                },
             );
             return self.warm(current, now, effects);
         }
         if now.at >= gating.probing.deadline {
-            let refused = Event::Common(CommonStep::Refused {
+            let refused = CommonStep::Refused {
                 code: exit::REFUSED,
                 reason: gating.probing.verdict(&self.rules, now.at.saturating_sub(began)),
                 evidence: gating.probing.reports(&self.rules),
                 hint: None,
                 live: Some(self.state.live),
-            });
+            };
             return self.give_up(&current, refused, effects);
         }
         ask(effects, current.ticket, &mut gating.probing, now.at);
         if gating.news(now.at) {
             let instances = gating.probing.reports(&self.rules);
-            tell(
-                effects,
-                current.operation,
-                Event::Progress(Progress::Gating { instances, elapsed_ms }),
-            );
+            tell(effects, current.operation, Progress::Gating { instances, elapsed_ms });
         }
         self.current = Some(current);
     }
 
     /// Ends an operation before it switched; a swap whose bake window it wanted to pre-empt goes on.
-    fn give_up(&mut self, current: &Current, event: Event, effects: &mut Vec<Effect>) {
+    fn give_up(&mut self, current: &Current, event: impl Into<Event>, effects: &mut Vec<Effect>) {
         tell(effects, current.operation, event);
         if let Some(mut suspended) = self.suspended.take() {
             suspended.ticket = self.ticket();
@@ -180,11 +121,11 @@ impl Switch {
         tell(
             effects,
             current.operation,
-            Event::Swap(SwapStep::Warmed {
+            SwapStep::Warmed {
                 requests,
                 failed,
                 elapsed_ms,
-            }),
+            },
         );
         self.persist(current, now, effects);
     }
@@ -213,10 +154,10 @@ impl Switch {
         match (&current.phase, result) {
             (Phase::Persisting, Ok(durability)) => self.publish(current, durability, now, effects),
             (Phase::Persisting, Err(error)) => {
-                let failed = Event::Common(CommonStep::Failed {
+                let failed = CommonStep::Failed {
                     reason: format!("the state could not be saved: {error}; nothing was switched"),
                     live: Some(self.state.live),
-                });
+                };
                 self.give_up(&current, failed, effects);
             }
             (Phase::Undoing(_), result) => self.undo_persisted(current, result, effects),
@@ -237,24 +178,25 @@ impl Switch {
         tell(
             effects,
             current.operation,
-            Event::Swap(SwapStep::Switched {
+            SwapStep::Switched {
                 generation,
                 services,
                 durability_uncertain: matches!(durability, Durability::Uncertain(_)),
-            }),
+            },
         );
         if let Durability::Uncertain(why) = durability {
             let message = format!("durability uncertain: a power cut may undo this switch ({why})");
-            tell(
-                effects,
-                current.operation,
-                Event::Common(CommonStep::Warning { message }),
-            );
+            tell(effects, current.operation, CommonStep::Warning { message });
         }
         if current.plan.kind == Kind::Rollback {
             self.undone_by(&current.user, left, effects);
         }
-        current.watch = Some(Watch::new(&current, generation, now.at));
+        current.watch = Some(Watch::new(
+            current.operation,
+            current.plan.moves.clone(),
+            generation,
+            now.at,
+        ));
         current.ticket = self.ticket();
         current.phase = Phase::Verifying(Verifying {
             attempts: 0,
@@ -278,7 +220,7 @@ impl Switch {
         };
         let checks = seen.into_iter().map(|seen| seen.check).collect();
         let Some(problem) = problem else {
-            tell(effects, current.operation, Event::Swap(SwapStep::Verified { checks }));
+            tell(effects, current.operation, SwapStep::Verified { checks });
             return self.settle(current, now, effects);
         };
         verifying.attempts += 1;
@@ -288,11 +230,7 @@ impl Switch {
         } else if current.plan.forced {
             // The verdict was skipped, so it cannot come in by the back door.
             let message = format!("through the front door, {problem}; nothing is undone, because it was forced");
-            tell(
-                effects,
-                current.operation,
-                Event::Common(CommonStep::Warning { message }),
-            );
+            tell(effects, current.operation, CommonStep::Warning { message });
             self.settle(current, now, effects);
         } else {
             self.start_undo(current, format!("through the front door, {problem}"), now, effects);
@@ -320,15 +258,4 @@ impl Switch {
             })
         })
     }
-}
-
-/// Asks whoever is due.
-pub(super) fn ask(effects: &mut Vec<Effect>, ticket: Ticket, probing: &mut Probing, now: Duration) {
-    let look = probing.look;
-    effects.extend(probing.due(now).into_iter().map(|(service, address)| Effect::Probe {
-        ticket,
-        service,
-        address,
-        look,
-    }));
 }

@@ -1,0 +1,167 @@
+//! What an operation is at, as data: each phase with what it has to remember, and when it has to be looked at again.
+
+use std::time::Duration;
+
+use super::messages::{Effect, Look, Ticket};
+use super::plan::{Plan, Rules};
+use super::probing::{Probing, Signature};
+use crate::model::state::EnvironmentState;
+
+/// Progress is told at most this often.
+pub(super) const PROGRESS: Duration = Duration::from_secs(1);
+
+/// What the operation that holds the environment is at.
+#[derive(Debug)]
+pub(super) enum Phase {
+    Gating(Gating),
+    Warming { began: Duration },
+    Persisting,
+    Verifying(Verifying),
+    Baking(Baking),
+    Undoing(Undoing),
+}
+
+impl Phase {
+    pub(super) fn probing(&mut self) -> Option<&mut Probing> {
+        match self {
+            Self::Gating(gating) => Some(&mut gating.probing),
+            Self::Baking(baking) => Some(&mut baking.probing),
+            Self::Undoing(undoing) => Some(&mut undoing.probing),
+            Self::Warming { .. } | Self::Persisting | Self::Verifying(_) => None,
+        }
+    }
+
+    pub(super) fn step(&self) -> &'static str {
+        match self {
+            Self::Gating(_) => "gate",
+            Self::Warming { .. } => "warm-up",
+            Self::Persisting => "persist",
+            Self::Verifying(_) => "verify",
+            Self::Baking(_) => "bake",
+            Self::Undoing(_) => "undo",
+        }
+    }
+
+    /// When time alone brings the phase on; `None` while it waits for an answer.
+    pub(super) fn wake(&self) -> Option<Duration> {
+        match self {
+            Self::Gating(gating) => gating.wake(),
+            Self::Warming { .. } | Self::Persisting => None,
+            Self::Verifying(verifying) => verifying.again,
+            Self::Baking(baking) => baking.wake(),
+            Self::Undoing(undoing) => undoing.wake(),
+        }
+    }
+}
+
+/// Step 3: the instances of the new side are asked for their health.
+#[derive(Debug)]
+pub(super) struct Gating {
+    pub(super) probing: Probing,
+    told: Option<(Duration, Signature)>,
+}
+
+impl Gating {
+    pub(super) fn new(rules: &Rules, plan: &Plan, now: Duration) -> Self {
+        let (look, needed, expected) = if plan.forced {
+            (Look::Connect, Some(1), None)
+        } else {
+            (Look::Health, None, plan.expected.clone())
+        };
+        let probing = Probing::new(rules, &plan.moves, |step| &step.to, look, needed, now, plan.deadline);
+        Self {
+            probing: probing.expect_version(expected),
+            told: None,
+        }
+    }
+
+    fn wake(&self) -> Option<Duration> {
+        let deadline = self.probing.deadline;
+        Some(self.probing.wake().map_or(deadline, |due| due.min(deadline)))
+    }
+
+    /// Whether it is time to tell how far it is.
+    pub(super) fn news(&mut self, now: Duration) -> bool {
+        let signature = self.probing.signature();
+        let news = match &self.told {
+            None => true,
+            Some((at, told)) => *told != signature || now >= at.saturating_add(PROGRESS),
+        };
+        if news {
+            self.told = Some((now, signature));
+        }
+        news
+    }
+}
+
+/// Step 7: the new side is asked for through the front door.
+#[derive(Debug)]
+pub(super) struct Verifying {
+    pub(super) attempts: u32,
+    /// When the next attempt is due; `None` while one is under way.
+    pub(super) again: Option<Duration>,
+}
+
+/// Step 8: the new side serves, and is watched.
+#[derive(Debug)]
+pub(super) struct Baking {
+    pub(super) probing: Probing,
+    /// When the counters are read next.
+    pub(super) measure: Duration,
+}
+
+impl Baking {
+    fn wake(&self) -> Option<Duration> {
+        Some(self.probing.wake().map_or(self.measure, |due| due.min(self.measure)))
+    }
+}
+
+/// The automatic rollback: the old side has to answer before it serves again.
+#[derive(Debug)]
+pub(super) struct Undoing {
+    /// Why the new side has to go.
+    pub(super) reason: String,
+    /// The old side, which has to answer.
+    pub(super) probing: Probing,
+    /// The state that is being saved.
+    pub(super) saving: Option<EnvironmentState>,
+}
+
+impl Undoing {
+    pub(super) fn new(rules: &Rules, plan: &Plan, reason: String, now: Duration) -> Self {
+        // As long as one probe may take: whoever is alive answers many of them in that time.
+        let patience = rules.services.iter().map(|service| service.timeout).max();
+        Self {
+            reason,
+            probing: Probing::new(
+                rules,
+                &plan.moves,
+                |step| &step.from,
+                Look::Health,
+                Some(1),
+                now,
+                patience.unwrap_or_default(),
+            ),
+            saving: None,
+        }
+    }
+
+    fn wake(&self) -> Option<Duration> {
+        if self.saving.is_some() {
+            return None;
+        }
+        let deadline = self.probing.deadline;
+        Some(self.probing.wake().map_or(deadline, |due| due.min(deadline)))
+    }
+}
+
+/// Asks whoever is due.
+pub(super) fn ask(effects: &mut Vec<Effect>, ticket: Ticket, probing: &mut Probing, now: Duration) {
+    let look = probing.look;
+    effects.extend(probing.due(now).into_iter().map(|(service, address)| Effect::Probe {
+        ticket,
+        service,
+        address,
+        look,
+    }));
+}
