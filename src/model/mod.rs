@@ -8,6 +8,7 @@ pub mod health;
 pub mod history;
 pub mod hold;
 pub mod host;
+pub mod probing;
 pub mod proxy_protocol;
 pub mod renewal;
 pub mod routes;

@@ -1,5 +1,5 @@
-//! The gate of a reload and of a pause: asks instances for their health until all of them pass often enough at the same time,
-//! or the time is up (N6, N7). A swap's gate is the switch's own; what a probe sees, and what its answers amount to, is the same.
+//! Drives the gate of a reload and of a pause: asks instances for their health until all of them pass often enough at the same time,
+//! or the time is up (N6, N7). When an instance is asked, and what its answers amount to, is `model::probing`'s to decide.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::prober;
 use crate::config::Service;
-use crate::model::api::{GateReport, ProbeReport};
-use crate::model::health::{Tally, Verdict};
+use crate::model::api::GateReport;
+use crate::model::probing::{self, Look, Probing};
 use crate::model::slot::Address;
 
 /// Progress is told at most this often.
@@ -23,14 +23,6 @@ pub(in crate::control) struct Candidate {
     pub(in crate::control) address: Address,
 }
 
-/// One instance, as far as it has come.
-struct Instance {
-    tally: Tally,
-    due: Instant,
-    asked: bool,
-    last: Option<ProbeReport>,
-}
-
 /// Returns where every instance stands: `Ok` when all of them are healthy at the same time, `Err` when that did not happen within
 /// `patience`. `tell` hears about once a second how far they are.
 pub(in crate::control) async fn pass(
@@ -39,49 +31,55 @@ pub(in crate::control) async fn pass(
     mut tell: impl FnMut(Vec<GateReport>, Duration),
 ) -> Result<Vec<GateReport>, Vec<GateReport>> {
     let began = Instant::now();
-    let deadline = began + patience;
-    let mut instances: Vec<Instance> = candidates
-        .iter()
-        .map(|candidate| Instance {
-            tally: Tally::new(candidate.service.health.passes),
-            due: began,
-            asked: false,
-            last: None,
-        })
-        .collect();
+    let mut probing = Probing::new(
+        candidates.iter().enumerate().map(Candidate::under_probes),
+        Look::Health,
+        Duration::ZERO,
+        patience,
+    );
     let mut probes = JoinSet::new();
-    let mut next_word = began;
+    let mut next_word = Duration::ZERO;
     loop {
-        let now = Instant::now();
-        if instances.iter().all(|it| it.tally.verdict() == Verdict::Healthy) {
-            return Ok(reports(candidates, &instances));
+        let now = began.elapsed();
+        if probing.all_healthy() {
+            return Ok(probing.reports());
         }
-        if now >= deadline {
-            return Err(reports(candidates, &instances));
+        if now >= probing.deadline {
+            return Err(probing.reports());
         }
-        for (index, (instance, candidate)) in instances.iter_mut().zip(candidates).enumerate() {
-            if !instance.asked && instance.due <= now {
-                instance.asked = true;
-                instance.due = now + candidate.service.health.interval;
-                let candidate = candidate.clone();
-                probes.spawn_local(async move { (index, prober::probe(&candidate.service, &candidate.address).await) });
-            }
+        for (index, address) in probing.due(now) {
+            let service = candidates[index].service.clone();
+            probes.spawn_local(async move { (index, prober::probe(&service, &address).await) });
         }
         if now >= next_word {
             next_word = now + PROGRESS;
-            tell(reports(candidates, &instances), began.elapsed());
+            tell(probing.reports(), now);
         }
-        let due = instances.iter().filter(|it| !it.asked).map(|it| it.due).min();
-        let wake = due.map_or(next_word, |due| due.min(next_word)).min(deadline);
+        let wake = probing
+            .wake()
+            .map_or(next_word, |due| due.min(next_word))
+            .min(probing.deadline);
         tokio::select! {
             Some(Ok((index, report))) = probes.join_next() => {
-                if let Some(instance) = instances.get_mut(index) {
-                    instance.asked = false;
-                    instance.tally.record(report.passed);
-                    instance.last = Some(report);
-                }
+                probing.record(index, &candidates[index].address, report);
             }
-            () = sleep_until(wake) => {}
+            () = sleep_until(began + wake) => {}
+        }
+    }
+}
+
+impl Candidate {
+    /// As the model's gate knows it: its place among the candidates names it.
+    fn under_probes((index, candidate): (usize, &Self)) -> probing::Candidate {
+        let Service { name, health, .. } = &*candidate.service;
+        probing::Candidate {
+            service: index,
+            name: name.to_string(),
+            address: candidate.address.clone(),
+            health_path: health.path.clone(),
+            interval: health.interval,
+            needed: health.passes,
+            names_version: health.version.is_some(),
         }
     }
 }
@@ -107,12 +105,4 @@ pub(in crate::control) fn verdict(reports: &[GateReport], elapsed: Duration) -> 
         if first.probes == 1 { "probe" } else { "probes" },
         elapsed.as_secs()
     )
-}
-
-fn reports(candidates: &[Candidate], instances: &[Instance]) -> Vec<GateReport> {
-    let report = |(candidate, instance): (&Candidate, &Instance)| {
-        let none_yet = || ProbeReport::none_yet(&candidate.service.name, &candidate.address);
-        GateReport::new(&instance.tally, instance.last.clone().unwrap_or_else(none_yet))
-    };
-    candidates.iter().zip(instances).map(report).collect()
 }

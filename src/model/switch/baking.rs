@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::messages::{Effect, Figures, Look, millis, tell};
+use super::messages::{Effect, Figures, millis, tell};
 use super::phase::{Baking, PROGRESS, Phase, ask};
-use super::probing::Probing;
 use super::switch::{Current, Switch};
 use crate::model::api::{Kind, Progress, SwapStep, Traffic};
 use crate::model::bake;
 use crate::model::clock::Moment;
+use crate::model::probing::{Look, Probing};
 use crate::model::slot::Generation;
 
 impl Switch {
@@ -24,7 +24,8 @@ impl Switch {
         match (period.max(), current.plan.kind) {
             (Some(period), Kind::Swap) => {
                 let moves = &current.plan.moves;
-                let probing = Probing::new(&self.rules, moves, |step| &step.to, Look::Health, None, now.at, period);
+                let candidates = self.rules.candidates(moves, |step| &step.to, None);
+                let probing = Probing::new(candidates, Look::Health, now.at, period);
                 current.ticket = self.ticket();
                 current.phase = Phase::Baking(Baking {
                     probing,
@@ -42,7 +43,7 @@ impl Switch {
             self.current = Some(current);
             return;
         };
-        if let (false, Some(complaint)) = (forced, baking.probing.failing(&self.rules)) {
+        if let (false, Some(complaint)) = (forced, baking.probing.failing()) {
             return self.start_undo(current, format!("in the bake window, {complaint}"), now, effects);
         }
         if now.at >= baking.measure {

@@ -4,21 +4,13 @@ use std::time::Duration;
 
 use crate::model::api::{self, Check, Event, Move, OperationRequest, ProbeReport, Traffic};
 use crate::model::bake::Sample;
+use crate::model::probing::Look;
 use crate::model::slot::{Address, Generation};
 use crate::model::state::{Durability, EnvironmentState};
 
 /// Names what an answer belongs to. An answer whose question is no longer asked changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket(pub(super) u64);
-
-/// How an instance is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
-    /// A whole health probe.
-    Health,
-    /// Only whether it accepts a connection (N8).
-    Connect,
-}
 
 /// What happened.
 #[derive(Debug, Clone)]

@@ -14,7 +14,6 @@
 //! - `draining` old sides on their way out, and the operations that still wait for them; `watch` what is kept of both
 //! - `phase` what an operation is at
 //! - `plan` lock and preflight: what would move where, or why nothing will
-//! - `probing` who is asked when, and what the answers amount to
 //! - `messages` what goes in and what comes out
 
 mod baking;
@@ -22,7 +21,6 @@ mod draining;
 mod messages;
 mod phase;
 mod plan;
-mod probing;
 mod steps;
 mod switch;
 #[cfg(test)]
@@ -30,8 +28,9 @@ mod tests;
 mod undo;
 mod watch;
 
-pub use messages::{Effect, Ended, Figures, Input, Look, Seen, Ticket};
+pub use messages::{Effect, Ended, Figures, Input, Seen, Ticket};
 pub use plan::{Bake, Rules, Service};
 pub use switch::Switch;
 
 pub use super::clock::Moment;
+pub use super::probing::Look;

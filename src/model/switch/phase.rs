@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::messages::{Effect, Look, Ticket};
+use super::messages::{Effect, Ticket};
 use super::plan::{Plan, Rules};
-use super::probing::{Probing, Signature};
+use crate::model::probing::{Look, Probing, Signature};
 use crate::model::state::EnvironmentState;
 
 /// Progress is told at most this often.
@@ -68,7 +68,8 @@ impl Gating {
         } else {
             (Look::Health, None, plan.expected.clone())
         };
-        let probing = Probing::new(rules, &plan.moves, |step| &step.to, look, needed, now, plan.deadline);
+        let candidates = rules.candidates(&plan.moves, |step| &step.to, needed);
+        let probing = Probing::new(candidates, look, now, plan.deadline);
         Self {
             probing: probing.expect_version(expected),
             told: None,
@@ -134,11 +135,8 @@ impl Undoing {
         Self {
             reason,
             probing: Probing::new(
-                rules,
-                &plan.moves,
-                |step| &step.from,
+                rules.candidates(&plan.moves, |step| &step.from, Some(1)),
                 Look::Health,
-                Some(1),
                 now,
                 patience.unwrap_or_default(),
             ),

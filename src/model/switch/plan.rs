@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::model::api::{Kind, Move, OperationRequest, Side, Target, exit};
 use crate::model::bake;
+use crate::model::probing::Candidate;
 use crate::model::slot::{Address, Slot};
 use crate::model::state::{EnvironmentState, Previous, Recorded, list};
 
@@ -20,6 +21,31 @@ pub struct Rules {
     pub services: Vec<Service>,
     /// Where the services with one side run.
     pub fixed: Vec<(String, Vec<Address>)>,
+}
+
+impl Rules {
+    /// The instances of one side of these moves, one for each service with two sides. `needed` overrides how many passes in a row a
+    /// service asks for.
+    pub(super) fn candidates<'a>(
+        &'a self,
+        moves: &'a [Move],
+        side: impl Fn(&'a Move) -> &'a Side,
+        needed: Option<u32>,
+    ) -> Vec<Candidate> {
+        let mut candidates = Vec::new();
+        for (index, (service, step)) in self.services.iter().zip(moves).enumerate() {
+            candidates.extend(side(step).addresses.iter().map(|address| Candidate {
+                service: index,
+                name: service.name.clone(),
+                address: address.clone(),
+                health_path: service.health_path.clone(),
+                interval: service.interval,
+                needed: needed.unwrap_or(service.passes),
+                names_version: service.names_version,
+            }));
+        }
+        candidates
+    }
 }
 
 /// What a switch has to know of a service with two sides.

@@ -44,7 +44,7 @@ impl Switch {
         let began = gating.probing.began;
         let elapsed_ms = millis(began, now.at);
         if gating.probing.all_healthy() {
-            let (instances, version) = (gating.probing.reports(&self.rules), gating.probing.version());
+            let (instances, version) = (gating.probing.reports(), gating.probing.version());
             tell(
                 effects,
                 current.operation,
@@ -59,8 +59,8 @@ impl Switch {
         if now.at >= gating.probing.deadline {
             let refused = CommonStep::Refused {
                 code: exit::REFUSED,
-                reason: gating.probing.verdict(&self.rules, now.at.saturating_sub(began)),
-                evidence: gating.probing.reports(&self.rules),
+                reason: gating.probing.verdict(now.at.saturating_sub(began)),
+                evidence: gating.probing.reports(),
                 hint: None,
                 live: Some(self.state.live),
             };
@@ -68,7 +68,7 @@ impl Switch {
         }
         ask(effects, current.ticket, &mut gating.probing, now.at);
         if gating.news(now.at) {
-            let instances = gating.probing.reports(&self.rules);
+            let instances = gating.probing.reports();
             tell(effects, current.operation, Progress::Gating { instances, elapsed_ms });
         }
         self.current = Some(current);

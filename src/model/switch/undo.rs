@@ -33,7 +33,7 @@ impl Switch {
             self.current = Some(current);
         } else if now.at >= undoing.probing.deadline {
             let elapsed = now.at.saturating_sub(undoing.probing.began);
-            let dead = undoing.probing.verdict(&self.rules, elapsed);
+            let dead = undoing.probing.verdict(elapsed);
             let reason = format!(
                 "{}; the old side is no better: {dead}; {} stays live",
                 undoing.reason, self.state.live

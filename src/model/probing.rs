@@ -1,32 +1,56 @@
-//! Which instance is asked when, and what their answers amount to: the gate, the old side before an automatic rollback, and
-//! the new side's health in the bake window.
+//! A gate: which of several instances is asked when, and what their answers amount to (N6, N7). A swap asks its new side before the
+//! switch and in the bake window, and its old side before it comes back; a reload and a pause ask those who are to serve.
 
 use std::time::Duration;
 
-use super::messages::Look;
-use super::plan::Rules;
-use crate::model::api::{GateReport, Move, ProbeReport, Side};
-use crate::model::health::{Tally, Verdict};
-use crate::model::slot::Address;
+use super::api::{GateReport, ProbeReport};
+use super::health::{Tally, Verdict};
+use super::slot::Address;
 
-/// All instances of one side of an environment.
+/// What is asked of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// A whole health probe.
+    Health,
+    /// Only whether it accepts a connection (N8).
+    Connect,
+}
+
+/// An instance that has to show that it is well.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Names its service to the one who asks; addresses are unique within it.
+    pub service: usize,
+    /// The service's name.
+    pub name: String,
+    /// Where it runs.
+    pub address: Address,
+    /// The path that probes ask for.
+    pub health_path: String,
+    /// Time between two probes.
+    pub interval: Duration,
+    /// Passes in a row that make it healthy, and failures in a row that make it failing.
+    pub needed: u32,
+    /// Whether its answers say which version it is.
+    pub names_version: bool,
+}
+
+/// Several instances under probes.
 #[derive(Debug)]
-pub(super) struct Probing {
-    pub(super) began: Duration,
-    pub(super) deadline: Duration,
-    pub(super) look: Look,
+pub struct Probing {
+    /// When it began.
+    pub began: Duration,
+    /// When it has to be over.
+    pub deadline: Duration,
+    /// What is asked of each instance.
+    pub look: Look,
     expected: Option<String>,
     instances: Vec<Instance>,
 }
 
 #[derive(Debug)]
 struct Instance {
-    /// Place in [`Rules::services`].
-    service: usize,
-    address: Address,
-    health_path: String,
-    interval: Duration,
-    names_version: bool,
+    candidate: Candidate,
     tally: Tally,
     last: Option<ProbeReport>,
     due: Duration,
@@ -35,83 +59,69 @@ struct Instance {
 }
 
 /// What changes when a verdict does.
-pub(super) type Signature = Vec<(bool, bool)>;
+pub type Signature = Vec<(bool, bool)>;
 
 impl Probing {
-    /// Every instance is due at once. `needed` overrides how many passes in a row a service asks for.
-    pub(super) fn new(
-        rules: &Rules,
-        moves: &[Move],
-        side: impl Fn(&Move) -> &Side,
-        look: Look,
-        needed: Option<u32>,
-        now: Duration,
-        patience: Duration,
-    ) -> Self {
-        let mut instances = Vec::new();
-        for (index, (service, step)) in rules.services.iter().zip(moves).enumerate() {
-            for address in &side(step).addresses {
-                instances.push(Instance {
-                    service: index,
-                    address: address.clone(),
-                    health_path: service.health_path.clone(),
-                    interval: service.interval,
-                    names_version: service.names_version,
-                    tally: Tally::new(needed.unwrap_or(service.passes)),
-                    last: None,
-                    due: now,
-                    asked: false,
-                });
-            }
-        }
+    /// Every instance is due at once.
+    #[must_use]
+    pub fn new(candidates: impl IntoIterator<Item = Candidate>, look: Look, now: Duration, patience: Duration) -> Self {
+        let instance = |candidate: Candidate| Instance {
+            tally: Tally::new(candidate.needed),
+            candidate,
+            last: None,
+            due: now,
+            asked: false,
+        };
         Self {
             began: now,
             deadline: now.saturating_add(patience),
             look,
             expected: None,
-            instances,
+            instances: candidates.into_iter().map(instance).collect(),
         }
     }
 
     /// Lets an instance pass only when it calls itself so.
-    pub(super) fn expect_version(mut self, expected: Option<String>) -> Self {
+    #[must_use]
+    pub fn expect_version(mut self, expected: Option<String>) -> Self {
         self.expected = expected;
         self
     }
 
-    /// Who has to be asked now; they count as asked.
-    pub(super) fn due(&mut self, now: Duration) -> Vec<(usize, Address)> {
+    /// The instances that have to be asked now, by service and address; they count as asked.
+    pub fn due(&mut self, now: Duration) -> Vec<(usize, Address)> {
         let mut due = Vec::new();
         for instance in &mut self.instances {
             if !instance.asked && instance.due <= now {
                 instance.asked = true;
-                instance.due = now.saturating_add(instance.interval);
-                due.push((instance.service, instance.address.clone()));
+                instance.due = now.saturating_add(instance.candidate.interval);
+                due.push((instance.candidate.service, instance.candidate.address.clone()));
             }
         }
         due
     }
 
-    /// When somebody has to be asked next.
-    pub(super) fn wake(&self) -> Option<Duration> {
+    /// When an instance has to be asked next.
+    #[must_use]
+    pub fn wake(&self) -> Option<Duration> {
         let idle = self.instances.iter().filter(|instance| !instance.asked);
         idle.map(|instance| instance.due).min()
     }
 
-    /// Answers that are awaited will not come.
-    pub(super) fn forget_asked(&mut self) {
+    /// The answers that are awaited will not come: their instances are asked again when they are due.
+    pub fn forget_asked(&mut self) {
         for instance in &mut self.instances {
             instance.asked = false;
         }
     }
 
     /// Counts an answer.
-    pub(super) fn record(&mut self, service: usize, address: &Address, mut report: ProbeReport) {
-        let same = |it: &&mut Instance| it.asked && it.service == service && it.address == *address;
+    pub fn record(&mut self, service: usize, address: &Address, mut report: ProbeReport) {
+        let same = |it: &&mut Instance| it.asked && it.candidate.service == service && it.candidate.address == *address;
         let Some(instance) = self.instances.iter_mut().find(same) else {
             return;
         };
-        if let (true, true, Some(expected)) = (report.passed, instance.names_version, &self.expected)
+        if let (true, true, Some(expected)) = (report.passed, instance.candidate.names_version, &self.expected)
             && report.version.as_ref() != Some(expected)
         {
             report.passed = false;
@@ -126,25 +136,28 @@ impl Probing {
     }
 
     /// Whether every instance has passed often enough, at the same time.
-    pub(super) fn all_healthy(&self) -> bool {
+    #[must_use]
+    pub fn all_healthy(&self) -> bool {
         let mut verdicts = self.instances.iter().map(|instance| instance.tally.verdict());
         verdicts.all(|verdict| verdict == Verdict::Healthy)
     }
 
     /// An instance that failed often enough in a row, in words.
-    pub(super) fn failing(&self, rules: &Rules) -> Option<String> {
+    #[must_use]
+    pub fn failing(&self) -> Option<String> {
         let failing = |it: &&Instance| it.tally.verdict() == Verdict::Failing;
         let instance = self.instances.iter().find(failing)?;
         let times = instance.tally.needed();
         Some(format!(
             "{}, {times} {} in a row",
-            instance.complaint(rules, self.look),
+            instance.complaint(self.look),
             if times == 1 { "time" } else { "times" }
         ))
     }
 
-    /// Who has not passed, in words; `elapsed` is how long they were given.
-    pub(super) fn verdict(&self, rules: &Rules, elapsed: Duration) -> String {
+    /// Which instances have not passed, in words; `elapsed` is how long they were given.
+    #[must_use]
+    pub fn verdict(&self, elapsed: Duration) -> String {
         let unfit = |it: &&Instance| it.tally.verdict() != Verdict::Healthy;
         let mut failed: Vec<_> = self.instances.iter().filter(unfit).collect();
         // One whose last answer was good only lacks time, and tells less than one whose last answer was bad.
@@ -160,23 +173,25 @@ impl Probing {
         };
         format!(
             "{} ({probes} {} in {}){more}",
-            first.complaint(rules, self.look),
+            first.complaint(self.look),
             if probes == 1 { "probe" } else { "probes" },
             seconds(elapsed)
         )
     }
 
     /// Where every instance stands.
-    pub(super) fn reports(&self, rules: &Rules) -> Vec<GateReport> {
+    #[must_use]
+    pub fn reports(&self) -> Vec<GateReport> {
         let report = |instance: &Instance| {
-            let none_yet = || ProbeReport::none_yet(instance.name(rules), &instance.address);
+            let none_yet = || ProbeReport::none_yet(&instance.candidate.name, &instance.candidate.address);
             GateReport::new(&instance.tally, instance.last.clone().unwrap_or_else(none_yet))
         };
         self.instances.iter().map(report).collect()
     }
 
     /// What all instances that name a version agree on.
-    pub(super) fn version(&self) -> Option<String> {
+    #[must_use]
+    pub fn version(&self) -> Option<String> {
         let versions = self
             .instances
             .iter()
@@ -190,7 +205,8 @@ impl Probing {
     }
 
     /// Differs whenever a verdict does.
-    pub(super) fn signature(&self) -> Signature {
+    #[must_use]
+    pub fn signature(&self) -> Signature {
         let of = |it: &Instance| {
             let passed = it.last.as_ref().is_some_and(|last| last.passed);
             (passed, it.tally.verdict() == Verdict::Healthy)
@@ -200,23 +216,21 @@ impl Probing {
 }
 
 impl Instance {
-    fn name<'r>(&self, rules: &'r Rules) -> &'r str {
-        rules
-            .services
-            .get(self.service)
-            .map_or("", |service| service.name.as_str())
-    }
-
     /// `api 127.0.0.1:8011 did not pass /healthz: answered 503`.
-    fn complaint(&self, rules: &Rules, look: Look) -> String {
-        let (name, address) = (self.name(rules), &self.address);
+    fn complaint(&self, look: Look) -> String {
+        let Candidate {
+            name,
+            address,
+            health_path,
+            ..
+        } = &self.candidate;
         let why = match &self.last {
             None => "no answer yet",
             Some(last) if last.passed => "it passed, but not often enough in a row",
             Some(last) => last.reason.as_deref().unwrap_or("it did not say why"),
         };
         match look {
-            Look::Health => format!("{name} {address} did not pass {}: {why}", self.health_path),
+            Look::Health => format!("{name} {address} did not pass {health_path}: {why}"),
             Look::Connect => format!("{name} {address} does not accept a connection: {why}"),
         }
     }
