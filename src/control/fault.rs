@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A failure for the person who started the daemon.
+/// A failure, in words for the person who started the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     /// What and why, as a sentence without a final period.
@@ -20,7 +20,7 @@ impl Fault {
         }
     }
 
-    /// The same, with what to do about it.
+    /// Adds what to do about it.
     #[must_use]
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -1,4 +1,4 @@
-//! What the operating system allows this process, and what it uses.
+//! What the operating system allows this process, and what the process uses.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

@@ -13,7 +13,7 @@ use super::clock;
 use crate::config::{Config, Diagnostic, LoadError};
 use crate::model::api::ConfigurationStatus;
 
-/// Whoever needs the configuration now asks here; a reload puts another one in.
+/// The configuration in use; a reload replaces it.
 pub(super) type Current = Arc<ArcSwap<Served>>;
 
 /// A configuration in use.

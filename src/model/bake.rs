@@ -1,4 +1,5 @@
-//! Is the new side worse? Asked again and again while the bake window is open. Its health is asked about in `switch`.
+//! Is the new side worse than the old one was? Asked about once a second while the bake window is open, of counters alone; probes
+//! of its health are `probing`'s.
 
 /// What counts as worse.
 #[derive(Debug, Clone, Copy, PartialEq)]

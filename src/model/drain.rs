@@ -1,5 +1,5 @@
-//! How long an old side is kept, and what is done when its time is up (N20, N21): wait, give requests up, end streams politely,
-//! cut. Every drain ends. `control::switcher` acts on it.
+//! How long an old side is kept, and what is done when its time is up (N20, N21): requests are given up, streams are ended
+//! politely, and what is then left is cut. Every drain ends. `control::switcher` acts on it.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub struct Limits {
 /// What is to be done now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing before this moment, unless the last one leaves.
+    /// Nothing before this moment, unless the last claim is dropped.
     Wait(Duration),
     /// Give up the requests that still wait for their response head, and look again.
     GiveUpRequests,
@@ -28,9 +28,9 @@ pub enum Step {
     EndStreams,
     /// Cut whatever is left, and look again.
     Cut,
-    /// Nobody is inside any more: the drain is over.
+    /// No claim is left: the drain is over.
     Done,
-    /// Somebody is still inside who could not even be cut: the drain is over all the same.
+    /// A claim is left that could not even be cut: the drain is over all the same.
     Abandoned,
 }
 
@@ -63,7 +63,7 @@ impl Drain {
         }
     }
 
-    /// What to do, given whether nobody is inside any more and how many requests still wait for their response head.
+    /// What to do at `now`. `empty` says that no claim is left; `requests` still wait for their response head.
     pub fn look(&mut self, now: Duration, empty: bool, requests: u64) -> Step {
         if empty {
             self.stage = Stage::Over;

@@ -33,7 +33,7 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "kebab-case")]
 pub enum Record {
-    /// The daemon started; `torn` are operations that the last process did not finish.
+    /// The daemon started.
     Started {
         /// Version of the daemon.
         version: String,
@@ -52,9 +52,9 @@ pub enum Record {
         /// Who.
         caller: Caller,
     },
-    /// A step of it (progress events are not recorded).
+    /// A step of an operation; progress is not recorded.
     Step {
-        /// The step. Not flattened: events have an `environment` and an `operation` of their own, and a line with a key twice
+        /// The step, under a key of its own: events have an `environment` and an `operation` too, and a line with a key twice
         /// cannot be read back.
         event: Box<Event>,
     },

@@ -1,5 +1,6 @@
-//! A gate: which of several instances is asked when, and what their answers amount to (N6, N7). A swap asks its new side before the
-//! switch and in the bake window, and its old side before it comes back; a reload and a pause ask those who are to serve.
+//! A gate: which of several instances is asked when, and what their answers amount to (N6, N7). A swap asks its new side before
+//! the switch and in the bake window, and its old side before it comes back; a reload and a pause ask the instances that are to
+//! serve.
 
 use std::time::Duration;
 
@@ -16,10 +17,10 @@ pub enum Look {
     Connect,
 }
 
-/// An instance that has to show that it is well.
+/// An instance that has to prove its health.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// Names its service to the one who asks; addresses are unique within it.
+    /// Which service it belongs to, by a number that is given back with each question; addresses are unique within a service.
     pub service: usize,
     /// The service's name.
     pub name: String,

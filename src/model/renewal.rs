@@ -62,7 +62,7 @@ impl Life {
         if length < SHORT_LIFE { length / 2 } else { length / 3 }
     }
 
-    /// Which share of its life is left when it is renewed because nobody suggests anything else.
+    /// Which share of its life is left when it is renewed without a suggestion of the CA.
     #[must_use]
     pub fn share_left(self) -> &'static str {
         if self.length() < SHORT_LIFE { "half" } else { "a third" }
@@ -88,7 +88,8 @@ impl Life {
         }
     }
 
-    /// Before this no renewal is begun that nobody asked for, whatever clock, CA or suggestion say: never a loop.
+    /// Before this no renewal begins by itself, whatever clock and CA say: a certificate that was just obtained is kept for a
+    /// while.
     #[must_use]
     pub fn floor(self, issued: i64) -> i64 {
         let length = self.length();
@@ -156,8 +157,8 @@ impl Attempts {
             .max(held);
     }
 
-    /// Somebody has changed what the failures were about: the next attempt need not wait for the pause. `held` is what the CAs
-    /// that are asked from now on have said; 0 when nothing.
+    /// The configuration that the failures were about has changed: the next attempt need not wait for the pause. `held` is until
+    /// when the CAs that are asked from now on want to be left alone; 0 when they did not say.
     pub fn reconsider(&mut self, held: i64) {
         (self.held, self.not_before) = (held, held);
     }
@@ -172,7 +173,7 @@ impl Attempts {
     }
 
     /// When the next attempt may begin, for a certificate that is due at `due`. A clock that went back by more than the
-    /// longest pause frees whoever waits for a time that is not to come.
+    /// longest pause does not keep a host waiting for a time that is not to come.
     #[must_use]
     pub fn next(&self, due: i64, now: i64) -> i64 {
         due.max(self.sane(self.not_before, now))

@@ -1,4 +1,4 @@
-//! Host and path → whose request it is.
+//! Host and path → the rule that a request matches.
 //!
 //! Owns which rule matches ([`RouteTable::find`]). Does not own how a `Host` is read (`host`), what a rule leads to, nor what is
 //! answered when none matches.
@@ -141,8 +141,8 @@ impl<T> Rules<T> {
         false
     }
 
-    /// The same for one level of decoding: NUL ends the path or does not, `\` is a slash or is not, `//` is one slash or is
-    /// not, dots are resolved or are not, in either order.
+    /// Whether one level of decoding leads to another rule: NUL ends the path or does not, `\` is a slash or is not, `//` is one
+    /// slash or is not, dots are resolved or are not, in either order.
     fn collapses_otherwise(&self, path: &[u8], differs: &impl Fn(&[u8]) -> bool) -> bool {
         let slashes = |path: &[u8]| -> Reading { path.iter().map(|&b| if b == b'\\' { b'/' } else { b }).collect() };
         let cut = path.iter().position(|&byte| byte == 0).map(|end| &path[..end]);
@@ -166,7 +166,7 @@ impl<T> Rules<T> {
     }
 }
 
-/// A path as somebody else might read it; most fit on the stack.
+/// A path as an app might read it; most fit on the stack.
 type Reading = SmallVec<[u8; 256]>;
 
 fn starts_with(path: &[u8], prefix: &str) -> bool {

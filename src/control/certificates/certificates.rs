@@ -1,5 +1,5 @@
-//! What the daemon does with the TLS room: tells it which hosts there are, lets the data plane use it without knowing it, keeps
-//! it fresh, and asks it what clients are shown. Who obtains certificates is the [`Renewer`].
+//! The certificates of the daemon's hosts: which hosts there are, what the data plane needs of them, how they stand, and what is
+//! imported. Obtaining them is the [`Renewer`]'s.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,10 +38,11 @@ pub(in crate::control) struct Certificates {
 }
 
 impl Certificates {
-    /// Shows a certificate for every host: what was obtained before, or a stand-in. Also returns what an operator should be told.
+    /// Has a certificate for every host: the one that was obtained before, or one of the local CA. Also returns what an operator
+    /// should be told.
     ///
     /// # Errors
-    /// When there can be no TLS at all; what concerns one host alone is only told (N27).
+    /// When no TLS is possible at all; what is wrong with one host is only told (N27).
     pub(in crate::control) fn open(config: &Arc<Config>, state_dir: &Path) -> Result<(Self, Vec<String>), Fault> {
         let opened = Store::open(hosts(config), state_dir);
         let (store, mut told) = opened.map_err(|error| Fault::new(error.to_string()))?;

@@ -1,12 +1,12 @@
-//! The second phase: ports and control socket are the daemon's. From here on the kernel queues connections, which are answered when
-//! the daemon serves.
+//! The second phase: ports and control socket are the daemon's. From here on the kernel queues connections, which are answered
+//! when the daemon serves.
 
 use super::listeners::{Addresses, Listeners};
 use super::prepared::Prepared;
 use crate::control::fault::Fault;
 use crate::control::socket::{Access, ControlSocket};
 
-/// A daemon that has its sockets, and nobody who accepts.
+/// A daemon that has its sockets, and does not accept yet.
 #[derive(Debug)]
 pub(super) struct Bound {
     pub(super) prepared: Prepared,

@@ -57,7 +57,7 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    /// Forgets the ports of the last process: they are nobody's now.
+    /// Removes the file: the ports in it are not ours, or no longer.
     pub(super) fn forget(state_dir: &Path) {
         // Mostly there is none; what cannot be removed is replaced later.
         let _ = std::fs::remove_file(state_dir.join(NAME));

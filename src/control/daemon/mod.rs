@@ -1,8 +1,8 @@
 //! The process: from its arguments to its exit code.
 //!
 //! - `command` reads the arguments, and turns the outcome into an exit code
-//! - `phases` the daemon's life in order: `prepared` has state and certificates, `bound` has ports, `serving` answers, `stop` ends
-//!   what was begun
+//! - `phases` the daemon's life in order: `prepared` has state and certificates, `bound` has ports, `serving` answers, `stop`
+//!   ends what was begun
 //! - `listeners` the sockets of the front door
 //! - `paths` where state and control socket are when the configuration does not say
 //! - `signals` what people and systemd ask for by signal; `reload_log` what a reload by signal says in the log

@@ -1,5 +1,5 @@
-//! The daemon's life, as phases: [`Prepared`] → [`Bound`] → [`Serving`], and the stop (N26). What a phase has opened is closed when it
-//! fails, and no phase begins before the one before it is whole.
+//! The daemon's life, as phases: [`Prepared`] → [`Bound`] → [`Serving`], and the stop (N26). What a phase has opened is closed
+//! when it fails, and no phase begins before the one before it is whole.
 //!
 //! Everything here runs on the main thread's runtime, beside the workers' threads: a burst of requests does not delay a swap,
 //! and a swap never stalls a request.

@@ -1,5 +1,5 @@
-//! The first phase: everything that the daemon needs before anybody can see it. The state folder is locked and read, the journal is
-//! repaired, certificates and access log are open.
+//! The first phase: everything that the daemon needs before it can be reached. The state folder is locked and read, the journal
+//! is repaired, certificates and access log are open.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub(super) struct Prepared {
     pub(super) store: StateFile,
     /// What the last process saved.
     pub(super) remembered: State,
-    /// Who did what.
+    /// Where operations are recorded.
     pub(super) journal: JournalFile,
     /// The certificates of all hosts.
     pub(super) certificates: Certificates,

@@ -1,8 +1,8 @@
-//! What becomes of a reload that was asked for by SIGHUP, in the log: nobody watches its events.
+//! What became of a reload by SIGHUP, in the log: no client watches its events.
 
 use crate::model::api::{CommonStep, Event, ReloadStep};
 
-/// One line for each thing that a person who sent SIGHUP wants to know.
+/// A line for each event that the sender of SIGHUP wants to know of.
 pub(super) fn log_reload(event: &Event) {
     match event {
         Event::Reload(ReloadStep::Reloading { changes, restart, .. }) => {

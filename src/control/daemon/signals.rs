@@ -1,4 +1,5 @@
-//! What a signal asks for. SIGPIPE asks for nothing: Rust's runtime ignores it, and a write to a closed pipe is an error like any.
+//! What a signal asks for. SIGPIPE is not among them: Rust's runtime ignores it, and a write to a closed pipe is an error like
+//! others.
 
 use std::io;
 
@@ -25,7 +26,7 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Takes them over; none of them ends the process by itself any more.
+    /// Takes the signals over; none of them ends the process by itself any more.
     ///
     /// # Errors
     /// From the operating system.
@@ -38,7 +39,7 @@ impl Signals {
         })
     }
 
-    /// The next one. Loses nothing when it is cancelled.
+    /// Waits for the next signal. Loses none when it is cancelled.
     pub(super) async fn next(&mut self) -> Signal {
         tokio::select! {
             biased;

@@ -1,5 +1,5 @@
-//! The stop, as phases with deadlines (N26): what was begun before the signal ends; then what was held is answered; then operations
-//! let go; then the threads end, and the access log is written out.
+//! The stop, as phases with deadlines (N26): what was begun before the signal ends; then what was held is answered; then
+//! operations let go; then the threads end, and the access log is written out.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl Serving {
             () = drained(&self.office.plane, patience) => {}
             () = self.until_stop(signals) => tracing::warn!("asked to stop again: what is under way is cut"),
         }
-        // Before a pause ends: its app may be away, and nobody would wait for its answers.
+        // Before operations end, and with them pauses: a held request that is let go now could find no app any more.
         answer_held(&self.office.plane).await;
         if tokio::time::timeout(OPERATIONS, self.office.switcher.stop())
             .await
@@ -57,7 +57,7 @@ impl Serving {
             plane, log, journal, ..
         } = match Rc::try_unwrap(self.office) {
             Ok(office) => office,
-            // Its task was joined, so nobody can; the process ends in any case, and its threads with it.
+            // The tasks that shared it are joined. The process ends in any case, and its threads with it.
             Err(office) => return tracing::error!(holders = Rc::strong_count(&office), "the daemon is still in use"),
         };
         match Arc::into_inner(plane) {
@@ -75,7 +75,7 @@ impl Serving {
     }
 }
 
-/// Waits for the connections from before the signal, at most `patience`; then a moment more for the answers to those who came
+/// Waits for the connections from before the signal, at most `patience`; then a moment more for answers on connections that came
 /// since. The data plane itself closes connections that are idle after a grace.
 async fn drained(plane: &DataPlane, patience: Duration) {
     let deadline = Instant::now() + patience;

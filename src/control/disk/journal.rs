@@ -84,7 +84,7 @@ impl JournalFile {
     /// The newest entries, of one environment or of all, newest last. Reads files: not for a thread that has to be quick.
     #[must_use]
     pub(in crate::control) fn newest(&self, environment: Option<&str>, limit: usize) -> Vec<Entry> {
-        // Opened while nobody rotates, read while everybody may write.
+        // Opened under the lock, so that no rotation comes between; read without it, so that entries can be written meanwhile.
         let files = self.book().files(FILES);
         let mut found = Vec::new();
         for text in files.iter().rev().map(read) {

@@ -37,7 +37,7 @@ impl StateDir {
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(held(path, &mut lock)),
             Err(error) => return Err(unusable(error.into())),
         }
-        // Only for the message of the next one who tries.
+        // Only for the message of another daemon that tries.
         let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
         Ok(Self {
             path: path.into(),

@@ -68,7 +68,7 @@ pub(in crate::control) struct Publication {
     before: Vec<Counters>,
     /// Everything that serves the environment, with its counters of that moment.
     serving: Vec<(Arc<Activation>, Counters)>,
-    /// What those did since then that serve nobody any more.
+    /// The counters since then of activations that have drained.
     over: Counters,
 }
 

@@ -1,5 +1,5 @@
-//! Drives the gate of a reload and of a pause: asks instances for their health until all of them pass often enough at the same time,
-//! or the time is up (N6, N7). When an instance is asked, and what its answers amount to, is `model::probing`'s to decide.
+//! Drives the gate of a reload and of a pause: asks instances for their health until all of them pass often enough at the same
+//! time, or the time is up (N6, N7). When an instance is asked, and what its answers amount to, is `model::probing`'s to decide.
 
 use std::sync::Arc;
 use std::time::Duration;

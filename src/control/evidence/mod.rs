@@ -1,4 +1,4 @@
-//! What is seen of the apps, for those who decide: health before a switch, answers through the front door after it, and the
+//! What is seen of the apps, as grounds for decisions: health before a switch, answers through the front door after it, and the
 //! counters of both sides.
 //!
 //! - `prober` asks one instance

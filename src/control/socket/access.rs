@@ -1,5 +1,5 @@
-//! Who may use the control socket: root, the daemon's user, and the members of one group (E32), as the kernel and the system's user
-//! database know them.
+//! Who may use the control socket: root, the daemon's user, and the members of one group (E32), as the kernel and the system's
+//! user database know them.
 
 use crate::control::fault::Fault;
 use crate::model::history::Caller;
@@ -54,7 +54,7 @@ impl Access {
         self.group.as_ref().map(|(name, gid)| (name.as_str(), *gid))
     }
 
-    /// Whether a peer may ask; its user and group are the kernel's word.
+    /// Whether a process of this user and group, as the kernel names them, may use the socket.
     #[must_use]
     pub(in crate::control) fn admits(&self, uid: u32, gid: u32) -> bool {
         uid == 0

@@ -1,4 +1,5 @@
-//! The control socket's requests: HTTP in, answers of the [`Desk`] out. See `model::api` for what is said.
+//! The control socket's requests as HTTP: each is routed to the [`Desk`], and its answer is written as JSON. `model::api` has the
+//! types.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -26,7 +27,7 @@ const BODY: usize = 1024 * 1024;
 /// Time for it to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
-/// The daemon, as the socket sees it.
+/// What the control socket can be asked.
 pub(in crate::control) trait Desk {
     /// How things stand.
     async fn status(&self) -> Status;
@@ -136,7 +137,7 @@ impl Place {
     }
 }
 
-/// Answers one request of a caller who may ask.
+/// Answers one request of a user who may use the socket.
 pub(in crate::control) async fn answer<B>(desk: &impl Desk, caller: Caller, request: Request<B>) -> Response<Reply>
 where
     B: Body<Data = Bytes>,
@@ -185,7 +186,7 @@ where
     }
 }
 
-/// The answer to a peer who may not ask. The connection ends with it.
+/// The answer to a user who may not use the socket: 403, and the connection ends with it.
 #[must_use]
 pub(in crate::control) fn refuse(caller: &Caller, group: Option<&str>) -> Response<Reply> {
     let reason = format!("user `{}` may not use the control socket", caller.user.escape_debug());

@@ -1,4 +1,4 @@
-//! The daemon as the control socket sees it: who answers which question.
+//! Answers what the control socket is asked, out of the rooms of the daemon.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::model::history::{Caller, Entry};
 use crate::proxy::DataPlane;
 use crate::telemetry::AccessLog;
 
-/// Everyone who knows something.
+/// What the daemon consists of while it serves.
 #[derive(Debug)]
 pub(in crate::control) struct Office {
     pub(in crate::control) current: Current,

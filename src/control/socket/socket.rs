@@ -1,5 +1,5 @@
 //! The control socket: a Unix socket that root, the daemon's user and the members of one group may use (E32). The file's mode
-//! keeps the others out, and the kernel's word on who is at the other end keeps them out again.
+//! keeps other users out, and so does a look at the peer's credentials.
 
 use std::convert::Infallible;
 use std::fs::{self, DirBuilder, Permissions};
@@ -36,7 +36,7 @@ pub(in crate::control) struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Binds it at a path; makes the folder where it is missing, and takes the place of a socket that nobody answers on.
+    /// Binds the socket at a path; makes the folder where it is missing, and replaces a socket that no process listens on.
     ///
     /// # Errors
     /// When another daemon answers there, the place is taken by something else, or the system refuses.
@@ -188,7 +188,7 @@ fn make_way(path: &Path, for_group: bool) -> Result<(), Fault> {
             Fault::new(format!("another daemon answers at the control socket `{shown}`"))
                 .hint("stop it first, or give this one a `socket` of its own in `[server]`"),
         ),
-        // Nobody listens: it was left by a daemon that was killed. The rename takes its place.
+        // No process listens: it was left by a daemon that was killed. The rename takes its place.
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
         Err(error) => Err(Fault::new(format!(
             "who answers at the control socket `{shown}` is unclear: {error}"

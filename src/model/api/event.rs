@@ -1,4 +1,4 @@
-//! What an operation says while it goes on, line by line.
+//! What an operation says while it is under way, line by line.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,8 +9,8 @@ use super::status::MaintenanceStatus;
 use super::upkeep::Change;
 use crate::model::slot::{Address, Generation, Slot};
 
-/// One line of an operation's stream: progress, or a step, by the kind of operation that has it. The first line says what is about to
-/// happen, or why it is not; the last one is final, and has an exit code.
+/// One line of an operation's stream: progress, or a step, by the kind of operation that has it. The first line says what is
+/// about to happen, or why it is not; the last one is final, and has an exit code.
 ///
 /// As JSON it is one object, in which `event` names the variant of the family: `{"event":"switched",…}`. No two families share a
 /// name.
@@ -52,25 +52,25 @@ impl Event {
     }
 }
 
-/// How far a step is. Told at most once a second, and not recorded in the journal.
+/// How far a step is. Told about once a second, and not recorded in the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Progress {
-    /// The gate goes on; at most one a second, and one per change.
+    /// The gate is still shut; told whenever a verdict changes too.
     Gating {
         /// Every instance of the candidate.
         instances: Vec<GateReport>,
         /// Since the gate began, in milliseconds.
         elapsed_ms: u64,
     },
-    /// The bake window is open; at most one a second.
+    /// The bake window is open.
     Baking {
         /// The new side so far.
         traffic: Traffic,
         /// Time left, in milliseconds.
         left_ms: u64,
     },
-    /// The old side still serves what it had begun; at most one a second.
+    /// The old side still serves what it had begun.
     Draining {
         /// Requests that wait for their response head.
         requests: u64,
@@ -91,11 +91,11 @@ impl From<Progress> for Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum CommonStep {
-    /// `--dry-run` ends here (final).
+    /// A dry run ends here (final, exit 0).
     Planned,
     /// Something an operator should know that stops nothing.
     Warning {
-        /// What.
+        /// One sentence, without a final period.
         message: String,
     },
     /// Every instance has passed (or the verdict was skipped).
@@ -108,9 +108,9 @@ pub enum CommonStep {
         /// Since the gate began, in milliseconds.
         elapsed_ms: u64,
     },
-    /// Nothing changed (final, exit 2, 4 or 5).
+    /// The operation did not begin or did not pass the gate; nothing changed (final, exit 2, 4 or 5).
     Refused {
-        /// Exit code.
+        /// The exit code.
         code: u8,
         /// Why, as a sentence without a final period.
         reason: String,
@@ -124,7 +124,7 @@ pub enum CommonStep {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         live: Option<Slot>,
     },
-    /// It went wrong and needs a person (final, exit 1).
+    /// The operation went wrong, and a person has to look (final, exit 1).
     Failed {
         /// What and why.
         reason: String,
@@ -211,7 +211,7 @@ pub enum SwapStep {
         /// Since the switch, in milliseconds.
         elapsed_ms: u64,
     },
-    /// All done (final, exit 0).
+    /// The new side serves, and the old one has drained (final, exit 0).
     Done {
         /// The environment.
         environment: String,
@@ -260,7 +260,7 @@ impl From<SwapStep> for Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum ReloadStep {
-    /// A reload: the file is valid, and this is what differs.
+    /// The file is valid, and this is what differs.
     Reloading {
         /// Number of the operation; `None` for a dry run.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -323,13 +323,13 @@ pub enum PauseStep {
         /// When it ends by itself, in milliseconds from now.
         left_ms: u64,
     },
-    /// Held requests were let go, and new ones go to the app (final, exit 0).
+    /// Held requests have gone to the app, and new ones go there too (final, exit 0).
     Resumed {
         /// The environment.
         environment: String,
         /// Since the pause began, in milliseconds.
         elapsed_ms: u64,
-        /// Why it ended, where nobody asked for it: `whoever asked for it is gone`, `its limit of 30 s was reached`.
+        /// Why it ended, when that was not asked for: `its limit of 30 s was reached`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },

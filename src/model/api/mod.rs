@@ -8,17 +8,17 @@
 //! | `POST /v1/certificates/renew` with a [`RenewRequest`] | the host's [`CertificateReport`], when the attempt is over |
 //! | `POST /v1/certificates/import` with an [`ImportRequest`] | [`Imported`] |
 //! | `POST /v1/operations` with an [`OperationRequest`] | a stream of [`Event`] lines; the last one is final |
-//! | `POST /v1/reload` with a [`ReloadRequest`] | the same |
-//! | `POST /v1/pause` with a [`PauseRequest`] | the same; hanging up on an attached one resumes |
-//! | `POST /v1/resume` with a [`ResumeRequest`] | the same |
-//! | `POST /v1/maintenance` with a [`MaintenanceRequest`] | the same |
+//! | `POST /v1/reload` with a [`ReloadRequest`] | a stream of [`Event`] lines |
+//! | `POST /v1/pause` with a [`PauseRequest`] | a stream of [`Event`] lines; hanging up on an attached pause resumes |
+//! | `POST /v1/resume` with a [`ResumeRequest`] | a stream of [`Event`] lines |
+//! | `POST /v1/maintenance` with a [`MaintenanceRequest`] | a stream of [`Event`] lines |
 //!
-//! An operation belongs to the daemon: a client that hangs up stops watching, not the operation. The exception is the pause
-//! around a command, which is over when whoever runs the command is gone (N13).
+//! An operation belongs to the daemon: a client that hangs up stops watching, not the operation. The exception is an attached
+//! pause, which `proxyctl pause ENV -- COMMAND` asks for: it ends with its connection (N13).
 //!
-//! What is not an operation fails with a [`Problem`]: 400 when the request cannot be read, 403 for a user who may not use the socket,
-//! 404 and 405 for a path or a method that there is not, 408 and 413 for a body that comes too slowly or is too long, and 409 for what
-//! the daemon did not do.
+//! What is not an operation fails with a [`Problem`]: 400 when the request cannot be read, 403 for a user who may not use the
+//! socket, 404 and 405 for a path or a method that there is not, 408 and 413 for a body that comes too slowly or is too long, and
+//! 409 for what the daemon did not do.
 //!
 //! - `operation` swaps and rollbacks; `upkeep` reloads, pauses and maintenance
 //! - `event` what an operation says while it goes on

@@ -57,7 +57,7 @@ pub struct MaintenanceStatus {
     /// The sentence on the page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Whether a page of one's own is shown.
+    /// Whether the operator's own page is shown.
     #[serde(default)]
     pub page: bool,
     /// Clients that are served as ever.
@@ -94,7 +94,7 @@ pub struct EnvironmentStatus {
     pub services: Vec<ServiceStatus>,
 }
 
-/// Who holds an environment.
+/// The operation that holds an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// Number of the operation.
@@ -193,7 +193,8 @@ pub struct CertificateStatus {
     pub issuer: String,
     /// When it ends, RFC 3339.
     pub not_after: String,
-    /// What is wrong with it, or why another stands in: `stands in until ACME is built`, `certs/app.pem: key does not fit; the last good one is kept`.
+    /// What is wrong with it, or why another stands in: `certs/app.pem: key does not fit; the last good
+    /// one is kept`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

@@ -108,7 +108,7 @@ impl Switch {
         }
     }
 
-    /// Answers whoever waits for nothing any more, and forgets old sides that nobody waits for.
+    /// Ends the operations whose old sides have drained, and forgets the sides that no operation waits for.
     pub(super) fn answer_watches(&mut self, effects: &mut Vec<Effect>) {
         for watch in self.watching.extract_if(.., |watch| watch.drained) {
             let live: Vec<_> = self
@@ -145,7 +145,7 @@ impl Switch {
         all.retain(|it| it.over.is_none() || awaited.contains(&it.left));
     }
 
-    /// A person rolled back from generation `left`: whoever brought it about, and still waits, did not succeed.
+    /// A user rolled back from generation `left`: the operation that published it did not succeed, if it is not over.
     pub(super) fn undone_by(&mut self, user: &str, left: Generation, effects: &mut Vec<Effect>) {
         let (live, generation) = (self.state.live, self.state.generation);
         let mut answer = |operation, reason| {

@@ -15,7 +15,7 @@ pub struct Ticket(pub(super) u64);
 /// What happened.
 #[derive(Debug, Clone)]
 pub enum Input {
-    /// Somebody asks for an operation.
+    /// A user asks for an operation.
     Ask {
         /// Its number.
         operation: u64,
@@ -30,18 +30,18 @@ pub enum Input {
     Tick,
     /// Answers [`Effect::Probe`].
     Probed {
-        /// Of the question.
+        /// As in the effect.
         ticket: Ticket,
-        /// Of the question.
+        /// As in the effect.
         service: usize,
-        /// Of the question.
+        /// As in the effect.
         address: Address,
         /// What was seen.
         report: ProbeReport,
     },
     /// Answers [`Effect::Warm`].
     Warmed {
-        /// Of the question.
+        /// As in the effect.
         ticket: Ticket,
         /// Requests made.
         requests: u32,
@@ -50,21 +50,21 @@ pub enum Input {
     },
     /// Answers [`Effect::Persist`]; an error says that the old state is still the saved one.
     Persisted {
-        /// Of the question.
+        /// As in the effect.
         ticket: Ticket,
         /// How it went.
         result: Result<Durability, String>,
     },
     /// Answers [`Effect::Verify`].
     Verified {
-        /// Of the question.
+        /// As in the effect.
         ticket: Ticket,
         /// What was seen, at least one for each service.
         seen: Vec<Seen>,
     },
     /// Answers [`Effect::Measure`].
     Measured {
-        /// Of the question.
+        /// As in the effect.
         generation: Generation,
         /// One for each service with two sides, in their order.
         figures: Vec<Figures>,
@@ -97,7 +97,7 @@ pub enum Input {
         /// All of the environment since that generation.
         served: Traffic,
     },
-    /// The daemon stops: whoever still waits is answered.
+    /// The daemon stops: every operation that is not over gets its final event.
     Stop,
 }
 
@@ -135,11 +135,11 @@ pub struct Ended {
 /// What has to be done. Effects are carried out in their order.
 #[derive(Debug, Clone)]
 pub enum Effect {
-    /// Say this on the operation's stream, and write it down.
+    /// Send this to the clients that watch the operation, and record it unless it is progress.
     Tell {
         /// The operation.
         operation: u64,
-        /// What to say. Nothing follows a final one.
+        /// The event. Nothing follows a final one.
         event: Event,
     },
     /// Ask an instance.
@@ -148,9 +148,9 @@ pub enum Effect {
         ticket: Ticket,
         /// Its service's place in `Rules::services`.
         service: usize,
-        /// Exactly there (N6).
+        /// The instance: it is asked at exactly this address (N6).
         address: Address,
-        /// How.
+        /// What it is asked for.
         look: Look,
     },
     /// Ask each instance of these sides for its warm-up paths.

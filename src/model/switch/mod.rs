@@ -5,8 +5,8 @@
 //! Idle → Gating → Warming → Persisting → Verifying → Baking → Idle          Undoing: the new side is bad, the old one comes back
 //! ```
 //!
-//! Whoever is in a phase holds the lock (N5). Old sides that still drain are kept *beside* the phases, because a rollback may
-//! begin while an older side still drains. Every operation gets exactly one final event, and it is always its last.
+//! The operation that is in a phase holds the lock (N5). Old sides that still drain are kept *beside* the phases, because a
+//! rollback may begin while an older side still drains. Every operation gets exactly one final event, and it is always its last.
 //!
 //! - `switch` the switch itself: what it knows, what comes in, who may begin
 //! - `steps` the steps under the lock, from the gate to the check through the front door; `baking` the bake window after them

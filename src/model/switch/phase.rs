@@ -130,7 +130,7 @@ pub(super) struct Undoing {
 
 impl Undoing {
     pub(super) fn new(rules: &Rules, plan: &Plan, reason: String, now: Duration) -> Self {
-        // As long as one probe may take: whoever is alive answers many of them in that time.
+        // As long as one probe may take: an app that is alive answers many of them in that time.
         let patience = rules.services.iter().map(|service| service.timeout).max();
         Self {
             reason,
@@ -153,7 +153,7 @@ impl Undoing {
     }
 }
 
-/// Asks whoever is due.
+/// Has every instance asked that is due.
 pub(super) fn ask(effects: &mut Vec<Effect>, ticket: Ticket, probing: &mut Probing, now: Duration) {
     let look = probing.look;
     effects.extend(probing.due(now).into_iter().map(|(service, address)| Effect::Probe {

@@ -1,5 +1,5 @@
-//! Lock and preflight: from what an operator asked for to what will move where, or to the reason why nothing will (steps 1
-//! and 2 of a swap). The rules of one environment, as far as a switch has to know them, are named here too.
+//! Steps 1 and 2 of a swap: from what an operator asked for to what will move where, or to the reason why nothing will. [`Rules`]
+//! are what a switch has to know of its environment.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,8 +24,8 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The instances of one side of these moves, one for each service with two sides. `needed` overrides how many passes in a row a
-    /// service asks for.
+    /// The instances of one side of these moves, one for each service with two sides. `needed` overrides how many passes in a row
+    /// a service asks for.
     pub(super) fn candidates<'a>(
         &'a self,
         moves: &'a [Move],

@@ -228,7 +228,7 @@ impl Switch {
             verifying.again = Some(now.at.saturating_add(PAUSE));
             self.current = Some(current);
         } else if current.plan.forced {
-            // The verdict was skipped, so it cannot come in by the back door.
+            // `--force` skips the verdict, here as at the gate.
             let message = format!("through the front door, {problem}; nothing is undone, because it was forced");
             tell(effects, current.operation, CommonStep::Warning { message });
             self.settle(current, now, effects);

@@ -115,7 +115,7 @@ impl Switch {
         self.current.as_ref()?.phase.wake()
     }
 
-    /// Who holds the environment.
+    /// The operation that holds the environment.
     #[must_use]
     pub fn holder(&self) -> Option<Holder> {
         self.current.as_ref().map(|current| Holder {
@@ -146,7 +146,7 @@ impl Switch {
         self.state = state;
     }
 
-    /// Whether nobody waits for anything any more.
+    /// Whether no operation is under way and no old side drains.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.current.is_none() && self.watching.is_empty() && self.leaving.is_empty()
@@ -196,7 +196,7 @@ impl Switch {
         if request.dry_run {
             return tell(effects, operation, CommonStep::Planned);
         }
-        // Only a rollback gets past `busy` while somebody bakes.
+        // Only a rollback gets past `busy` during a bake window.
         self.suspended = self.current.take();
         let gating = Gating::new(&self.rules, &plan, now.at);
         self.current = Some(Current {

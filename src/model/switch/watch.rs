@@ -6,7 +6,7 @@ use super::messages::Ended;
 use crate::model::api::{Move, Side, Traffic};
 use crate::model::slot::Generation;
 
-/// One activation that drains, or has drained while somebody waits for its neighbours.
+/// One activation that drains, or that has drained while an operation waits for others beside it.
 #[derive(Debug)]
 pub(super) struct Leaving {
     /// The generation that replaced it.
@@ -44,8 +44,8 @@ impl Watch {
         }
     }
 
-    /// Whether it has to wait for that: for what it has left itself, and for earlier periods of the same instances, which are
-    /// not safe to stop before.
+    /// Whether this operation has to wait for an old side: for those that it replaced itself, and for earlier activations of the
+    /// same instances, which are not safe to stop before these have drained too.
     pub(super) fn waits_for(&self, leaving: &Leaving) -> bool {
         let mut left = self.moves.iter().flat_map(|step| &step.from.addresses);
         leaving.left == self.generation || left.any(|address| leaving.side.addresses.contains(address))

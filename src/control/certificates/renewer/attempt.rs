@@ -12,7 +12,7 @@ use crate::tls::{AcmeError, AcmeHost, Begun, Blame, Bundle, Watch, Way, Wish};
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 impl Renewer {
-    /// Returns what a person who asked for it is told; everybody else finds it in the ledger.
+    /// Returns what the user is told who asked for the attempt; the ledger keeps it for `status`.
     pub(super) async fn attempt(&self, host: &AcmeHost) -> Answer {
         let name = host.name.as_str();
         let outcome = match tokio::time::timeout(PATIENCE, self.obtain(host)).await {
@@ -122,7 +122,7 @@ impl Renewer {
     }
 }
 
-/// One after the other; whoever lets us come back first says when.
+/// Both failures in one; the next attempt is when the first of the two CAs allows it.
 fn both(first: AcmeError, second: AcmeError) -> AcmeError {
     AcmeError {
         message: format!("{first}; then {}", second.message),

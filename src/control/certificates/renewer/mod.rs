@@ -1,5 +1,5 @@
-//! Keeps certificates coming. When a host is due is `model::renewal`'s decision, and how a certificate is obtained is `tls`'s; here
-//! is what happens between the two: who is asked when, and what is remembered of it.
+//! Keeps certificates coming. When a host is due is `model::renewal`'s decision, and how a certificate is obtained is `tls`'s;
+//! here attempts are begun, and remembered.
 //!
 //! - `renewer` looks which host is due, and begins attempts
 //! - `attempt` one attempt, from the first CA to the certificate on disk

@@ -30,7 +30,7 @@ const ASK_AGAIN: i64 = 6 * 60 * 60;
 /// No CA is asked about renewal more often than this, or less often than once a day, whatever it says.
 const ASK_BOUNDS: (i64, i64) = (60, 24 * 60 * 60);
 
-/// What a person who asked for a renewal is told.
+/// How an attempt ended, for the user who asked for it.
 pub(super) type Answer = Result<(), String>;
 
 /// Everything that renewals need, on the control thread.
@@ -39,7 +39,7 @@ pub(in crate::control) struct Renewer {
     /// Replaced by a reload; attempts under way keep theirs.
     authority: RefCell<Rc<Authority>>,
     pub(super) ledger: RefCell<Ledger>,
-    /// By host: who waits for the end of the attempt.
+    /// By host: the requests that wait for the end of its attempt.
     running: RefCell<BTreeMap<String, Vec<oneshot::Sender<Answer>>>>,
     /// Hosts about which the CA is being asked.
     asking: RefCell<BTreeSet<String>>,
@@ -60,7 +60,7 @@ impl std::fmt::Debug for Renewer {
 type Plan = (Option<i64>, String);
 
 impl Renewer {
-    /// Does nothing until [`Renewer::run`]. What an operator should be told goes into `warnings`.
+    /// A renewer that begins nothing before [`Renewer::run`]. What an operator should be told goes into `warnings`.
     pub(in crate::control) fn new(
         settings: &Acme,
         store: &Arc<Store>,
@@ -82,8 +82,8 @@ impl Renewer {
         })
     }
 
-    /// Other settings from now on; attempts under way go on with theirs. Hosts come from the store; those in `added` were not
-    /// there before. Whatever failed by the settings of before, or when the host was here the last time, is tried at once.
+    /// Goes by other settings from now on; attempts under way finish with the old ones. Tries at once what failed by the old
+    /// settings, and the hosts in `added`, which were not served before.
     pub(in crate::control) fn reload(&self, settings: &Acme, added: &BTreeSet<String>) {
         let changed = self.authority().settings() != settings;
         if changed {
@@ -107,7 +107,7 @@ impl Renewer {
         }
     }
 
-    /// Begins an attempt that a person asked for, and waits for its end, whoever began it.
+    /// Waits for the end of a host's attempt; begins one when none is under way.
     pub(in crate::control) async fn renew(self: Rc<Self>, host: &str) -> Result<CertificateReport, Problem> {
         let problem = |code, reason: String| Problem {
             code,
@@ -288,7 +288,7 @@ impl Renewer {
             let answer = renewer.attempt(&host).await;
             let waiting = renewer.running.borrow_mut().remove(&host.name);
             for one in waiting.into_iter().flatten() {
-                // Who has gone away is no failure.
+                // A client that has hung up is no failure.
                 let _ = one.send(answer.clone());
             }
         });
@@ -327,7 +327,7 @@ impl Renewer {
                         }
                         (answer.window, answer.ask_again.unwrap_or(ASK_AGAIN))
                     }
-                    // What was known still counts; nobody needs to be told before a renewal is due.
+                    // What was known still counts, and before a renewal is due it is no trouble.
                     Err(error) => {
                         tracing::debug!(host = name, %error, "the CA cannot be asked about renewal");
                         (known.and_then(|known| known.window), ASK_AGAIN)
