@@ -4,7 +4,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors that are not for clients and apps: listeners, probes, the control socket, logs, certificates being read.
 const RESERVED: u64 = 100;
-/// Where RLIMIT_NOFILE leaves hardly anything, this many connections are tried all the same.
+/// So many connections are admitted however low RLIMIT_NOFILE is.
 const FEWEST: u64 = 64;
 
 /// Raises the soft limit of open files to the hard one. Returns the limit that holds from now on.
@@ -25,7 +25,7 @@ pub(super) fn raise_open_files() -> u64 {
     }
 }
 
-/// `max_connections`, where the file does not say: each client may need a connection to an app besides its own.
+/// `max_connections`, where the configuration does not say: each client may need a connection to an app besides its own.
 #[must_use]
 pub(super) fn max_connections(open_files: u64) -> usize {
     let connections = (open_files.saturating_sub(RESERVED) / 2).max(FEWEST);

@@ -15,11 +15,11 @@ pub(super) trait StateStore: Send {
     /// Replaces the saved state. Blocks until it is on disk.
     ///
     /// # Errors
-    /// In words, when the old state is still the saved one.
+    /// Why it could not be saved; the old state is still the saved one.
     fn save(&mut self, state: &State) -> Result<Durability, String>;
 }
 
-/// Keeps the history. Nothing decides from it, so a failure is the journal's own to report.
+/// Keeps the history. Nothing is decided from it, so that the journal itself reports a failure.
 pub(super) trait Journal: Send {
     /// Appends one entry.
     fn record(&mut self, entry: Entry);
@@ -27,17 +27,17 @@ pub(super) trait Journal: Send {
 
 /// Keeps certificates for the hosts that are served.
 pub(super) trait Hosts {
-    /// From now on those of these configurations; where two differ over a host, the first one is right. Hosts that stay keep
-    /// what they have. Returns what an operator should be told.
+    /// Serves the hosts of these configurations from now on; where two differ over a host, the first one is right. Hosts that
+    /// stay keep their certificates. Returns what an operator should be told.
     ///
     /// # Errors
-    /// In words, when nothing has changed.
+    /// Why not; nothing has changed then.
     fn serve(&self, configurations: &[&Config]) -> Result<Vec<String>, String>;
 }
 
 /// What is asked of the data plane.
 pub(super) trait Plane {
-    /// Every core looks at patience and snapshot again.
+    /// Wakes every core, which then looks at the snapshot and at what drains.
     fn poke(&self);
 
     /// The requests of a service that wait now, and since when its app cannot be reached.

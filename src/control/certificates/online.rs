@@ -14,13 +14,13 @@ use crate::config::{Challenge, Config, Tls};
 use crate::model::api::OnlineFinding;
 use crate::model::host::is_local;
 
-/// For a name to be resolved, and for a connection with its answer.
+/// How long a name may take to be resolved, and a connection with its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The port that CAs ask.
 const HTTP: u16 = 80;
 /// What to do about a port that does not answer.
 const CLOSED: &str = "hint: does the address lead to this machine, does `proxyd` run, and is the port open?";
-/// What an answer is not longer than.
+/// How many bytes of an answer are read.
 const ANSWER: u64 = 4096;
 
 /// Looks at every host whose certificate is obtained, all at once. `probe` is what the running daemon answers.
@@ -37,7 +37,7 @@ pub async fn look(config: &Config, probe: Option<&str>) -> Vec<OnlineFinding> {
     findings.into_iter().map(|(_, finding)| finding).collect()
 }
 
-/// Each once, in the order of the file.
+/// The hosts whose certificates are obtained from a CA: each once, in the order of the file.
 fn hosts(config: &Config) -> Vec<Arc<str>> {
     let mut hosts: Vec<Arc<str>> = Vec::new();
     for (host, tls) in config.hosts() {
@@ -102,7 +102,7 @@ async fn examine(host: &str, port: u16, by_dns: bool, probe: Option<&str>) -> On
     finding(good || by_dns, said.join("; "))
 }
 
-/// What stands below the challenges on a plain connection: the status, and the body.
+/// Asks for this daemon's probe below `/.well-known/acme-challenge/`. Returns status and body.
 async fn ask(host: &str, address: SocketAddr) -> io::Result<(u16, String)> {
     let mut tcp = TcpStream::connect(address).await?;
     let request = format!(
@@ -140,12 +140,12 @@ fn verdict((status, body): &(u16, String), probe: Option<&str>) -> (bool, String
     }
 }
 
-/// Without the brackets of IPv6.
+/// A host without the brackets of IPv6.
 fn bare(host: &str) -> &str {
     host.trim_matches(['[', ']'])
 }
 
-/// Only an address of this machine can be bound.
+/// Whether this machine has the address: no other can be bound.
 fn is_of_this_machine(ip: IpAddr) -> bool {
     std::net::UdpSocket::bind((ip, 0)).is_ok()
 }
@@ -165,7 +165,7 @@ mod tests {
 
     use super::*;
 
-    /// Something that answers everything with this.
+    /// A server that answers every request with `answer`.
     async fn answering(answer: &'static str) -> u16 {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -1,4 +1,5 @@
-//! Where things are when the configuration does not say. `proxyctl` looks for the socket in the same places.
+//! Where the state folder and the control socket are when the configuration does not say. `proxyctl` looks for the socket in the
+//! same places.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use crate::control::fault::Fault;
 /// The configuration, unless `--config` names another.
 pub(super) const CONFIG: &str = "/etc/greengate/proxy.toml";
 
-/// Where this daemon keeps its things.
+/// The places of this daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Paths {
     /// State, journal, certificates.
@@ -19,10 +20,10 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    /// What the file says, else what systemd says, else where root or a user keeps such things.
+    /// The configuration's places, else systemd's, else those that are usual for root or for a user.
     ///
     /// # Errors
-    /// When a user has no folder for it.
+    /// When there is no usual place: a user without the folders that the XDG Base Directory Specification names.
     pub(super) fn resolve(server: &Server) -> Result<Self, Fault> {
         let variable = |name: &str| std::env::var_os(name);
         Self::resolve_in(server, &variable, rustix::process::geteuid().is_root())

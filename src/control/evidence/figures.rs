@@ -13,7 +13,7 @@ use crate::model::switch;
 use crate::proxy::{Activation, Snapshot};
 use crate::telemetry::Counters;
 
-/// Readings that are kept of one activation; a long bake window has coarser ones.
+/// How many readings of one activation are kept: a longer bake window has coarser ones.
 const READINGS: u32 = 64;
 
 /// Readings of live sides, so that a bake window can be compared with as long a time before the switch.
@@ -36,7 +36,7 @@ impl Past {
             if readings.back().is_none_or(|(at, _)| now.duration_since(*at) >= apart) {
                 readings.push_back((now, live.activation.counters()));
             }
-            // The one that is just old enough is kept, to measure from.
+            // The youngest reading that is old enough is kept, to measure from.
             while readings
                 .get(1)
                 .is_some_and(|(at, _)| now.duration_since(*at) >= bake.period)
@@ -104,7 +104,7 @@ impl Publication {
         }
     }
 
-    /// This serves the environment too, from now on.
+    /// Counts an activation that serves the environment too, from now on.
     pub(in crate::control) fn also(&mut self, activation: &Arc<Activation>) {
         // An environment that is paused every night would otherwise keep every night's.
         let over = self.serving.extract_if(.., |(known, _)| known.is_drained());
@@ -127,17 +127,17 @@ impl Publication {
             .collect()
     }
 
-    /// The new sides since the switch.
+    /// What the new sides did since the switch.
     pub(in crate::control) fn traffic(&self) -> Traffic {
         sum(self.new.iter().map(|new| new.counters())).traffic()
     }
 
-    /// The old sides before it.
+    /// What the old sides did before it.
     pub(in crate::control) fn before(&self) -> Traffic {
         sum(self.before.iter().cloned()).traffic()
     }
 
-    /// Everything since it.
+    /// What the whole environment did since it.
     pub(in crate::control) fn served(&self) -> Traffic {
         let since = self
             .serving
@@ -147,7 +147,7 @@ impl Publication {
     }
 }
 
-/// What serves now where something is about to move, in the order of the moves.
+/// The activations that are about to be replaced, in the order of the moves.
 pub(in crate::control) fn activations_of(
     snapshot: &Snapshot,
     environment: &str,

@@ -1,5 +1,5 @@
-//! Asks for a service as a client would: through the front door's own routing, inside the process (step 7 of a swap). A
-//! service whose health path no client can reach is probed directly instead.
+//! Asks for a service as a client would: through the front door's own routing, inside the process (step 7 of a swap). A service
+//! whose health path no client can reach is probed at its instances instead.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -37,7 +37,7 @@ pub(in crate::control) fn reach<'s>(service: &'s Service, snapshot: &Snapshot) -
     own.then_some((host, path))
 }
 
-/// Asks for one service; at its new addresses when no client could.
+/// Asks for one service through the front door, or at these addresses when no client can reach its health path.
 pub(in crate::control) async fn check(
     plane: &dyn Plane,
     snapshot: &Snapshot,
@@ -97,7 +97,7 @@ fn headers(answer: &Answer) -> HeaderMap {
     headers
 }
 
-/// Whether a wildcard host stands for a real one: exactly one label more.
+/// Whether a wildcard host covers another one, which has exactly one label more.
 fn covers(wildcard: &str, host: &str) -> bool {
     wildcard.strip_prefix("*").is_some_and(|rest| {
         host.strip_suffix(rest)

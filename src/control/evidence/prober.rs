@@ -1,5 +1,5 @@
 //! HTTP probes → [`ProbeReport`]: what one instance says when it is asked at exactly its address (N6). Redirects are not
-//! followed and are no pass (N7). What the answers amount to is `model::health`'s to decide.
+//! followed and are no pass (N7). What the answers amount to is `model::probing`'s to decide.
 
 use std::fmt::Write as _;
 use std::future::{Future, pending};
@@ -19,9 +19,9 @@ use crate::model::api::ProbeReport;
 use crate::model::slot::Address;
 use hyper_util::rt::TokioIo;
 
-/// Bytes of a body that are read.
+/// How many bytes of a body are read.
 const BODY: usize = 64 * 1024;
-/// Bytes of a body that are shown.
+/// How many bytes of a body are shown to people.
 const SHOWN: usize = 200;
 
 const CUT: &str = "closed the connection without a whole answer";
@@ -51,7 +51,7 @@ pub(in crate::control) async fn probe(service: &Service, address: &Address) -> P
     }
 }
 
-/// Asks one instance for nothing but to accept a connection (N8).
+/// Looks whether one instance accepts a connection, and asks for nothing (N8).
 pub(in crate::control) async fn connect(service: &Service, address: &Address) -> ProbeReport {
     let began = Instant::now();
     let connected = within(service.health.timeout, async {
@@ -65,7 +65,7 @@ pub(in crate::control) async fn connect(service: &Service, address: &Address) ->
     }
 }
 
-/// Asks one instance for a warm-up path. Whether it answered with a status below 400.
+/// Asks one instance for a warm-up path. Returns whether it answered with a status below 400.
 pub(in crate::control) async fn warm(service: &Service, address: &Address, path: &str) -> bool {
     let patience = service.timeout.response;
     let reply = within(patience, exchange(address, &service.health.host, path)).await;

@@ -12,7 +12,7 @@ use crate::model::renewal::{Attempts, Window};
 
 const NAME: &str = "attempts.json";
 
-/// Of one host.
+/// What is remembered of one host.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Record {
     #[serde(flatten)]
@@ -26,17 +26,17 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// When the first of these directories lets us come again, in unix seconds; 0 when one of them has not asked to wait.
+    /// When the first of these directories may be asked again, in unix seconds; 0 when one of them has not asked to wait.
     fn held(&self, directories: &[String]) -> i64 {
         let held = |directory| self.directories.get(directory).copied().unwrap_or_default();
         directories.iter().map(held).min().unwrap_or_default()
     }
 }
 
-/// The CA's word about one certificate.
+/// When the CA suggests to renew one certificate (ARI, RFC 9773).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Suggested {
-    /// The certificate.
+    /// The certificate's ARI identifier.
     pub(super) id: String,
     /// When it is to be renewed.
     pub(super) window: Option<Window>,
@@ -54,7 +54,8 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// What was written last. A file that cannot be read costs patience, not certificates: it is told, and begun anew.
+    /// Reads what was written last. A file that cannot be read is told of and begun anew: what it costs is a few attempts too
+    /// early.
     pub(super) fn open(state_dir: &Path, warnings: &mut Vec<String>) -> Self {
         let folder = state_dir.join("acme");
         let path = folder.join(NAME);
@@ -77,7 +78,8 @@ impl Ledger {
         self.hosts.get(host).cloned().unwrap_or_default()
     }
 
-    /// Hosts that failed are tried at once: whom is asked, or how, was changed. What these directories said still counts.
+    /// Lets hosts that failed be tried at once, because the CAs or the way to ask them have changed. What these directories said
+    /// still counts.
     pub(super) fn reconsider(&mut self, directories: &[String], which: impl Fn(&str, &Record) -> bool) {
         let mut changed = false;
         for (host, record) in &mut self.hosts {
@@ -91,7 +93,7 @@ impl Ledger {
         }
     }
 
-    /// A process before this one may have asked other CAs: what those said does not count for these.
+    /// Forgets what CAs said that an earlier process asked, and that are not asked any more.
     pub(super) fn forget_other_cas(&mut self, directories: &[String]) {
         self.reconsider(directories, |_, record| {
             record.attempts.held > 0 && record.held(directories) == 0
