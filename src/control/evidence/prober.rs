@@ -10,14 +10,13 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout};
 
 use crate::config::{Health, Service, VersionSource};
 use crate::model::api::ProbeReport;
 use crate::model::slot::Address;
-use hyper_util::rt::TokioIo;
+use crate::proxy::dial;
 
 /// How many bytes of a body are read.
 const BODY: usize = 64 * 1024;
@@ -55,7 +54,7 @@ pub(in crate::control) async fn probe(service: &Service, address: &Address) -> P
 pub(in crate::control) async fn connect(service: &Service, address: &Address) -> ProbeReport {
     let began = Instant::now();
     let connected = within(service.health.timeout, async {
-        open(address).await.map_err(|error| in_words(&error))
+        dial(address).await.map_err(|error| in_words(&error))
     });
     let reason = connected.await.err();
     ProbeReport {
@@ -111,24 +110,6 @@ pub(in crate::control) fn version(health: &Health, headers: &HeaderMap, body: &[
     }
 }
 
-/// A connection to an app, by TCP or by Unix socket.
-trait Stream: AsyncRead + AsyncWrite + Unpin {}
-
-impl Stream for TcpStream {}
-impl Stream for UnixStream {}
-
-/// Connects to exactly this address.
-async fn open(address: &Address) -> io::Result<Box<dyn Stream>> {
-    Ok(match address {
-        Address::Tcp { host, port } => {
-            let stream = TcpStream::connect((host.as_str(), *port)).await?;
-            stream.set_nodelay(true)?;
-            Box::new(stream)
-        }
-        Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
-    })
-}
-
 #[derive(Debug)]
 struct Reply {
     status: u16,
@@ -139,7 +120,7 @@ struct Reply {
 
 /// A GET on a connection of its own.
 async fn exchange(address: &Address, host: &str, path: &str) -> Result<Reply, String> {
-    let stream = open(address).await.map_err(|error| in_words(&error))?;
+    let stream = dial(address).await.map_err(|error| in_words(&error))?;
     let request = Request::get(path)
         .header(header::HOST, host)
         .header(header::USER_AGENT, "greengate-health")
@@ -254,7 +235,7 @@ mod tests {
     use std::path::Path;
     use std::sync::Arc;
 
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, UnixListener};
 
     use super::*;

@@ -1,4 +1,4 @@
-//! One connection to an app, over TCP or a Unix socket, and how it is made.
+//! One connection to an app, as the exchanges of a core use it one after the other.
 
 use std::io;
 use std::pin::Pin;
@@ -6,25 +6,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
 
+use super::dial::{Stream, dial};
 use crate::model::slot::Address;
 use crate::proxy::stock::buffers::Buffer;
 
 /// A connection to one instance. Holds no buffer: an idle one costs only its socket.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    io: Io,
+    io: Stream,
     /// Whether it has served an exchange before: then a failure may be the app's idle timeout, and nothing else (N9–N11).
     pub(crate) reused: bool,
     /// Whether its descriptor is the reserve's: then it is not kept.
     pub(crate) lent: bool,
-}
-
-#[derive(Debug)]
-enum Io {
-    Tcp(TcpStream),
-    Unix(UnixStream),
 }
 
 impl Upstream {
@@ -33,20 +27,7 @@ impl Upstream {
     /// # Errors
     /// The socket's own, or `TimedOut`.
     pub(crate) async fn connect(address: &Address, timeout: Duration) -> io::Result<Self> {
-        let connecting = async {
-            io::Result::Ok(match address {
-                Address::Tcp { host, port } => {
-                    let tcp = match host.parse::<std::net::IpAddr>() {
-                        Ok(ip) => TcpStream::connect((ip, *port)).await?,
-                        Err(_) => TcpStream::connect((host.as_str(), *port)).await?,
-                    };
-                    tcp.set_nodelay(true)?;
-                    Io::Tcp(tcp)
-                }
-                Address::Unix(path) => Io::Unix(UnixStream::connect(path).await?),
-            })
-        };
-        let io = tokio::time::timeout(timeout, connecting)
+        let io = tokio::time::timeout(timeout, dial(address))
             .await
             .map_err(|_| io::ErrorKind::TimedOut)??;
         Ok(Self {
@@ -61,34 +42,28 @@ impl Upstream {
     pub(crate) fn is_quiet(&self) -> bool {
         let mut byte = [0];
         let read = match &self.io {
-            Io::Tcp(tcp) => tcp.try_read(&mut byte),
-            Io::Unix(unix) => unix.try_read(&mut byte),
+            Stream::Tcp(tcp) => tcp.try_read(&mut byte),
+            Stream::Unix(unix) => unix.try_read(&mut byte),
         };
         matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Reads once behind the bytes of `buffer`; 0 is the end.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Buffer) -> Poll<io::Result<usize>> {
-        buffer.read_with(|room| match &mut self.io {
-            Io::Tcp(tcp) => Pin::new(tcp).poll_read(cx, room),
-            Io::Unix(unix) => Pin::new(unix).poll_read(cx, room),
-        })
+        buffer.read_with(|room| Pin::new(&mut self.io).poll_read(cx, room))
     }
 
     /// Writes once.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.io {
-            Io::Tcp(tcp) => Pin::new(tcp).poll_write(cx, bytes),
-            Io::Unix(unix) => Pin::new(unix).poll_write(cx, bytes),
-        }
+        Pin::new(&mut self.io).poll_write(cx, bytes)
     }
 
     /// Ends our direction; the app reads EOF.
     pub(crate) fn half_close(&self) {
         // The app may be gone already, which is what was wanted.
         let _ = match &self.io {
-            Io::Tcp(tcp) => rustix::net::shutdown(tcp, rustix::net::Shutdown::Write),
-            Io::Unix(unix) => rustix::net::shutdown(unix, rustix::net::Shutdown::Write),
+            Stream::Tcp(tcp) => rustix::net::shutdown(tcp, rustix::net::Shutdown::Write),
+            Stream::Unix(unix) => rustix::net::shutdown(unix, rustix::net::Shutdown::Write),
         };
     }
 }
@@ -109,7 +84,7 @@ mod tests {
         assert!(upstream.is_quiet());
         accepted.shutdown().await.unwrap();
         drop(accepted);
-        let Io::Tcp(tcp) = &upstream.io else { panic!("TCP") };
+        let Stream::Tcp(tcp) = &upstream.io else { panic!("TCP") };
         tcp.readable().await.unwrap();
         assert!(!upstream.is_quiet());
     }
