@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::query::history_query;
-use crate::control::switcher::Request as Wish;
+use crate::control::switcher::Request as Operation;
 use crate::model::api::{
     CertificateReport, Certificates, Event, ImportRequest, Imported, Problem, RenewRequest, Status, exit,
 };
@@ -45,19 +45,19 @@ pub(in crate::control) trait Desk {
     fn import(&self, request: ImportRequest) -> Result<Imported, Problem>;
 
     /// Begins what is asked for; whether anyone listens to its events changes nothing for it, unless it is an attached pause.
-    fn ask(&self, wish: Wish, caller: Caller) -> UnboundedReceiver<Event>;
+    fn ask(&self, operation: Operation, caller: Caller) -> UnboundedReceiver<Event>;
 }
 
-/// The body of an answer.
+/// The body of a response.
 #[derive(Debug)]
-pub(in crate::control) enum Reply {
-    /// All of it.
+pub(in crate::control) enum Payload {
+    /// One object, or lines that are there already.
     Whole(Option<Bytes>),
     /// A line for each event, until the operation is over.
     Events(UnboundedReceiver<Event>),
 }
 
-impl Body for Reply {
+impl Body for Payload {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -75,9 +75,9 @@ impl Body for Reply {
     }
 }
 
-/// What can be asked for.
+/// Where a request goes.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+enum Endpoint {
     Status,
     History,
     Operations,
@@ -90,7 +90,7 @@ enum Place {
     Import,
 }
 
-impl Place {
+impl Endpoint {
     fn at(path: &str) -> Option<Self> {
         [
             Self::Status,
@@ -105,7 +105,7 @@ impl Place {
             Self::Import,
         ]
         .into_iter()
-        .find(|place| place.path() == path)
+        .find(|endpoint| endpoint.path() == path)
     }
 
     fn path(self) -> &'static str {
@@ -138,57 +138,57 @@ impl Place {
 }
 
 /// Answers one request of a user who may use the socket.
-pub(in crate::control) async fn answer<B>(desk: &impl Desk, caller: Caller, request: Request<B>) -> Response<Reply>
+pub(in crate::control) async fn answer<B>(desk: &impl Desk, caller: Caller, request: Request<B>) -> Response<Payload>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let Some(place) = Place::at(request.uri().path()) else {
+    let Some(endpoint) = Endpoint::at(request.uri().path()) else {
         let reason = format!("there is nothing at `{}`", request.uri().path().escape_debug());
         let hint = "`proxyctl` and `proxyd` may be of different versions";
         return problem(StatusCode::NOT_FOUND, exit::FAILED, reason, Some(hint));
     };
-    let (method, name) = place.method();
+    let (method, name) = endpoint.method();
     if request.method() != method {
-        let reason = format!("`{}` is for {method}", place.path());
+        let reason = format!("`{}` is for {method}", endpoint.path());
         let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, exit::FAILED, reason, None);
         response.headers_mut().insert(ALLOW, name);
         return response;
     }
-    match place {
-        Place::Status => respond(
+    match endpoint {
+        Endpoint::Status => respond(
             StatusCode::OK,
             "application/json",
-            Reply::Whole(Some(line(&desk.status().await))),
+            Payload::Whole(Some(line(&desk.status().await))),
         ),
-        Place::History => match history_query(request.uri().query().unwrap_or_default()) {
+        Endpoint::History => match history_query(request.uri().query().unwrap_or_default()) {
             Ok((environment, limit)) => {
                 let entries = desk.history(environment, limit).await;
                 let lines: Vec<u8> = entries.iter().flat_map(line).collect();
-                respond(StatusCode::OK, LINES, Reply::Whole(Some(lines.into())))
+                respond(StatusCode::OK, LINES, Payload::Whole(Some(lines.into())))
             }
             Err(reason) => problem(StatusCode::BAD_REQUEST, exit::USAGE, reason, None),
         },
-        Place::Certificates => whole(&desk.certificates()),
-        Place::Renew => match read(request.into_body(), "renewal").await {
+        Endpoint::Certificates => whole(&desk.certificates()),
+        Endpoint::Renew => match read(request.into_body(), "renewal").await {
             Ok(renewal) => answered(desk.renew(renewal).await),
             Err((status, reason)) => problem(status, exit::USAGE, reason, None),
         },
-        Place::Import => match read(request.into_body(), "certificate").await {
+        Endpoint::Import => match read(request.into_body(), "certificate").await {
             Ok(certificate) => answered(desk.import(certificate)),
             Err((status, reason)) => problem(status, exit::USAGE, reason, None),
         },
-        Place::Operations => begin(desk, caller, request, Wish::Operate).await,
-        Place::Reload => begin(desk, caller, request, Wish::Reload).await,
-        Place::Pause => begin(desk, caller, request, Wish::Pause).await,
-        Place::Resume => begin(desk, caller, request, Wish::Resume).await,
-        Place::Maintenance => begin(desk, caller, request, Wish::Maintenance).await,
+        Endpoint::Operations => begin(desk, caller, request, Operation::Operate).await,
+        Endpoint::Reload => begin(desk, caller, request, Operation::Reload).await,
+        Endpoint::Pause => begin(desk, caller, request, Operation::Pause).await,
+        Endpoint::Resume => begin(desk, caller, request, Operation::Resume).await,
+        Endpoint::Maintenance => begin(desk, caller, request, Operation::Maintenance).await,
     }
 }
 
 /// The answer to a user who may not use the socket: 403, and the connection ends with it.
 #[must_use]
-pub(in crate::control) fn refuse(caller: &Caller, group: Option<&str>) -> Response<Reply> {
+pub(in crate::control) fn refuse(caller: &Caller, group: Option<&str>) -> Response<Payload> {
     let reason = format!("user `{}` may not use the control socket", caller.user.escape_debug());
     let hint = match group {
         Some(group) => format!("join the group `{group}`, or use `sudo`"),
@@ -203,7 +203,7 @@ pub(in crate::control) fn refuse(caller: &Caller, group: Option<&str>) -> Respon
 
 const LINES: &str = "application/x-ndjson";
 
-fn respond(status: StatusCode, content_type: &'static str, reply: Reply) -> Response<Reply> {
+fn respond(status: StatusCode, content_type: &'static str, reply: Payload) -> Response<Payload> {
     let mut response = Response::new(reply);
     *response.status_mut() = status;
     response
@@ -212,12 +212,12 @@ fn respond(status: StatusCode, content_type: &'static str, reply: Reply) -> Resp
     response
 }
 
-fn problem(status: StatusCode, code: u8, reason: String, hint: Option<&str>) -> Response<Reply> {
+fn problem(status: StatusCode, code: u8, reason: String, hint: Option<&str>) -> Response<Payload> {
     let hint = hint.map(str::to_owned);
     respond(
         status,
         "application/json",
-        Reply::Whole(Some(line(&Problem { code, reason, hint }))),
+        Payload::Whole(Some(line(&Problem { code, reason, hint }))),
     )
 }
 
@@ -231,12 +231,12 @@ fn line(value: &impl Serialize) -> Bytes {
     text.into()
 }
 
-fn whole(value: &impl Serialize) -> Response<Reply> {
-    respond(StatusCode::OK, "application/json", Reply::Whole(Some(line(value))))
+fn whole(value: &impl Serialize) -> Response<Payload> {
+    respond(StatusCode::OK, "application/json", Payload::Whole(Some(line(value))))
 }
 
 /// What the daemon did, or why it did not.
-fn answered(answer: Result<impl Serialize, Problem>) -> Response<Reply> {
+fn answered(answer: Result<impl Serialize, Problem>) -> Response<Payload> {
     match answer {
         Ok(value) => whole(&value),
         Err(Problem { code, reason, hint }) => problem(StatusCode::CONFLICT, code, reason, hint.as_deref()),
@@ -244,14 +244,23 @@ fn answered(answer: Result<impl Serialize, Problem>) -> Response<Reply> {
 }
 
 /// Begins what the body asks for, and answers with its events.
-async fn begin<T, B>(desk: &impl Desk, caller: Caller, request: Request<B>, wish: fn(T) -> Wish) -> Response<Reply>
+async fn begin<T, B>(
+    desk: &impl Desk,
+    caller: Caller,
+    request: Request<B>,
+    operation: fn(T) -> Operation,
+) -> Response<Payload>
 where
     T: DeserializeOwned,
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     match read(request.into_body(), "operation").await {
-        Ok(asked) => respond(StatusCode::OK, LINES, Reply::Events(desk.ask(wish(asked), caller))),
+        Ok(asked) => respond(
+            StatusCode::OK,
+            LINES,
+            Payload::Events(desk.ask(operation(asked), caller)),
+        ),
         Err((status, reason)) => problem(status, exit::USAGE, reason, None),
     }
 }

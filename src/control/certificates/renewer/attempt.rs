@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::ledger::Record;
-use super::renewer::{Answer, Renewer};
+use super::ledger::HostRecord;
+use super::renewer::{Outcome, Renewer};
 use crate::config::{Acme, Challenge};
 use crate::control::clock::{rfc3339, unix_now};
 use crate::tls::{AcmeError, AcmeHost, Begun, Blame, Bundle, Watch, Way, Wish};
@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 impl Renewer {
     /// Returns what the user is told who asked for the attempt; the ledger keeps it for `status`.
-    pub(super) async fn attempt(&self, host: &AcmeHost) -> Answer {
+    pub(super) async fn attempt(&self, host: &AcmeHost) -> Outcome {
         let name = host.name.as_str();
         let outcome = match tokio::time::timeout(PATIENCE, self.obtain(host)).await {
             Ok(outcome) => outcome,
@@ -90,7 +90,7 @@ impl Renewer {
             };
             if let Some(wait) = error.retry_after {
                 let until = unix_now().saturating_add(wait);
-                let hold = |record: &mut Record| {
+                let hold = |record: &mut HostRecord| {
                     record.directories.insert(directory.clone(), until);
                 };
                 self.ledger.borrow_mut().change(&host.name, hold);

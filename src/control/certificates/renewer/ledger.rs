@@ -14,7 +14,7 @@ const NAME: &str = "attempts.json";
 
 /// What is remembered of one host.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(super) struct Record {
+pub(super) struct HostRecord {
     #[serde(flatten)]
     pub(super) attempts: Attempts,
     /// Which directories asked to wait, and until when.
@@ -25,7 +25,7 @@ pub(super) struct Record {
     pub(super) suggestion: Option<Suggested>,
 }
 
-impl Record {
+impl HostRecord {
     /// When the first of these directories may be asked again, in unix seconds; 0 when one of them has not asked to wait.
     fn held(&self, directories: &[String]) -> i64 {
         let held = |directory| self.directories.get(directory).copied().unwrap_or_default();
@@ -48,7 +48,7 @@ pub(super) struct Suggested {
 #[derive(Debug)]
 pub(super) struct Ledger {
     folder: PathBuf,
-    hosts: BTreeMap<String, Record>,
+    hosts: BTreeMap<String, HostRecord>,
     /// Whether the last write failed, which is told once.
     failing: bool,
 }
@@ -74,13 +74,13 @@ impl Ledger {
         }
     }
 
-    pub(super) fn of(&self, host: &str) -> Record {
+    pub(super) fn of(&self, host: &str) -> HostRecord {
         self.hosts.get(host).cloned().unwrap_or_default()
     }
 
     /// Lets hosts that failed be tried at once, because the CAs or the way to ask them have changed. What these directories said
     /// still counts.
-    pub(super) fn reconsider(&mut self, directories: &[String], which: impl Fn(&str, &Record) -> bool) {
+    pub(super) fn reconsider(&mut self, directories: &[String], which: impl Fn(&str, &HostRecord) -> bool) {
         let mut changed = false;
         for (host, record) in &mut self.hosts {
             if record.attempts.failures > 0 && which(host, record) {
@@ -100,7 +100,7 @@ impl Ledger {
         });
     }
 
-    pub(super) fn change(&mut self, host: &str, change: impl FnOnce(&mut Record)) {
+    pub(super) fn change(&mut self, host: &str, change: impl FnOnce(&mut HostRecord)) {
         let before = self.of(host);
         let record = self.hosts.entry(host.to_owned()).or_default();
         change(record);
@@ -146,7 +146,7 @@ mod tests {
         fs::write(folder.path().join("acme").join(NAME), "{").unwrap();
         assert_eq!(
             Ledger::open(folder.path(), &mut warnings).of("a.com"),
-            Record::default()
+            HostRecord::default()
         );
         assert_eq!(warnings.len(), 1);
     }
@@ -156,7 +156,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(folder.path(), &mut Vec::new());
         let cas = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<String>>();
-        let fail = |record: &mut Record| {
+        let fail = |record: &mut HostRecord| {
             record.attempts.failed(1000, "limit".into(), Some(600), 0.0);
             record.directories.insert("one".into(), 1600);
         };

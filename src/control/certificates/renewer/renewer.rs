@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::ledger::{Ledger, Record, Suggested};
+use super::ledger::{HostRecord, Ledger, Suggested};
 use crate::config::{Acme, Challenge};
 use crate::control::clock::{rfc3339, unix_now};
 use crate::model::api::{CertificateReport, Problem, exit};
@@ -31,7 +31,7 @@ const ASK_AGAIN: i64 = 6 * 60 * 60;
 const ASK_BOUNDS: (i64, i64) = (60, 24 * 60 * 60);
 
 /// How an attempt ended, for the user who asked for it.
-pub(super) type Answer = Result<(), String>;
+pub(super) type Outcome = Result<(), String>;
 
 /// Everything that renewals need, on the control thread.
 pub(in crate::control) struct Renewer {
@@ -40,7 +40,7 @@ pub(in crate::control) struct Renewer {
     authority: RefCell<Rc<Authority>>,
     pub(super) ledger: RefCell<Ledger>,
     /// By host: the requests that wait for the end of its attempt.
-    running: RefCell<BTreeMap<String, Vec<oneshot::Sender<Answer>>>>,
+    running: RefCell<BTreeMap<String, Vec<oneshot::Sender<Outcome>>>>,
     /// Hosts about which the CA is being asked.
     asking: RefCell<BTreeSet<String>>,
     /// Served from memory, because the disk would not take it.
@@ -215,7 +215,7 @@ impl Renewer {
         self.store.install(host, &bundle)?;
         self.ledger
             .borrow_mut()
-            .change(host, |record| *record = Record::default());
+            .change(host, |record| *record = HostRecord::default());
         self.save(host, bundle);
         Ok(())
     }
@@ -233,7 +233,7 @@ impl Renewer {
         })
     }
 
-    fn plan(&self, host: &AcmeHost, record: &Record, now: i64) -> Plan {
+    fn plan(&self, host: &AcmeHost, record: &HostRecord, now: i64) -> Plan {
         if let Some(reason) = self.never(&host.name) {
             return (None, reason);
         }
@@ -280,7 +280,7 @@ impl Renewer {
         }
     }
 
-    fn begin(self: &Rc<Self>, host: AcmeHost, waiting: Vec<oneshot::Sender<Answer>>) {
+    fn begin(self: &Rc<Self>, host: AcmeHost, waiting: Vec<oneshot::Sender<Outcome>>) {
         let name = host.name.clone();
         self.running.borrow_mut().insert(name.clone(), waiting);
         let renewer = self.clone();
@@ -295,7 +295,7 @@ impl Renewer {
     }
 
     /// Whether it is time to ask the CA when this certificate should be renewed.
-    fn ask_is_due(&self, host: &AcmeHost, record: &Record, now: i64) -> bool {
+    fn ask_is_due(&self, host: &AcmeHost, record: &HostRecord, now: i64) -> bool {
         let Some(current) = &host.current else { return false };
         let Some(id) = &current.id else { return false };
         current.life.until > now

@@ -13,7 +13,7 @@ use crate::model::history::Record;
 /// A daemon that does nothing but remember who asked.
 #[derive(Debug, Default)]
 pub(in super::super) struct FakeDesk {
-    pub(in super::super) operations: RefCell<Vec<(Wish, Caller, UnboundedSender<Event>)>>,
+    pub(in super::super) operations: RefCell<Vec<(Operation, Caller, UnboundedSender<Event>)>>,
 }
 
 impl Desk for Rc<FakeDesk> {
@@ -66,7 +66,7 @@ impl Desk for Rc<FakeDesk> {
         })
     }
 
-    fn ask(&self, request: Wish, caller: Caller) -> UnboundedReceiver<Event> {
+    fn ask(&self, request: Operation, caller: Caller) -> UnboundedReceiver<Event> {
         let (send, receive) = unbounded_channel();
         self.operations.borrow_mut().push((request, caller, send));
         receive
@@ -80,7 +80,7 @@ pub(in super::super) fn ann() -> Caller {
     }
 }
 
-fn ask(method: &str, uri: &str, body: &'static [u8]) -> (Rc<FakeDesk>, Response<Reply>) {
+fn ask(method: &str, uri: &str, body: &'static [u8]) -> (Rc<FakeDesk>, Response<Payload>) {
     let desk = Rc::new(FakeDesk::default());
     let request = Request::builder()
         .method(method)
@@ -95,7 +95,7 @@ fn ask(method: &str, uri: &str, body: &'static [u8]) -> (Rc<FakeDesk>, Response<
     (desk, response)
 }
 
-fn text(response: Response<Reply>) -> String {
+fn text(response: Response<Payload>) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let body = runtime.block_on(response.into_body().collect()).unwrap();
     String::from_utf8(body.to_bytes().to_vec()).unwrap()
@@ -125,7 +125,7 @@ fn history_is_asked_for_by_environment_and_limit() {
 fn an_operation_is_a_stream_that_ends_with_it() {
     let (desk, response) = ask("POST", "/v1/operations", br#"{"environment":"prod","kind":"swap"}"#);
     let (request, caller, events) = desk.operations.borrow_mut().pop().unwrap();
-    let Wish::Operate(request) = request else {
+    let Operation::Operate(request) = request else {
         panic!("{request:?}");
     };
     assert_eq!((request.kind, caller), (Kind::Swap, ann()));
