@@ -356,19 +356,22 @@ fn is_forbidden(kind: Name, name: &[u8]) -> bool {
         | Name::ContentType
         | Name::Expect
         | Name::Forwarded
+        | Name::Forwarding
         | Name::Host
         | Name::KeepAlive
+        | Name::Proxy
         | Name::ProxyAuthenticate
         | Name::ProxyAuthorization
         | Name::ProxyConnection
         | Name::Te
         | Name::Trailer
         | Name::TransferEncoding
+        | Name::Twin
         | Name::Upgrade
         | Name::XEnvironment
         | Name::XForwardedFor
         | Name::XForwardedHost
-        | Name::XForwardedPort
+        | Name::XForwardedPrefix
         | Name::XForwardedProto
         | Name::XRealIp
         | Name::XRequestId => true,
@@ -379,8 +382,7 @@ fn is_forbidden(kind: Name, name: &[u8]) -> bool {
         | Name::UserAgent
         | Name::XRobotsTag
         | Name::Other => {
-            name.starts_with(b"x-forwarded-")
-                || name.starts_with(b"proxy-")
+            name.starts_with(b"proxy-")
                 || matches!(
                     name.as_slice(),
                     b"authorization"

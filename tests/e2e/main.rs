@@ -15,6 +15,7 @@ mod common;
 mod control_side;
 mod draining;
 mod exchange;
+mod field;
 mod framing;
 mod full_disk;
 mod gate;

@@ -1,7 +1,6 @@
 //! One exchange with an app: a request on its way, and the response on its way back. What is done with it stands in `attempt`
 //! (send, and wait for the head), `head` and `pieces` (the body).
 
-use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Context;
@@ -18,6 +17,7 @@ use crate::proxy::core::claim::Claim;
 use crate::proxy::core::service::CoreService;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
+use crate::proxy::message::prefix::Stripped;
 use crate::proxy::message::request::{Fields, Peer, Request};
 use crate::proxy::settings::Times;
 use crate::proxy::stock::buffers::Out;
@@ -33,8 +33,8 @@ pub(crate) struct Exchange {
     /// The hold on the activation that serves it; one that waits has none. Dropped behind the record, which counts there.
     pub(crate) claim: Option<Claim>,
     pub(crate) service: Rc<CoreService>,
-    /// Where the target stands in the head that was built for the app.
-    target: Range<usize>,
+    /// Where the head that was built for the app depends on the prefix that is stripped.
+    stripped: Stripped,
     /// Whether the client would rather read JSON than a page, should there be an answer of our own.
     pub(crate) wants_json: bool,
     /// The response head; valid once [`Exchange::respond`] has succeeded.
@@ -72,12 +72,12 @@ impl Exchange {
     ) -> Self {
         let mut out = Out::new();
         let (strip, close) = (service.stripped(), !service.pool.keeps());
-        let target = headers::request(&mut out.bytes, request, peer, strip, close, record.id);
+        let stripped = headers::request(&mut out.bytes, request, peer, strip, close, record.id);
         let may_reuse = service.reuses_for_all() || request.method.is_idempotent();
         Self {
             record,
             claim,
-            target,
+            stripped,
             wants_json,
             head: ResponseHead::new(),
             method: request.method,
@@ -134,13 +134,10 @@ impl Exchange {
 
     /// From now on it is this service's, which may be another than before.
     pub(crate) fn move_to(&mut self, service: &Rc<CoreService>, claim: Option<Claim>) {
-        if self.service.stripped() != service.stripped() {
-            let bytes = &mut self.sending.out.bytes;
-            let behind = bytes.split_off(self.target.end);
-            bytes.truncate(self.target.start);
-            headers::push_target(bytes, self.record.asked.target(), service.stripped());
-            self.target.end = bytes.len();
-            bytes.extend_from_slice(&behind);
+        let (from, to) = (self.service.stripped(), service.stripped());
+        if from != to {
+            let head = &mut self.sending.out.bytes;
+            self.stripped.rewrite(head, self.record.asked.target(), from, to);
         }
         if !Arc::ptr_eq(&self.service.queue, &service.queue) {
             self.number = None;

@@ -3,10 +3,10 @@
 
 use std::io::Write;
 use std::net::IpAddr;
-use std::ops::Range;
 
 use smallvec::SmallVec;
 
+use super::prefix::Stripped;
 use super::request::{self, Fields, Peer, Request};
 use super::request_id::RequestId;
 use crate::http1::framing::Framing;
@@ -16,8 +16,8 @@ use crate::http1::write::{decimal, field};
 /// Names that a Connection field nominates to go no further, beyond those that always go no further.
 type Nominated<'f> = SmallVec<[&'f [u8]; 4]>;
 
-/// Builds the request that leaves for the app, and returns where its target stands. `strip` is the path prefix that the app does
-/// not see; `close` asks the app to close after its answer.
+/// Builds the request that leaves for the app. `strip` is the path prefix that the app does not see, and what is returned is where
+/// that shows; `close` asks the app to close after its answer.
 pub(crate) fn request<'r, F: Fields<'r>>(
     out: &mut Vec<u8>,
     request: &Request<'r, F>,
@@ -25,12 +25,10 @@ pub(crate) fn request<'r, F: Fields<'r>>(
     strip: &str,
     close: bool,
     id: RequestId,
-) -> Range<usize> {
+) -> Stripped {
     out.extend_from_slice(request.method_text);
     out.push(b' ');
-    let start = out.len();
-    push_target(out, request.target, strip);
-    let target = start..out.len();
+    let mut stripped = Stripped::push_target(out, request.target, strip);
     out.extend_from_slice(b" HTTP/1.1\r\nhost: ");
     out.extend_from_slice(request.host.as_bytes());
     out.extend_from_slice(request.port);
@@ -44,7 +42,7 @@ pub(crate) fn request<'r, F: Fields<'r>>(
             .map(|(.., v)| v),
     );
     let (mut forwarded_for, mut real_ip, mut request_id) = (SmallVec::<[&[u8]; 2]>::new(), None, None);
-    let (mut proto, mut forwarded_host) = (None, None);
+    let (mut proto, mut forwarded_host, mut prefix) = (None, None, None);
     let mut cookies = SmallVec::<[&[u8]; 4]>::new();
     for (kind, name, value) in request.fields.iter() {
         match kind {
@@ -52,6 +50,7 @@ pub(crate) fn request<'r, F: Fields<'r>>(
             Name::XForwardedFor => forwarded_for.push(value),
             Name::XForwardedProto => proto = Some(value),
             Name::XForwardedHost => forwarded_host = Some(value),
+            Name::XForwardedPrefix => prefix = Some(value),
             Name::XRealIp => real_ip = Some(value),
             Name::XRequestId => request_id = Some(value),
             // Ours, or nobody's.
@@ -60,12 +59,20 @@ pub(crate) fn request<'r, F: Fields<'r>>(
             | Name::ContentLength
             | Name::Forwarded
             | Name::KeepAlive
+            | Name::Proxy
             | Name::ProxyAuthorization
             | Name::ProxyConnection
             | Name::Te
             | Name::TransferEncoding
+            | Name::Twin
             | Name::Upgrade
-            | Name::XForwardedPort => {}
+            | Name::XEnvironment => {}
+            // What a trusted proxy says; anybody else could say it too.
+            Name::Forwarding => {
+                if peer.trusted && !is_nominated(&nominated, name) {
+                    field(out, name, value);
+                }
+            }
             Name::Expect => {
                 if request.expects_continue {
                     field(out, name, value);
@@ -79,10 +86,9 @@ pub(crate) fn request<'r, F: Fields<'r>>(
             | Name::Server
             | Name::Trailer
             | Name::UserAgent
-            | Name::XEnvironment
             | Name::XRobotsTag
             | Name::Other => {
-                if is_nominated(&nominated, name) || is_twin(name) {
+                if is_nominated(&nominated, name) {
                     continue;
                 }
                 if request.protocol == "HTTP/2" && name == b"cookie" {
@@ -130,6 +136,7 @@ pub(crate) fn request<'r, F: Fields<'r>>(
             out.extend_from_slice(b"\r\n");
         }
     }
+    stripped.push_field(out, believed(prefix).unwrap_or_default(), strip);
     field(out, b"x-request-id", believed(request_id).unwrap_or(&id.text()));
 
     match request.framing {
@@ -148,7 +155,7 @@ pub(crate) fn request<'r, F: Fields<'r>>(
         out.extend_from_slice(b"connection: close\r\n");
     }
     out.extend_from_slice(b"\r\n");
-    target
+    stripped
 }
 
 /// What leaves for an app when a client at `client` sends `head` over TLS: all that benches and property tests need of `headers`.
@@ -194,16 +201,19 @@ pub(crate) fn response<'b>(fields: &'b [Field], buffer: &'b [u8]) -> impl Iterat
             | Name::Date
             | Name::Expect
             | Name::Forwarded
+            | Name::Forwarding
             | Name::Host
+            | Name::Proxy
             | Name::ProxyAuthorization
             | Name::RetryAfter
             | Name::Server
             | Name::Trailer
+            | Name::Twin
             | Name::UserAgent
             | Name::XEnvironment
             | Name::XForwardedFor
             | Name::XForwardedHost
-            | Name::XForwardedPort
+            | Name::XForwardedPrefix
             | Name::XForwardedProto
             | Name::XRealIp
             | Name::XRequestId
@@ -219,15 +229,6 @@ pub(crate) fn push_length(out: &mut Vec<u8>, length: u64) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// The target as the app sees it: without the service's prefix, where that is stripped.
-pub(crate) fn push_target(out: &mut Vec<u8>, target: &[u8], strip: &str) {
-    let rest = target.strip_prefix(strip.as_bytes()).unwrap_or(target);
-    if !rest.starts_with(b"/") && target.starts_with(b"/") {
-        out.push(b'/');
-    }
-    out.extend_from_slice(rest);
-}
-
 fn nominated<'f>(connection: impl Iterator<Item = &'f [u8]>) -> Nominated<'f> {
     connection
         .flat_map(list)
@@ -241,47 +242,6 @@ fn nominated<'f>(connection: impl Iterator<Item = &'f [u8]>) -> Nominated<'f> {
 
 fn is_nominated(nominated: &Nominated<'_>, name: &[u8]) -> bool {
     nominated.iter().any(|option| eq_ignore_case(option, name))
-}
-
-/// Whether a name is one that we set, written with `_` for `-`: some apps cannot tell the two apart (E15).
-fn is_twin(name: &[u8]) -> bool {
-    if !matches!(name.first(), Some(b'x' | b'X')) || !name.contains(&b'_') {
-        return false;
-    }
-    let dashed: SmallVec<[u8; 32]> = name
-        .iter()
-        .map(|byte| if *byte == b'_' { b'-' } else { *byte })
-        .collect();
-    match Name::of(&dashed) {
-        Name::XForwardedFor
-        | Name::XForwardedHost
-        | Name::XForwardedPort
-        | Name::XForwardedProto
-        | Name::XRealIp
-        | Name::XRequestId => true,
-        Name::Accept
-        | Name::Connection
-        | Name::ContentLength
-        | Name::ContentType
-        | Name::Date
-        | Name::Expect
-        | Name::Forwarded
-        | Name::Host
-        | Name::KeepAlive
-        | Name::ProxyAuthenticate
-        | Name::ProxyAuthorization
-        | Name::ProxyConnection
-        | Name::RetryAfter
-        | Name::Server
-        | Name::Te
-        | Name::Trailer
-        | Name::TransferEncoding
-        | Name::Upgrade
-        | Name::UserAgent
-        | Name::XEnvironment
-        | Name::XRobotsTag
-        | Name::Other => false,
-    }
 }
 
 fn push_ip(out: &mut Vec<u8>, ip: IpAddr) {

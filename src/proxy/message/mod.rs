@@ -1,7 +1,7 @@
 //! Heads as data: bytes in, bytes or decisions out.
 //!
 //! - `request` a checked request of either protocol
-//! - `headers` what is forwarded of a head, and what is added to it
+//! - `headers` what is forwarded of a head, and what is added to it; `prefix` what depends on the prefix that is stripped
 //! - `terms` what an app's head says of its connection
 //! - `answer` answers of our own; `error` why there is one; `termination` how an exchange has ended
 //! - `request_id` the name of one exchange
@@ -9,6 +9,7 @@
 pub(crate) mod answer;
 pub(crate) mod error;
 pub(crate) mod headers;
+pub(crate) mod prefix;
 pub(crate) mod request;
 pub(crate) mod request_id;
 pub(crate) mod termination;

@@ -43,6 +43,11 @@ impl Pair {
         Self::start(server, QUICK_PLAIN, PLAIN, more).await
     }
 
+    /// As [`Pair::tls`], with lines for `[server]` too.
+    pub async fn tls_with(server: &str, more: &str) -> Self {
+        Self::start(server, QUICK, HOST, more).await
+    }
+
     async fn start(server: &str, defaults: &str, host: &'static str, more: &str) -> Self {
         let ledger = Ledger::default();
         let blue = App::start_in("blue", "v1", &ledger).await;
