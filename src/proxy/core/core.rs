@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::service::CoreService;
 use super::shared::Shared;
+use crate::proxy::message::date::DateClock;
 use crate::proxy::message::request_id::RequestId;
 use crate::proxy::route::snapshot::{Live, Snapshot};
 use crate::proxy::settings::Times;
@@ -33,6 +34,8 @@ pub(crate) struct Core {
     /// When draining began, as this core has noticed.
     pub(crate) drain_began: Cell<Option<Instant>>,
     next_request: Cell<u64>,
+    /// For answers whose app says no date.
+    pub(crate) date: DateClock,
     /// For the moment when there are no descriptors.
     pub(crate) reserve: Reserve,
 }
@@ -57,6 +60,7 @@ impl Core {
             waiting: RefCell::default(),
             drain_began: Cell::new(None),
             next_request: Cell::new(fastrand::u64(..)),
+            date: DateClock::new(),
             reserve: Reserve::new(),
         })
     }

@@ -132,13 +132,15 @@ impl Reply {
         }
     }
 
-    /// Every field but those that frame the body, in order. Valid until [`Reply::begin_body`].
+    /// Every field but those that frame the body, in order, and a date (RFC 9110 §6.6.1). Valid until [`Reply::begin_body`].
     pub(crate) fn for_each_field(&self, mut field: impl FnMut(&[u8], &[u8])) {
+        let mut dated = self.status < 200;
         match &self.source {
             Source::App(exchange) => {
                 let Some(inbox) = &exchange.body.inbox else { return };
                 for (kind, name, value) in headers::response(&exchange.head.fields, inbox.filled()) {
                     if self.set.is_empty() || !self.is_set(kind, name) {
+                        dated |= kind == Name::Date;
                         field(name, value);
                     }
                 }
@@ -151,8 +153,33 @@ impl Reply {
                 }
             }
         }
-        for (_, name, value) in &self.set {
+        for (kind, name, value) in &self.set {
+            dated |= *kind == Name::Date;
             field(name, value);
+        }
+        if !dated {
+            field(b"date", &self.record().core().date.now());
+        }
+    }
+
+    /// What the client is told to upgrade to by a 426 (RFC 9110 §15.5.22), for a protocol that can say it. Valid until
+    /// [`Reply::begin_body`].
+    pub(crate) fn upgrades(&self) -> impl Iterator<Item = &[u8]> {
+        let app = match &self.source {
+            Source::App(exchange) if self.status == 426 => Some(exchange),
+            Source::App(_) | Source::Own(_) => None,
+        };
+        let head = app.and_then(|exchange| Some((&exchange.head, exchange.body.inbox.as_ref()?.filled())));
+        head.into_iter().flat_map(|(head, bytes)| {
+            let upgrades = head.fields.iter().filter(|field| field.kind == Name::Upgrade);
+            upgrades.map(|field| field.value.of(bytes))
+        })
+    }
+
+    fn record(&self) -> &Record {
+        match &self.source {
+            Source::App(exchange) => &exchange.record,
+            Source::Own(own) => &own.record,
         }
     }
 

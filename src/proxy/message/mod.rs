@@ -3,10 +3,12 @@
 //! - `request` a checked request of either protocol
 //! - `headers` what is forwarded of a head, and what is added to it; `prefix` what depends on the prefix that is stripped
 //! - `terms` what an app's head says of its connection
+//! - `date` the moment of an answer
 //! - `answer` answers of our own; `error` why there is one; `termination` how an exchange has ended
 //! - `request_id` the name of one exchange
 
 pub(crate) mod answer;
+pub(crate) mod date;
 pub(crate) mod error;
 pub(crate) mod headers;
 pub(crate) mod prefix;

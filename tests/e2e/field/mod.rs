@@ -1,6 +1,7 @@
 //! What the field sends: requests and answers that other front doors' users have reported, each with its kin (F1 to F17).
 
 mod forwarding;
+mod responses;
 
 use crate::common::client::Response;
 use crate::common::fixture::{HOST, PLAIN, Pair};

@@ -26,8 +26,6 @@ pub(crate) struct Response {
     chunked: bool,
     /// Whether the client's connection is kept after it.
     pub(crate) keep_alive: bool,
-    /// HTTP/1.0 has to be told that the connection stays.
-    says_keep_alive: bool,
     /// The head was not written yet, because the first piece may leave with it.
     head_waits: bool,
     /// The end of the connection is the end of the body.
@@ -47,13 +45,12 @@ impl Response {
             out: Out::new(),
             chunked,
             keep_alive: keep_alive && (chunked || length != Length::Open),
-            says_keep_alive: version == Version::Http10,
             head_waits: true,
             open_ended: length == Length::Open && !chunked,
             ended: false,
             fast: true,
         };
-        response.write_head(reply, length);
+        response.write_head(reply, version, length);
         response
     }
 
@@ -156,7 +153,7 @@ impl Response {
         }
     }
 
-    fn write_head(&mut self, reply: &Reply, length: Length<'_>) {
+    fn write_head(&mut self, reply: &Reply, version: Version, length: Length<'_>) {
         let out = &mut self.out.bytes;
         status_line(out, reply.status, reply.reason());
         reply.for_each_field(|name, value| field(out, name, value));
@@ -166,11 +163,22 @@ impl Response {
             Length::Open | Length::Unsaid => {}
             Length::OfGet(length) => field(out, b"content-length", length),
         }
-        if !self.keep_alive {
-            out.extend_from_slice(b"connection: close\r\n");
-        } else if self.says_keep_alive {
-            out.extend_from_slice(b"connection: keep-alive\r\n");
+        let mut upgrades = false;
+        if version == Version::Http11 {
+            for protocol in reply.upgrades() {
+                field(out, b"upgrade", protocol);
+                upgrades = true;
+            }
         }
+        let connection: &[u8] = match (upgrades, self.keep_alive) {
+            (true, true) => b"connection: upgrade\r\n",
+            (true, false) => b"connection: upgrade, close\r\n",
+            (false, false) => b"connection: close\r\n",
+            // HTTP/1.0 has to be told that the connection stays.
+            (false, true) if version == Version::Http10 => b"connection: keep-alive\r\n",
+            (false, true) => b"",
+        };
+        out.extend_from_slice(connection);
         out.extend_from_slice(b"\r\n");
     }
 }

@@ -43,6 +43,8 @@ pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
     });
     let connection = hyper::server::conn::http2::Builder::new(OnThisCore)
         .timer(TokioTimer::new())
+        // The reply has one.
+        .auto_date_header(false)
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEADER_LIST)
         .initial_stream_window_size(WINDOW.0)
