@@ -66,9 +66,6 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
             break (service.clone(), Some(claim));
         }
     };
-    if peer.trusted {
-        record.client = request.client(peer, |hop| core.shared.is_trusted(hop));
-    }
     record.service = Some(service.clone());
     if let Framing::Length(length) = request.framing
         && length > service.config.limit_body

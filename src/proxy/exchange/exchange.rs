@@ -72,7 +72,8 @@ impl Exchange {
     ) -> Self {
         let mut out = Out::new();
         let (strip, close) = (service.stripped(), !service.pool.keeps());
-        let stripped = headers::request(&mut out.bytes, request, peer, strip, close, record.id);
+        let (client, id) = (record.client, record.id);
+        let stripped = headers::request(&mut out.bytes, request, peer, client, strip, close, id);
         let may_reuse = service.reuses_for_all() || request.method.is_idempotent();
         Self {
             record,

@@ -75,6 +75,8 @@ impl Record {
     /// A request was understood.
     pub(crate) fn describe<'r, F: Fields<'r>>(&mut self, request: &Request<'r, F>) {
         self.protocol = request.protocol;
+        let shared = &self.core.shared;
+        self.client = request.client(&self.peer, |hop| shared.is_trusted(hop));
         self.asked = Asked::of(request);
     }
 

@@ -34,11 +34,13 @@ pub(crate) async fn serve(core: Rc<Core>, tcp: TcpStream, address: SocketAddr, t
     let _counted = Counted::new(&core);
     let _ = tcp.set_nodelay(true);
     let mut client = address.ip().to_canonical();
-    let trusted = core.shared.is_trusted(client);
+    let mut trusted = core.shared.is_trusted(client);
     if trusted && core.shared.settings.proxy_protocol {
         let header = tokio::time::timeout(core.times().handshake, read_proxy_header(&tcp)).await;
         match header {
-            Ok(Ok(source)) => client = source.unwrap_or(client),
+            // From here on the one that it names is the peer.
+            Ok(Ok(Some(source))) => (client, trusted) = (source, core.shared.is_trusted(source)),
+            Ok(Ok(None)) => {}
             Ok(Err(error)) => {
                 tracing::debug!(%client, "PROXY header: {error}");
                 return;

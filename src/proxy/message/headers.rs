@@ -16,12 +16,13 @@ use crate::http1::write::{decimal, field};
 /// Names that a Connection field nominates to go no further, beyond those that always go no further.
 type Nominated<'f> = SmallVec<[&'f [u8]; 4]>;
 
-/// Builds the request that leaves for the app. `strip` is the path prefix that the app does not see, and what is returned is where
+/// Builds the request that leaves for the app. `client` is who asks, behind the proxies that are trusted; `strip` is the path prefix that the app does not see, and what is returned is where
 /// that shows; `close` asks the app to close after its answer.
 pub(crate) fn request<'r, F: Fields<'r>>(
     out: &mut Vec<u8>,
     request: &Request<'r, F>,
     peer: &Peer,
+    client: IpAddr,
     strip: &str,
     close: bool,
     id: RequestId,
@@ -41,7 +42,7 @@ pub(crate) fn request<'r, F: Fields<'r>>(
             .filter(|(kind, ..)| *kind == Name::Connection)
             .map(|(.., v)| v),
     );
-    let (mut forwarded_for, mut real_ip, mut request_id) = (SmallVec::<[&[u8]; 2]>::new(), None, None);
+    let (mut forwarded_for, mut request_id) = (SmallVec::<[&[u8]; 2]>::new(), None);
     let (mut proto, mut forwarded_host, mut prefix) = (None, None, None);
     let mut cookies = SmallVec::<[&[u8]; 4]>::new();
     for (kind, name, value) in request.fields.iter() {
@@ -51,7 +52,6 @@ pub(crate) fn request<'r, F: Fields<'r>>(
             Name::XForwardedProto => proto = Some(value),
             Name::XForwardedHost => forwarded_host = Some(value),
             Name::XForwardedPrefix => prefix = Some(value),
-            Name::XRealIp => real_ip = Some(value),
             Name::XRequestId => request_id = Some(value),
             // Ours, or nobody's.
             Name::Host
@@ -66,7 +66,8 @@ pub(crate) fn request<'r, F: Fields<'r>>(
             | Name::TransferEncoding
             | Name::Twin
             | Name::Upgrade
-            | Name::XEnvironment => {}
+            | Name::XEnvironment
+            | Name::XRealIp => {}
             // What a trusted proxy says; anybody else could say it too.
             Name::Forwarding => {
                 if peer.trusted && !is_nominated(&nominated, name) {
@@ -112,16 +113,10 @@ pub(crate) fn request<'r, F: Fields<'r>>(
         }
     }
     push_ip(out, peer.client);
+    out.extend_from_slice(b"\r\nx-real-ip: ");
+    push_ip(out, client);
     out.extend_from_slice(b"\r\n");
     let believed = |value: Option<&'r [u8]>| value.filter(|_| peer.trusted);
-    match believed(real_ip) {
-        Some(value) => field(out, b"x-real-ip", value),
-        None => {
-            out.extend_from_slice(b"x-real-ip: ");
-            push_ip(out, peer.client);
-            out.extend_from_slice(b"\r\n");
-        }
-    }
     field(
         out,
         b"x-forwarded-proto",
@@ -172,7 +167,7 @@ pub fn rewrite_head(head: &RequestHead, buffer: &[u8], client: IpAddr, out: &mut
         tls_version: "",
     };
     let request = request::of_http1(head, buffer).map_err(|error| error.status())?;
-    self::request(out, &request, &peer, "", false, RequestId::NONE);
+    self::request(out, &request, &peer, client, "", false, RequestId::NONE);
     Ok(())
 }
 
@@ -290,7 +285,7 @@ mod tests {
         .unwrap();
         let parsed = of_http1(&head, written.as_bytes()).unwrap();
         let mut out = Vec::new();
-        request(&mut out, &parsed, peer, strip, false, RequestId::NONE);
+        request(&mut out, &parsed, peer, peer.client, strip, false, RequestId::NONE);
         String::from_utf8(out).unwrap()
     }
 

@@ -1,7 +1,7 @@
 //! A client's request as both protocols hand it to `service`: borrowed, checked, and with one host.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::error::ProxyError;
 use crate::http1::framing::Framing;
@@ -14,7 +14,7 @@ use crate::model::routes::canonical_host;
 pub(crate) struct Peer {
     /// The client: the TCP peer, or whom a trusted peer's PROXY header names.
     pub(crate) client: IpAddr,
-    /// Whether forwarding headers of this connection are believed.
+    /// Whether forwarding headers of this connection are believed: the client is a proxy that is trusted.
     pub(crate) trusted: bool,
     /// Whether the connection is TLS (or counts as such, from inside the process).
     pub(crate) secure: bool,
@@ -84,20 +84,23 @@ impl<'r, F: Fields<'r>> Request<'r, F> {
         path_of(self.target)
     }
 
-    /// The client behind the proxies that are trusted: the last address of `X-Forwarded-For` that is not one of theirs.
+    /// The client behind the proxies that are trusted: the last address of `X-Forwarded-For` that is not one of theirs. Where
+    /// the proxy in front sends no such field, it may name the client in `X-Real-IP`.
     pub(crate) fn client(&self, peer: &Peer, is_trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
         let mut client = peer.client;
         if !peer.trusted {
             return client;
         }
-        let lists = self.fields.iter().filter(|(kind, ..)| *kind == Name::XForwardedFor);
-        let mut hops: Vec<_> = lists.flat_map(|(.., value)| list(value)).collect();
+        let fields = |kind| self.fields.iter().filter(move |field| field.0 == kind);
+        let mut hops: Vec<_> = fields(Name::XForwardedFor)
+            .flat_map(|(.., value)| list(value))
+            .collect();
+        if hops.is_empty() {
+            hops.extend(fields(Name::XRealIp).map(|(.., value)| value).next());
+        }
         while is_trusted(client) {
-            let hop = hops
-                .pop()
-                .and_then(|hop| str::from_utf8(hop).ok()?.parse::<IpAddr>().ok());
-            let Some(hop) = hop else { break };
-            client = hop.to_canonical();
+            let Some(hop) = hops.pop().and_then(address) else { break };
+            client = hop;
         }
         client
     }
@@ -106,6 +109,20 @@ impl<'r, F: Fields<'r>> Request<'r, F> {
     pub(crate) fn get(&self, kind: Name) -> Option<&'r [u8]> {
         self.fields.iter().find(|field| field.0 == kind).map(|field| field.2)
     }
+}
+
+/// An address as proxies write it: `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:4711`.
+fn address(written: &[u8]) -> Option<IpAddr> {
+    let written = str::from_utf8(written).ok()?;
+    let bracketed = written.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let address = match bracketed {
+        Some(v6) => IpAddr::V6(v6.parse().ok()?),
+        None => match written.parse() {
+            Ok(address) => address,
+            Err(_) => written.parse::<SocketAddr>().ok()?.ip(),
+        },
+    };
+    Some(address.to_canonical())
 }
 
 /// The part of a target before the query.
@@ -271,5 +288,37 @@ fn origin_form<'r>(written: &'r [u8], host: &[u8]) -> Result<&'r [u8], ProxyErro
         Some(b'/') => Ok(&rest[end..]),
         None => Ok(b"/"),
         Some(_) => Err(ProxyError::BadRequest("a URL with a query and no path")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f2_an_address_may_carry_a_port_and_brackets() {
+        for (written, address) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("192.0.2.1:4711", "192.0.2.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+        ] {
+            assert_eq!(super::address(written.as_bytes()), address.parse().ok(), "{written}");
+        }
+        for garbage in [
+            "",
+            "unknown",
+            "_hidden",
+            "192.0.2.1:",
+            "192.0.2.1:x",
+            "[192.0.2.1]",
+            "[::1",
+            "192.0.2.256",
+            "a\u{e9}",
+        ] {
+            assert_eq!(super::address(garbage.as_bytes()), None, "{garbage}");
+        }
     }
 }
