@@ -5,6 +5,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::extension::Part;
 use super::framing::Framing;
 use super::head::Name;
 use super::lines::{self, Line, Stop};
@@ -38,6 +39,8 @@ pub struct BodyDecoder {
     extension: u16,
     /// Bytes of extensions that no data has earned yet.
     debt: u16,
+    /// Whether extensions have to be what the RFC calls one.
+    strict: bool,
     /// Boxed, because few bodies have any.
     trailers: Option<Box<Trailers>>,
 }
@@ -55,6 +58,8 @@ enum Phase {
     Blank,
     /// Bytes of an extension, up to the carriage return.
     Extension,
+    /// The same, held to the grammar.
+    Strict(Part),
     /// The line feed of a size line.
     SizeEnd,
     /// Bytes of a chunk.
@@ -119,7 +124,17 @@ impl fmt::Display for BodyError {
 impl std::error::Error for BodyError {}
 
 impl BodyDecoder {
-    /// A decoder for a body that has not begun.
+    /// A decoder for a request's body that has not begun: what another reader could take in another way is refused, in chunk
+    /// extensions too.
+    #[must_use]
+    pub fn of_request(framing: Framing) -> Self {
+        Self {
+            strict: true,
+            ..Self::new(framing)
+        }
+    }
+
+    /// A decoder for a body that has not begun, whose chunk extensions may be anything in one line.
     #[must_use]
     pub fn new(framing: Framing) -> Self {
         let (phase, left) = match framing {
@@ -133,6 +148,7 @@ impl BodyDecoder {
             left,
             extension: 0,
             debt: 0,
+            strict: false,
             trailers: None,
         }
     }
@@ -235,15 +251,25 @@ impl BodyDecoder {
             }
             (Phase::Size(_) | Phase::Blank, b';') => {
                 self.count_extension(1)?;
-                Phase::Extension
+                if self.strict {
+                    Phase::Strict(Part::Start)
+                } else {
+                    Phase::Extension
+                }
             }
-            (Phase::Size(_) | Phase::Blank | Phase::Extension | Phase::DataReturn, b'\n') => {
+            (Phase::Size(_) | Phase::Blank | Phase::Extension | Phase::Strict(_) | Phase::DataReturn, b'\n') => {
                 return Err(BodyError::Malformed("bare line feed"));
             }
             (Phase::Size(_), _) => return Err(BodyError::Malformed("chunk size is not hexadecimal")),
             (Phase::Blank, _) => return Err(BodyError::Malformed("white space after a chunk size")),
             (Phase::Extension, b'\r') => Phase::SizeEnd,
             (Phase::Extension, _) => return self.skip_extension(input),
+            (Phase::Strict(part), b'\r') if part.may_end() => Phase::SizeEnd,
+            (Phase::Strict(part), _) => {
+                let next = part.step(byte).map_err(BodyError::Malformed)?;
+                self.count_extension(1)?;
+                Phase::Strict(next)
+            }
             (Phase::SizeEnd, b'\n') => {
                 self.extension = 0;
                 if self.left == 0 {

@@ -217,6 +217,32 @@ fn chunked_bodies_that_are_not() {
     }
 }
 
+/// What apps may write and clients may not.
+#[test]
+fn f12_extensions_of_requests_are_held_to_the_grammar() {
+    let strict = |input: &[u8]| all(&mut BodyDecoder::of_request(Framing::Chunked), input);
+    for line in ["5", "5;a", "5;a=b;c=\"d;\\\"\"", "5 ;\ta = b"] {
+        let body = format!("{line}\r\nhello\r\n0;last\r\n\r\n");
+        let found = (b"hello".to_vec(), body.len(), true);
+        assert_eq!(strict(body.as_bytes()), Ok(found.clone()), "{line}");
+        assert_eq!(chunked(body.as_bytes()), Ok(found), "{line}");
+    }
+    for line in [
+        "5;", "5; ", "5;a=", "5;a[=1", "5;a b", "5;;a", "5;=b", "5;a=\"b", "5;a ", "5;a=b ",
+    ] {
+        for body in [
+            format!("{line}\r\nhello\r\n0\r\n\r\n"),
+            format!("5\r\nhello\r\n0{}\r\n\r\n", &line[1..]),
+        ] {
+            assert!(
+                matches!(strict(body.as_bytes()), Err(BodyError::Malformed(_))),
+                "{body:?}"
+            );
+            assert!(chunked(body.as_bytes()).is_ok(), "{body:?}");
+        }
+    }
+}
+
 #[test]
 fn data_before_an_error_is_handed_out_first() {
     let input = b"1\r\naX";

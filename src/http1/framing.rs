@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::head::{Field, Method, Name, RequestHead, ResponseHead, Version, eq_ignore_case};
+use super::head::{Field, Method, Name, RequestHead, ResponseHead, Version, eq_ignore_case, list};
 
 /// How a message's body is framed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +27,11 @@ pub enum FramingError {
     Both,
     /// Content-Length that is repeated, a list, signed, hex or empty.
     Length,
-    /// A transfer coding other than exactly one `chunked` (501 for requests), or one on HTTP/1.0.
+    /// A transfer coding before `chunked`, which nobody here can undo (501 for requests).
     Coding,
+    /// Transfer-Encoding that does not end in exactly one `chunked`, or one on HTTP/1.0: nobody can say where the body ends (400
+    /// for requests; RFC 9112 §6.3).
+    NotChunked,
 }
 
 impl fmt::Display for FramingError {
@@ -37,6 +40,7 @@ impl fmt::Display for FramingError {
             Self::Both => "both Content-Length and Transfer-Encoding",
             Self::Length => "Content-Length is not one decimal number",
             Self::Coding => "Transfer-Encoding is not exactly `chunked`",
+            Self::NotChunked => "Transfer-Encoding does not end in exactly one `chunked`",
         })
     }
 }
@@ -82,19 +86,18 @@ fn declared(
     repeats: Repeats,
 ) -> Result<Option<Framing>, FramingError> {
     let mut length: Option<Result<u64, FramingError>> = None;
-    let mut coding: Option<Result<(), FramingError>> = None;
+    let mut chunked: Option<bool> = None;
     for field in fields {
         if field.kind == Name::ContentLength {
             let this = number(field.value.of(buffer)).ok_or(FramingError::Length);
             let allowed = length.is_none_or(|first| repeats == Repeats::IfEqual && first == this);
             length = Some(if allowed { this } else { Err(FramingError::Length) });
         } else if field.kind == Name::TransferEncoding {
-            let chunked = version == Version::Http11 && eq_ignore_case(field.value.of(buffer), b"chunked");
-            let allowed = chunked && coding.is_none();
-            coding = Some(if allowed { Ok(()) } else { Err(FramingError::Coding) });
+            let is_chunked = version == Version::Http11 && eq_ignore_case(field.value.of(buffer), b"chunked");
+            chunked = Some(is_chunked && chunked.is_none());
         }
     }
-    match (length, coding) {
+    match (length, chunked) {
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err(FramingError::Both),
         (Some(length), None) => length.map(|bytes| {
@@ -104,7 +107,26 @@ fn declared(
                 Framing::Length(bytes)
             })
         }),
-        (None, Some(coding)) => coding.map(|()| Some(Framing::Chunked)),
+        (None, Some(true)) => Ok(Some(Framing::Chunked)),
+        (None, Some(false)) => Err(not_chunked(fields, version, buffer)),
+    }
+}
+
+/// What is wrong with a Transfer-Encoding that is not exactly `chunked`.
+#[cold]
+fn not_chunked(fields: &[Field], version: Version, buffer: &[u8]) -> FramingError {
+    let fields = fields.iter().filter(|field| field.kind == Name::TransferEncoding);
+    let mut codings: Vec<_> = fields.flat_map(|field| list(field.value.of(buffer))).collect();
+    let last = codings.pop();
+    let is_chunked = |coding: &&[u8]| {
+        let name = coding.split(|byte| *byte == b';').next().unwrap_or_default();
+        eq_ignore_case(name.trim_ascii(), b"chunked")
+    };
+    let ends = version == Version::Http11 && last.is_some_and(|last| eq_ignore_case(last, b"chunked"));
+    if ends && !codings.is_empty() && !codings.iter().any(is_chunked) {
+        FramingError::Coding
+    } else {
+        FramingError::NotChunked
     }
 }
 
@@ -193,25 +215,64 @@ mod tests {
             (
                 "1.1",
                 "Transfer-Encoding: chunked, chunked\r\n",
-                Err(FramingError::Coding),
+                Err(FramingError::NotChunked),
             ),
-            ("1.1", "Transfer-Encoding: chunked,\r\n", Err(FramingError::Coding)),
-            ("1.1", "Transfer-Encoding: \"chunked\"\r\n", Err(FramingError::Coding)),
-            ("1.1", "Transfer-Encoding: xchunked\r\n", Err(FramingError::Coding)),
-            ("1.1", "Transfer-Encoding: chunked;q=1\r\n", Err(FramingError::Coding)),
-            ("1.1", "Transfer-Encoding: identity\r\n", Err(FramingError::Coding)),
-            ("1.1", "Transfer-Encoding:\r\n", Err(FramingError::Coding)),
+            ("1.1", "Transfer-Encoding: chunked,\r\n", Err(FramingError::NotChunked)),
+            (
+                "1.1",
+                "Transfer-Encoding: \"chunked\"\r\n",
+                Err(FramingError::NotChunked),
+            ),
+            ("1.1", "Transfer-Encoding: xchunked\r\n", Err(FramingError::NotChunked)),
+            (
+                "1.1",
+                "Transfer-Encoding: chunked;q=1\r\n",
+                Err(FramingError::NotChunked),
+            ),
+            ("1.1", "Transfer-Encoding: identity\r\n", Err(FramingError::NotChunked)),
+            ("1.1", "Transfer-Encoding:\r\n", Err(FramingError::NotChunked)),
             (
                 "1.1",
                 "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
-                Err(FramingError::Coding),
+                Err(FramingError::NotChunked),
             ),
             (
                 "1.1",
                 "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
                 Err(FramingError::Coding),
             ),
-            ("1.0", "Transfer-Encoding: chunked\r\n", Err(FramingError::Coding)),
+            ("1.1", "Transfer-Encoding: gzip\r\n", Err(FramingError::NotChunked)),
+            (
+                "1.1",
+                "Transfer-Encoding: chunked, gzip\r\n",
+                Err(FramingError::NotChunked),
+            ),
+            (
+                "1.1",
+                "Transfer-Encoding: gzip, chunked;q=1\r\n",
+                Err(FramingError::NotChunked),
+            ),
+            (
+                "1.1",
+                "Transfer-Encoding: chunked;q=1, chunked\r\n",
+                Err(FramingError::NotChunked),
+            ),
+            (
+                "1.1",
+                "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n",
+                Err(FramingError::NotChunked),
+            ),
+            (
+                "1.1",
+                "Transfer-Encoding: gzip, , deflate;a=b, Chunked\r\n",
+                Err(FramingError::Coding),
+            ),
+            (
+                "1.0",
+                "Transfer-Encoding: gzip, chunked\r\n",
+                Err(FramingError::NotChunked),
+            ),
+            ("1.0", "Transfer-Encoding: chunked\r\n", Err(FramingError::NotChunked)),
         ];
         for (version, fields, expected) in table {
             assert_eq!(request(version, fields), expected, "{version} {fields:?}");
@@ -289,7 +350,7 @@ mod tests {
         assert_eq!(of_response(Method::Get, &head, text), Ok(Framing::UntilClose));
         let text = b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         assert_eq!(head.parse(text, LIMITS), Ok(Parsed::Whole));
-        assert_eq!(of_response(Method::Get, &head, text), Err(FramingError::Coding));
+        assert_eq!(of_response(Method::Get, &head, text), Err(FramingError::NotChunked));
     }
 
     #[test]

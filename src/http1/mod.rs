@@ -5,11 +5,12 @@
 //!
 //! - `head` request and response heads, parsed in one pass
 //! - `framing` how long a body is, or why nobody can say
-//! - `chunked` bodies, decoded as they arrive
+//! - `chunked` bodies, decoded as they arrive; `extension` what stands behind a chunk size
 //! - `write` heads and chunks onto the wire
 //! - `field` what heads are made of; `names` the methods and fields that are known; `lines` the grammar, byte by byte
 
 pub mod chunked;
+mod extension;
 mod field;
 pub mod framing;
 pub mod head;

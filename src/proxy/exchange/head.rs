@@ -127,7 +127,9 @@ impl Exchange {
             ProxyError::AppNonsense(match error {
                 framing::FramingError::Both => "both Content-Length and Transfer-Encoding",
                 framing::FramingError::Length => "Content-Length is not one decimal number",
-                framing::FramingError::Coding => "Transfer-Encoding is not exactly `chunked`",
+                framing::FramingError::Coding | framing::FramingError::NotChunked => {
+                    "Transfer-Encoding is not exactly `chunked`"
+                }
             })
         });
         let framing = match framing {

@@ -61,7 +61,7 @@ impl ProxyError {
     pub(crate) fn status(&self) -> u16 {
         match self {
             Self::Head(HeadError::Malformed(_))
-            | Self::Framing(FramingError::Both | FramingError::Length)
+            | Self::Framing(FramingError::Both | FramingError::Length | FramingError::NotChunked)
             | Self::Body(_)
             | Self::BadRequest(_)
             | Self::ClientGone => 400,

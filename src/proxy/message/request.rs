@@ -142,12 +142,16 @@ pub(crate) fn of_http1<'r>(
     check_method(head.method)?;
     let mut host = None;
     let (mut upgrade_named, mut websocket, mut expects_continue) = (false, false, false);
+    let mut names_websocket = false;
     for field in &head.fields {
         let value = field.value.of(buffer);
         match field.kind {
             Name::Host if host.replace(value).is_some() => return Err(ProxyError::BadRequest("two Host fields")),
             Name::Connection => upgrade_named |= list(value).any(|option| eq_ignore_case(option, b"upgrade")),
-            Name::Upgrade => websocket = eq_ignore_case(value, b"websocket"),
+            Name::Upgrade => {
+                websocket = eq_ignore_case(value, b"websocket");
+                names_websocket |= list(value).any(|protocol| eq_ignore_case(protocol, b"websocket"));
+            }
             Name::Expect if eq_ignore_case(value, b"100-continue") => {
                 // RFC 9110 §10.1.1: ignored in HTTP/1.0.
                 expects_continue = head.version == Version::Http11;
@@ -158,13 +162,17 @@ pub(crate) fn of_http1<'r>(
     }
     let host = host.ok_or(ProxyError::BadRequest("no Host field"))?;
     let written = head.target.of(buffer);
+    if memchr::memchr(b'#', written).is_some() {
+        return Err(ProxyError::BadRequest("a fragment in the request target"));
+    }
     let target = match written {
         [b'/', ..] => written,
         b"*" if head.method == Method::Options => written,
         _ => origin_form(written, host)?,
     };
     let upgrade = upgrade_named && websocket && head.method == Method::Get && head.version == Version::Http11;
-    if upgrade && framing != Framing::None {
+    // RFC 9110 §7.8: HTTP/1.0 has no upgrades. Of any other, a reader that skips the body could take it for the new protocol (E7).
+    if names_websocket && head.version == Version::Http11 && framing != Framing::None {
         return Err(ProxyError::BadRequest("an upgrade with a body"));
     }
     let (host, port) = host_and_port(host)?;

@@ -2,6 +2,7 @@
 
 mod clients;
 mod forwarding;
+mod requests;
 mod responses;
 
 use crate::common::client::Response;

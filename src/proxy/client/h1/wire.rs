@@ -52,7 +52,7 @@ impl Wire {
 
     /// A request body of this framing begins behind the head.
     pub(crate) fn begin_body(&mut self, framing: Framing, version: Version) {
-        self.body = BodyDecoder::new(framing);
+        self.body = BodyDecoder::of_request(framing);
         self.version = version;
     }
 

@@ -1,0 +1,193 @@
+//! Requests that must not be understood in two ways, and those that only look strange (F10, F11, F12).
+
+use super::{HOST, PLAIN, Pair};
+use crate::common::client::Client;
+
+/// The status that these bytes get on a connection of their own, and whether it goes on after that.
+async fn status(mut client: Client, bytes: &str) -> u16 {
+    client
+        .send(bytes)
+        .await
+        .unwrap_or_else(|broken| panic!("{bytes:?}: {broken}"));
+    let answer = client.response("GET").await;
+    answer.unwrap_or_else(|broken| panic!("{bytes:?}: {broken}")).status
+}
+
+/// These bytes get 400 and the connection ends, over plain TCP and TLS; the app sees no whole request.
+async fn refused(plain: &Pair, tls: &Pair, request: impl Fn(&str) -> String) {
+    for (pair, host) in [(plain, PLAIN), (tls, HOST)] {
+        let bytes = request(host);
+        let mut client = pair.target().client().await.unwrap();
+        client.send(&bytes).await.unwrap();
+        let answer = client.response("GET").await;
+        let answer = answer.unwrap_or_else(|broken| panic!("{bytes:?}: {broken}"));
+        assert_eq!((answer.status, answer.app()), (400, ""), "{bytes:?}: {}", answer.text());
+        let rest = client.until_end().await;
+        let rest = rest.unwrap_or_else(|broken| panic!("{bytes:?} was not closed: {broken}"));
+        assert!(rest.is_empty(), "{bytes:?}: {rest:?}");
+    }
+}
+
+async fn doors() -> (Pair, Pair) {
+    (Pair::plain("").await, Pair::tls("").await)
+}
+
+const INNER: &str = "GET /inner HTTP/1.1\r\nHost: app.test\r\n\r\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f12_a_transfer_encoding_that_does_not_end_in_chunked() {
+    let (plain, tls) = doors().await;
+    for fields in [
+        "chunked, gzip",
+        "gzip",
+        "identity",
+        "xchunked",
+        "chunked, chunked",
+        "chunked;q=1",
+        "\"chunked\"",
+        "chunked\r\nTransfer-Encoding: gzip",
+        "chunked\r\nTransfer-Encoding: chunked",
+        "",
+    ] {
+        refused(&plain, &tls, |host| {
+            format!("POST / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: {fields}\r\n\r\n0\r\n\r\n{INNER}")
+        })
+        .await;
+    }
+    refused(&plain, &tls, |host| {
+        format!("POST / HTTP/1.0\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{INNER}")
+    })
+    .await;
+    assert_eq!(plain.blue.requests() + tls.blue.requests(), 0);
+    // A coding before `chunked` is one that is not understood, and that is another answer.
+    for fields in ["gzip, chunked", "gzip\r\nTransfer-Encoding: chunked", "GZIP,\tChunked"] {
+        let head = format!("POST / HTTP/1.1\r\nHost: {PLAIN}\r\nTransfer-Encoding: {fields}\r\n\r\n0\r\n\r\n{INNER}");
+        assert_eq!(status(plain.door.plain().await, &head).await, 501, "{fields:?}");
+    }
+    for fields in ["chunked", "CHUNKED"] {
+        let head = format!("POST / HTTP/1.1\r\nHost: {PLAIN}\r\nTransfer-Encoding: {fields}\r\n\r\n0\r\n\r\n");
+        assert_eq!(status(plain.door.plain().await, &head).await, 200, "{fields:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f12_a_fragment_in_the_target() {
+    let (plain, tls) = doors().await;
+    for target in ["/#", "/a#b", "/a?b#c", "#a", "/a%23#"] {
+        refused(&plain, &tls, |host| {
+            format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n")
+        })
+        .await;
+    }
+    for target in ["/#a", "#a", "/a?b#c"] {
+        refused(&plain, &tls, |host| {
+            format!("GET http://{host}{target} HTTP/1.1\r\nHost: {host}\r\n\r\n")
+        })
+        .await;
+    }
+    assert_eq!(plain.blue.requests() + tls.blue.requests(), 0);
+    assert_eq!(plain.get("/a%23b?c=%23").await.text(), "blue v1 /a%23b?c=%23");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f12_an_upgrade_to_web_sockets_with_a_body() {
+    let (plain, tls) = doors().await;
+    let key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let bodies = [
+        ("Content-Length: 5\r\n", "hello"),
+        ("Transfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+        ("Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n"),
+    ];
+    let upgrades = [
+        "Connection: Upgrade\r\nUpgrade: websocket\r\n",
+        "Connection: keep-alive\r\nUpgrade: WebSocket\r\n",
+        "Upgrade: websocket\r\n",
+        "Connection: Upgrade\r\nUpgrade: websocket, h2c\r\n",
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n",
+    ];
+    for method in ["GET", "POST"] {
+        for upgrade in upgrades {
+            for (framing, body) in bodies {
+                refused(&plain, &tls, |host| {
+                    format!("{method} /ws HTTP/1.1\r\nHost: {host}\r\n{upgrade}{key}{framing}\r\n{body}")
+                })
+                .await;
+            }
+        }
+    }
+    assert_eq!(plain.blue.requests() + tls.blue.requests(), 0);
+    // Without a body it opens, with a length of zero too; HTTP/1.0 has no upgrades, and other protocols are not ours.
+    for (version, fields, body, expected) in [
+        ("1.1", format!("{}{key}", upgrades[0]), "", 101),
+        ("1.1", format!("{}{key}Content-Length: 0\r\n", upgrades[0]), "", 101),
+        ("1.0", format!("{}Content-Length: 5\r\n", upgrades[0]), "hello", 400),
+        (
+            "1.1",
+            "Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 5\r\n".to_owned(),
+            "hello",
+            400,
+        ),
+    ] {
+        let mut client = plain.door.plain().await;
+        client
+            .send(format!("GET /ws HTTP/{version}\r\nHost: {PLAIN}\r\n{fields}\r\n{body}"))
+            .await
+            .unwrap();
+        let (status, head) = client.head().await.unwrap();
+        assert_eq!(status, expected, "{fields}");
+        assert_eq!(head.fields.get("x-app"), Some("blue"), "the app has answered: {fields}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f12_chunk_extensions_of_clients_are_what_the_rfc_calls_one() {
+    let (plain, tls) = doors().await;
+    for line in [
+        "5;", "5; ", "5;a[=1", "5;a=", "5;a b", "5;;a", "5;=b", "5;a=\"b", "5;a=b ", "5 ",
+    ] {
+        refused(&plain, &tls, |host| {
+            let head = format!("POST /echo HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n");
+            format!("{head}{line}\r\nhello\r\n0\r\n\r\n{INNER}")
+        })
+        .await;
+        refused(&plain, &tls, |host| {
+            let head = format!("POST /echo HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n");
+            format!("{head}5\r\nhello\r\n0{}\r\n\r\n{INNER}", &line[1..])
+        })
+        .await;
+    }
+    for line in ["5;a", "5;a=b", "5 ; a = \"b;\\\"\" ;c", "05;a"] {
+        let mut client = plain.door.plain().await;
+        let head = format!("POST /echo HTTP/1.1\r\nHost: {PLAIN}\r\nTransfer-Encoding: chunked\r\n\r\n");
+        client
+            .send(format!("{head}{line}\r\nhello\r\n0;last\r\n\r\n"))
+            .await
+            .unwrap();
+        assert_eq!(client.response("POST").await.unwrap().text(), "hello", "{line}");
+        assert_eq!(
+            client.get(PLAIN, "/after").await.unwrap().text(),
+            "blue v1 /after",
+            "{line}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f12_chunk_extensions_of_apps_are_skipped_whatever_they_say() {
+    use crate::common::app::{Step, send};
+    let (plain, tls) = doors().await;
+    for line in ["5;", "5;a[=1", "5;a=b ", "5;a=\"b"] {
+        for pair in [&plain, &tls] {
+            let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+            pair.blue.on(
+                "/odd",
+                vec![Step::ReadBody, send(format!("{head}{line}\r\nhello\r\n0\r\n\r\n"))],
+            );
+            assert_eq!(pair.get("/odd").await.text(), "hello", "{line}");
+        }
+        assert_eq!(
+            tls.door.h2(HOST).await.unwrap().get(HOST, "/odd").await.unwrap().text(),
+            "hello"
+        );
+    }
+}
