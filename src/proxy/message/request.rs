@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use super::error::ProxyError;
+use crate::http1::framing;
 use crate::http1::framing::Framing;
 use crate::http1::head::{Field, Method, Name, RequestHead, Version, eq_ignore_case, list};
-use crate::http1::{framing, head};
 use crate::model::routes::canonical_host;
 
 /// Where a connection comes from, and what it was promised.
@@ -214,7 +214,7 @@ pub(crate) fn of_http2<'r>(
     }
     let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
     let host = match (authority, named) {
-        (Some(authority), Some(named)) if !eq_ignore_case(authority, named) => {
+        (Some(authority), Some(named)) if !is_same_authority(authority, named, default_port(parts)) => {
             return Err(ProxyError::BadRequest("`:authority` differs from Host"));
         }
         (Some(host), _) | (None, Some(host)) => host,
@@ -278,18 +278,41 @@ fn host_and_port(written: &[u8]) -> Result<(Cow<'_, str>, &[u8]), ProxyError> {
     Ok((host, if port.len() > 1 { port } else { b"" }))
 }
 
+/// Ports that need not be written.
+const HTTP_PORT: &[u8] = b":80";
+const HTTPS_PORT: &[u8] = b":443";
+
+fn default_port(parts: &http::request::Parts) -> &'static [u8] {
+    match parts.uri.scheme_str() {
+        Some("http") => HTTP_PORT,
+        _ => HTTPS_PORT,
+    }
+}
+
+/// Whether two authorities are the same: the default port of the scheme may be left out (RFC 9110 §4.2.3).
+fn is_same_authority(one: &[u8], other: &[u8], default_port: &[u8]) -> bool {
+    fn bare<'a>(authority: &'a [u8], default_port: &[u8]) -> &'a [u8] {
+        let without = authority.strip_suffix(default_port);
+        without.or(authority.strip_suffix(b":")).unwrap_or(authority)
+    }
+    eq_ignore_case(bare(one, default_port), bare(other, default_port))
+}
+
 /// The path and query of an absolute-form target, which has to name the same authority as Host (E12).
 fn origin_form<'r>(written: &'r [u8], host: &[u8]) -> Result<&'r [u8], ProxyError> {
     let differs = ProxyError::BadRequest("the request target is neither a path nor a URL of this host");
-    let scheme = [&b"http://"[..], b"https://"].into_iter().find(|scheme| {
-        written
-            .get(..scheme.len())
-            .is_some_and(|start| head::eq_ignore_case(start, scheme))
-    });
-    let Some(scheme) = scheme else { return Err(differs) };
+    let scheme = [(&b"http://"[..], HTTP_PORT), (b"https://", HTTPS_PORT)]
+        .into_iter()
+        .find(|(scheme, _)| {
+            let start = written.get(..scheme.len());
+            start.is_some_and(|start| eq_ignore_case(start, scheme))
+        });
+    let Some((scheme, port)) = scheme else {
+        return Err(differs);
+    };
     let rest = &written[scheme.len()..];
     let end = memchr::memchr2(b'/', b'?', rest).unwrap_or(rest.len());
-    if !eq_ignore_case(&rest[..end], host) {
+    if !is_same_authority(&rest[..end], host, port) {
         return Err(differs);
     }
     match rest.get(end) {

@@ -191,3 +191,71 @@ async fn f12_chunk_extensions_of_apps_are_skipped_whatever_they_say() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f10_a_default_port_may_stand_or_be_left_out() {
+    let (plain, tls) = doors().await;
+    let cases = [
+        ("http", ":80", "", 200),
+        ("http", "", ":80", 200),
+        ("HTTP", ":80", ":80", 200),
+        ("http", ":", "", 200),
+        ("http", ":8080", ":8080", 200),
+        ("https", ":443", "", 200),
+        ("https", "", ":443", 200),
+        ("http", ":8080", "", 400),
+        ("http", "", ":8080", 400),
+        ("http", ":443", "", 400),
+        ("https", ":80", "", 400),
+        ("http", ":80", ":443", 400),
+        ("http", ":080", "", 400),
+        ("http", ".:80", "", 400),
+        ("ftp", "", "", 400),
+    ];
+    for (scheme, target, host, expected) in cases {
+        let head = |name: &str| {
+            let fields = format!("Host: {name}{host}\r\nConnection: close\r\n");
+            format!(
+                "GET {scheme}://{}{target}/a?b HTTP/1.1\r\n{fields}\r\n",
+                name.to_uppercase()
+            )
+        };
+        for (client, name) in [
+            (plain.door.plain().await, PLAIN),
+            (tls.door.tls(HOST).await.unwrap(), HOST),
+        ] {
+            assert_eq!(status(client, &head(name)).await, expected, "{}", head(name));
+        }
+    }
+    let last = plain.blue.last_seen("/a").head;
+    assert_eq!(
+        last.fields.get("host"),
+        Some("app.test:443"),
+        "the app is told what Host said"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f10_an_authority_and_a_host_over_http2_are_compared_alike() {
+    let pair = Pair::tls("").await;
+    for (authority, host, expected) in [
+        (":443", "", 200),
+        ("", ":443", 200),
+        (":443", ":443", 200),
+        (":8443", ":8443", 200),
+        (":80", "", 400),
+        (":8443", "", 400),
+        ("", ":8443", 400),
+    ] {
+        let request = http::Request::get(format!("https://{HOST}{authority}/")).header("host", format!("{HOST}{host}"));
+        let h2 = pair.door.h2(HOST).await.unwrap();
+        match h2.send(request, bytes::Bytes::new()).await {
+            Ok(answer) => assert_eq!(answer.status, expected, "{authority} and {host}"),
+            Err(broken) => assert_eq!(
+                (broken.kind(), expected),
+                ("reset", 400),
+                "{authority} and {host}: {broken}"
+            ),
+        }
+    }
+}
