@@ -51,7 +51,15 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
     let (service, claim) = loop {
         let view = core.view();
         let (settings, front) = (&core.shared.settings, &core.shared.front);
-        let place = match route(&view.snapshot, settings, front, peer, &request.host, request.target) {
+        let place = match route(
+            &view.snapshot,
+            settings,
+            front,
+            peer,
+            record.secure,
+            &request.host,
+            request.target,
+        ) {
             Ok(Found::Service(place)) => place,
             Ok(Found::Answer(answer)) => return own(answer, record),
             Err(error) => return fail(&error, record, None),

@@ -163,7 +163,16 @@ fn claim_again(exchange: &mut Exchange) -> Result<bool, Ending> {
     loop {
         let view = core.view();
         let (settings, front, asked) = (&core.shared.settings, &core.shared.front, &exchange.record.asked);
-        let place = match route(&view.snapshot, settings, front, &peer, asked.host(), asked.target())? {
+        let secure = exchange.record.secure;
+        let place = match route(
+            &view.snapshot,
+            settings,
+            front,
+            &peer,
+            secure,
+            asked.host(),
+            asked.target(),
+        )? {
             Found::Service(place) => place,
             Found::Answer(answer) => return Err(Ending::Answer(answer)),
         };

@@ -26,6 +26,8 @@ pub(crate) struct Record {
     pub(crate) asked: Asked,
     /// The client, behind the proxies that are trusted.
     pub(crate) client: IpAddr,
+    /// Whether the client speaks TLS, with us or with a trusted proxy.
+    pub(crate) secure: bool,
     /// Whose request it is; `None` before that is known.
     pub(crate) service: Option<Rc<CoreService>>,
     /// The time that it has waited in the queue.
@@ -56,6 +58,7 @@ impl Record {
             started: Instant::now(),
             asked: Asked::default(),
             client: peer.client,
+            secure: peer.secure,
             service: None,
             held: Duration::ZERO,
             stale_from: None,
@@ -75,6 +78,7 @@ impl Record {
     /// A request was understood.
     pub(crate) fn describe<'r, F: Fields<'r>>(&mut self, request: &Request<'r, F>) {
         self.protocol = request.protocol;
+        self.secure = request.is_secure(&self.peer);
         let shared = &self.core.shared;
         self.client = request.client(&self.peer, |hop| shared.is_trusted(hop));
         self.asked = Asked::of(request);

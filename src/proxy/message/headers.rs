@@ -49,7 +49,7 @@ pub(crate) fn request<'r, F: Fields<'r>>(
         match kind {
             // Ours, below.
             Name::XForwardedFor => forwarded_for.push(value),
-            Name::XForwardedProto => proto = Some(value),
+            Name::XForwardedProto => proto = proto.or(Some(value)),
             Name::XForwardedHost => forwarded_host = Some(value),
             Name::XForwardedPrefix => prefix = Some(value),
             Name::XRequestId => request_id = Some(value),

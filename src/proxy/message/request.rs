@@ -105,6 +105,15 @@ impl<'r, F: Fields<'r>> Request<'r, F> {
         client
     }
 
+    /// Whether the client speaks TLS: with us, or with the trusted proxy in front, which says so.
+    pub(crate) fn is_secure(&self, peer: &Peer) -> bool {
+        let said = || {
+            let proto = self.get(Name::XForwardedProto).and_then(|value| list(value).next());
+            proto.is_some_and(|proto| eq_ignore_case(proto, b"https") || eq_ignore_case(proto, b"wss"))
+        };
+        peer.secure || (peer.trusted && said())
+    }
+
     /// The first value of a field.
     pub(crate) fn get(&self, kind: Name) -> Option<&'r [u8]> {
         self.fields.iter().find(|field| field.0 == kind).map(|field| field.2)

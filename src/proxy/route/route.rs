@@ -15,7 +15,7 @@ pub(crate) enum Found {
     Answer(Answer),
 }
 
-/// Host and target → what they lead to.
+/// Host and target → what they lead to. `secure` is whether the client speaks TLS, be it with the trusted proxy in front.
 ///
 /// # Errors
 /// What the client is to be told.
@@ -24,6 +24,7 @@ pub(crate) fn route(
     settings: &Settings,
     front: &Front,
     peer: &Peer,
+    secure: bool,
     host: &str,
     target: &[u8],
 ) -> Result<Found, ProxyError> {
@@ -44,7 +45,7 @@ pub(crate) fn route(
             let to = &snapshot.redirects()[index].to;
             Ok(Found::Answer(Answer::redirect(location(to, "", target))))
         }
-        Destination::Service(_) if !plain && !peer.secure => {
+        Destination::Service(_) if !plain && !secure => {
             let port = settings.https_port.map(|port| format!(":{port}")).unwrap_or_default();
             let origin = format!("https://{host}");
             Ok(Found::Answer(Answer::redirect(location(&origin, &port, target))))

@@ -4,6 +4,7 @@ mod clients;
 mod forwarding;
 mod requests;
 mod responses;
+mod schemes;
 
 use crate::common::client::Response;
 use crate::common::fixture::{HOST, PLAIN, Pair};
