@@ -12,11 +12,13 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
+use super::plain_http;
 use crate::model::proxy_protocol::{self, Parsed};
 use crate::proxy::client::h1::serve::ClientH1;
 use crate::proxy::client::h2;
 use crate::proxy::client::io::ClientIo;
 use crate::proxy::core::core::Core;
+use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::request::Peer;
 
 /// What rustls may hold of a response that the socket does not take; as large as a bulk buffer with its record headers.
@@ -54,30 +56,24 @@ pub(crate) async fn serve(core: Rc<Core>, tcp: TcpStream, address: SocketAddr, t
     let _admission = Admission { core: &core, client };
     match transport {
         Transport::Plain => {
-            let peer = Peer {
-                client,
-                trusted,
-                secure: false,
-                inside: false,
-                sni: None,
-                tls_version: "",
-            };
+            let peer = Peer::plain(client, trusted);
             ClientH1::new(core.clone(), Rc::new(peer), ClientIo::Plain(tcp))
                 .serve()
                 .await;
         }
         // Boxed, so that the handshake's state is gone when the connection waits.
-        Transport::Tls => {
-            let Some((tls, peer, h2)) = Box::pin(handshake(&core, tcp, client, trusted)).await else {
-                return;
-            };
-            let (peer, io) = (Rc::new(peer), ClientIo::Tls(Box::new(tls)));
-            if h2 {
-                Box::pin(h2::serve::serve(core.clone(), peer, io)).await;
-            } else {
-                ClientH1::new(core.clone(), peer, io).serve().await;
+        Transport::Tls => match Box::pin(handshake(&core, tcp, client, trusted)).await {
+            Handshake::Done(tls, peer, true) => {
+                Box::pin(h2::serve::serve(core.clone(), peer, ClientIo::Tls(tls))).await;
             }
-        }
+            Handshake::Done(tls, peer, false) => ClientH1::new(core.clone(), peer, ClientIo::Tls(tls)).serve().await,
+            Handshake::PlainHttp(tcp) => {
+                let peer = Peer::plain(client, trusted);
+                let http = ClientH1::new(core.clone(), Rc::new(peer), ClientIo::Plain(tcp));
+                Box::pin(http.turn_away(ProxyError::PlainHttp)).await;
+            }
+            Handshake::None => {}
+        },
     }
 }
 
@@ -95,28 +91,47 @@ pub(crate) async fn serve_inside(core: Rc<Core>, pipe: DuplexStream, secure: boo
     ClientH1::new(core, Rc::new(peer), ClientIo::Inside(pipe)).serve().await;
 }
 
-/// `None` when there was no handshake within its time; what the client has to know, rustls has told it.
-async fn handshake(
-    core: &Core,
-    tcp: TcpStream,
-    client: IpAddr,
-    trusted: bool,
-) -> Option<(TlsStream<TcpStream>, Peer, bool)> {
+/// What has come of a handshake.
+enum Handshake {
+    /// The connection, its peer, and whether it speaks HTTP/2.
+    Done(Box<TlsStream<TcpStream>>, Rc<Peer>, bool),
+    /// The client speaks HTTP without TLS; nothing was read of it.
+    PlainHttp(TcpStream),
+    /// Nothing within its time; what the client has to know, rustls has told it.
+    None,
+}
+
+/// What was read of a connection before it was TLS.
+enum Beginning {
+    Tls(Box<TlsStream<TcpStream>>),
+    PlainHttp(TcpStream),
+    /// It has served to prove a host, and is over.
+    Proof,
+}
+
+async fn handshake(core: &Core, tcp: TcpStream, client: IpAddr, trusted: bool) -> Handshake {
     let front = &core.shared.front;
     let accepting = async {
+        if plain_http::is_spoken(&tcp).await? {
+            return Ok(Beginning::PlainHttp(tcp));
+        }
         if front.challenge.pending.load(Ordering::Acquire) == 0 {
-            return TlsAcceptor::from(front.tls.clone()).accept(tcp).await.map(Some);
+            let accepted = TlsAcceptor::from(front.tls.clone()).accept(tcp).await;
+            return accepted.map(|tls| Beginning::Tls(Box::new(tls)));
         }
         accept_or_prove(core, tcp).await
     };
     let mut tls = match tokio::time::timeout(core.times().handshake, accepting).await {
-        Ok(Ok(Some(tls))) => tls,
-        Ok(Ok(None)) => return None,
+        Ok(Ok(Beginning::Tls(tls))) => tls,
+        Ok(Ok(Beginning::PlainHttp(tcp))) => {
+            tracing::debug!(%client, "TLS handshake: the client speaks plain HTTP on the TLS port");
+            return Handshake::PlainHttp(tcp);
+        }
+        Ok(Ok(Beginning::Proof)) | Err(_) => return Handshake::None,
         Ok(Err(error)) => {
             tracing::debug!(%client, "TLS handshake: {error}");
-            return None;
+            return Handshake::None;
         }
-        Err(_) => return None,
     };
     let session = tls.get_mut().1;
     session.set_buffer_limit(Some(TLS_BUFFER));
@@ -129,23 +144,20 @@ async fn handshake(
     let sni = session
         .server_name()
         .map(|name| name.trim_end_matches('.').to_ascii_lowercase().into_boxed_str());
-    Some((
-        tls,
-        Peer {
-            client,
-            trusted,
-            secure: true,
-            inside: false,
-            sni,
-            tls_version,
-        },
-        h2,
-    ))
+    let peer = Peer {
+        client,
+        trusted,
+        secure: true,
+        inside: false,
+        sni,
+        tls_version,
+    };
+    Handshake::Done(tls, Rc::new(peer), h2)
 }
 
 /// Looks at the name before it decides who answers: a CA that came to check a host is shown its certificate, and that was it
 /// (RFC 8737 §3).
-async fn accept_or_prove(core: &Core, tcp: TcpStream) -> io::Result<Option<TlsStream<TcpStream>>> {
+async fn accept_or_prove(core: &Core, tcp: TcpStream) -> io::Result<Beginning> {
     let front = &core.shared.front;
     let start = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
     let hello = start.client_hello();
@@ -160,9 +172,12 @@ async fn accept_or_prove(core: &Core, tcp: TcpStream) -> io::Result<Option<TlsSt
         Some(config) => {
             let mut tls = start.into_stream(config).await?;
             tls.shutdown().await?;
-            Ok(None)
+            Ok(Beginning::Proof)
         }
-        None => start.into_stream(front.tls.clone()).await.map(Some),
+        None => {
+            let accepted = start.into_stream(front.tls.clone()).await;
+            accepted.map(|tls| Beginning::Tls(Box::new(tls)))
+        }
     }
 }
 

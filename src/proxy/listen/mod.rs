@@ -6,4 +6,5 @@
 
 pub(crate) mod accept;
 pub(crate) mod connection;
+mod plain_http;
 pub(crate) mod sockets;

@@ -20,6 +20,8 @@ pub(crate) enum ProxyError {
     Body(BodyError),
     /// The request is well-formed, but not what a front door forwards.
     BadRequest(&'static str),
+    /// HTTP without TLS, on the port that speaks TLS.
+    PlainHttp,
     /// CONNECT and TRACE (E8).
     Method,
     /// An expectation other than `100-continue` (E9).
@@ -64,6 +66,7 @@ impl ProxyError {
             | Self::Framing(FramingError::Both | FramingError::Length | FramingError::NotChunked)
             | Self::Body(_)
             | Self::BadRequest(_)
+            | Self::PlainHttp
             | Self::ClientGone => 400,
             Self::UnknownHost | Self::UnknownPath => 404,
             Self::Method => 405,
@@ -86,7 +89,7 @@ impl ProxyError {
             Self::Head(_) => Termination::MalformedHead,
             Self::Framing(_) => Termination::AmbiguousFraming,
             Self::Body(_) => Termination::MalformedBody,
-            Self::BadRequest(_) => Termination::BadRequest,
+            Self::BadRequest(_) | Self::PlainHttp => Termination::BadRequest,
             Self::Method => Termination::MethodNotAllowed,
             Self::Expectation => Termination::UnknownExpectation,
             Self::SlowHead => Termination::SlowHead,
@@ -112,6 +115,9 @@ impl ProxyError {
         match self {
             Self::Head(_) | Self::Framing(_) | Self::Body(_) | Self::BadRequest(_) | Self::ClientGone => {
                 "The request could not be understood, so it was not passed on."
+            }
+            Self::PlainHttp => {
+                "This port speaks HTTPS, and the request came as plain HTTP. Please use an address that begins with https://."
             }
             Self::Method => "This method is not accepted here.",
             Self::Expectation => "The only expectation that is understood is 100-continue.",
@@ -145,6 +151,7 @@ impl fmt::Display for ProxyError {
             Self::Framing(error) => error.fmt(f),
             Self::Body(error) => error.fmt(f),
             Self::BadRequest(what) => f.write_str(what),
+            Self::PlainHttp => f.write_str("plain HTTP on the TLS port"),
             Self::Method => f.write_str("method not allowed"),
             Self::Expectation => f.write_str("unknown expectation"),
             Self::SlowHead => f.write_str("the head did not arrive in time"),

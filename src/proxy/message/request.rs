@@ -26,6 +26,20 @@ pub(crate) struct Peer {
     pub(crate) tls_version: &'static str,
 }
 
+impl Peer {
+    /// One that speaks no TLS.
+    pub(crate) fn plain(client: IpAddr, trusted: bool) -> Self {
+        Self {
+            client,
+            trusted,
+            secure: false,
+            inside: false,
+            sni: None,
+            tls_version: "",
+        }
+    }
+}
+
 /// A request that may be forwarded.
 pub(crate) struct Request<'r, F> {
     pub(crate) method: Method,

@@ -1,7 +1,7 @@
 //! Which scheme a client speaks, when it is not the one of the port that the request comes to (F14, F15).
 
 use super::{HOST, PLAIN, Pair, TRUSTED, values};
-use crate::common::client::Response;
+use crate::common::client::{Client, Response};
 
 /// `GET target` of the host that is served over TLS, on the plain port.
 async fn get(pair: &Pair, target: &str, fields: &str) -> Response {
@@ -102,4 +102,81 @@ async fn f14_a_request_that_has_waited_is_as_secure_as_it_came() {
         "{}",
         answer.text()
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f15_plain_http_on_the_tls_port_is_told_so_in_plain_http() {
+    let pair = Pair::tls("").await;
+    let sentence = "This port speaks HTTPS";
+    let large = format!(
+        "POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 1000000\r\n\r\n{}",
+        "x".repeat(1_000_000)
+    );
+    for (head, method) in [
+        (format!("GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n"), "GET"),
+        ("GET / HTTP/1.0\r\n\r\n".to_owned(), "GET"),
+        (format!("HEAD / HTTP/1.1\r\nHost: {HOST}\r\n\r\n"), "HEAD"),
+        ("OPTIONS * HTTP/1.1\r\nHost: unknown.test\r\n\r\n".to_owned(), "OPTIONS"),
+        ("GET / nonsense\r\n\r\n".to_owned(), "GET"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), "PRI"),
+        (large, "POST"),
+    ] {
+        let shown = &head[..head.len().min(60)];
+        let mut client = Client::plain(pair.door.https()).await.unwrap();
+        client.send(&head).await.unwrap();
+        let answer = client
+            .response(method)
+            .await
+            .unwrap_or_else(|broken| panic!("{shown:?}: {broken}"));
+        assert_eq!(
+            (answer.status, answer.field("connection")),
+            (400, Some("close")),
+            "{shown:?}"
+        );
+        assert!(
+            method == "HEAD" || answer.text().contains(sentence),
+            "{shown:?}: {}",
+            answer.text()
+        );
+        assert_eq!(client.incoming.fill().await, Ok(0), "{shown:?}: a clean end");
+    }
+    let mut client = Client::plain(pair.door.https()).await.unwrap();
+    let json = client
+        .request("GET", HOST, "/", "Accept: application/json\r\n", b"")
+        .await
+        .unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json.body).unwrap();
+    assert!(json["message"].as_str().unwrap().contains(sentence), "{json}");
+    assert_eq!(pair.blue.requests(), 0);
+    assert_eq!(pair.get("/").await.app(), "blue", "TLS is spoken as before");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f15_a_request_that_comes_byte_by_byte_is_known_all_the_same() {
+    let pair = Pair::tls("").await;
+    let mut client = Client::plain(pair.door.https()).await.unwrap();
+    for byte in format!("PUT / HTTP/1.1\r\nHost: {HOST}\r\n\r\n").bytes() {
+        client.send([byte]).await.unwrap();
+    }
+    assert_eq!(client.response("PUT").await.unwrap().status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f15_other_garbage_is_answered_in_tls() {
+    let pair = Pair::tls("").await;
+    for garbage in [
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "EHLO a.test\r\n",
+        "get / HTTP/1.1\r\n\r\n",
+        "\r\n\r\n",
+        "\0\0\0\0\0\0",
+    ] {
+        let mut client = Client::plain(pair.door.https()).await.unwrap();
+        client.send(garbage).await.unwrap();
+        let said = client.until_end().await.unwrap();
+        assert!(
+            said.is_empty() || said[0] == 0x15,
+            "an alert or nothing: {garbage:?} got {said:?}"
+        );
+    }
 }

@@ -111,6 +111,24 @@ impl ClientH1 {
         self.core.waiting.borrow_mut().forget(&mut self.ticket);
     }
 
+    /// Answers the first request with an error, whatever it is, and ends.
+    pub(crate) async fn turn_away(mut self, error: ProxyError) {
+        let mut head = RequestHead::new();
+        let (json, is_head) = match (self.next_head(&mut head).await, &self.wire.inbox) {
+            (Next::End, _) => return,
+            (Next::Head, Some(buffer)) => {
+                let json = wants_json(head.get(Name::Accept, buffer.filled()));
+                (json, head.method == Method::Head)
+            }
+            (Next::Head | Next::Refused(_), _) => (false, false),
+        };
+        let record = Record::new(&self.core, &self.peer);
+        match self.refuse(&error, record, json, is_head).await {
+            After::Abort => self.wire.io.abort(),
+            After::KeepAlive | After::Close | After::Linger => self.linger().await,
+        }
+    }
+
     /// Waits until the first bytes of a request are there, without holding a buffer. The inbox is empty when the connection is
     /// to end.
     async fn wait_for_bytes(&mut self) {
