@@ -347,11 +347,11 @@ fn origin_form<'r>(written: &'r [u8], host: &[u8]) -> Result<&'r [u8], ProxyErro
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::address;
 
     #[test]
     fn f2_an_address_may_carry_a_port_and_brackets() {
-        for (written, address) in [
+        for (written, expected) in [
             ("192.0.2.1", "192.0.2.1"),
             ("192.0.2.1:4711", "192.0.2.1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),
@@ -359,7 +359,7 @@ mod tests {
             ("[2001:db8::1]", "2001:db8::1"),
             ("[2001:db8::1]:4711", "2001:db8::1"),
         ] {
-            assert_eq!(super::address(written.as_bytes()), address.parse().ok(), "{written}");
+            assert_eq!(address(written.as_bytes()), expected.parse().ok(), "{written}");
         }
         for garbage in [
             "",
@@ -372,7 +372,7 @@ mod tests {
             "192.0.2.256",
             "a\u{e9}",
         ] {
-            assert_eq!(super::address(garbage.as_bytes()), None, "{garbage}");
+            assert_eq!(address(garbage.as_bytes()), None, "{garbage}");
         }
     }
 }

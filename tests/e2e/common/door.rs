@@ -64,6 +64,9 @@ pub fn environment(name: &str, host: &str, blue: &App, green: &App) -> String {
 /// When draining, connections that wait for a request are closed after this.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
 
+/// A file in the door's folder: more times of the data plane, as `head=500,idle=2000` in milliseconds.
+pub const TIMES: &str = "times";
+
 /// The running daemon and everything around it.
 #[derive(Debug)]
 pub struct Door {
@@ -428,10 +431,12 @@ const INHERITED: [&str; 9] = [
     "RUST_LOG",
 ];
 
-/// What no test should have to wait for: the times of the data plane that nobody configures, as `proxyd` is told them.
-fn times() -> String {
+/// What no test should have to wait for: the times of the data plane that nobody configures, as `proxyd` is told them, and those
+/// that a test has written beside the configuration.
+fn times(folder: &Path) -> String {
     let grace = DRAIN_GRACE.as_millis();
-    format!("drain_grace={grace},linger=3000,spread=500,echo=500")
+    let more = std::fs::read_to_string(folder.join(TIMES)).unwrap_or_default();
+    format!("drain_grace={grace},linger=3000,spread=500,echo=500,{more}")
 }
 
 fn spawn(folder: &Path) -> Process {
@@ -441,7 +446,7 @@ fn spawn(folder: &Path) -> Process {
     command
         .arg("--config")
         .arg(folder.join("proxy.toml"))
-        .env("GREENGATE_TIMES", times())
+        .env("GREENGATE_TIMES", times(folder))
         .current_dir(folder);
     for name in INHERITED {
         command.env_remove(name);

@@ -4,9 +4,10 @@ use greengate::model::api::SafeToStop;
 
 use super::app::App;
 use super::client::{Client, Response};
-use super::door::{Door, QUICK, QUICK_PLAIN, environment};
+use super::door::{Door, QUICK, QUICK_PLAIN, TIMES, environment};
 use super::ledger::Ledger;
 use super::load::Target;
+use super::secs;
 
 /// The host that is served over TLS.
 pub const HOST: &str = "app.localhost";
@@ -41,6 +42,15 @@ impl Pair {
     /// As [`Pair::plain`], with lines for `[server]` too.
     pub async fn plain_with(server: &str, more: &str) -> Self {
         Self::start(server, QUICK_PLAIN, PLAIN, more).await
+    }
+
+    /// The same with short times of the data plane, as [`TIMES`] takes them.
+    pub async fn hasty(self, times: &str) -> Self {
+        std::fs::write(self.door.folder().join(TIMES), times).expect("the times can be written");
+        self.door.sigterm();
+        self.door.end(secs(30)).await;
+        self.door.restart().await;
+        self
     }
 
     /// As [`Pair::tls`], with lines for `[server]` too.

@@ -2,6 +2,7 @@
 
 use super::{HOST, PLAIN, Pair};
 use crate::common::client::Client;
+use crate::common::ms;
 
 /// The status that these bytes get on a connection of their own, and whether it goes on after that.
 async fn status(mut client: Client, bytes: &str) -> u16 {
@@ -257,5 +258,110 @@ async fn f10_an_authority_and_a_host_over_http2_are_compared_alike() {
                 "{authority} and {host}: {broken}"
             ),
         }
+    }
+}
+
+async fn hasty_doors() -> (Pair, Pair) {
+    let (plain, tls) = doors().await;
+    (plain.hasty(TIMES).await, tls.hasty(TIMES).await)
+}
+
+/// A head that has begun is waited for shorter than a connection is idle.
+const TIMES: &str = "head=500,idle=1500";
+
+/// After these bytes, and an answer to each of the requests in them, the client is silent: it hears nothing but the end.
+async fn is_idle(mut client: Client, bytes: &str, answers: usize) {
+    client.send(bytes).await.unwrap();
+    for _ in 0..answers {
+        assert_eq!(client.response("POST").await.unwrap().status, 200, "{bytes:?}");
+    }
+    let silent = tokio::time::Instant::now();
+    assert_eq!(
+        client.incoming.fill().await,
+        Ok(0),
+        "{bytes:?}: {:?}",
+        client.incoming.buffer
+    );
+    assert!(
+        silent.elapsed() > ms(1000),
+        "{bytes:?}: closed before its idle time was over"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f11_empty_lines_between_requests_are_silence() {
+    let (plain, tls) = hasty_doors().await;
+    let mut waiting = Vec::new();
+    for (pair, host) in [(&plain, PLAIN), (&tls, HOST)] {
+        let counted = format!("POST /echo HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5\r\n\r\nhello");
+        let chunked =
+            format!("POST /echo HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n");
+        for (request, answers) in [
+            (counted.clone(), 1),
+            (chunked, 1),
+            (String::new(), 0),
+            (format!("{counted}\r\n{counted}"), 2),
+        ] {
+            for lines in [
+                "\r\n".to_owned(),
+                "\r\n".repeat(8),
+                "\r".to_owned(),
+                "\r\n\r".to_owned(),
+            ] {
+                let client = pair.target().client().await.unwrap();
+                let bytes = format!("{request}{lines}");
+                waiting.push(tokio::spawn(async move { is_idle(client, &bytes, answers).await }));
+            }
+        }
+    }
+    for one in waiting {
+        one.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f11_a_request_may_follow_empty_lines() {
+    let (plain, tls) = doors().await;
+    for (pair, host) in [(&plain, PLAIN), (&tls, HOST)] {
+        let mut client = pair.target().client().await.unwrap();
+        for lines in ["\r\n", "", "\r\n\r\n\r\n", "\r\n"] {
+            // The line feed comes apart from its carriage return.
+            client.send(format!("{lines}\r")).await.unwrap();
+            client
+                .send(format!("\nGET /after HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+                .await
+                .unwrap();
+            assert_eq!(
+                client.response("GET").await.unwrap().text(),
+                "blue v1 /after",
+                "{lines:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f11_empty_lines_have_bounds_and_a_head_that_has_begun_is_no_silence() {
+    let (plain, tls) = hasty_doors().await;
+    for lines in [
+        "\r\n".repeat(20),
+        "\n".to_owned(),
+        "\r\r\n".to_owned(),
+        "\r\n\rG".to_owned(),
+    ] {
+        refused(&plain, &tls, |host| {
+            format!("{lines}GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")
+        })
+        .await;
+    }
+    let mut clients = [
+        plain.target().client().await.unwrap(),
+        tls.target().client().await.unwrap(),
+    ];
+    for client in &mut clients {
+        client.send("\r\nGE").await.unwrap();
+    }
+    for client in &mut clients {
+        assert_eq!(client.response("GET").await.unwrap().status, 408);
     }
 }

@@ -33,6 +33,8 @@ const REQUEST_LIMITS: Limits = Limits {
     bytes: 64 * 1024,
     fields: 100,
 };
+/// Empty lines that may stand before a request: old clients end a body with one (RFC 9112 §2.2).
+const EMPTY_LINES: usize = 8;
 /// What a client may still send after an answer that did not wait for its body (N15), in bytes.
 const LINGER: usize = 64 * 1024 * 1024;
 
@@ -132,16 +134,22 @@ impl ClientH1 {
     /// Waits until the first bytes of a request are there, without holding a buffer. The inbox is empty when the connection is
     /// to end.
     async fn wait_for_bytes(&mut self) {
-        if self.wire.inbox.is_some() || self.wire.at_end {
+        let mut empty_lines = EMPTY_LINES;
+        if self.wire.skip_empty_lines(&mut empty_lines) {
             return;
         }
         self.deadline.set(self.core.times().idle);
         poll_fn(|cx| {
-            match self.wire.poll_fill(cx) {
-                Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => {}
+            while !self.wire.at_end {
+                match self.wire.poll_more(cx) {
+                    Poll::Ready(_) if self.wire.skip_empty_lines(&mut empty_lines) => return Poll::Ready(()),
+                    Poll::Ready(_) => {}
+                    Poll::Pending => break,
+                }
             }
-            if self.core.grace_is_over() || self.core.is_stopping() || self.deadline.poll_passed(cx) {
+            let is_over = self.core.grace_is_over() || self.core.is_stopping() || self.deadline.poll_passed(cx);
+            if is_over || self.wire.at_end {
+                self.wire.inbox = None;
                 return Poll::Ready(());
             }
             self.core.waiting.borrow_mut().register(&mut self.ticket, cx.waker());

@@ -82,6 +82,20 @@ impl Wire {
         read
     }
 
+    /// Drops empty lines at the start of the inbox, `left` of them at most. Whether there is more than that: a request has begun.
+    pub(crate) fn skip_empty_lines(&mut self, left: &mut usize) -> bool {
+        let Some(buffer) = &mut self.inbox else { return false };
+        while *left > 0 && buffer.filled().starts_with(b"\r\n") {
+            buffer.consume(2);
+            *left -= 1;
+        }
+        if buffer.is_empty() {
+            self.inbox = None;
+            return false;
+        }
+        buffer.filled() != b"\r"
+    }
+
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Buffer) -> Poll<io::Result<usize>> {
         let read = buffer.read_with(|room| Pin::new(&mut self.io).poll_read(cx, room));
         if matches!(read, Poll::Ready(Ok(0) | Err(_))) {
