@@ -70,9 +70,10 @@ const FLOORS: [(&str, &str); 6] = [
 ];
 
 /// The rules that are kept so far: of the promise (N), of the edge (E) and of the field (F). Each has a test whose name begins with it.
-const RULES: [(char, &[RangeInclusive<u32>]); 2] = [
+const RULES: [(char, &[RangeInclusive<u32>]); 3] = [
     ('n', &[1..=23, 26..=27, 29..=31]),
     ('e', &[1..=9, 11..=21, 24..=24, 32..=32, 34..=35]),
+    ('f', &[2..=2, 4..=4, 8..=8, 10..=12, 14..=15]),
 ];
 
 fn root() -> PathBuf {
