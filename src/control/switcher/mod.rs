@@ -1,23 +1,23 @@
 //! One task owns every switch, and is the only writer of routing. Whatever happens comes through its mailbox; it decides with
 //! `model::switch`, carries the effects out, and never waits for one: their results come back through the mailbox.
 //!
-//! `initial` is what serves at the start, `effects` carries effects out, `saving` keeps saves in their order, `live` watches
-//! what is live, `status` tells how things are. `reload`, `pause` and `maintenance` are what happens beside the switches; whoever
+//! `initial` is what serves at the start, `change` carries effects out, `saves` keeps saves in their order, `vigil` watches
+//! what is live, `report` tells how things are. `reload`, `pause` and `maintenance` are what happens beside the switches; whoever
 //! of them needs an environment for itself holds it as a swap does (N5).
 
+mod change;
 mod drainer;
-mod effects;
+mod environment;
 mod initial;
-mod live;
 mod mailbox;
 mod maintenance;
 mod pause;
 mod reload;
-mod room;
-mod saving;
-mod status;
+mod report;
+mod saves;
 #[cfg(test)]
 mod tests;
+mod vigil;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,13 +26,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use self::environment::{Retired, Room};
 pub use self::initial::{Initial, initial};
-use self::live::Vigil;
 use self::mailbox::Message;
 pub(in crate::control) use self::mailbox::{Report, Request, Switcher};
 use self::reload::Reloading;
-use self::room::{Retired, Room};
-use self::saving::Saving;
+use self::saves::Saving;
+use self::vigil::Vigil;
 use super::evidence::figures::Past;
 use super::ports::{Hosts, Journal, Plane, StateStore};
 use super::served::Current;
