@@ -10,10 +10,11 @@ use std::time::Duration;
 use fastrand::Rng;
 use greengate::model::api::{Check, Kind, Move, OperationRequest, ProbeReport, Target, Traffic};
 use greengate::model::bake::{Rule, Sample};
+use greengate::model::clock::Moment;
 use greengate::model::drain::Limits;
 use greengate::model::slot::{Address, Slot};
 use greengate::model::state::{Durability, EnvironmentState};
-use greengate::model::switch::{Bake, Effect, Figures, Input, Look, Moment, Rules, Seen, Service, Switch, Ticket};
+use greengate::model::switch::{Bake, Effect, Figures, Input, Look, Rules, Seen, Service, Switch, Ticket};
 
 use self::checks::Promise;
 pub(crate) use self::checks::Tally;

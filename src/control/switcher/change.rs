@@ -11,10 +11,11 @@ use super::{Message, Owner, Retired};
 use crate::control::evidence::figures::{Publication, activations_of};
 use crate::control::evidence::{front_door, prober};
 use crate::model::api::{Event, Move};
+use crate::model::clock::Moment;
 use crate::model::drain::Limits;
 use crate::model::history::Record;
 use crate::model::slot::{Address, Generation};
-use crate::model::switch::{Effect, Ended, Input, Look, Moment, Ticket};
+use crate::model::switch::{Effect, Ended, Input, Look, Ticket};
 use crate::proxy::Activation;
 
 impl Owner {

@@ -37,9 +37,10 @@ use super::evidence::figures::Past;
 use super::ports::{Hosts, Journal, Plane, StateStore};
 use super::served::Current;
 use crate::model::api::{Action, CommonStep, Event, Holder, ReloadRequest, exit};
+use crate::model::clock::Moment;
 use crate::model::history::{Caller, Entry, Record};
 use crate::model::state::State;
-use crate::model::switch::{Input, Moment, Switch};
+use crate::model::switch::{Input, Switch};
 use crate::proxy::Routing;
 use crate::tasks::Group;
 

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use super::queue::{Queue, Refusal, Verdict};
-use crate::model::switch::Moment;
+use crate::model::clock::Moment;
 
 /// How long a keeper waits for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::switch::Moment;
+use crate::model::clock::Moment;
 
 /// Requests that are released at the same time, so that an app which is just back is not stormed (N12).
 pub(super) const AT_A_TIME: usize = 64;

@@ -32,5 +32,4 @@ pub use messages::{Effect, Ended, Figures, Input, Seen, Ticket};
 pub use plan::{Bake, Rules, Service};
 pub use switch::Switch;
 
-pub use super::clock::Moment;
 pub use super::probing::Look;

@@ -15,8 +15,8 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::Hold;
+use crate::model::clock::Moment;
 use crate::model::hold::{self, Bounds, Keeper, Newcomer, News, Outlook, Refusal, Step, Turn, Why};
-use crate::model::switch::Moment;
 use crate::proxy::message::error::ProxyError;
 
 /// What `status` tells of the requests that wait for one service.

@@ -6,7 +6,7 @@ mod queue;
 use std::time::Duration;
 
 use super::{App, Bounds, Keeper, Newcomer, News, Outlook, Queue, Refusal, Step, Times, Verdict, Why};
-use crate::model::switch::Moment;
+use crate::model::clock::Moment;
 
 /// The activation that is live where a test does not say otherwise.
 const APP: u64 = 7;

@@ -13,6 +13,7 @@ use crate::model::api::{
     exit,
 };
 use crate::model::bake::{Rule, Sample};
+use crate::model::clock::Moment;
 use crate::model::slot::{Address, Generation, Slot};
 use crate::model::state::{Durability, EnvironmentState};
 
