@@ -118,6 +118,17 @@ impl Holder {
             self.kind, self.operation, self.user, self.since, self.step
         )
     }
+
+    /// What the one who was refused can do about it.
+    #[must_use]
+    pub fn hint(&self, environment: &str) -> String {
+        match self.kind {
+            Action::Pause => format!("`proxyctl resume {environment}` ends it"),
+            Action::Swap | Action::Rollback | Action::Reload | Action::Resume | Action::Maintenance => {
+                format!("`proxyctl status {environment}` shows how far it is")
+            }
+        }
+    }
 }
 
 /// An old side that still serves what it had begun.
