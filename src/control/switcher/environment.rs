@@ -1,58 +1,112 @@
-//! One environment, as the switcher keeps it.
+//! One environment: what decides for it, and what is behind that.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
-
-use super::pause::Pause;
-use crate::config::Service;
+use super::drainer;
+use super::errands::Errands;
+use super::message::Message;
+use super::publisher::Publisher;
+use super::rules;
+use crate::config::{self, Service};
 use crate::control::evidence::figures::Publication;
-use crate::model::api::{Event, Holder};
+use crate::model::drain::Limits;
+use crate::model::environment::{self, Input};
 use crate::model::slot::Generation;
-use crate::model::switch::Switch;
+use crate::model::state::EnvironmentState;
+use crate::model::switch::{self, Ended};
 use crate::proxy::Activation;
 
 /// One environment.
-pub(super) struct Room {
+pub(super) struct Environment {
+    /// Its place in the owner's list.
+    pub(super) place: usize,
     pub(super) name: Arc<str>,
-    pub(super) switch: Switch,
+    pub(super) machines: environment::Environment,
     /// The services with two sides, as the switch counts them.
     pub(super) pairs: Vec<Arc<Service>>,
-    /// Where the events of operations go.
-    pub(super) streams: HashMap<u64, mpsc::UnboundedSender<Event>>,
     pub(super) publications: BTreeMap<Generation, Publication>,
     pub(super) retired: Vec<Retired>,
-    /// Who holds it, when that is not the switch.
-    pub(super) held: Option<Holder>,
-    pub(super) pause: Option<Pause>,
     /// Not in the file any more; what it served may still drain.
     pub(super) gone: bool,
-}
-
-impl Room {
-    pub(super) fn new(name: Arc<str>, switch: Switch, pairs: Vec<Arc<Service>>) -> Self {
-        Self {
-            name,
-            switch,
-            pairs,
-            streams: HashMap::new(),
-            publications: BTreeMap::new(),
-            retired: Vec::new(),
-            held: None,
-            pause: None,
-            gone: false,
-        }
-    }
-
-    /// Who holds the environment (N5).
-    pub(super) fn holder(&self) -> Option<Holder> {
-        self.held.clone().or_else(|| self.switch.holder())
-    }
 }
 
 /// An old side that still drains.
 pub(super) struct Retired {
     pub(super) left: Generation,
     pub(super) activation: Arc<Activation>,
+}
+
+impl Environment {
+    pub(super) fn new(place: usize, file: &config::Environment, state: EnvironmentState) -> Self {
+        Self {
+            place,
+            name: file.name.clone(),
+            machines: environment::Environment::new(rules::rules(file), state),
+            pairs: rules::pairs(file),
+            publications: BTreeMap::new(),
+            retired: Vec::new(),
+            gone: false,
+        }
+    }
+
+    /// Waits for the last claim of an activation. `service` names it in what the machines know to have left with `left`.
+    pub(super) fn retire(
+        &mut self,
+        (left, service): (Generation, usize),
+        activation: Arc<Activation>,
+        limits: Limits,
+        publisher: &Publisher,
+        errands: &Errands,
+    ) {
+        self.retired.push(Retired {
+            left,
+            activation: activation.clone(),
+        });
+        let (environment, id) = (self.place, activation.id);
+        let (plane, reply, at_close) = (publisher.plane.clone(), errands.reply(), activation.counters());
+        errands.run("drain", async move {
+            let progress = |requests, streams| {
+                let draining = switch::Input::Draining {
+                    left,
+                    service,
+                    requests,
+                    streams,
+                };
+                reply.input(environment, Input::Switch(draining));
+            };
+            let ended = drainer::drain(activation, limits, at_close, plane, progress).await;
+            reply.send(Message::Drained {
+                environment,
+                left,
+                service,
+                activation: id,
+                ended,
+            });
+        });
+    }
+
+    /// An activation has drained. Returns what the machines hear of it.
+    pub(super) fn drained(&mut self, left: Generation, service: usize, activation: u64, ended: Ended) -> Input {
+        self.retired.retain(|retired| retired.activation.id != activation);
+        let served = self
+            .publications
+            .get(&left)
+            .map(Publication::served)
+            .unwrap_or_default();
+        // Kept are the figures of the newest, which may bake, and of those whose old sides drain.
+        let newest = self.machines.state().generation;
+        let retired = &self.retired;
+        self.publications
+            .retain(|generation, _| *generation == newest || retired.iter().any(|it| it.left == *generation));
+        if ended.left > 0 {
+            tracing::error!(environment = %self.name, left = ended.left, "some exchanges could not be cut");
+        }
+        Input::Switch(switch::Input::Drained {
+            left,
+            service,
+            ended,
+            served,
+        })
+    }
 }

@@ -1,4 +1,4 @@
-//! The way to the one who owns every switch: what can be asked for, and everything else that reaches it.
+//! The way to the owner of every switch.
 
 use std::future::Future;
 use std::time::Duration;
@@ -6,17 +6,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::reload::{Plan, Reading};
-use super::{Owner, Parts};
-use crate::control::ports::Durability;
-use crate::model::api::{
-    Action, CommonStep, EnvironmentStatus, Event, GateReport, MaintenanceRequest, OperationRequest, PauseRequest,
-    ProbeReport, ReloadRequest, ResumeRequest,
-};
+use super::message::Message;
+use super::owner::{Owner, Parts};
+use super::request::{Report, Request};
+use crate::model::api::{CommonStep, Event};
 use crate::model::history::Caller;
-use crate::model::slot::{Address, Generation};
-use crate::model::state::State;
-use crate::model::switch::{Ended, Input};
 
 /// A way to the switcher's mailbox.
 #[derive(Debug, Clone)]
@@ -32,7 +26,7 @@ impl Switcher {
         (Self { mailbox }, owner.run(mail))
     }
 
-    /// Asks for something. The last event of the stream is final; whoever drops the receiver only stops watching, unless it is
+    /// Asks for something. The last event of the stream is final. To drop the receiver is only to stop watching, except for
     /// a pause that is attached to its stream.
     pub(in crate::control) fn ask(&self, request: Request, caller: Caller) -> mpsc::UnboundedReceiver<Event> {
         let (stream, events) = mpsc::unbounded_channel();
@@ -63,124 +57,10 @@ impl Switcher {
         let _ = timeout(deadline, probed).await;
     }
 
-    /// Answers whoever still waits, and ends the task. Saves that have begun are finished.
+    /// Answers everybody who still waits, and ends the task. Saves that have begun are finished.
     pub(in crate::control) async fn stop(&self) {
         let (reply, stopped) = oneshot::channel();
         let _ = self.mailbox.send(Message::Stop { reply });
         let _ = stopped.await;
     }
-}
-
-/// What can be asked for.
-#[derive(Debug, Clone)]
-pub(in crate::control) enum Request {
-    /// A swap or a rollback.
-    Operate(OperationRequest),
-    /// A new configuration.
-    Reload(ReloadRequest),
-    /// To hold new requests.
-    Pause(PauseRequest),
-    /// To let them go again.
-    Resume(ResumeRequest),
-    /// To answer with 503, or no longer.
-    Maintenance(MaintenanceRequest),
-}
-
-impl Request {
-    pub(super) fn action(&self) -> Action {
-        match self {
-            Self::Operate(request) => request.kind.into(),
-            Self::Reload(_) => Action::Reload,
-            Self::Pause(_) => Action::Pause,
-            Self::Resume(_) => Action::Resume,
-            Self::Maintenance(_) => Action::Maintenance,
-        }
-    }
-
-    /// The environment that is named; a reload is of all of them.
-    pub(super) fn environment(&self) -> Option<&str> {
-        match self {
-            Self::Operate(OperationRequest { environment, .. })
-            | Self::Pause(PauseRequest { environment, .. })
-            | Self::Resume(ResumeRequest { environment, .. })
-            | Self::Maintenance(MaintenanceRequest { environment, .. }) => Some(environment),
-            Self::Reload(_) => None,
-        }
-    }
-}
-
-/// How things are.
-#[derive(Debug, Default)]
-pub(in crate::control) struct Report {
-    /// Every environment, in the order of the file, without certificates.
-    pub environments: Vec<EnvironmentStatus>,
-    /// What an operator should know.
-    pub warnings: Vec<String>,
-}
-
-/// What the owner hears.
-#[derive(Debug)]
-pub(super) enum Message {
-    Ask {
-        request: Request,
-        caller: Caller,
-        stream: mpsc::UnboundedSender<Event>,
-    },
-    Input {
-        room: usize,
-        input: Input,
-    },
-    Drained {
-        room: usize,
-        left: Generation,
-        service: usize,
-        activation: u64,
-        ended: Ended,
-    },
-    Loaded {
-        dry: Option<mpsc::UnboundedSender<Event>>,
-        reading: Box<Reading>,
-    },
-    ReloadGating {
-        event: Event,
-    },
-    ReloadGated {
-        plan: Box<Plan>,
-        result: Result<Vec<GateReport>, Vec<GateReport>>,
-        elapsed: Duration,
-    },
-    /// Whoever a pause is attached to is gone.
-    PauseLeft {
-        room: usize,
-        operation: u64,
-    },
-    PauseGating {
-        room: usize,
-        operation: u64,
-        event: Event,
-    },
-    PauseGated {
-        room: usize,
-        operation: u64,
-        result: Result<Vec<GateReport>, Vec<GateReport>>,
-        elapsed: Duration,
-    },
-    Saved {
-        state: Box<State>,
-        result: Result<Durability, String>,
-    },
-    Probed {
-        activation: u64,
-        address: Address,
-        report: ProbeReport,
-    },
-    Status {
-        reply: oneshot::Sender<Report>,
-    },
-    FirstProbes {
-        reply: oneshot::Sender<()>,
-    },
-    Stop {
-        reply: oneshot::Sender<()>,
-    },
 }

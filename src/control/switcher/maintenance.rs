@@ -3,45 +3,20 @@
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use tokio::sync::mpsc::UnboundedSender;
 
-use super::Owner;
+use super::owner::Owner;
+use super::saves::{Save, Toggle};
 use crate::control::ports::Durability;
 use crate::model::api::{CommonStep, Event, MaintenanceRequest, MaintenanceStatus, MaintenanceStep, Notice, exit};
-use crate::model::history::{Caller, Record};
-use crate::model::state::{Maintenance, State};
-use crate::proxy::{MaintenancePage, Stance};
+use crate::model::state::Maintenance;
+use crate::proxy::MaintenancePage;
+use crate::proxy::Stance;
 
 /// When visitors should try again, in seconds; nobody knows how long it takes.
 const RETRY_AFTER: u32 = 120;
 
-/// Maintenance that is about to be saved.
-#[derive(Debug)]
-pub(super) struct Toggle {
-    operation: u64,
-    environment: String,
-    on: Option<Maintenance>,
-    stream: UnboundedSender<Event>,
-}
-
-impl Toggle {
-    /// What the saved state is going to be.
-    pub(super) fn apply(&self, state: &mut State) {
-        match &self.on {
-            Some(on) => drop(state.maintenance.insert(self.environment.clone(), on.clone())),
-            None => drop(state.maintenance.remove(&self.environment)),
-        }
-    }
-}
-
 impl Owner {
-    pub(super) fn toggle(
-        &mut self,
-        operation: u64,
-        request: MaintenanceRequest,
-        caller: &Caller,
-        stream: UnboundedSender<Event>,
-    ) {
+    pub(super) fn toggle(&mut self, operation: u64, request: MaintenanceRequest, user: String) {
         let MaintenanceRequest { environment, on } = request;
         if let Some(reason) = on.as_ref().and_then(objection) {
             let refused = Event::Common(CommonStep::Refused {
@@ -51,21 +26,19 @@ impl Owner {
                 hint: None,
                 live: None,
             });
-            return self.answer(&environment, operation, &stream, refused);
+            return self.notices.tell(Some(&environment), operation, refused);
         }
         let on = on.map(|notice| Maintenance {
             since: self.moment().written(),
-            user: caller.user.clone(),
+            user,
             notice,
         });
-        let toggle = Toggle {
+        self.saves.push(Save::Maintenance(Toggle {
             operation,
             environment,
             on,
-            stream,
-        };
-        self.saving.maintenance(Box::new(toggle));
-        self.save_next();
+        }));
+        self.saves.next(&self.errands);
     }
 
     /// It is on disk, or not.
@@ -74,63 +47,56 @@ impl Owner {
             operation,
             environment,
             on,
-            stream,
         } = toggle;
         match result {
             Ok(Durability::Durable) => {}
             Ok(Durability::Uncertain(why)) => {
                 let message = format!("durability uncertain: a power cut may undo it ({why})");
-                let _ = stream.send(Event::Common(CommonStep::Warning {
-                    message: message.clone(),
-                }));
-                let event = Box::new(Event::Common(CommonStep::Warning { message }));
-                self.record(Some(&environment), operation, Record::Step { event });
+                let warning = Event::Common(CommonStep::Warning { message });
+                self.notices.tell(Some(&environment), operation, warning);
             }
             Err(error) => {
                 let reason = format!("the state could not be saved: {error}; nothing was changed");
                 let failed = Event::Common(CommonStep::Failed { reason, live: None });
-                return self.answer(&environment, operation, &stream, failed);
+                return self.notices.tell(Some(&environment), operation, failed);
             }
         }
         self.publish_stance(&environment);
         let on = on.as_ref().map(Maintenance::status);
         let state = if on.is_some() { "on" } else { "off" };
         tracing::info!(environment, state, "maintenance");
-        let event = Event::Maintenance(MaintenanceStep::Maintained {
+        let maintained = Event::Maintenance(MaintenanceStep::Maintained {
             environment: environment.clone(),
             on,
         });
-        self.answer(&environment, operation, &stream, event);
+        self.notices.tell(Some(&environment), operation, maintained);
     }
 
     /// The proxy stops before it was heard whether it is on disk.
-    pub(super) fn toggle_stopped(&mut self, toggle: Toggle) {
+    pub(super) fn toggle_stopped(&mut self, toggle: &Toggle) {
         let reason = "the proxy stopped meanwhile; the next start says whether it was saved".into();
         let failed = Event::Common(CommonStep::Failed { reason, live: None });
-        self.answer(&toggle.environment, toggle.operation, &toggle.stream, failed);
+        self.notices.tell(Some(&toggle.environment), toggle.operation, failed);
     }
 
     /// What an environment does with new requests.
     pub(super) fn stance(&self, environment: &str) -> Stance {
+        let mut own = self.environments.iter().filter(|it| *it.name == *environment);
         Stance {
-            maintenance: self.saving.state().maintenance.get(environment).map(page),
-            paused: self
-                .rooms
-                .iter()
-                .any(|room| *room.name == *environment && room.pause.is_some()),
+            maintenance: self.saves.state().maintenance.get(environment).map(page),
+            paused: own.any(|it| it.machines.is_paused()),
         }
     }
 
     /// Lets every core know.
     pub(super) fn publish_stance(&self, environment: &str) {
-        let snapshot = self.routing.load();
-        self.routing
-            .publish(snapshot.with_stance(environment, &self.stance(environment)));
-        self.plane.poke();
+        let snapshot = self.publisher.snapshot();
+        let snapshot = snapshot.with_stance(environment, &self.stance(environment));
+        self.publisher.publish(snapshot, []);
     }
 
     pub(super) fn maintenance_status(&self, environment: &str) -> Option<MaintenanceStatus> {
-        let maintenance = self.saving.state().maintenance.get(environment);
+        let maintenance = self.saves.state().maintenance.get(environment);
         maintenance.map(Maintenance::status)
     }
 }

@@ -1,29 +1,31 @@
 //! Tells how every environment is.
 
-use super::{Owner, Room};
-use crate::config::{Environment, Service, Tls};
-use crate::model::api::{DrainingStatus, EnvironmentStatus, ServiceStatus, Side};
+use super::environment::Environment;
+use super::owner::Owner;
+use super::rules::side;
+use crate::config::{self, Service, Tls};
+use crate::model::api::{DrainingStatus, EnvironmentStatus, ServiceStatus};
 use crate::proxy::{Live, Snapshot};
 
 impl Owner {
     /// What an operator should know of all this.
-    pub(super) fn warnings(&self) -> Vec<String> {
-        let mut warnings: Vec<String> = [self.saving.trouble(), self.vigil.jump()]
+    pub(super) fn told(&self) -> Vec<String> {
+        let mut warnings: Vec<String> = [self.saves.trouble(), self.vigil.jump()]
             .into_iter()
             .flatten()
             .map(str::to_owned)
             .collect();
-        for room in self.rooms.iter().filter(|room| room.gone) {
+        for environment in self.environments.iter().filter(|environment| environment.gone) {
             for DrainingStatus {
                 service,
                 requests,
                 streams,
                 ..
-            } in draining(room)
+            } in draining(environment)
             {
                 warnings.push(format!(
                     "`{service}` of `{}` is not in the file any more; {requests} requests and {streams} streams of it go on",
-                    room.name
+                    environment.name
                 ));
             }
         }
@@ -32,34 +34,32 @@ impl Owner {
 
     /// Every environment, in the order of the file. The certificates are another's to tell.
     pub(super) fn status(&self) -> Vec<EnvironmentStatus> {
-        let snapshot = self.routing.load();
+        let snapshot = self.publisher.snapshot();
         let served = self.current.load();
-        let of_room = |environment| {
-            let room = self.rooms.iter().find(|room| is_of(room, environment));
-            room.map(|room| (environment, room))
-        };
-        let pairs = served.config.environments.iter().filter_map(of_room);
-        pairs
-            .map(|(environment, room)| EnvironmentStatus {
+        let known =
+            |file: &config::Environment| Some((file.protected, self.environments.get(self.place(&file.name)?)?));
+        let known = served.config.environments.iter().filter_map(known);
+        known
+            .map(|(protected, environment)| EnvironmentStatus {
                 name: environment.name.to_string(),
-                live: (!room.pairs.is_empty()).then(|| room.switch.state().live),
-                generation: room.switch.state().generation,
-                since: room.switch.state().since.clone(),
-                protected: environment.protected,
-                operation: room.holder(),
-                maintenance: self.maintenance_status(&room.name),
-                can_roll_back: !room.pairs.is_empty() && room.switch.state().previous.is_some(),
-                draining: draining(room),
-                services: self.services(room, &snapshot),
+                live: (!environment.pairs.is_empty()).then(|| environment.machines.state().live),
+                generation: environment.machines.state().generation,
+                since: environment.machines.state().since.clone(),
+                protected,
+                operation: environment.machines.holder(),
+                maintenance: self.maintenance_status(&environment.name),
+                can_roll_back: !environment.pairs.is_empty() && environment.machines.state().previous.is_some(),
+                draining: draining(environment),
+                services: self.services(environment, &snapshot),
             })
             .collect()
     }
 
-    fn services(&self, room: &Room, snapshot: &Snapshot) -> Vec<ServiceStatus> {
+    fn services(&self, environment: &Environment, snapshot: &Snapshot) -> Vec<ServiceStatus> {
         let own = snapshot
             .services()
             .iter()
-            .filter(|live| live.service.environment == room.name);
+            .filter(|live| live.service.environment == environment.name);
         own.map(|live| self.service(live)).collect()
     }
 
@@ -69,17 +69,14 @@ impl Owner {
         } = live;
         let (requests, streams) = activation.in_flight();
         let addresses = activation.addresses.iter();
-        let waiting = self.plane.waiting(&service.environment, &service.name);
+        let waiting = self.publisher.plane.waiting(&service.environment, &service.name);
         let away_since = waiting
             .away_since
             .and_then(|since| jiff::Timestamp::try_from(since).ok());
         ServiceStatus {
             name: service.name.to_string(),
             routes: routes(service),
-            live: Side {
-                slot: activation.slot,
-                addresses: activation.addresses.clone(),
-            },
+            live: side(activation),
             health: addresses
                 .map(|address| self.vigil.health(activation.id, address))
                 .collect(),
@@ -101,17 +98,13 @@ impl Owner {
     }
 }
 
-fn is_of(room: &Room, environment: &Environment) -> bool {
-    room.name == environment.name && !room.gone
-}
-
 fn routes(service: &Service) -> Vec<String> {
     let path = if &*service.path == "/" { "" } else { &service.path };
     service.hosts.iter().map(|host| format!("{host}{path}")).collect()
 }
 
-fn draining(room: &Room) -> Vec<DrainingStatus> {
-    let draining = room.retired.iter().map(|retired| {
+fn draining(environment: &Environment) -> Vec<DrainingStatus> {
+    let draining = environment.retired.iter().map(|retired| {
         let (requests, streams) = retired.activation.in_flight();
         DrainingStatus {
             service: retired.activation.service.to_string(),

@@ -4,7 +4,8 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,11 +14,14 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::config::Config;
-use crate::control::ports::Durability;
-use crate::control::served::Loaded;
-use crate::model::api::{CommonStep, Kind, MaintenanceRequest, Notice, OperationRequest, SwapStep};
+use crate::control::ports::{Durability, Hosts, Journal, Plane, StateStore};
+use crate::control::served::{Current, Loaded};
+use crate::model::api::{CommonStep, Event, Kind, MaintenanceRequest, Notice, OperationRequest, SwapStep, exit};
+use crate::model::history::{Caller, Entry, Record};
 use crate::model::slot::{Generation, Slot};
-use crate::proxy::{Answer, Ask};
+use crate::model::state::State;
+use crate::proxy::{Answer, Ask, Routing};
+use crate::tasks::Group;
 
 /// A front door that answers with one status, and remembers what it was asked.
 #[derive(Default)]
@@ -353,7 +357,7 @@ fn a_stop_answers_who_waits_and_lets_the_data_plane_go() {
 }
 
 #[test]
-fn a_stop_answers_whoever_asked_for_maintenance_before_it_is_heard_whether_that_is_saved() {
+fn a_stop_answers_who_asked_for_maintenance_before_it_is_heard_whether_that_is_saved() {
     run(async {
         let scene = Scene::new(usize::MAX, 200, false).await;
         let caller = Caller {

@@ -6,10 +6,12 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Message, Owner};
+use super::errands::Errands;
+use super::message::Message;
+use crate::control::evidence::figures::Past;
 use crate::control::evidence::prober;
 use crate::model::api::{HealthStatus, ProbeReport};
-use crate::model::clock::ClockWatch;
+use crate::model::clock::{ClockWatch, Moment};
 use crate::model::slot::Address;
 use crate::proxy::Snapshot;
 
@@ -23,6 +25,8 @@ pub(super) struct Vigil {
     instances: HashMap<(u64, Address), Instance>,
     next: Option<Instant>,
     waiting: Vec<oneshot::Sender<()>>,
+    /// What it did lately, to compare a bake window with.
+    past: Past,
     clock: ClockWatch,
     /// The last jump of the clock, and until when it is told.
     jump: Option<(Instant, String)>,
@@ -82,6 +86,11 @@ impl Vigil {
         self.instances.len() > known
     }
 
+    /// What was live lately, and what it did.
+    pub(super) fn past(&self) -> &Past {
+        &self.past
+    }
+
     /// What an operator should know of the clock.
     pub(super) fn jump(&self) -> Option<&str> {
         self.jump.as_ref().map(|(_, told)| told.as_str())
@@ -94,13 +103,10 @@ impl Vigil {
             }
         }
     }
-}
 
-impl Owner {
     /// What a person who compares times has to know.
-    fn look_at_the_clock(&mut self) {
-        let moment = self.moment();
-        if let Some(jump) = self.vigil.clock.look(moment.at, moment.wall) {
+    fn look_at_the_clock(&mut self, moment: Moment) {
+        if let Some(jump) = self.clock.look(moment.at, moment.wall) {
             let (seconds, direction) = (jump.abs().as_secs(), if jump.is_negative() { "back" } else { "ahead" });
             let told = format!(
                 "the system's clock jumped {seconds} s {direction} (noticed at {}): times before and after do not compare; \
@@ -108,27 +114,26 @@ impl Owner {
                 moment.written()
             );
             tracing::warn!("{told}");
-            self.vigil.jump = Some((Instant::now() + TOLD_FOR, told));
+            self.jump = Some((Instant::now() + TOLD_FOR, told));
         }
-        self.vigil.jump.take_if(|(until, _)| Instant::now() >= *until);
+        self.jump.take_if(|(until, _)| Instant::now() >= *until);
     }
 
     /// Asks every live instance that is due: all of them every 5 s, new ones at once.
-    pub(super) fn watch_live(&mut self) {
-        let snapshot = self.routing.load();
+    pub(super) fn look(&mut self, snapshot: &Snapshot, moment: Moment, errands: &Errands) {
         let now = Instant::now();
-        let new = self.vigil.follow(&snapshot);
-        let due = self.vigil.next.is_none_or(|next| next <= now);
+        let new = self.follow(snapshot);
+        let due = self.next.is_none_or(|next| next <= now);
         if due {
-            self.vigil.next = Some(now + INTERVAL);
-            self.look_at_the_clock();
-            self.past.read(&snapshot, now);
+            self.next = Some(now + INTERVAL);
+            self.look_at_the_clock(moment);
+            self.past.read(snapshot, now);
         }
         if due || new {
             for live in snapshot.services() {
                 let activation = live.activation.id;
                 for address in &live.activation.addresses {
-                    let Some(instance) = self.vigil.instances.get_mut(&(activation, address.clone())) else {
+                    let Some(instance) = self.instances.get_mut(&(activation, address.clone())) else {
                         continue;
                     };
                     if instance.asked || !due && instance.last.is_some() {
@@ -136,10 +141,10 @@ impl Owner {
                     }
                     instance.asked = true;
                     let (service, address) = (live.service.clone(), address.clone());
-                    let mailbox = self.mailbox.clone();
-                    self.tasks.spawn_local("live probe", async move {
+                    let reply = errands.reply();
+                    errands.run("live probe", async move {
                         let report = prober::probe(&service, &address).await;
-                        let _ = mailbox.send(Message::Probed {
+                        reply.send(Message::Probed {
                             activation,
                             address,
                             report,
@@ -148,6 +153,6 @@ impl Owner {
                 }
             }
         }
-        self.vigil.tell_if_all_seen();
+        self.tell_if_all_seen();
     }
 }

@@ -3,22 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::{Owner, Room, initial};
-use super::limits;
-use super::plan::{Next, Plan, next};
 use crate::config::{Config, Diff};
-use crate::model::api::{CommonStep, Event, Side};
+use crate::control::switcher::environment::Environment;
+use crate::control::switcher::owner::Owner;
+use crate::control::switcher::plan::{Next, Plan, next};
+use crate::control::switcher::rules::{self, limits, side};
+use crate::model::api::{CommonStep, Event};
 use crate::model::state::EnvironmentState;
-use crate::model::switch::Switch;
-use crate::proxy::{Activation, Live, Snapshot};
+use crate::proxy::{Live, Snapshot};
 
 impl Owner {
     /// Publishes, and closes the gates of what is left behind.
-    pub(super) fn publish_reload(&mut self, plan: Plan) {
+    pub(super) fn publish_reload(&mut self, operation: u64, plan: Plan) {
         let Plan {
             loaded, diff, states, ..
         } = plan;
-        let before = self.routing.load();
+        let before = self.publisher.snapshot();
         let mut previous = Vec::new();
         let mut snapshot = Snapshot::new(&loaded.config, |service| match next(&before, &diff, &states, service) {
             Next::Same(activation) => activation,
@@ -29,14 +29,9 @@ impl Owner {
             } => {
                 previous.extend(before.map(|before| (service.clone(), before.addresses.clone())));
                 let generation = states.get(&*service.environment).map(|state| state.generation);
-                Activation::new(
-                    service.environment.clone(),
-                    service.name.clone(),
-                    slot,
-                    generation.unwrap_or_default(),
-                    addresses,
-                    self.cores,
-                )
+                let names = (&service.environment, &service.name);
+                self.publisher
+                    .activation(names, slot, generation.unwrap_or_default(), addresses)
             }
         })
         .inheriting(&before);
@@ -52,17 +47,15 @@ impl Owner {
         };
         let left: Vec<Live> = before.services().iter().filter(|live| !kept(live)).cloned().collect();
         self.follow(&diff, &loaded.config, &states, &snapshot);
-        self.routing.publish(snapshot);
-        for live in &left {
-            live.activation.close();
-        }
-        self.plane.poke();
-        self.leave(left);
+        self.publisher
+            .publish(snapshot, left.iter().map(|live| &live.activation));
+        self.leave(&left);
         if diff.certificates {
             match self.hosts.serve(&[&loaded.config]) {
                 Ok(told) => {
                     for message in told {
-                        self.tell_reload(None, Event::Common(CommonStep::Warning { message }));
+                        self.notices
+                            .tell(None, operation, Event::Common(CommonStep::Warning { message }));
                     }
                 }
                 Err(error) => tracing::error!(error, "hosts that are gone keep their certificates"),
@@ -73,7 +66,7 @@ impl Owner {
         tracing::info!(changes, "a new configuration is served");
     }
 
-    /// The rooms are those of the new configuration. One whose environment is gone stays for what drains in it, and for its return.
+    /// The environments are those of the new configuration. One that is gone stays for what drains in it, and for its return.
     fn follow(
         &mut self,
         diff: &Diff,
@@ -82,65 +75,61 @@ impl Owner {
         snapshot: &Snapshot,
     ) {
         for name in &diff.environments {
-            let environment = config.environments.iter().find(|it| it.name == *name);
-            let known = self.rooms.iter().position(|room| room.name == *name);
-            match (environment, states.get(&**name), known) {
-                (Some(environment), Some(state), Some(room)) => {
-                    let room = &mut self.rooms[room];
-                    room.switch.reconfigure(initial::rules(environment), state.clone());
-                    room.pairs = initial::pairs(environment);
-                    room.gone = false;
-                    // Whoever still waits for a drain is told what the environment served meanwhile, by whomever.
+            let file = config.environments.iter().find(|it| it.name == *name);
+            let known = self.environments.iter().position(|it| it.name == *name);
+            match (file, states.get(&**name), known) {
+                (Some(file), Some(state), Some(place)) => {
+                    let environment = &mut self.environments[place];
+                    environment.machines.reconfigure(rules::rules(file), state.clone());
+                    environment.pairs = rules::pairs(file);
+                    environment.gone = false;
+                    // Who still waits for a drain is told what the environment served meanwhile, whichever activation it was.
                     let own = snapshot
                         .services()
                         .iter()
                         .filter(|live| live.service.environment == *name);
                     for live in own {
-                        for publication in room.publications.values_mut() {
+                        for publication in environment.publications.values_mut() {
                             publication.also(&live.activation);
                         }
                     }
                 }
-                (Some(environment), Some(state), None) => {
-                    let switch = Switch::new(initial::rules(environment), state.clone());
-                    let pairs = initial::pairs(environment);
-                    self.rooms.push(Room::new(name.clone(), switch, pairs));
+                (Some(file), Some(state), None) => {
+                    let place = self.environments.len();
+                    self.environments.push(Environment::new(place, file, state.clone()));
                 }
-                (None, _, Some(room)) => self.rooms[room].gone = true,
+                (None, _, Some(place)) => self.environments[place].gone = true,
                 (Some(_), None, _) | (None, _, None) => {}
             }
         }
     }
 
     /// What serves nobody new any more drains, by the rules that it was begun under.
-    fn leave(&mut self, left: Vec<Live>) {
-        for index in 0..self.rooms.len() {
-            let name = self.rooms[index].name.clone();
-            let own: Vec<_> = left.iter().filter(|live| live.service.environment == name).collect();
+    fn leave(&mut self, left: &[Live]) {
+        for environment in &mut self.environments {
+            let own = left.iter().filter(|live| live.service.environment == environment.name);
+            let own: Vec<_> = own.collect();
             if own.is_empty() {
                 continue;
             }
-            let room = &mut self.rooms[index];
-            let generation = room.switch.state().generation;
-            let generation = if room.gone { generation.next() } else { generation };
+            let generation = environment.machines.state().generation;
+            let generation = if environment.gone {
+                generation.next()
+            } else {
+                generation
+            };
             let sides: Vec<_> = own.iter().map(|live| side(&live.activation)).collect();
-            room.switch.leave(generation, sides.iter().enumerate());
-            for (service, live) in own.iter().enumerate() {
-                self.retire(
-                    index,
-                    generation,
-                    service,
-                    live.activation.clone(),
-                    limits(&live.service),
+            environment.machines.leave(generation, sides.iter().enumerate());
+            for (service, live) in own.into_iter().enumerate() {
+                let (activation, limits) = (live.activation.clone(), limits(&live.service));
+                environment.retire(
+                    (generation, service),
+                    activation,
+                    limits,
+                    &self.publisher,
+                    &self.errands,
                 );
             }
         }
-    }
-}
-
-pub(in crate::control::switcher) fn side(activation: &Activation) -> Side {
-    Side {
-        slot: activation.slot,
-        addresses: activation.addresses.clone(),
     }
 }

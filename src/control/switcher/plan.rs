@@ -3,24 +3,26 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::{Owner, initial};
+use super::rules;
 use crate::config::{Diff, Service};
 use crate::control::evidence::gating::Candidate;
 use crate::control::served::Loaded;
-use crate::model::api::{CommonStep, Event};
 use crate::model::slot::{Address, Slot};
-use crate::model::state::EnvironmentState;
-use crate::proxy::{Activation, Live, Snapshot};
+use crate::model::state::{EnvironmentState, State};
+use crate::proxy::Activation;
+use crate::proxy::{Live, Snapshot};
 
 /// What is going to be published.
 #[derive(Debug)]
-pub(in crate::control::switcher) struct Plan {
+pub(super) struct Plan {
     pub(super) loaded: Loaded,
     pub(super) diff: Diff,
     /// Of the environments that are concerned.
     pub(super) states: BTreeMap<String, EnvironmentState>,
-    /// Whether these have to be on disk before they may be seen.
-    pub(super) must_save: bool,
+    /// Instances of a live side that serve nothing yet: they have to show before that they are well.
+    pub(super) candidates: Vec<Candidate>,
+    /// What the state says and the file overtook.
+    pub(super) overtaken: Vec<String>,
 }
 
 /// What serves a service after the reload.
@@ -37,30 +39,26 @@ pub(super) enum Next {
 }
 
 impl Plan {
-    /// The states to save.
-    pub(in crate::control::switcher) fn states(&self) -> &BTreeMap<String, EnvironmentState> {
-        &self.states
-    }
-}
-
-impl Owner {
-    /// What will be published, and who has to show before that it is well: instances of a live side that serve nothing yet.
-    pub(super) fn plan(&mut self, loaded: Loaded, diff: Diff) -> (Plan, Vec<Candidate>) {
-        let (state, messages) = initial::complete(&loaded.config, self.saving.state());
-        for message in messages {
-            self.tell_reload(None, Event::Common(CommonStep::Warning { message }));
-        }
+    /// `saved` is what the disk says, `before` what is published, `known` whether an environment was ever served; `now` is written
+    /// into the states of those that move.
+    pub(super) fn new(
+        loaded: Loaded,
+        diff: Diff,
+        saved: &State,
+        before: &Snapshot,
+        known: impl Fn(&str) -> bool,
+        now: &str,
+    ) -> Self {
+        let (state, overtaken) = rules::complete(&loaded.config, saved);
         let concerned = |name: &str| diff.environments.iter().any(|it| **it == *name);
         let of_file = |name: &str| loaded.config.environments.iter().any(|it| *it.name == *name);
-        let mut states: BTreeMap<_, _> = state.environments.into_iter().collect();
+        let mut states = state.environments;
         states.retain(|name, _| concerned(name) && of_file(name));
-        let before = self.routing.load();
-        let now = self.moment().written();
         let mut candidates = Vec::new();
         for environment in &loaded.config.environments {
             let mut moved = false;
             for service in &environment.services {
-                let Next::New { addresses, before, .. } = next(&before, &diff, &states, service) else {
+                let Next::New { addresses, before, .. } = next(before, &diff, &states, service) else {
                     continue;
                 };
                 moved = true;
@@ -79,24 +77,27 @@ impl Owner {
                 .iter()
                 .filter(|live| live.service.environment == environment.name)
                 .any(|live| !environment.services.iter().any(|it| it.name == live.service.name));
-            let known = self.rooms.iter().any(|room| room.name == environment.name);
             if (moved || gone)
-                && known
+                && known(&environment.name)
                 && let Some(state) = states.get_mut(&*environment.name)
             {
                 state.generation = state.generation.next();
-                state.since.clone_from(&now);
+                now.clone_into(&mut state.since);
             }
         }
-        let saved = &self.saving.state().environments;
-        let must_save = states.iter().any(|(name, state)| saved.get(name) != Some(state));
-        let plan = Plan {
+        Self {
             loaded,
             diff,
             states,
-            must_save,
-        };
-        (plan, candidates)
+            candidates,
+            overtaken,
+        }
+    }
+
+    /// Whether its states have to be on disk before they may be seen.
+    pub(super) fn must_save(&self, saved: &State) -> bool {
+        let saved = |name| saved.environments.get(name);
+        self.states.iter().any(|(name, state)| saved(name) != Some(state))
     }
 }
 
@@ -114,7 +115,7 @@ pub(super) fn next(
     {
         return Next::Same(activation.clone());
     }
-    let (slot, addresses) = initial::live(service, states.get(&*service.environment));
+    let (slot, addresses) = rules::live(service, states.get(&*service.environment));
     match serving {
         Some(activation) if activation.slot == slot && activation.addresses == addresses => Next::Same(activation),
         before => Next::New {

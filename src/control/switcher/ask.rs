@@ -1,0 +1,110 @@
+//! What is asked for, until a machine takes it: every operation gets a number, and begins when that is saved.
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::owner::Owner;
+use super::request::Request;
+use super::saves::{Asked, Save};
+use crate::model::api::{CommonStep, Event, ReloadRequest, exit};
+use crate::model::environment::Input;
+use crate::model::history::{Caller, Record};
+use crate::model::{pause, reload, switch};
+
+impl Owner {
+    /// Takes a number for it; the operation begins when that is saved, so that no number is given twice.
+    pub(super) fn ask(&mut self, request: Request, caller: Caller, stream: UnboundedSender<Event>) {
+        let place = request.environment().map(|name| (name, self.place(name)));
+        if let Some((name, None)) = place {
+            // Who asked may have left.
+            let _ = stream.send(self.unknown(name));
+            return;
+        }
+        match (&request, place) {
+            (Request::Reload(ReloadRequest { dry_run: true }), _) => return self.read_file(Some(stream)),
+            (Request::Resume(request), Some((_, Some(place)))) => {
+                let resume = pause::Input::Resume {
+                    listener: self.notices.arrive(stream),
+                    request: request.clone(),
+                    caller,
+                };
+                return self.inputs.push_back((place, Input::Pause(resume)));
+            }
+            (
+                Request::Operate(_)
+                | Request::Reload(_)
+                | Request::Pause(_)
+                | Request::Resume(_)
+                | Request::Maintenance(_),
+                _,
+            ) => {}
+        }
+        let operation = self.saves.number();
+        self.notices.listen(operation, stream);
+        if matches!(request, Request::Reload(_)) {
+            let user = caller.user.clone();
+            self.go_on_with_reload(reload::Input::Ask { operation, user });
+            if self.reload.operation() != Some(operation) {
+                return;
+            }
+        }
+        self.saves.push(Save::Number(Asked {
+            operation,
+            request,
+            caller,
+        }));
+        self.saves.next(&self.errands);
+    }
+
+    /// Its number is saved.
+    pub(super) fn begin(&mut self, asked: Asked) {
+        let Asked {
+            operation,
+            request,
+            caller,
+        } = asked;
+        let record = Record::Asked {
+            kind: request.action(),
+            caller: caller.clone(),
+        };
+        self.notices.record(request.environment(), operation, record);
+        let place = match request.environment() {
+            None => return self.go_on_with_reload(reload::Input::Numbered { operation }),
+            Some(name) => match self.place(name) {
+                Some(place) => place,
+                // A reload may have taken it away meanwhile.
+                None => return self.notices.tell(Some(name), operation, self.unknown(name)),
+            },
+        };
+        let user = caller.user;
+        let input = match request {
+            Request::Operate(request) => Input::Switch(switch::Input::Ask {
+                operation,
+                user,
+                warnings: (self.warnings)(&request.environment),
+                request,
+            }),
+            Request::Pause(request) => Input::Pause(pause::Input::Ask {
+                operation,
+                request,
+                user,
+            }),
+            // Maintenance needs nobody's leave: it may be what is wanted in the middle of a deploy that goes wrong.
+            Request::Maintenance(request) => return self.toggle(operation, request, user),
+            // Neither comes here: the one has no environment, the other needs no number.
+            Request::Reload(_) | Request::Resume(_) => return,
+        };
+        self.inputs.push_back((place, input));
+    }
+
+    fn unknown(&self, name: &str) -> Event {
+        let known = self.environments.iter().filter(|it| !it.gone);
+        let names: Vec<_> = known.map(|it| format!("`{}`", it.name)).collect();
+        Event::Common(CommonStep::Refused {
+            code: exit::USAGE,
+            reason: format!("there is no environment `{name}`"),
+            evidence: Vec::new(),
+            hint: Some(format!("the environments are {}", names.join(", "))),
+            live: None,
+        })
+    }
+}

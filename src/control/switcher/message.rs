@@ -1,0 +1,73 @@
+//! What reaches the owner through its mailbox: what is asked for, and the results of what it set going.
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::request::{Report, Request};
+use crate::config::LoadError;
+use crate::control::ports::Durability;
+use crate::control::served::Loaded;
+use crate::model::api::{Event, ProbeReport};
+use crate::model::environment::Input;
+use crate::model::history::Caller;
+use crate::model::reload;
+use crate::model::slot::{Address, Generation};
+use crate::model::state::State;
+use crate::model::switch::Ended;
+
+/// What the owner hears. An `environment` is its place in the owner's list.
+#[derive(Debug)]
+pub(super) enum Message {
+    Ask {
+        request: Request,
+        caller: Caller,
+        stream: mpsc::UnboundedSender<Event>,
+    },
+    /// For the machines of an environment.
+    Input {
+        environment: usize,
+        input: Input,
+    },
+    /// The drain of an activation is over.
+    Drained {
+        environment: usize,
+        left: Generation,
+        service: usize,
+        activation: u64,
+        ended: Ended,
+    },
+    /// For the stages of a reload.
+    Reload(reload::Input),
+    /// The file was read; a dry run is shown to `dry` alone.
+    Loaded {
+        dry: Option<mpsc::UnboundedSender<Event>>,
+        file: Box<File>,
+    },
+    Saved {
+        state: Box<State>,
+        result: Result<Durability, String>,
+    },
+    /// A live instance was asked for its health.
+    Probed {
+        activation: u64,
+        address: Address,
+        report: ProbeReport,
+    },
+    Status {
+        reply: oneshot::Sender<Report>,
+    },
+    FirstProbes {
+        reply: oneshot::Sender<()>,
+    },
+    Stop {
+        reply: oneshot::Sender<()>,
+    },
+}
+
+/// What became of the file.
+#[derive(Debug)]
+pub(super) enum File {
+    Valid(Box<Loaded>),
+    Invalid(LoadError),
+    /// It could not be read, for this reason.
+    Broken(String),
+}

@@ -1,0 +1,109 @@
+//! Tells what happens to those who asked for it, and writes it down.
+
+use std::collections::HashMap;
+use std::future::Future;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+
+use crate::control::clock;
+use crate::control::ports::Journal;
+use crate::model::api::Event;
+use crate::model::history::{Entry, Record};
+
+/// Everybody who listens, and the journal.
+pub(super) struct Notices {
+    journal: Box<dyn Journal>,
+    /// By the number of the operation.
+    listeners: HashMap<u64, Vec<UnboundedSender<Event>>>,
+    /// Ends the wait for the one who asked to hang up, by the number of the operation: its stream would otherwise never end.
+    attached: HashMap<u64, oneshot::Sender<()>>,
+    /// Those who asked for the end of a pause, and do not listen to its operation yet.
+    arriving: HashMap<u64, UnboundedSender<Event>>,
+    arrived: u64,
+}
+
+impl Notices {
+    pub(super) fn new(journal: Box<dyn Journal>) -> Self {
+        Self {
+            journal,
+            listeners: HashMap::new(),
+            attached: HashMap::new(),
+            arriving: HashMap::new(),
+            arrived: 0,
+        }
+    }
+
+    /// From now on this stream hears what is told of an operation, to the final event.
+    pub(super) fn listen(&mut self, operation: u64, stream: UnboundedSender<Event>) {
+        self.listeners.entry(operation).or_default().push(stream);
+    }
+
+    /// A stream that will listen to an operation of another. Returns what names it until then.
+    pub(super) fn arrive(&mut self, stream: UnboundedSender<Event>) -> u64 {
+        self.arrived += 1;
+        self.arriving.insert(self.arrived, stream);
+        self.arrived
+    }
+
+    /// It listens to this operation.
+    pub(super) fn join(&mut self, listener: u64, operation: u64) {
+        if let Some(stream) = self.arriving.remove(&listener) {
+            self.listen(operation, stream);
+        }
+    }
+
+    /// Its only event. It is not written down, because nothing has begun.
+    pub(super) fn turn_away(&mut self, listener: u64, event: Event) {
+        if let Some(stream) = self.arriving.remove(&listener) {
+            let _ = stream.send(event);
+        }
+    }
+
+    /// The only event of an operation that has not begun; it is not written down.
+    pub(super) fn refuse(&mut self, operation: u64, event: &Event) {
+        for stream in self.listeners.remove(&operation).into_iter().flatten() {
+            let _ = stream.send(event.clone());
+        }
+    }
+
+    /// Tells what happens in an operation, and writes down what is no progress.
+    pub(super) fn tell(&mut self, environment: Option<&str>, operation: u64, event: Event) {
+        for stream in self.listeners.get(&operation).into_iter().flatten() {
+            // Who listened may have left; the operation goes on.
+            let _ = stream.send(event.clone());
+        }
+        if event.exit_code().is_some() {
+            self.listeners.remove(&operation);
+            self.attached.remove(&operation);
+        }
+        if !event.is_progress() {
+            let event = Box::new(event);
+            self.record(environment, operation, Record::Step { event });
+        }
+    }
+
+    /// Writes down.
+    pub(super) fn record(&mut self, environment: Option<&str>, operation: u64, record: Record) {
+        self.journal.record(Entry {
+            time: clock::now(),
+            environment: environment.map(str::to_owned),
+            operation: Some(operation),
+            record,
+        });
+    }
+
+    /// Resolves to `true` when the one who asked for this operation hangs up, and to `false` when the operation is over.
+    pub(super) fn hung_up(&mut self, operation: u64) -> impl Future<Output = bool> + use<> {
+        let (attached, over) = oneshot::channel::<()>();
+        let stream = self.listeners.get(&operation).and_then(|all| all.first().cloned());
+        self.attached.insert(operation, attached);
+        async move {
+            let Some(stream) = stream else { return false };
+            tokio::select! {
+                () = stream.closed() => true,
+                _ = over => false,
+            }
+        }
+    }
+}

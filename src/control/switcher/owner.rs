@@ -1,0 +1,107 @@
+//! The owner of every switch and the only writer of routing, as data: what it has, and how it looks things up.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
+
+use super::environment::Environment;
+use super::errands::Errands;
+use super::message::Message;
+use super::notice::Notices;
+use super::plan::Plan;
+use super::publisher::Publisher;
+use super::rules;
+use super::saves::Saves;
+use super::vigil::Vigil;
+use crate::control::ports::{Hosts, Journal, Plane, StateStore};
+use crate::control::served::Current;
+use crate::model::clock::Moment;
+use crate::model::environment::Input;
+use crate::model::reload::Reload;
+use crate::model::state::State;
+use crate::proxy::Routing;
+
+/// What an operator of an environment should know before an operation begins.
+pub(in crate::control) type Warnings = Box<dyn Fn(&str) -> Vec<String>>;
+
+/// What the switcher works with.
+pub(in crate::control) struct Parts {
+    /// The configuration that is served; a reload puts another one in.
+    pub current: Current,
+    /// Where it publishes; holds the snapshot of [`initial`](super::initial).
+    pub routing: Arc<Routing>,
+    /// The data plane.
+    pub plane: Arc<dyn Plane>,
+    /// What was remembered.
+    pub state: State,
+    /// Where it is kept.
+    pub store: Box<dyn StateStore>,
+    /// Where history is written.
+    pub journal: Box<dyn Journal>,
+    /// Keeps certificates for the hosts of a new configuration.
+    pub hosts: Box<dyn Hosts>,
+    /// Workers of the data plane.
+    pub cores: usize,
+    /// Told before an operation begins, by the name of its environment: trouble with certificates.
+    pub warnings: Warnings,
+}
+
+pub(super) struct Owner {
+    pub(super) current: Current,
+    pub(super) hosts: Box<dyn Hosts>,
+    pub(super) warnings: Warnings,
+    pub(super) epoch: Instant,
+    /// In the order in which they came to be; one that is gone is kept, so that places stay.
+    pub(super) environments: Vec<Environment>,
+    /// Inputs that came up while another was handled.
+    pub(super) inputs: VecDeque<(usize, Input)>,
+    pub(super) reload: Reload,
+    /// What the reload that is under way is going to publish.
+    pub(super) plan: Option<Plan>,
+    pub(super) saves: Saves,
+    pub(super) vigil: Vigil,
+    pub(super) notices: Notices,
+    pub(super) publisher: Publisher,
+    pub(super) errands: Errands,
+}
+
+impl Owner {
+    pub(super) fn new(parts: Parts, mailbox: UnboundedSender<Message>) -> Self {
+        let config = parts.current.load().config.clone();
+        let (state, _) = rules::complete(&config, &parts.state);
+        let known = config.environments.iter();
+        let known = known.filter_map(|file| Some((file, state.environments.get(&*file.name)?)));
+        let environments = known.enumerate();
+        Self {
+            environments: environments
+                .map(|(place, (file, state))| Environment::new(place, file, state.clone()))
+                .collect(),
+            current: parts.current,
+            hosts: parts.hosts,
+            warnings: parts.warnings,
+            epoch: Instant::now(),
+            inputs: VecDeque::new(),
+            reload: Reload::new(),
+            plan: None,
+            saves: Saves::new(parts.store, state),
+            vigil: Vigil::default(),
+            notices: Notices::new(parts.journal),
+            publisher: Publisher::new(parts.routing, parts.plane, parts.cores),
+            errands: Errands::new(mailbox),
+        }
+    }
+
+    /// The place of an environment of the file.
+    pub(super) fn place(&self, name: &str) -> Option<usize> {
+        self.environments.iter().position(|it| *it.name == *name && !it.gone)
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        Moment {
+            at: self.epoch.elapsed(),
+            wall: jiff::Timestamp::now(),
+        }
+    }
+}

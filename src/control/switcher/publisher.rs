@@ -1,0 +1,61 @@
+//! Where it is published: the snapshot that every core reads, and the data plane that is told of it.
+
+use std::sync::Arc;
+
+use crate::control::ports::Plane;
+use crate::model::slot::{Address, Generation, Slot};
+use crate::proxy::Activation;
+use crate::proxy::{Routing, Snapshot};
+
+/// The way to what is served.
+pub(super) struct Publisher {
+    routing: Arc<Routing>,
+    pub(super) plane: Arc<dyn Plane>,
+    /// Workers of the data plane.
+    cores: usize,
+}
+
+impl Publisher {
+    pub(super) fn new(routing: Arc<Routing>, plane: Arc<dyn Plane>, cores: usize) -> Self {
+        Self { routing, plane, cores }
+    }
+
+    /// What is published.
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+        self.routing.load()
+    }
+
+    /// Publishes, then closes: a request that is turned away at an old gate finds the new snapshot.
+    pub(super) fn publish<'a>(&self, snapshot: Snapshot, closing: impl IntoIterator<Item = &'a Arc<Activation>>) {
+        self.routing.publish(snapshot);
+        for activation in closing {
+            activation.close();
+        }
+        self.plane.poke();
+    }
+
+    /// A new live period of a service.
+    pub(super) fn activation(
+        &self,
+        (environment, service): (&Arc<str>, &Arc<str>),
+        slot: Slot,
+        generation: Generation,
+        addresses: Vec<Address>,
+    ) -> Arc<Activation> {
+        Activation::new(
+            environment.clone(),
+            service.clone(),
+            slot,
+            generation,
+            addresses,
+            self.cores,
+        )
+    }
+
+    /// A new live period of the same slot, in the same generation.
+    pub(super) fn again(&self, activation: &Activation) -> Arc<Activation> {
+        let names = (&activation.environment, &activation.service);
+        let addresses = activation.addresses.clone();
+        self.activation(names, activation.slot, activation.generation, addresses)
+    }
+}

@@ -1,0 +1,52 @@
+//! What can be asked for, and how things are.
+
+use crate::model::api::{
+    Action, EnvironmentStatus, MaintenanceRequest, OperationRequest, PauseRequest, ReloadRequest, ResumeRequest,
+};
+
+/// What can be asked for.
+#[derive(Debug, Clone)]
+pub(in crate::control) enum Request {
+    /// A swap or a rollback.
+    Operate(OperationRequest),
+    /// A new configuration.
+    Reload(ReloadRequest),
+    /// To hold new requests.
+    Pause(PauseRequest),
+    /// To let them go again.
+    Resume(ResumeRequest),
+    /// To answer with 503, or no longer.
+    Maintenance(MaintenanceRequest),
+}
+
+impl Request {
+    pub(super) fn action(&self) -> Action {
+        match self {
+            Self::Operate(request) => request.kind.into(),
+            Self::Reload(_) => Action::Reload,
+            Self::Pause(_) => Action::Pause,
+            Self::Resume(_) => Action::Resume,
+            Self::Maintenance(_) => Action::Maintenance,
+        }
+    }
+
+    /// The environment that is named; a reload is of all of them.
+    pub(super) fn environment(&self) -> Option<&str> {
+        match self {
+            Self::Operate(OperationRequest { environment, .. })
+            | Self::Pause(PauseRequest { environment, .. })
+            | Self::Resume(ResumeRequest { environment, .. })
+            | Self::Maintenance(MaintenanceRequest { environment, .. }) => Some(environment),
+            Self::Reload(_) => None,
+        }
+    }
+}
+
+/// How things are.
+#[derive(Debug, Default)]
+pub(in crate::control) struct Report {
+    /// Every environment, in the order of the file, without certificates.
+    pub environments: Vec<EnvironmentStatus>,
+    /// What an operator should know.
+    pub warnings: Vec<String>,
+}

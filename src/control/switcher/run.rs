@@ -1,0 +1,235 @@
+//! The owner's loop: takes a message, lets the machines decide, and carries out what they say. It never waits for an effect.
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, sleep_until};
+
+use super::message::Message;
+use super::owner::Owner;
+use super::request::Report;
+use super::saves::Save;
+use crate::control::ports::Durability;
+use crate::model::environment::{Effect, Input};
+use crate::model::history::Record;
+use crate::model::state::State;
+use crate::model::{api::Action, clock::Moment, pause, reload, switch};
+
+impl Owner {
+    pub(super) async fn run(mut self, mut mail: UnboundedReceiver<Message>) {
+        loop {
+            let wake = self.wake();
+            tokio::select! {
+                message = mail.recv() => match message {
+                    None => return,
+                    Some(Message::Stop { reply }) => {
+                        self.stop().await;
+                        // Who waits for this wants what the tasks still hold: the data plane, the store.
+                        self.errands.end().await;
+                        drop(self);
+                        let _ = reply.send(());
+                        return;
+                    }
+                    Some(message) => self.receive(message),
+                },
+                () = sleep_until(wake) => self.tick(),
+            }
+            self.work();
+        }
+    }
+
+    fn receive(&mut self, message: Message) {
+        match message {
+            Message::Ask {
+                request,
+                caller,
+                stream,
+            } => self.ask(request, caller, stream),
+            Message::Input { environment, input } => self.inputs.push_back((environment, input)),
+            Message::Drained {
+                environment,
+                left,
+                service,
+                activation,
+                ended,
+            } => {
+                if let Some(it) = self.environments.get_mut(environment) {
+                    let input = it.drained(left, service, activation, ended);
+                    self.inputs.push_back((environment, input));
+                }
+            }
+            Message::Reload(input) => self.go_on_with_reload(input),
+            Message::Loaded { dry, file } => self.loaded(dry, *file),
+            Message::Saved { state, result } => self.saved(*state, result),
+            Message::Probed {
+                activation,
+                address,
+                report,
+            } => self.vigil.seen(activation, address, report),
+            Message::Status { reply } => {
+                let _ = reply.send(Report {
+                    environments: self.status(),
+                    warnings: self.told(),
+                });
+            }
+            Message::FirstProbes { reply } => self.vigil.tell_when_all_seen(reply),
+            // `run` takes it out before.
+            Message::Stop { reply } => drop(reply),
+        }
+    }
+
+    /// When time alone brings something about.
+    fn wake(&self) -> Instant {
+        let machines = self.environments.iter().filter_map(|it| it.machines.wake());
+        let vigil = self.vigil.wake(self.epoch);
+        let next = machines.min().map(|at| self.epoch + at);
+        next.map_or(vigil, |next| next.min(vigil))
+    }
+
+    fn tick(&mut self) {
+        let now = self.epoch.elapsed();
+        for (place, environment) in self.environments.iter().enumerate() {
+            if environment.machines.wake().is_some_and(|at| at <= now) {
+                self.inputs.push_back((place, Input::Tick));
+            }
+        }
+    }
+
+    /// Handles inputs until there are none, then looks after what is live.
+    fn work(&mut self) {
+        while let Some((place, input)) = self.inputs.pop_front() {
+            let now = self.moment();
+            let Some(environment) = self.environments.get_mut(place) else {
+                continue;
+            };
+            for effect in environment.machines.handle(input, now) {
+                match effect {
+                    Effect::Switch(effect) => self.switch(place, effect, now),
+                    Effect::Pause(effect) => self.pause(place, effect),
+                }
+            }
+        }
+        let (snapshot, now) = (self.publisher.snapshot(), self.moment());
+        self.vigil.look(&snapshot, now, &self.errands);
+    }
+
+    /// Carries out what the switch of an environment says.
+    fn switch(&mut self, place: usize, effect: switch::Effect, now: Moment) {
+        let Some(environment) = self.environments.get_mut(place) else {
+            return;
+        };
+        let (publisher, errands) = (&self.publisher, &self.errands);
+        match effect {
+            switch::Effect::Tell { operation, event } => {
+                self.notices.tell(Some(&environment.name), operation, event);
+            }
+            switch::Effect::Probe {
+                ticket,
+                service,
+                address,
+                look,
+            } => environment.probe(ticket, service, address, look, errands),
+            switch::Effect::Warm { ticket, instances } => environment.warm(ticket, instances, errands),
+            switch::Effect::Persist { ticket, state } => {
+                let name = environment.name.clone();
+                self.saves.push(Save::Environment {
+                    place,
+                    name,
+                    ticket,
+                    state,
+                });
+                self.saves.next(errands);
+            }
+            switch::Effect::Publish { generation, moves } => {
+                environment.publish(generation, &moves, now, self.vigil.past(), publisher, errands);
+            }
+            switch::Effect::Verify { ticket, moves } => environment.verify(ticket, moves, publisher, errands),
+            switch::Effect::Measure { generation } => {
+                let measured = environment.measured(generation);
+                self.inputs.extend(measured.map(|input| (place, input)));
+            }
+        }
+    }
+
+    /// Carries out what the pause of an environment says.
+    fn pause(&mut self, place: usize, effect: pause::Effect) {
+        let Some(name) = self.environments.get(place).map(|it| it.name.clone()) else {
+            return;
+        };
+        let stance = self.stance(&name);
+        let Some(environment) = self.environments.get_mut(place) else {
+            return;
+        };
+        let (publisher, errands) = (&self.publisher, &self.errands);
+        match effect {
+            pause::Effect::Tell { operation, event } => {
+                self.notices.tell(Some(&name), operation, event);
+            }
+            pause::Effect::Refuse { listener, event } => self.notices.turn_away(listener, event),
+            pause::Effect::Join { listener, operation } => self.notices.join(listener, operation),
+            pause::Effect::Asked { operation, caller } => {
+                let kind = Action::Resume;
+                let record = Record::Asked { kind, caller };
+                self.notices.record(Some(&name), operation, record);
+            }
+            pause::Effect::Watch { operation } => {
+                let (hung_up, reply) = (self.notices.hung_up(operation), errands.reply());
+                errands.run("pause's caller", async move {
+                    if hung_up.await {
+                        reply.input(place, Input::Pause(pause::Input::Left { operation }));
+                    }
+                });
+            }
+            pause::Effect::Hold => {
+                let closed = environment.hold(&stance, publisher, errands);
+                self.inputs.push_back((place, closed));
+            }
+            pause::Effect::Count { leaving } => self.inputs.push_back((place, environment.count(&leaving))),
+            pause::Effect::Gate { operation, patience } => environment.gate(operation, patience, publisher, errands),
+            pause::Effect::TurnAway => publisher.plane.turn_away(&name),
+            pause::Effect::Release => self.publish_stance(&name),
+        }
+    }
+
+    /// A save is over: what waited for it goes on.
+    fn saved(&mut self, state: State, result: Result<Durability, String>) {
+        let now = self.moment();
+        match self.saves.over(state, &result, now) {
+            None => {}
+            Some(Save::Number(asked)) => {
+                // It goes on: the switch itself will have to be saved, and that decides.
+                if let Err(error) = &result {
+                    tracing::warn!(operation = asked.operation, %error, "the operation's number could not be saved");
+                }
+                self.begin(asked);
+            }
+            Some(Save::Environment { place, ticket, .. }) => {
+                let persisted = switch::Input::Persisted { ticket, result };
+                self.inputs.push_back((place, Input::Switch(persisted)));
+            }
+            Some(Save::Reload(_)) => self.go_on_with_reload(reload::Input::Persisted(result)),
+            Some(Save::Maintenance(toggle)) => self.maintenance_saved(toggle, result),
+        }
+        self.saves.next(&self.errands);
+    }
+
+    /// Answers everybody who still waits.
+    async fn stop(&mut self) {
+        for place in 0..self.environments.len() {
+            self.inputs.push_back((place, Input::Stop));
+        }
+        loop {
+            let (asked, toggles) = self.saves.stop().await;
+            if asked.is_empty() && toggles.is_empty() {
+                break;
+            }
+            // What begins now may want to be saved in its turn.
+            for asked in asked {
+                self.begin(asked);
+            }
+            for toggle in toggles {
+                self.toggle_stopped(&toggle);
+            }
+        }
+        self.work();
+        self.go_on_with_reload(reload::Input::Stop);
+    }
+}
