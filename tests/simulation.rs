@@ -1,5 +1,6 @@
-//! Swaps, rollbacks, drains and bake windows over thousands of random schedules in simulated time, with apps that come and go,
-//! disks that fail, people who ask at any moment, and crashes. The invariants of `ARCHITECTURE.md` are checked at every step.
+//! Swaps, rollbacks, drains, bake windows, pauses and reloads over thousands of random schedules in simulated time, with apps that
+//! come and go, disks that fail, people who ask at any moment and hang up, and crashes. The invariants of `ARCHITECTURE.md` are
+//! checked at every step.
 //!
 //! A failure names its seed; `SEED=` replays it alone.
 
@@ -46,6 +47,13 @@ fn the_invariants_hold_on_every_schedule() {
         (sum.crashes_in_a_save, "crashed between save and publish"),
         (sum.cut, "cut"),
         (sum.turned_away, "turned away at a closed gate"),
+        (sum.paused, "paused"),
+        (sum.held, "held"),
+        (sum.resumed, "resumed"),
+        (sum.lapsed, "lapsed"),
+        (sum.left, "left by the one who asked for a pause"),
+        (sum.reloaded, "reloaded"),
+        (sum.not_reloaded, "refused to be reloaded"),
     ] {
         assert!(count >= SCHEDULES / 200, "hardly anything was {what}: {sum:?}");
     }

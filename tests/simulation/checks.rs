@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use greengate::model::api::{CommonStep, Event, Move, Progress, SwapStep, exit};
+use greengate::model::api::{Action, CommonStep, Event, Move, Progress, SwapStep, exit};
 
 use super::{PASSES, World};
 
@@ -19,6 +19,13 @@ pub(crate) struct Tally {
     pub crashes_in_a_save: u64,
     pub cut: u64,
     pub turned_away: u64,
+    pub held: u64,
+    pub paused: u64,
+    pub resumed: u64,
+    pub lapsed: u64,
+    pub left: u64,
+    pub reloaded: u64,
+    pub not_reloaded: u64,
 }
 
 impl Tally {
@@ -33,6 +40,13 @@ impl Tally {
         self.crashes_in_a_save += other.crashes_in_a_save;
         self.cut += other.cut;
         self.turned_away += other.turned_away;
+        self.held += other.held;
+        self.paused += other.paused;
+        self.resumed += other.resumed;
+        self.lapsed += other.lapsed;
+        self.left += other.left;
+        self.reloaded += other.reloaded;
+        self.not_reloaded += other.not_reloaded;
     }
 }
 
@@ -67,7 +81,21 @@ impl World {
         }
     }
 
+    /// Nobody but the switch holds the environment (N5).
+    pub(super) fn is_alone(&self) {
+        assert_eq!(self.pausing.operation, None, "a pause holds the environment");
+        assert_eq!(self.reloading.taken, None, "a reload holds the environment");
+    }
+
     pub(super) fn told(&mut self, operation: u64, event: &Event) {
+        if matches!(event, Event::Swap(SwapStep::Plan { .. })) {
+            self.is_alone();
+            assert_eq!(self.moving, None, "two operations at once");
+            self.moving = Some(operation);
+        }
+        if matches!(event, Event::Swap(SwapStep::Switched { .. })) || event.exit_code().is_some() {
+            self.moving.take_if(|moving| *moving == operation);
+        }
         let promise = self.promises.get_mut(&operation).expect("told to nobody");
         assert_eq!(promise.answers, 0, "told after the answer: {event:?}");
         match event {
@@ -118,7 +146,9 @@ impl World {
         }
         // A bake window that goes on when the rollback that interrupted it was refused.
         if self.holder == Some(operation) {
-            self.holder = self.switch.holder().map(|holder| holder.operation);
+            let switches = |kind| matches!(kind, Action::Swap | Action::Rollback);
+            let holder = self.environment.holder().filter(|holder| switches(holder.kind));
+            self.holder = holder.map(|holder| holder.operation);
         }
     }
 }

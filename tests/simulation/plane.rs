@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use greengate::model::api::Move;
+use greengate::model::api::{Move, Side};
 use greengate::model::drain::{Drain, Limits, Step};
 use greengate::model::slot::{Address, Generation, Slot};
 use greengate::model::switch::Ended;
@@ -25,6 +25,8 @@ pub(crate) struct Activation {
 #[derive(Debug)]
 struct Leaving {
     left: Generation,
+    /// Names it in what is heard of it.
+    number: usize,
     drain: Drain,
     ends_by: Duration,
     ended: Ended,
@@ -43,7 +45,12 @@ pub(crate) enum News {
 pub(crate) struct Plane {
     pub activations: Vec<Activation>,
     limits: Limits,
+    /// Whether new requests are held.
+    pub paused: bool,
     pub turned_away: u64,
+    pub held: u64,
+    /// Names what a pause closes.
+    numbers: usize,
 }
 
 impl Plane {
@@ -51,7 +58,10 @@ impl Plane {
         Self {
             activations: Vec::new(),
             limits,
+            paused: false,
             turned_away: 0,
+            held: 0,
+            numbers: 1000,
         }
     }
 
@@ -83,7 +93,7 @@ impl Plane {
             .filter(|&at| !self.activations[at].closed)
             .collect();
         for (service, step) in moves.iter().enumerate() {
-            let live = &self.activations[old[service]];
+            let live = self.live(service);
             assert_eq!(
                 (live.slot, &live.addresses),
                 (step.from.slot, &step.from.addresses),
@@ -92,31 +102,84 @@ impl Plane {
             self.start(service, step.to.slot, step.to.addresses.clone());
         }
         for at in old {
-            let limits = self.limits;
-            let activation = &mut self.activations[at];
-            activation.closed = true;
-            activation.drain = Some(Leaving {
-                left: generation,
-                drain: Drain::new(limits, now),
-                ends_by: now + limits.requests.max(limits.streams) + SLACK,
-                ended: Ended::default(),
-                told: None,
-            });
+            let service = self.activations[at].service;
+            self.close(at, generation, service, now);
             // A request that loaded the old snapshot, and comes to the gate only now.
-            let service = activation.service;
             assert!(!self.claim(at, now, now, false), "a closed gate admitted somebody");
             assert!(!self.live(service).closed);
         }
     }
 
-    /// A request of this service that lasts until then.
-    pub(crate) fn request(&mut self, service: usize, now: Duration, until: Duration, streams: bool) {
+    /// A new live period of a service, at other addresses.
+    pub(crate) fn replace(&mut self, service: usize, generation: Generation, side: Side, now: Duration) {
+        let live = |it: &Activation| it.service == service && !it.closed;
+        let old = self.activations.iter().position(live).unwrap();
+        self.start(service, side.slot, side.addresses);
+        self.close(old, generation, service, now);
+    }
+
+    /// New requests are held from now on, and what was begun drains. Returns what was closed.
+    pub(crate) fn hold(&mut self, now: Duration) -> Vec<(usize, Side)> {
+        self.paused = true;
+        let old: Vec<usize> = (0..self.activations.len())
+            .filter(|&at| !self.activations[at].closed)
+            .collect();
+        let mut closed = Vec::new();
+        for at in old {
+            let Activation {
+                service,
+                slot,
+                ref addresses,
+                ..
+            } = self.activations[at];
+            let addresses = addresses.clone();
+            self.start(service, slot, addresses.clone());
+            self.numbers += 1;
+            self.close(at, Generation::default(), self.numbers, now);
+            // Half of the streams end politely, at once.
+            let stays = |(end, streams): &(Duration, bool)| !streams || end.subsec_nanos() % 2 == 0;
+            self.activations[at].inside.retain(stays);
+            closed.push((self.numbers, Side { slot, addresses }));
+        }
+        closed
+    }
+
+    fn close(&mut self, at: usize, left: Generation, number: usize, now: Duration) {
+        let limits = self.limits;
+        let activation = &mut self.activations[at];
+        activation.closed = true;
+        activation.drain = Some(Leaving {
+            left,
+            number,
+            drain: Drain::new(limits, now),
+            ends_by: now + limits.requests.max(limits.streams) + SLACK,
+            ended: Ended::default(),
+            told: None,
+        });
+    }
+
+    /// Requests and streams inside of what was closed under these numbers.
+    pub(crate) fn inside(&self, numbers: &[usize], now: Duration) -> (u64, u64) {
+        let of = |it: &&Activation| it.drain.as_ref().is_some_and(|it| numbers.contains(&it.number));
+        let inside = self.activations.iter().filter(of).flat_map(|it| &it.inside);
+        let inside: Vec<_> = inside.filter(|(end, _)| *end > now).collect();
+        let streams = inside.iter().filter(|(_, streams)| *streams).count();
+        ((inside.len() - streams) as u64, streams as u64)
+    }
+
+    /// A request of this service that lasts until then. Whether it is admitted, and not held.
+    pub(crate) fn request(&mut self, service: usize, now: Duration, until: Duration, streams: bool) -> bool {
+        if self.paused {
+            self.held += 1;
+            return false;
+        }
         let at = self
             .activations
             .iter()
             .position(|it| it.service == service && !it.closed)
             .unwrap();
         assert!(self.claim(at, now, until, streams));
+        true
     }
 
     fn claim(&mut self, at: usize, now: Duration, until: Duration, streams: bool) -> bool {
@@ -163,7 +226,7 @@ impl Activation {
                     assert!(now <= leaving.ends_by, "a drain does not end");
                     if leaving.told.is_none_or(|told| now >= told + Duration::from_secs(1)) {
                         leaving.told = Some(now);
-                        news.push(News::Draining(leaving.left, self.service, requests, streams));
+                        news.push(News::Draining(leaving.left, leaving.number, requests, streams));
                     }
                     return;
                 }
@@ -187,7 +250,7 @@ impl Activation {
                         "drained while somebody is inside"
                     );
                     leaving.ended.left = self.inside.len() as u64;
-                    news.push(News::Drained(leaving.left, self.service, leaving.ended));
+                    news.push(News::Drained(leaving.left, leaving.number, leaving.ended));
                     self.drain = None;
                     return;
                 }

@@ -1,10 +1,14 @@
-//! The world around a switch: time, a disk, apps, people, and a daemon that crashes. Carries effects out with random delays and
-//! random results, and checks the invariants while it does.
+//! The world around an environment: time, a disk, apps, people, and a daemon that crashes. Carries effects out with random delays
+//! and random results, and checks the invariants while it does.
 
 #[path = "checks.rs"]
 mod checks;
+#[path = "pausing.rs"]
+mod pausing;
+#[path = "reloading.rs"]
+mod reloading;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -12,25 +16,35 @@ use greengate::model::api::{Check, Kind, Move, OperationRequest, ProbeReport, Ta
 use greengate::model::bake::{Rule, Sample};
 use greengate::model::clock::Moment;
 use greengate::model::drain::Limits;
+use greengate::model::environment::{self, Environment};
+use greengate::model::reload::Reload;
 use greengate::model::slot::{Address, Slot};
 use greengate::model::state::{Durability, EnvironmentState};
-use greengate::model::switch::{Bake, Effect, Figures, Input, Look, Rules, Seen, Service, Switch, Ticket};
+use greengate::model::switch::{Bake, Effect, Figures, Input, Look, Rules, Seen, Service, Ticket};
 
 use self::checks::Promise;
 pub(crate) use self::checks::Tally;
+use self::pausing::Pausing;
+use self::reloading::{NextFile, Reloading};
 use super::plane::{News, Plane};
 
 /// Consecutive passes that open the gate.
 const PASSES: u32 = 3;
 const MINUTES: Duration = Duration::from_secs(120);
+/// More often than anything happens in that time.
+const TURNS: u32 = 100_000;
 
 /// What is about to happen.
 enum Happening {
-    /// To the switch of this life of the daemon.
-    Input(u64, Box<Input>),
+    /// To the machines of this life of the daemon.
+    Input(u64, Box<environment::Input>),
+    Reload(u64, Box<NextFile>),
     /// The disk has done its work, or not.
     Written(u64, Ticket, Box<EnvironmentState>, Result<Durability, String>),
     Ask,
+    AskPause,
+    AskResume,
+    AskReload,
     Request,
     Change,
     Crash,
@@ -42,7 +56,10 @@ pub(crate) struct World {
     queue: BTreeMap<(Duration, u64), Happening>,
     order: u64,
     life: u64,
-    switch: Switch,
+    environment: Environment,
+    /// Inputs that came up while another was handled.
+    inputs: VecDeque<environment::Input>,
+    reload: Reload,
     disk: EnvironmentState,
     /// Saved, and the switch has not heard of it yet.
     ahead: bool,
@@ -57,6 +74,10 @@ pub(crate) struct World {
     /// Consecutive passes of each instance in this step, and whether it passed at all.
     passes: HashMap<(usize, Address), (u32, bool)>,
     holder: Option<u64>,
+    /// The swap or rollback that has begun and not switched yet.
+    moving: Option<u64>,
+    pausing: Pausing,
+    reloading: Reloading,
     tally: Tally,
 }
 
@@ -103,7 +124,9 @@ impl World {
             streams: Duration::from_secs(rng.u64(0..20)),
         };
         let mut world = Self {
-            switch: Switch::new(rules, disk.clone()),
+            environment: Environment::new(rules, disk.clone()),
+            inputs: VecDeque::new(),
+            reload: Reload::new(),
             rng,
             now: Duration::ZERO,
             queue: BTreeMap::new(),
@@ -119,10 +142,20 @@ impl World {
             asking: None,
             passes: HashMap::new(),
             holder: None,
+            moving: None,
+            pausing: Pausing::default(),
+            reloading: Reloading::default(),
             tally: Tally::default(),
         };
         world.serve_what_the_disk_says();
-        for happening in [Happening::Ask, Happening::Request, Happening::Change] {
+        for happening in [
+            Happening::Ask,
+            Happening::AskPause,
+            Happening::AskResume,
+            Happening::AskReload,
+            Happening::Request,
+            Happening::Change,
+        ] {
             world.soon(1000, happening);
         }
         if world.rng.u8(0..3) == 0 {
@@ -133,13 +166,21 @@ impl World {
 
     /// Two minutes in which anything may happen, and then whatever time it takes to come to rest.
     pub(crate) fn live(mut self) -> Tally {
-        while !(self.now > MINUTES && self.queue.is_empty() && self.switch.is_idle() && !self.plane.drains()) {
-            assert!(self.now < 3 * MINUTES, "does not come to rest: {:?}", self.switch);
+        let mut turns = 0;
+        while !(self.now > MINUTES && self.queue.is_empty() && self.is_idle() && !self.plane.drains()) {
+            assert!(
+                self.now < 3 * MINUTES,
+                "does not come to rest: {:?} {:?}",
+                self.environment,
+                self.reload
+            );
             let event = self.queue.first_key_value().map(|((at, _), _)| *at);
-            let wake = self.switch.wake().map(|wake| wake.max(self.now));
+            let wake = self.environment.wake().map(|wake| wake.max(self.now));
             // Drains are looked at often enough to see each of their moments.
             let look = self.plane.drains().then(|| self.now + Duration::from_millis(250));
-            let rest = MINUTES + Duration::from_nanos(1);
+            let rest = MINUTES.max(self.now) + Duration::from_secs(1);
+            turns += 1;
+            assert!(turns < TURNS, "turns in circles: {:?}", self.environment);
             let next = [event, wake, look].into_iter().flatten().min().unwrap_or(rest);
             self.now = next;
             if event == Some(next) {
@@ -147,11 +188,11 @@ impl World {
                     self.happen(happening);
                 }
             } else if wake == Some(next) {
-                self.input(Input::Tick);
+                self.handle(environment::Input::Tick);
             }
             self.look_at_drains();
             assert!(
-                self.ahead || *self.switch.state() == self.disk,
+                self.ahead || *self.environment.state() == self.disk,
                 "memory and disk differ"
             );
         }
@@ -162,13 +203,19 @@ impl World {
                 promise.answers
             );
         }
+        self.every_resume_was_answered();
         self.tally.turned_away = self.plane.turned_away;
+        self.tally.held = self.plane.held;
         self.tally
     }
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Input(life, input) if life == self.life => self.input(*input),
+            Happening::Input(life, input) if life == self.life => match *input {
+                environment::Input::Switch(input) => self.input(input),
+                input => self.handle(input),
+            },
+            Happening::Reload(life, next) if life == self.life => self.reload_goes_on(*next),
             Happening::Written(life, ticket, state, result) if life == self.life => {
                 if result.is_ok() {
                     self.disk = *state;
@@ -180,15 +227,28 @@ impl World {
                 }
             }
             // What the last life of the daemon still waited for.
-            Happening::Input(..) | Happening::Written(..) => {}
+            Happening::Input(..) | Happening::Written(..) | Happening::Reload(..) => {}
             Happening::Ask => {
                 self.ask();
                 self.again(12_000, Happening::Ask);
             }
+            Happening::AskPause => {
+                self.ask_pause();
+                self.again(25_000, Happening::AskPause);
+            }
+            Happening::AskResume => {
+                self.ask_resume();
+                self.again(10_000, Happening::AskResume);
+            }
+            Happening::AskReload => {
+                self.ask_reload();
+                self.again(25_000, Happening::AskReload);
+            }
             Happening::Request => {
                 let (service, streams) = (self.rng.usize(0..2), self.rng.u8(0..4) == 0);
                 let lasts = Duration::from_nanos(self.rng.u64(0..if streams { 40_000_000_000 } else { 3_000_000_000 }));
-                self.plane.request(service, self.now, self.now + lasts, streams);
+                let admitted = self.plane.request(service, self.now, self.now + lasts, streams);
+                assert!(!admitted || self.pausing.operation.is_none(), "admitted while paused");
                 self.again(1500, Happening::Request);
             }
             Happening::Change => {
@@ -201,7 +261,7 @@ impl World {
 
     /// Something becomes better or worse.
     fn change(&mut self) {
-        let ports = [3000, 3001, 3010, 3011, 3005, 8001, 8011];
+        let ports = [3000, 3001, 3002, 3010, 3011, 3005, 8001, 8011];
         let port = ports[self.rng.usize(0..ports.len())];
         match self.rng.u8(0..8) {
             0 => self.apps.insert(at(port), 0.0),
@@ -258,19 +318,28 @@ impl World {
         self.life += 1;
         // Nobody is left to answer whoever was waiting.
         self.promises.retain(|_, promise| promise.answers > 0);
-        let rules = self.switch.rules().clone();
-        self.switch = Switch::new(rules, self.disk.clone());
-        (self.ahead, self.holder) = (false, None);
+        let rules = self.rules_after_a_crash();
+        self.environment = Environment::new(rules, self.disk.clone());
+        self.reload = Reload::new();
+        self.inputs.clear();
+        (self.pausing, self.reloading) = (Pausing::default(), Reloading::default());
+        (self.ahead, self.holder, self.moving) = (false, None, None);
         self.asking = None;
         self.plane.activations.clear();
+        // A pause ends with the process (N31: what was recorded is served, and nobody has to do anything).
+        self.plane.paused = false;
         self.serve_what_the_disk_says();
+        assert!(
+            self.environment.holder().is_none() && !self.environment.is_paused(),
+            "a new life begins with what the last one did"
+        );
         if self.rng.bool() {
             self.soon(30_000, Happening::Crash);
         }
     }
 
     fn serve_what_the_disk_says(&mut self) {
-        for (index, service) in self.switch.rules().services.iter().enumerate() {
+        for (index, service) in self.environment.rules().services.iter().enumerate() {
             let slot = self.disk.live;
             let addresses = self.disk.addresses(&service.name, slot, service.file(slot));
             self.plane.start(index, slot, addresses);
@@ -293,10 +362,31 @@ impl World {
             *passes = if report.passed { *passes + 1 } else { 0 };
             *accepted |= report.passed;
         }
-        let wall = jiff::Timestamp::UNIX_EPOCH;
-        for effect in self.switch.handle(input, Moment { at: self.now, wall }) {
-            self.carry_out(effect);
+        self.handle(environment::Input::Switch(input));
+    }
+
+    /// Handles an input and everything that follows from it at once.
+    fn handle(&mut self, input: environment::Input) {
+        self.inputs.push_back(input);
+        while let Some(input) = self.inputs.pop_front() {
+            let left = self.hangs_up(&input);
+            for effect in self.environment.handle(input, self.moment()) {
+                match effect {
+                    environment::Effect::Switch(effect) => self.carry_out(effect),
+                    environment::Effect::Pause(effect) => self.carry_out_pause(effect),
+                }
+            }
+            assert!(!left || self.is_letting_go(), "the pause outlives the one who asked");
         }
+    }
+
+    fn moment(&self) -> Moment {
+        let wall = jiff::Timestamp::UNIX_EPOCH;
+        Moment { at: self.now, wall }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.environment.is_idle() && self.reload.operation().is_none()
     }
 
     fn carry_out(&mut self, effect: Effect) {
@@ -345,13 +435,14 @@ impl World {
                 self.soon(100, written);
             }
             Effect::Publish { generation, moves } => {
+                self.is_alone();
                 self.may_publish(&moves);
                 assert_eq!(
                     (generation, moves[0].to.slot),
                     (self.disk.generation, self.disk.live),
                     "published, not saved"
                 );
-                for (service, step) in self.switch.rules().services.iter().zip(&moves) {
+                for (service, step) in self.environment.rules().services.iter().zip(&moves) {
                     let saved = self
                         .disk
                         .addresses(&service.name, step.to.slot, service.file(step.to.slot));
@@ -405,7 +496,7 @@ impl World {
         };
         let passed = self.rng.f32() < share;
         ProbeReport {
-            service: self.switch.rules().services[service].name.clone(),
+            service: self.environment.rules().services[service].name.clone(),
             address: address.clone(),
             passed,
             status: passed.then_some(200),
@@ -443,6 +534,7 @@ impl World {
     }
 
     fn answer(&mut self, within: u64, input: Input) {
+        let input = environment::Input::Switch(input);
         self.soon(within, Happening::Input(self.life, Box::new(input)));
     }
 
@@ -450,6 +542,13 @@ impl World {
         if self.now < MINUTES {
             self.soon(within, happening);
         }
+    }
+
+    /// To the machines of this life, at that moment.
+    fn at(&mut self, moment: Duration, input: environment::Input) {
+        self.order += 1;
+        let happening = Happening::Input(self.life, Box::new(input));
+        self.queue.insert((moment, self.order), happening);
     }
 
     /// Within so many milliseconds.
