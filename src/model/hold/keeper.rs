@@ -79,9 +79,10 @@ pub enum News {
 pub enum Step {
     /// Let the requests that were just released have their turn, and look again.
     Yield,
-    /// Connect to the app, until this moment at the latest or until something changes.
+    /// Connect to the app, or go on with the try that is under way to the same activation. Any other news are told as they
+    /// come, this moment at the latest.
     Connect {
-        /// Then it is [`News::Time`], and the try counts for nothing.
+        /// Then it is [`News::Time`].
         until: Option<Duration>,
     },
     /// Wait for any news, until this moment at the latest.

@@ -4,6 +4,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -17,6 +18,8 @@ use crate::proxy::route::maintenance::MaintenancePage;
 use crate::proxy::wait::queue::Queue;
 use crate::tasks;
 
+type Try = Pin<Box<dyn Future<Output = io::Result<()>>>>;
+
 /// Keeps a queue on this core until nobody waits in it and the app can be reached. `alive` says to others that it is kept.
 pub(crate) fn keep(core: Rc<Core>, queue: Arc<Queue>, alive: Arc<()>) {
     tasks::connection(run(core, queue, alive));
@@ -26,6 +29,8 @@ async fn run(core: Rc<Core>, queue: Arc<Queue>, alive: Arc<()>) {
     let mut keeper = Keeper::new(Times::USUAL);
     let mut shown = None;
     let mut news = News::Changed;
+    // The try that is under way, and to which activation.
+    let mut trying: Option<(u64, Try)> = None;
     loop {
         let (outlook, service) = outlook(&core, &queue, &mut shown);
         news = match (queue.look(&mut keeper, news, outlook), service) {
@@ -34,13 +39,28 @@ async fn run(core: Rc<Core>, queue: Arc<Queue>, alive: Arc<()>) {
                 tokio::task::yield_now().await;
                 News::Changed
             }
-            (Step::Connect { until }, Some(service)) => tokio::select! {
-                biased;
-                tried = connect(&core, &service) => report(&queue, tried),
-                interrupted = queue.change(until) => interrupted,
-            },
+            (Step::Connect { until }, Some(service)) => {
+                let activation = service.activation.id;
+                trying.take_if(|(tried, _)| *tried != activation);
+                let (_, attempt) = trying.get_or_insert_with(|| (activation, Box::pin(connect(core.clone(), service))));
+                let tried = tokio::select! {
+                    biased;
+                    tried = attempt => Ok(tried),
+                    interrupted = queue.news(until) => Err(interrupted),
+                };
+                match tried {
+                    Ok(tried) => {
+                        trying = None;
+                        report(&queue, tried)
+                    }
+                    Err(interrupted) => interrupted,
+                }
+            }
             // Only what the outlook names is connected to.
-            (Step::Connect { until } | Step::Wait { until }, _) => queue.news(until).await,
+            (Step::Connect { until } | Step::Wait { until }, _) => {
+                trying = None;
+                queue.news(until).await
+            }
         };
     }
     drop(alive);
@@ -72,7 +92,7 @@ fn outlook(core: &Core, queue: &Queue, shown: &mut Option<Arc<MaintenancePage>>)
 }
 
 /// Connects to any instance. The first of the requests that wait can have the connection.
-async fn connect(core: &Core, service: &CoreService) -> io::Result<()> {
+async fn connect(core: Rc<Core>, service: Rc<CoreService>) -> io::Result<()> {
     let timeout = service.config.timeout.connect;
     let addresses = &service.activation.addresses;
     let reach = |address| Some(Box::pin(service.pool.connect(address, timeout, &core.reserve)));

@@ -158,15 +158,6 @@ impl Queue {
         }
     }
 
-    /// Waits for another snapshot, until a moment at the latest.
-    pub(crate) async fn change(&self, until: Option<Duration>) -> News {
-        tokio::select! {
-            biased;
-            () = self.changed.notified() => News::Changed,
-            () = self.reach(until) => News::Time,
-        }
-    }
-
     async fn reach(&self, moment: Option<Duration>) {
         match moment {
             Some(moment) => sleep_until(self.epoch + moment).await,

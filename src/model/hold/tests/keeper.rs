@@ -110,7 +110,8 @@ fn a_change_makes_it_try_at_once_and_with_the_first_pause() {
     assert_eq!(stage.step(News::Changed, 12), connect(30_000));
     assert_eq!(stage.step(News::Failed, 12), wait(22));
     stage.step(News::Time, 22);
-    assert_eq!(stage.step(News::Changed, 23), connect(30_000), "the try is made anew");
+    assert_eq!(stage.step(News::Changed, 23), connect(30_000), "the try goes on");
+    assert_eq!(stage.step(News::Failed, 24), wait(34));
 }
 
 #[test]
@@ -207,6 +208,21 @@ fn n12_the_window_ends_while_it_connects() {
     let (told, step) = stage.look(News::Time, 30_000);
     assert_eq!(refused(&told, Refusal::Over), [1]);
     assert_eq!(step, Step::Connect { until: None });
+}
+
+#[test]
+fn n12_a_window_that_opens_while_it_connects_ends_in_time() {
+    let mut stage = Stage::new(App::Paused);
+    stage.enter([paused(1)], 0);
+    stage.step(News::Changed, 0);
+    stage.app = LIVE;
+    assert_eq!(stage.step(News::Changed, 10), Step::Connect { until: None });
+    stage.enter([away(2)], 20);
+    assert_eq!(stage.step(News::Room, 20), connect(30_020), "the same try goes on");
+    let (told, step) = stage.look(News::Time, 30_020);
+    assert_eq!(refused(&told, Refusal::Over), [1, 2]);
+    assert_eq!(step, Step::Connect { until: None });
+    assert_eq!(stage.step(News::Connected, 30_030), Step::Rest, "it goes on to the end");
 }
 
 #[test]
