@@ -10,6 +10,8 @@
     reason = "a test, though not everything in it is a test function"
 )]
 
+#[path = "simulation/hold.rs"]
+mod hold;
 #[path = "simulation/plane.rs"]
 mod plane;
 #[path = "simulation/world.rs"]
