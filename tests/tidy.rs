@@ -192,6 +192,12 @@ fn an_arrow_between_the_floors_of_a_room_points_down_only() {
 }
 
 #[test]
+fn imports_make_no_circle() {
+    let circles = circles_of_imports(&sources("src"));
+    assert!(circles.is_empty(), "circles of imports:\n{}", circles.join("\n"));
+}
+
+#[test]
 fn a_file_holds_one_thing() {
     let long: Vec<_> = sources("src")
         .iter()

@@ -49,8 +49,8 @@ fn graph_of_files(arrows: &[Arrow]) -> Graph {
 fn graphs_of_folders(arrows: &[Arrow]) -> BTreeMap<PathBuf, Graph> {
     let mut graphs: BTreeMap<PathBuf, Graph> = BTreeMap::new();
     for arrow in arrows {
-        let folders = arrow.from.ancestors().skip(1);
-        let Some(folder) = folders.into_iter().find(|folder| arrow.to.starts_with(folder)) else {
+        let mut folders = arrow.from.ancestors().skip(1);
+        let Some(folder) = folders.find(|folder| arrow.to.starts_with(folder)) else {
             continue;
         };
         let (from, to) = (standing_in(folder, &arrow.from), standing_in(folder, &arrow.to));
