@@ -11,7 +11,7 @@ use world::World;
 const SCHEDULES: u64 = 10_000;
 
 #[test]
-fn n12_n13_n31_the_queue_holds_its_promises_on_every_schedule() {
+fn n12_the_queue_holds_its_promises_on_every_schedule() {
     if let Some(seed) = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()) {
         World::new(seed).live();
         return;
