@@ -298,7 +298,7 @@ mod tests {
             drop(stream);
             let (_, caller, events) = desk.operations.borrow_mut().pop().unwrap();
             assert_eq!(caller.uid, rustix::process::geteuid().as_raw());
-            // The stream of events is dropped; whoever sends them has to live with that.
+            // The stream of events is dropped, and its sender goes on without it.
             events.closed().await;
             assert!(events.send(Event::Common(CommonStep::Planned)).is_err());
         });
