@@ -84,20 +84,14 @@ impl ClientH1 {
         loop {
             self.wait_for_bytes().await;
             if self.wire.inbox.is_none() {
-                // Over TLS it is said that this is the end; to a client that does not read it, it is not.
-                self.deadline.set(self.core.times().head);
-                let _ = poll_fn(|cx| match Pin::new(&mut self.wire.io).poll_shutdown(cx) {
-                    Poll::Pending if !self.deadline.poll_passed(cx) => Poll::Pending,
-                    _ => Poll::Ready(()),
-                })
-                .await;
+                self.close().await;
                 break;
             }
             // Boxed: what one exchange needs is not kept by a connection that waits for the next.
             match Box::pin(self.exchange()).await {
                 After::KeepAlive => {}
                 After::Close => {
-                    let _ = poll_fn(|cx| Pin::new(&mut self.wire.io).poll_shutdown(cx)).await;
+                    self.close().await;
                     break;
                 }
                 After::Linger => {
@@ -281,6 +275,16 @@ impl ClientH1 {
         let termination = tunnel::run(&mut self.wire, &mut exchange, out, &mut self.deadline).await;
         exchange.record.ended(termination);
         After::Close
+    }
+
+    /// Sends close_notify; gives up if the client does not read.
+    async fn close(&mut self) {
+        self.deadline.set(self.core.times().head);
+        poll_fn(|cx| match Pin::new(&mut self.wire.io).poll_shutdown(cx) {
+            Poll::Pending if !self.deadline.poll_passed(cx) => Poll::Pending,
+            Poll::Pending | Poll::Ready(_) => Poll::Ready(()),
+        })
+        .await;
     }
 
     /// Reads and discards what the client still sends, within bounds, so that it gets to read its answer instead of RST (N15).
