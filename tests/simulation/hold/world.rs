@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use fastrand::Rng;
+use greengate::model::clock::Moment;
 use greengate::model::hold::{Bounds, Keeper, Newcomer, News, Queue, Refusal, Step, Why};
-use greengate::model::switch::Moment;
 
 use super::Tally;
 
