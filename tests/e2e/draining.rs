@@ -69,8 +69,8 @@ async fn n20_a_web_socket_keeps_its_time_and_is_then_told_to_come_again() {
 async fn n20_events_end_at_the_boundary_of_an_event() {
     let pair = Pair::plain("drain.streams = \"1s\"\n").await;
     let mut clients = Vec::new();
-    for _ in 0..5 {
-        let mut client = pair.ask("/sse?n=0&ms=40").await;
+    for each in [1, 3, 1, 3, 7] {
+        let mut client = pair.ask(&format!("/sse?n=0&ms=40&each={each}")).await;
         client.incoming.until(b"data: blue 1").await.unwrap();
         clients.push(client);
     }

@@ -150,6 +150,8 @@ impl Pause {
         match &current.stage {
             // The answer is on its way.
             Stage::Draining { counting: true, .. } => None,
+            // The gates are just being closed.
+            Stage::Draining { leaving: None, .. } => None,
             Stage::Draining { next_word, .. } => Some(current.limit().min(*next_word)),
             Stage::Paused => Some(current.limit()),
             // The gate has a deadline of its own.
@@ -273,14 +275,15 @@ impl Pause {
                 effects.push(Effect::Tell { operation, event });
             }
             Stage::Draining {
-                leaving,
+                leaving: Some(leaving),
                 next_word,
                 counting,
             } if !*counting && now >= limit.min(*next_word) => {
                 *next_word = now.saturating_add(PROGRESS);
                 *counting = true;
-                let leaving = leaving.clone().unwrap_or_default();
-                effects.push(Effect::Count { leaving });
+                effects.push(Effect::Count {
+                    leaving: leaving.clone(),
+                });
             }
             Stage::Paused if now >= limit => {
                 let why = format!("its limit of {} s was reached", current.timeout.as_secs_f64());

@@ -85,6 +85,11 @@ impl Body {
         }
     }
 
+    /// Whether this is an event stream whose time has come: then it ends at the next boundary, and not at an earlier moment.
+    pub(crate) fn leaves_now(&self, now: impl FnOnce() -> Instant) -> bool {
+        self.is_event_stream && self.leaves_at.is_some_and(|at| now() >= at)
+    }
+
     /// Whether the body was read to its end, and nothing came behind it.
     pub(crate) fn is_over(&self) -> bool {
         self.over && self.inbox.is_none()

@@ -158,6 +158,16 @@ impl Exchange {
         (record, claim)
     }
 
+    /// How long the response's body may stand still: between bytes, or between events.
+    pub(crate) fn silence(&self) -> Duration {
+        let timeout = &self.service.config.timeout;
+        if self.body.is_event_stream {
+            timeout.stream
+        } else {
+            timeout.idle
+        }
+    }
+
     pub(crate) fn times(&self) -> &Times {
         self.record.core().times()
     }

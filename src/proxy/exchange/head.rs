@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use super::client::{Client, Interim};
 use super::exchange::Exchange;
-use crate::http1::framing;
+use crate::http1::framing::{self, Framing};
 use crate::http1::head::{HeadError, Limits, Parsed};
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::terms::Terms;
@@ -141,7 +141,8 @@ impl Exchange {
         };
         let terms = Terms::of(&self.head, bytes);
         self.app_idle = terms.idle;
-        self.body.is_event_stream = terms.is_event_stream;
+        // One that says its length has to keep to it, and cannot end at an earlier event.
+        self.body.is_event_stream = terms.is_event_stream && !matches!(framing, Framing::Length(_));
         self.reusable = terms.keep_alive && !self.upgrade;
         self.body.begin(framing, self.head.len);
         Ok(())

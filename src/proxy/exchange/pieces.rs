@@ -69,7 +69,7 @@ impl Exchange {
                 }
             }
             if self.body.ready > 0 {
-                if self.body.leaves_at.is_some() && self.body.is_event_stream {
+                if self.body.leaves_now(Instant::now) {
                     self.stop_at_boundary();
                 }
                 return Poll::Ready(Ok(Piece::Data));
@@ -77,6 +77,9 @@ impl Exchange {
             if self.body.over || self.body.framing == Framing::None {
                 self.body.over = true;
                 return Poll::Ready(Ok(Piece::End));
+            }
+            if self.body.tail == *b"\n\n" && self.body.leaves_now(Instant::now) {
+                return Poll::Ready(Ok(self.end_of_events()));
             }
             match self.poll_read_body(cx, deadline, fast) {
                 Poll::Ready(Ok(())) => {}
@@ -88,11 +91,7 @@ impl Exchange {
             Poll::Ready(Err(cut)) => Poll::Ready(Err(cut)),
             // Until it comes to a boundary, an event stream goes on.
             Poll::Ready(Ok(())) if self.body.tail != *b"\n\n" => Poll::Pending,
-            Poll::Ready(Ok(())) => {
-                self.counters().stream_ended();
-                self.reusable = false;
-                Poll::Ready(Ok(Piece::EndOfEvents))
-            }
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(self.end_of_events())),
             Poll::Pending if deadline.poll_passed(cx) => Poll::Ready(Err(Cut(Termination::StoppedSending))),
             Poll::Pending => Poll::Pending,
         }
@@ -120,12 +119,7 @@ impl Exchange {
                 body.plenty = buffer.is_full();
                 body.inbox = Some(buffer);
                 body.undecoded = true;
-                let timeout = &self.service.config.timeout;
-                deadline.set(if body.is_event_stream {
-                    timeout.stream
-                } else {
-                    timeout.idle
-                });
+                deadline.set(self.silence());
                 Poll::Ready(Ok(()))
             }
         }
@@ -168,6 +162,13 @@ impl Exchange {
         }
         self.counters().exchange_cut();
         Poll::Ready(Err(Cut(Termination::DrainDeadline)))
+    }
+
+    /// The event stream ends at the boundary that it has come to; what the app has more is dropped with its connection.
+    fn end_of_events(&mut self) -> Piece {
+        self.counters().stream_ended();
+        self.reusable = false;
+        Piece::EndOfEvents
     }
 
     /// Keeps only the part of the piece up to the first event's boundary in it.

@@ -4,6 +4,7 @@
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::body::{Cut, Piece};
 use super::client::Client;
@@ -43,7 +44,7 @@ struct Own {
     sent: usize,
     record: Box<Record>,
     /// Held for its end, behind the record's.
-    _claim: Option<Claim>,
+    claim: Option<Claim>,
 }
 
 /// What the head says of the body's length.
@@ -75,7 +76,7 @@ impl Reply {
             answer,
             sent,
             record,
-            _claim: claim,
+            claim,
         };
         Self::new(own.answer.status, Source::Own(Box::new(own)))
     }
@@ -226,7 +227,7 @@ impl Reply {
     /// Moves the deadline to the moment at which a client that does not read is given up.
     pub(crate) fn be_patient(&self, deadline: &mut Deadline) {
         deadline.set(match &self.source {
-            Source::App(exchange) => exchange.service.config.timeout.idle,
+            Source::App(exchange) => exchange.silence(),
             Source::Own(own) => own.record.core().times().head,
         });
     }
@@ -258,8 +259,14 @@ impl Reply {
             if exchange.poll_send(cx, client).is_err() {
                 return Poll::Ready(Cut(Termination::UploadBrokenOff));
             }
-            if let Poll::Ready(Err(cut)) = exchange.poll_patience(cx, deadline) {
-                return Poll::Ready(cut);
+            match exchange.poll_patience(cx, deadline) {
+                Poll::Ready(Err(cut)) => return Poll::Ready(cut),
+                // It cannot end at a boundary for a client that takes none of it.
+                Poll::Ready(Ok(())) if exchange.body.leaves_now(Instant::now) && deadline.poll_passed(cx) => {
+                    exchange.counters().exchange_cut();
+                    return Poll::Ready(Cut(Termination::DrainDeadline));
+                }
+                Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }
         if deadline.poll_passed(cx) {
@@ -368,14 +375,12 @@ impl Reply {
     /// Whether the time of the side that serves it is over. For a protocol whose library does not ask for the body of a client
     /// that does not read; counts as a cut.
     pub(crate) fn is_cut_off(&self) -> bool {
-        let Source::App(exchange) = &self.source else {
-            return false;
+        let claim = match &self.source {
+            Source::App(exchange) => exchange.claim.as_ref(),
+            Source::Own(own) => own.claim.as_ref(),
         };
-        let cut_off = exchange.service.activation.patience() == Patience::Cut;
-        if cut_off {
-            exchange.counters().exchange_cut();
-        }
-        cut_off
+        let cut_off = claim.filter(|claim| claim.service.activation.patience() == Patience::Cut);
+        cut_off.inspect(|claim| claim.counters().exchange_cut()).is_some()
     }
 }
 

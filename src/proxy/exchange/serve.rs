@@ -30,8 +30,11 @@ pub(crate) async fn serve(
     match obtain(&mut exchange, client, deadline).await {
         Ok(()) => Ok(Reply::of_app(exchange)),
         Err(Ending::Error(ProxyError::ClientGone)) => {
-            let (mut record, _claim) = exchange.into_record();
+            let (mut record, claim) = exchange.into_record();
             record.ended(Termination::ClientGone);
+            // Counted before the claim is gone: nobody looks at the counters of a drained activation again.
+            drop(record);
+            drop(claim);
             Err(Gone)
         }
         Err(ending) => Ok(in_its_place(exchange, ending)),

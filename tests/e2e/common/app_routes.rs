@@ -6,7 +6,7 @@
 //! | `/echo` | the request's body |
 //! | `/slow?ms=N` | `/hello`, N ms later |
 //! | `/stream?chunks=N&size=M&ms=K` | N chunks of M bytes, K ms apart; chunk i is all `a` + i mod 26 |
-//! | `/sse?n=N&ms=K` | N events (0: for ever), K ms apart, each written in two pieces |
+//! | `/sse?n=N&ms=K&each=E` | N events (0: for ever), E at a time and K ms apart, written in two pieces with an end inside of an event |
 //! | `/ws` | echoes WebSocket messages |
 //! | `/tunnel` | 101, then echoes raw bytes |
 //! | `/head` | the request's head as the app saw it |
@@ -183,6 +183,7 @@ pub(super) fn letter(index: u128) -> u8 {
 async fn events(incoming: &mut Incoming, inner: &Inner, seen: &Seen) -> Result<(), Broken> {
     let count = number(&seen.target, "n", 0).as_millis();
     let pause = number(&seen.target, "ms", 20);
+    let each = number(&seen.target, "each", 1).as_millis();
     let (name, _) = inner.identity.lock().unwrap().clone();
     let fields = "Content-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n";
     incoming
@@ -193,11 +194,13 @@ async fn events(incoming: &mut Incoming, inner: &Inner, seen: &Seen) -> Result<(
         // In two pieces: an end between them would be an end inside of an event.
         incoming.send(&chunk(format!("id: {index}\n").as_bytes())).await?;
         tokio::time::sleep(pause / 2).await;
-        incoming
-            .send(&chunk(format!("data: {name} {index}\n\n").as_bytes()))
-            .await?;
+        let mut rest = format!("data: {name} {index}\n\n");
+        for more in index + 1..index + each {
+            rest += &format!("id: {more}\ndata: {name} {more}\n\n");
+        }
+        incoming.send(&chunk(rest.as_bytes())).await?;
         tokio::time::sleep(pause / 2).await;
-        index += 1;
+        index += each;
     }
     incoming.send(b"0\r\n\r\n").await
 }

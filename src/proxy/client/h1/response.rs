@@ -79,9 +79,11 @@ impl Response {
                     }
                 }
                 if self.ended {
-                    return Pin::new(&mut wire.io)
-                        .poll_flush(cx)
-                        .map_err(|_| Cut(Termination::ClientGone));
+                    // TLS may still hold much of it for a client that does not read.
+                    return match Pin::new(&mut wire.io).poll_flush(cx) {
+                        Poll::Ready(flushed) => Poll::Ready(flushed.map_err(|_| Cut(Termination::ClientGone))),
+                        Poll::Pending => reply.poll_stuck(cx, wire, deadline).map(Err),
+                    };
                 }
             }
             match reply.poll_piece(cx, wire, deadline, self.fast) {

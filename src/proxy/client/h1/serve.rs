@@ -290,9 +290,13 @@ impl ClientH1 {
     /// Reads and discards what the client still sends, within bounds, so that it gets to read its answer instead of RST (N15).
     async fn linger(&mut self) {
         self.wire.inbox = None;
-        let _ = poll_fn(|cx| Pin::new(&mut self.wire.io).poll_flush(cx)).await;
-        self.wire.io.half_close();
         self.deadline.set(self.core.times().linger);
+        poll_fn(|cx| match Pin::new(&mut self.wire.io).poll_flush(cx) {
+            Poll::Pending if !self.deadline.poll_passed(cx) => Poll::Pending,
+            Poll::Pending | Poll::Ready(_) => Poll::Ready(()),
+        })
+        .await;
+        self.wire.io.half_close();
         let mut allowed = LINGER;
         poll_fn(|cx| {
             while allowed > 0 {

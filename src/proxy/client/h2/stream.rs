@@ -11,10 +11,11 @@ use http::{HeaderName, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::proxy::exchange::body::Piece;
+use crate::proxy::exchange::body::{Cut, Piece};
 use crate::proxy::exchange::client::{Absence, Client, Interim};
 use crate::proxy::exchange::reply::Reply;
 use crate::proxy::message::error::ProxyError;
+use crate::proxy::message::termination::Termination;
 use crate::proxy::stock::buffers::SMALL;
 use crate::proxy::stock::deadline::Deadline;
 
@@ -41,9 +42,9 @@ impl Open {
     pub(crate) fn cut_stalled(&self) {
         for stream in self.streaming.borrow().iter().filter_map(Weak::upgrade) {
             if let Ok(mut slot) = stream.try_borrow_mut()
-                && let Some(streaming) = slot.take_if(|streaming| streaming.reply.is_cut_off())
+                && let Some(mut streaming) = slot.take_if(|streaming| streaming.reply.is_cut_off())
             {
-                drop(streaming);
+                streaming.reply.cut(Cut(Termination::DrainDeadline));
             }
         }
     }
