@@ -287,6 +287,12 @@ async fn n26_a_held_request_is_answered_during_the_shutdown() {
     let mut client = pair.ask("/held").await;
     pair.door.held("prod", 1).await;
     pair.door.sigterm();
+    // The signal has been heard when every answer is the last of its connection.
+    eventually(secs(10), || async {
+        let answer = pair.door.plain().await.get("unknown.test", "/").await.unwrap();
+        holds(answer.fields.has_token("connection", "close"), || format!("{answer:?}"))
+    })
+    .await;
     pair.blue.listen().await;
     let answer = client.response("GET").await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
