@@ -471,3 +471,39 @@ async fn n21_what_a_pause_left_behind_is_waited_for_by_the_swap_after_it() {
     assert_eq!(slow.await.unwrap().text(), "slow");
     swap.finish().await.assert_done();
 }
+
+/// The request that outlived the first is inside of the app that the second is going to restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn n13_a_pause_waits_for_what_an_earlier_one_or_a_swap_has_left_at_the_same_app() {
+    for by_a_swap in [false, true] {
+        let pair = Pair::tls("").await;
+        pair.blue.answer_when("/slow-one", "slow", "slow");
+        let slow = ask(&pair, "POST", "/slow-one");
+        pair.blue.reached("/slow-one").await;
+        if by_a_swap {
+            pair.door.swap("prod", &["--no-wait"]).await.assert_code(exit::DONE);
+            step(&pair.door, None).await;
+            pair.door.rollback("prod", &["--no-wait"]).await.assert_code(exit::DONE);
+            step(&pair.door, None).await;
+        } else {
+            let lapsed = pair
+                .door
+                .proxyctl(&["pause", "prod", "--timeout", "1s", "--", "true"])
+                .await;
+            assert_ne!(lapsed.code, i32::from(exit::DONE), "{}", lapsed.all());
+        }
+        let begun = pair.door.folder().join("begun");
+        let pause = pair
+            .door
+            .watch_plain(&["pause", "prod", "--json", "--", "touch", begun.to_str().unwrap()]);
+        step(&pair.door, Some("drain")).await;
+        let held = ask(&pair, "POST", "/held");
+        pair.door.held("prod", 1).await;
+        assert!(!begun.exists(), "the app still holds a request");
+        pair.blue.release("slow");
+        assert_eq!(slow.await.unwrap().text(), "slow");
+        pause.finish().await.assert_code(exit::DONE);
+        assert!(begun.exists());
+        assert_eq!(held.await.unwrap().status, 200);
+    }
+}

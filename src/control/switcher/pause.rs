@@ -1,6 +1,8 @@
 //! What a pause changes (N13): carries the effects of `model::pause` out. What was begun drains as the old side of a swap does: a
 //! new activation of the same slot takes its place.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::environment::Environment;
@@ -11,8 +13,7 @@ use crate::control::evidence::gating::{self, Candidate};
 use crate::model::environment;
 use crate::model::pause::Input;
 use crate::model::slot::Generation;
-use crate::proxy::{Activation, Patience};
-use crate::proxy::{Live, Stance};
+use crate::proxy::{Activation, Live, Patience, Stance};
 
 /// What a pause replaces belongs to no generation of its own.
 const WITHIN: Generation = Generation(0);
@@ -29,11 +30,12 @@ impl Environment {
         }
         let held = snapshot.with(&new).with_stance(&self.name, stance);
         publisher.publish(held, old.iter().map(|live| &live.activation));
-        for live in &old {
-            live.activation.lose_patience(Patience::Polite);
+        let leaving = self.inside_of(&old);
+        for activation in &leaving {
+            activation.lose_patience(Patience::Polite);
         }
         publisher.plane.poke();
-        let leaving = old.iter().map(|live| number(&live.activation)).collect();
+        let leaving = leaving.iter().map(|activation| number(activation)).collect();
         for live in old {
             // What an earlier pause left behind may still drain.
             let (number, side) = (number(&live.activation), side(&live.activation));
@@ -42,6 +44,26 @@ impl Environment {
             self.retire((WITHIN, number), live.activation, limits, publisher, errands);
         }
         environment::Input::Pause(Input::Closed { leaving })
+    }
+
+    /// Everything by which requests may be inside of the apps of these sides: they themselves, and earlier activations of the
+    /// same instances that still drain, whatever has replaced those.
+    fn inside_of(&self, live: &[Live]) -> Vec<Arc<Activation>> {
+        let of_theirs = |one: &Activation| {
+            let theirs = |address| live.iter().any(|live| live.activation.addresses.contains(address));
+            one.addresses.iter().any(theirs)
+        };
+        let earlier = self.retired.iter().map(|it| &it.activation).filter(|it| of_theirs(it));
+        earlier
+            .chain(live.iter().map(|live| &live.activation))
+            .cloned()
+            .collect()
+    }
+
+    /// What a pause hears of a side that has drained and that it did not close itself.
+    pub(super) fn heard_by_a_pause(left: Generation, activation: u64) -> Option<environment::Input> {
+        let activation = usize::try_from(activation).unwrap_or(usize::MAX);
+        (left != WITHIN).then_some(environment::Input::Pause(Input::Drained { activation }))
     }
 
     /// What is still inside of these.

@@ -3,6 +3,7 @@
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until};
 
+use super::environment::Environment;
 use super::message::Message;
 use super::owner::Owner;
 use super::request::Report;
@@ -52,8 +53,10 @@ impl Owner {
                 ended,
             } => {
                 if let Some(it) = self.environments.get_mut(environment) {
+                    let heard = Environment::heard_by_a_pause(left, activation);
                     let input = it.drained(left, service, activation, ended);
-                    self.inputs.push_back((environment, input));
+                    let inputs = heard.into_iter().chain([input]);
+                    self.inputs.extend(inputs.map(|input| (environment, input)));
                 }
             }
             Message::Reload(input) => self.go_on_with_reload(input),
