@@ -4,26 +4,14 @@
 #[path = "hold/world.rs"]
 mod world;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
+use crate::schedules::{SCHEDULES, on_every_schedule};
 use world::World;
-
-const SCHEDULES: u64 = 10_000;
 
 #[test]
 fn n12_the_queue_holds_its_promises_on_every_schedule() {
-    if let Some(seed) = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()) {
-        World::new(seed).live();
+    let Some(sum) = on_every_schedule(|seed| World::new(seed).live(), Tally::add) else {
         return;
-    }
-    let mut sum = Tally::default();
-    for seed in 0..SCHEDULES {
-        match catch_unwind(AssertUnwindSafe(|| World::new(seed).live())) {
-            Ok(tally) => sum.add(&tally),
-            Err(_) => panic!("the schedule of SEED={seed} breaks a promise of the queue"),
-        }
-    }
-    println!("{sum:?}");
+    };
     for (count, what) in [
         (sum.released, "released"),
         (sum.over, "refused after the window"),
