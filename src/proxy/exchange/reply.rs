@@ -112,14 +112,14 @@ impl Reply {
         };
         let label = service.and_then(|service| service.config.label.as_ref());
         if let Some(label) = label.map(|label| label.as_bytes().to_vec()) {
-            self.set(Name::XEnvironment, b"x-environment", label);
-            self.set(Name::XRobotsTag, b"x-robots-tag", b"noindex".to_vec());
+            self.set(b"x-environment", label);
+            self.set(b"x-robots-tag", b"noindex".to_vec());
         }
     }
 
-    /// Puts a field in the place of all of its name. `kind` is what [`Name::of`] makes of `name`, which is in lower case.
-    pub(crate) fn set(&mut self, kind: Name, name: &'static [u8], value: Vec<u8>) {
-        self.set.push((kind, name, value));
+    /// Puts a field in the place of all of its name, which is written in lower case.
+    pub(crate) fn set(&mut self, name: &'static [u8], value: Vec<u8>) {
+        self.set.push((Name::of(name), name, value));
     }
 
     /// The reason phrase of the app; empty for the standard one.
