@@ -5,25 +5,27 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
 
 /// Sends `tracing` to standard error, and panics to `tracing`. A second call changes nothing.
 pub fn init() {
-    let builder = tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_env_filter(filter());
+    // What cannot be read must not keep the daemon from starting, nor make it silent.
+    let asked = std::env::var("GREENGATE_LOG").unwrap_or_default();
+    let subscriber = tracing_subscriber::registry().with(filter(&asked));
+    let lines = fmt::layer().with_writer(io::stderr);
     // An error means that a subscriber is there already, as in tests.
     let _ = if io::stderr().is_terminal() {
         let colors = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        builder.with_target(false).with_ansi(colors).try_init()
+        subscriber.with(lines.with_target(false).with_ansi(colors)).try_init()
     } else {
-        builder
+        let lines = lines
             .json()
             .flatten_event(true)
             .with_current_span(false)
-            .with_span_list(false)
-            .try_init()
+            .with_span_list(false);
+        subscriber.with(lines).try_init()
     };
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -38,11 +40,37 @@ pub fn init() {
     }));
 }
 
-fn filter() -> EnvFilter {
-    let builder = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
-    match std::env::var("GREENGATE_LOG") {
-        // What cannot be read must not keep the daemon from starting, nor make it silent.
-        Ok(text) => builder.parse_lossy(text),
-        Err(_) => builder.parse_lossy(""),
+/// `debug` for all, `greengate=debug` for a part, or several with commas; `info` for the rest.
+fn filter(asked: &str) -> Targets {
+    let directives = asked.split(',').map(str::trim).filter(|one| !one.is_empty());
+    directives.filter_map(|one| one.parse::<Targets>().ok()).fold(
+        Targets::new().with_default(LevelFilter::INFO),
+        |filter, directive| {
+            let filter = match directive.default_level() {
+                Some(level) => filter.with_default(level),
+                None => filter,
+            };
+            filter.with_targets(directive.iter())
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::filter;
+
+    #[test]
+    fn a_filter_says_more_where_it_was_asked_to_and_is_never_silent() {
+        let hears = |asked, target, level| filter(asked).would_enable(target, &level);
+        for asked in ["", " ", ",", "==", "greengate=loud"] {
+            assert!(hears(asked, "greengate", Level::INFO), "{asked}");
+            assert!(!hears(asked, "hyper", Level::DEBUG), "{asked}");
+        }
+        assert!(hears("debug", "hyper", Level::DEBUG));
+        assert!(hears("h2=warn, greengate=debug", "greengate::proxy", Level::DEBUG));
+        assert!(hears("h2=warn, greengate=debug", "rustls", Level::INFO));
+        assert!(!hears("h2=warn, greengate=debug", "h2", Level::INFO));
     }
 }
