@@ -87,7 +87,7 @@ fn bodies(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(64 * 1024));
     group.bench_function("64 KiB in chunks of 4 KiB", |bencher| {
         bencher.iter(|| {
-            let mut decoder = BodyDecoder::new(Framing::Chunked);
+            let mut decoder = BodyDecoder::of_response(Framing::Chunked);
             let (mut at, mut data) = (0, 0);
             while let Ok(step) = decoder.decode(black_box(&body[at..])) {
                 at += step.consumed;

@@ -469,7 +469,7 @@ fn ten_thousand_mutated_responses_do_no_harm() {
         };
         let rest = &bytes[head.len..];
         let mut body = Vec::new();
-        let consumed = reading::decode(&mut BodyDecoder::new(framing), rest, &mut body);
+        let consumed = reading::decode(&mut BodyDecoder::of_response(framing), rest, &mut body);
         assert!(consumed.is_err() || body.len() <= rest.len(), "SEED={seed}");
     }
     assert!(seeds().count() == 1 || whole > MUTATIONS / 10, "{whole} were whole");
@@ -520,7 +520,7 @@ proptest! {
         let at = at.index(bytes.len() + 1);
         prop_assert_eq!(read(&[&bytes[..at], &bytes[at..]]), read(&[&bytes]));
         let mut body = Vec::new();
-        let _: Result<usize, BodyError> = reading::decode(&mut BodyDecoder::new(Framing::Chunked), &bytes, &mut body);
+        let _: Result<usize, BodyError> = reading::decode(&mut BodyDecoder::of_response(Framing::Chunked), &bytes, &mut body);
         prop_assert!(body.len() <= bytes.len());
     }
 
@@ -563,7 +563,7 @@ proptest! {
             write::field(&mut section, b"X-Trailer", value);
         }
         write::last_chunk(&mut bytes, &section);
-        let mut decoder = BodyDecoder::new(Framing::Chunked);
+        let mut decoder = BodyDecoder::of_response(Framing::Chunked);
         let mut body = Vec::new();
         for part in bytes.chunks(piece) {
             prop_assert_eq!(reading::decode(&mut decoder, part, &mut body), Ok(part.len()));

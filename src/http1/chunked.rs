@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::extension::Part;
 use super::framing::Framing;
 use super::head::Name;
-use super::lines::{self, Line, Stop};
+use super::lines::{self, Line, Source, Stop};
 
 /// Bytes of extensions behind one chunk size.
 const EXTENSION_LINE: u16 = 4 * 1024;
@@ -39,8 +39,7 @@ pub struct BodyDecoder {
     extension: u16,
     /// Bytes of extensions that no data has earned yet.
     debt: u16,
-    /// Whether extensions have to be what the RFC calls one.
-    strict: bool,
+    source: Source,
     /// Boxed, because few bodies have any.
     trailers: Option<Box<Trailers>>,
 }
@@ -128,15 +127,16 @@ impl BodyDecoder {
     /// extensions too.
     #[must_use]
     pub fn of_request(framing: Framing) -> Self {
-        Self {
-            strict: true,
-            ..Self::new(framing)
-        }
+        Self::new(framing, Source::Client)
     }
 
-    /// A decoder for a body that has not begun, whose chunk extensions may be anything in one line.
+    /// A decoder for a response's body that has not begun: blanks may follow a chunk size, and any text after a semicolon.
     #[must_use]
-    pub fn new(framing: Framing) -> Self {
+    pub fn of_response(framing: Framing) -> Self {
+        Self::new(framing, Source::App)
+    }
+
+    fn new(framing: Framing, source: Source) -> Self {
         let (phase, left) = match framing {
             Framing::None => (Phase::Length, 0),
             Framing::Length(bytes) => (Phase::Length, bytes),
@@ -148,7 +148,7 @@ impl BodyDecoder {
             left,
             extension: 0,
             debt: 0,
-            strict: false,
+            source,
             trailers: None,
         }
     }
@@ -246,15 +246,16 @@ impl BodyDecoder {
             (Phase::Size(0), _) => return Err(BodyError::Malformed("no chunk size")),
             (Phase::Size(_), b'\r') => Phase::SizeEnd,
             (Phase::Size(_) | Phase::Blank, b' ' | b'\t') => {
-                self.count_extension(1)?;
+                self.count_blank()?;
                 Phase::Blank
             }
+            // Some apps write every size in so many places (`5   `).
+            (Phase::Blank, b'\r') if self.source == Source::App => Phase::SizeEnd,
             (Phase::Size(_) | Phase::Blank, b';') => {
                 self.count_extension(1)?;
-                if self.strict {
-                    Phase::Strict(Part::Start)
-                } else {
-                    Phase::Extension
+                match self.source {
+                    Source::Client => Phase::Strict(Part::Start),
+                    Source::App => Phase::Extension,
                 }
             }
             (Phase::Size(_) | Phase::Blank | Phase::Extension | Phase::Strict(_) | Phase::DataReturn, b'\n') => {
@@ -303,6 +304,16 @@ impl BodyDecoder {
         Ok(bytes)
     }
 
+    /// An app's blanks need not be earned: they come with every chunk, however small.
+    fn count_blank(&mut self) -> Result<(), BodyError> {
+        let debt = self.debt;
+        self.count_extension(1)?;
+        if self.source == Source::App {
+            self.debt = debt;
+        }
+        Ok(())
+    }
+
     fn count_extension(&mut self, bytes: usize) -> Result<(), BodyError> {
         let bytes = u16::try_from(bytes).map_err(|_| BodyError::TooLarge)?;
         let line = self.extension.saturating_add(bytes);
@@ -321,7 +332,7 @@ impl BodyDecoder {
         let bytes = end.map_or(input.len(), |at| at + 1);
         self.trailers
             .get_or_insert_default()
-            .read(&input[..bytes], end.is_some())?;
+            .read(&input[..bytes], end.is_some(), self.source)?;
         self.phase = if end.is_some() {
             Phase::TrailerStart
         } else {
@@ -333,15 +344,15 @@ impl BodyDecoder {
 
 impl Trailers {
     /// Adds bytes to the line that is being read; `whole` if its line feed is among them. Changes nothing if it fails.
-    fn read(&mut self, bytes: &[u8], whole: bool) -> Result<(), BodyError> {
+    fn read(&mut self, bytes: &[u8], whole: bool, source: Source) -> Result<(), BodyError> {
         if bytes.len() > TRAILER_BYTES - self.read || (whole && self.fields == TRAILER_FIELDS) {
             return Err(BodyError::TooLarge);
         }
         let before = self.lines.len();
         self.lines.extend_from_slice(bytes);
         if whole {
-            match allowed(&self.lines[self.kept..]) {
-                Ok(true) => {}
+            match allowed(&self.lines[self.kept..], source) {
+                Ok(true) => self.close_up(),
                 Ok(false) => self.lines.truncate(self.kept),
                 Err(error) => {
                     self.lines.truncate(before);
@@ -354,11 +365,18 @@ impl Trailers {
         self.read += bytes.len();
         Ok(())
     }
+
+    /// Takes the blanks out that may stand before the colon of the last line.
+    fn close_up(&mut self) {
+        let name = lines::end_of_token(&self.lines, self.kept);
+        let blanks = self.lines[name..].iter().take_while(|byte| **byte != b':').count();
+        self.lines.drain(name..name + blanks);
+    }
 }
 
 /// Whether a trailer line is passed on.
-fn allowed(line: &[u8]) -> Result<bool, BodyError> {
-    match lines::line(line, 0) {
+fn allowed(line: &[u8], source: Source) -> Result<bool, BodyError> {
+    match lines::line(line, 0, source) {
         Ok(Line::Field(field, _)) => Ok(!is_forbidden(field.kind, field.name.of(line))),
         // A line that ends with a line feed is neither empty nor partial.
         Ok(Line::End(_)) | Err(Stop::Partial | Stop::TooLarge | Stop::Version) => {

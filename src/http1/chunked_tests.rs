@@ -17,7 +17,7 @@ fn all(decoder: &mut BodyDecoder, input: &[u8]) -> Result<(Vec<u8>, usize, bool)
 }
 
 fn chunked(input: &[u8]) -> Result<(Vec<u8>, usize, bool), BodyError> {
-    all(&mut BodyDecoder::new(Framing::Chunked), input)
+    all(&mut BodyDecoder::of_response(Framing::Chunked), input)
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn a_decoder_is_small() {
 
 #[test]
 fn no_body_is_complete_at_once() {
-    let mut decoder = BodyDecoder::new(Framing::None);
+    let mut decoder = BodyDecoder::of_response(Framing::None);
     assert!(decoder.is_done());
     assert_eq!(decoder.remaining(), Some(0));
     assert_eq!(
@@ -42,7 +42,7 @@ fn no_body_is_complete_at_once() {
 
 #[test]
 fn a_counted_body_leaves_the_next_message_alone() {
-    let mut decoder = BodyDecoder::new(Framing::Length(5));
+    let mut decoder = BodyDecoder::of_response(Framing::Length(5));
     assert_eq!(
         decoder.decode(b""),
         Ok(Decoded {
@@ -81,7 +81,7 @@ fn a_counted_body_leaves_the_next_message_alone() {
 
 #[test]
 fn a_body_until_close_takes_everything_and_never_ends() {
-    let mut decoder = BodyDecoder::new(Framing::UntilClose);
+    let mut decoder = BodyDecoder::of_response(Framing::UntilClose);
     assert_eq!(
         decoder.decode(b"hello"),
         Ok(Decoded {
@@ -104,7 +104,7 @@ fn a_body_until_close_takes_everything_and_never_ends() {
 
 #[test]
 fn a_chunk_and_the_end_are_one_step() {
-    let mut decoder = BodyDecoder::new(Framing::Chunked);
+    let mut decoder = BodyDecoder::of_response(Framing::Chunked);
     let step = decoder.decode(b"5\r\nhello\r\n0\r\n\r\nGET /");
     assert_eq!(
         step,
@@ -122,7 +122,7 @@ fn a_chunk_and_the_end_are_one_step() {
 #[test]
 fn chunks_come_one_a_step() {
     let input = b"1\r\na\r\n2\r\nbc\r\n0\r\n\r\n";
-    let mut decoder = BodyDecoder::new(Framing::Chunked);
+    let mut decoder = BodyDecoder::of_response(Framing::Chunked);
     let first = decoder.decode(input);
     assert_eq!(
         first,
@@ -191,7 +191,6 @@ fn chunked_bodies_that_are_not() {
         (b"1;a\ra", "bare carriage return"),
         (b"1;a\0\r\n", "control character in a chunk extension"),
         (b"1;\x7f\r\n", "control character in a chunk extension"),
-        (b"1 \r\n", "white space after a chunk size"),
         (b"1 a\r\n", "white space after a chunk size"),
         (b"1\r\nab", "chunk is longer than its size"),
         (b"1\r\na\n", "bare line feed"),
@@ -199,13 +198,12 @@ fn chunked_bodies_that_are_not() {
         (b"0\r\n\n", "bare line feed"),
         (b"0\r\n\ra", "bare carriage return"),
         (b"0\r\na: b\n\r\n", "bare line feed"),
-        (b"0\r\na : b\r\n", "space before the colon"),
         (b"0\r\n a: b\r\n", "folded line"),
         (b"0\r\na: b\r\n c\r\n", "folded line"),
         (b"0\r\n: b\r\n", "empty field name"),
         (b"0\r\na: b\rc\r\n", "bare carriage return"),
         (b"0\r\na: \0\r\n", "null byte"),
-        (b"0\r\nGET / HTTP/1.1\r\n", "space before the colon"),
+        (b"0\r\nGET / HTTP/1.1\r\n", "space in a field name"),
     ];
     for (input, why) in table {
         assert_eq!(
@@ -246,7 +244,7 @@ fn f12_extensions_of_requests_are_held_to_the_grammar() {
 #[test]
 fn data_before_an_error_is_handed_out_first() {
     let input = b"1\r\naX";
-    let mut decoder = BodyDecoder::new(Framing::Chunked);
+    let mut decoder = BodyDecoder::of_response(Framing::Chunked);
     assert_eq!(
         decoder.decode(input),
         Ok(Decoded {
@@ -267,7 +265,7 @@ fn data_before_an_error_is_handed_out_first() {
 
 #[test]
 fn the_largest_chunk_is_read_and_not_waited_for() {
-    let mut decoder = BodyDecoder::new(Framing::Chunked);
+    let mut decoder = BodyDecoder::of_response(Framing::Chunked);
     let step = decoder.decode(b"7fffffffffffffff\r\nabc");
     assert_eq!(
         step,
@@ -282,7 +280,7 @@ fn the_largest_chunk_is_read_and_not_waited_for() {
 /// E5.
 #[test]
 fn an_endless_extension_is_refused() {
-    let mut decoder = BodyDecoder::new(Framing::Chunked);
+    let mut decoder = BodyDecoder::of_response(Framing::Chunked);
     assert!(decoder.decode(b"1;").is_ok());
     let mut sent = 0;
     let refused = loop {
@@ -303,7 +301,7 @@ fn an_endless_extension_is_refused() {
 #[test]
 fn endless_extensions_on_tiny_chunks_are_refused_and_on_real_ones_are_not() {
     let tiny = [b"1;".as_slice(), &[b'x'; 4000], b"\r\na\r\n"].concat();
-    let mut decoder = BodyDecoder::new(Framing::Chunked);
+    let mut decoder = BodyDecoder::of_response(Framing::Chunked);
     let outcomes: Vec<bool> = (0..8).map(|_| all(&mut decoder, &tiny).is_ok()).collect();
     assert_eq!(outcomes, [true, true, true, true, false, false, false, false]);
 
@@ -315,7 +313,7 @@ fn endless_extensions_on_tiny_chunks_are_refused_and_on_real_ones_are_not() {
         b"\r\n",
     ]
     .concat();
-    let mut decoder = BodyDecoder::new(Framing::Chunked);
+    let mut decoder = BodyDecoder::of_response(Framing::Chunked);
     for _ in 0..2000 {
         assert_eq!(all(&mut decoder, &signed).map(|found| found.0.len()), Ok(4096));
     }
@@ -323,7 +321,7 @@ fn endless_extensions_on_tiny_chunks_are_refused_and_on_real_ones_are_not() {
 
 #[test]
 fn trailers_are_kept_as_they_were_written() {
-    let mut decoder = BodyDecoder::new(Framing::Chunked);
+    let mut decoder = BodyDecoder::of_response(Framing::Chunked);
     let input = b"1\r\na\r\n0\r\nServer-Timing:db;dur=1\r\ngrpc-status:  0 \r\n\r\nrest";
     assert_eq!(all(&mut decoder, input), Ok((b"a".to_vec(), input.len() - 4, true)));
     assert_eq!(decoder.trailers(), b"Server-Timing:db;dur=1\r\ngrpc-status:  0 \r\n");
@@ -358,7 +356,7 @@ fn trailers_that_would_change_the_message_are_dropped() {
     ];
     for name in names {
         let input = format!("0\r\nA: 1\r\n{name}: x\r\nB: 2\r\n\r\n");
-        let mut decoder = BodyDecoder::new(Framing::Chunked);
+        let mut decoder = BodyDecoder::of_response(Framing::Chunked);
         assert!(all(&mut decoder, input.as_bytes()).is_ok_and(|found| found.2), "{name}");
         assert_eq!(decoder.trailers(), b"A: 1\r\nB: 2\r\n", "{name}");
     }
@@ -385,8 +383,53 @@ fn an_endless_trailer_section_is_refused() {
 
     let line = [b"0\r\na: ".as_slice(), &[b'x'; 16 * 1024]].concat();
     assert_eq!(chunked(&line), Err(BodyError::TooLarge));
-    let mut decoder = BodyDecoder::new(Framing::Chunked);
+    let mut decoder = BodyDecoder::of_response(Framing::Chunked);
     assert!(decoder.decode(b"0\r\na: ").is_ok());
     let accepted = (0..20_000).take_while(|_| decoder.decode(b"x").is_ok()).count();
     assert_eq!(accepted, 16 * 1024 - 3);
+}
+
+/// A size in so many places, and no data to earn them.
+#[test]
+fn f7_an_apps_blanks_after_a_size_are_tolerated_and_a_clients_are_not() {
+    let body = [b"1       \r\na\r\n".repeat(5000).as_slice(), b"0 \t\r\n\r\n"].concat();
+    assert_eq!(chunked(&body), Ok((vec![b'a'; 5000], body.len(), true)));
+    for line in ["5 ", "5\t", "5 \t  "] {
+        for body in [
+            format!("{line}\r\nhello\r\n0\r\n\r\n"),
+            format!("5\r\nhello\r\n0{}\r\n\r\n", &line[1..]),
+        ] {
+            let of_request = all(&mut BodyDecoder::of_request(Framing::Chunked), body.as_bytes());
+            assert_eq!(
+                of_request,
+                Err(BodyError::Malformed("white space after a chunk size")),
+                "{body:?}"
+            );
+            assert_eq!(
+                chunked(body.as_bytes()),
+                Ok((b"hello".to_vec(), body.len(), true)),
+                "{body:?}"
+            );
+        }
+    }
+    for (body, why) in [
+        (&b" 5\r\n"[..], "no chunk size"),
+        (b"5 5\r\n", "white space after a chunk size"),
+        (b"5 \n", "bare line feed"),
+        (b"5 \rx", "bare carriage return"),
+    ] {
+        assert_eq!(chunked(body), Err(BodyError::Malformed(why)), "{}", body.escape_ascii());
+    }
+    let endless = [b"1".as_slice(), &[b' '; 4097]].concat();
+    assert_eq!(chunked(&endless), Err(BodyError::TooLarge));
+}
+
+#[test]
+fn f7_an_apps_trailer_loses_the_blanks_before_its_colon() {
+    let input = b"0\r\nServer-Timing \t: db\r\nContent-Length : 5\r\ngrpc-status: 0\r\n\r\n";
+    let mut decoder = BodyDecoder::of_response(Framing::Chunked);
+    assert_eq!(all(&mut decoder, input), Ok((vec![], input.len(), true)));
+    assert_eq!(decoder.trailers(), b"Server-Timing: db\r\ngrpc-status: 0\r\n");
+    let refused = all(&mut BodyDecoder::of_request(Framing::Chunked), input);
+    assert_eq!(refused, Err(BodyError::Malformed("space before the colon")));
 }

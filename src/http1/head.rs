@@ -7,7 +7,7 @@
 use std::fmt;
 
 pub use super::field::{Field, Span, Version};
-use super::lines::{self, Line, Stop};
+use super::lines::{self, Line, Source, Stop};
 pub use super::names::{Method, Name};
 
 /// A head that is longer than this and has no end yet is no longer parsed whole at each call, only searched for its end.
@@ -114,9 +114,9 @@ impl RequestHead {
             [b'\r', b'\n', ..] => 2,
             _ => 0,
         };
-        within(buffer, start, limits, |head| {
+        within(buffer, start, limits, Source::Client, |head| {
             let fields = self.request_line(head, start)?;
-            self.len = field_lines(head, fields, limits.fields, &mut self.fields)?;
+            self.len = field_lines(head, fields, limits.fields, Source::Client, &mut self.fields)?;
             Ok(())
         })
     }
@@ -189,12 +189,14 @@ impl ResponseHead {
 
     /// Parses the head at the start of `buffer` into `self`, whose contents mean something only if it was whole.
     ///
+    /// Blanks between a field's name and its colon are no part of either (RFC 9112 §5.1).
+    ///
     /// # Errors
     /// As [`RequestHead::parse`].
     pub fn parse(&mut self, buffer: &[u8], limits: Limits) -> Result<Parsed, HeadError> {
-        within(buffer, 0, limits, |head| {
+        within(buffer, 0, limits, Source::App, |head| {
             let fields = self.status_line(head)?;
-            self.len = field_lines(head, fields, limits.fields, &mut self.fields)?;
+            self.len = field_lines(head, fields, limits.fields, Source::App, &mut self.fields)?;
             Ok(())
         })
     }
@@ -285,12 +287,13 @@ fn within(
     buffer: &[u8],
     start: usize,
     limits: Limits,
+    source: Source,
     parse: impl FnOnce(&[u8]) -> Result<(), Stop>,
 ) -> Result<Parsed, HeadError> {
     let end = start + limits.bytes.min(u32::MAX as usize - 2);
     let head = &buffer[..buffer.len().min(end)];
     let parsed = if is_bulk_without_end(head) {
-        judge_tail(head)
+        judge_tail(head, source)
     } else {
         parse(head)
     };
@@ -313,7 +316,7 @@ fn is_bulk_without_end(head: &[u8]) -> bool {
 /// Judges the last lines of a long head; earlier calls have judged most of what stands before, and the call that finds it whole
 /// judges everything. Always an error, at best [`Stop::Partial`].
 #[cold]
-fn judge_tail(head: &[u8]) -> Result<(), Stop> {
+fn judge_tail(head: &[u8], source: Source) -> Result<(), Stop> {
     let tail = head.len().saturating_sub(TAIL);
     let Some(line_feed) = memchr::memchr(b'\n', &head[tail..]) else {
         return lines::rest_of_line(head, tail).map(drop);
@@ -323,7 +326,7 @@ fn judge_tail(head: &[u8]) -> Result<(), Stop> {
         return Err(Stop::Malformed("bare line feed"));
     }
     loop {
-        match lines::line(head, at)? {
+        match lines::line(head, at, source)? {
             Line::Field(_, next) => at = next,
             // The end would have been found.
             Line::End(_) => return Err(Stop::Partial),
@@ -333,14 +336,20 @@ fn judge_tail(head: &[u8]) -> Result<(), Stop> {
 
 /// The field lines from `start` to the empty line; returns the offset behind that.
 #[inline]
-fn field_lines(head: &[u8], start: usize, limit: usize, fields: &mut Vec<Field>) -> Result<usize, Stop> {
+fn field_lines(
+    head: &[u8],
+    start: usize,
+    limit: usize,
+    source: Source,
+    fields: &mut Vec<Field>,
+) -> Result<usize, Stop> {
     fields.clear();
     if fields.capacity() == 0 {
         fields.reserve(16);
     }
     let mut at = start;
     loop {
-        match lines::line(head, at) {
+        match lines::line(head, at, source) {
             Ok(Line::Field(_, _)) if fields.len() == limit => return Err(Stop::TooLarge),
             Ok(Line::Field(field, next)) => {
                 fields.push(field);

@@ -19,6 +19,15 @@ pub(super) enum Stop {
     Version,
 }
 
+/// Whose bytes they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// What another reader could take in another way is refused.
+    Client,
+    /// Blanks that mean nothing are put up with: nobody but us reads what an app wrote, and what leaves is written anew.
+    App,
+}
+
 /// What stands at the start of a line.
 pub(super) enum Line {
     /// A field; the next line starts at the offset.
@@ -113,12 +122,13 @@ pub(super) fn rest_of_line(bytes: &[u8], mut at: usize) -> Result<(usize, usize)
 
 /// The line that starts at `start`: a field, or the end of the section.
 #[inline]
-pub(super) fn line(bytes: &[u8], start: usize) -> Result<Line, Stop> {
-    let colon = end_of_token(bytes, start);
-    match bytes.get(colon) {
-        Some(b':') if colon > start => {}
-        found => return no_field(bytes, start, colon, found.copied()),
-    }
+pub(super) fn line(bytes: &[u8], start: usize, source: Source) -> Result<Line, Stop> {
+    let name = end_of_token(bytes, start);
+    let colon = match bytes.get(name) {
+        Some(b':') if name > start => name,
+        Some(b' ' | b'\t') if name > start && source == Source::App => colon_behind_blanks(bytes, name)?,
+        found => return no_field(bytes, start, name, found.copied()),
+    };
     let mut from = colon + 1;
     while matches!(bytes.get(from), Some(b' ' | b'\t')) {
         from += 1;
@@ -128,11 +138,23 @@ pub(super) fn line(bytes: &[u8], start: usize) -> Result<Line, Stop> {
         to -= 1;
     }
     let field = Field {
-        kind: Name::of(&bytes[start..colon]),
-        name: Span::between(start, colon),
+        kind: Name::of(&bytes[start..name]),
+        name: Span::between(start, name),
         value: Span::between(from, to),
     };
     Ok(Line::Field(field, next))
+}
+
+/// The colon behind the blanks that follow a name; they are no part of it (RFC 9112 §5.1: a proxy removes them from responses).
+#[cold]
+fn colon_behind_blanks(bytes: &[u8], name: usize) -> Result<usize, Stop> {
+    let blanks = bytes[name..].iter().take_while(|byte| matches!(byte, b' ' | b'\t'));
+    let colon = name + blanks.count();
+    match bytes.get(colon) {
+        None => Err(Stop::Partial),
+        Some(b':') => Ok(colon),
+        Some(_) => Err(Stop::Malformed("space in a field name")),
+    }
 }
 
 /// A line without a name and a colon: the empty line, or why it is not a field.
@@ -156,7 +178,7 @@ fn no_field(bytes: &[u8], start: usize, at: usize, found: Option<u8>) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, Stop, end_of_text, end_of_token, is_token_byte, line};
+    use super::{Line, Name, Source, Stop, end_of_text, end_of_token, is_token_byte, line};
 
     fn naive(bytes: &[u8], min: u8) -> usize {
         bytes.iter().position(|&b| b < min || b == 0x7f).unwrap_or(bytes.len())
@@ -192,14 +214,14 @@ mod tests {
     #[test]
     fn a_field_value_is_trimmed_and_keeps_what_is_inside() {
         let bytes = b"Via: \t a \t b\xff \t\r\nx";
-        let Ok(Line::Field(field, next)) = line(bytes, 0) else {
+        let Ok(Line::Field(field, next)) = line(bytes, 0, Source::Client) else {
             panic!("no field")
         };
         assert_eq!(field.name.of(bytes), b"Via");
         assert_eq!(field.value.of(bytes), b"a \t b\xff");
         assert_eq!(next, bytes.len() - 1);
         let bytes = b"A: \t \r\n";
-        let Ok(Line::Field(field, _)) = line(bytes, 0) else {
+        let Ok(Line::Field(field, _)) = line(bytes, 0, Source::Client) else {
             panic!("no field")
         };
         assert_eq!(field.value.of(bytes), b"");
@@ -229,7 +251,7 @@ mod tests {
             (b"a(b): c\r\n", "field name is not a token"),
         ];
         for (bytes, why) in table {
-            let Err(stop) = line(bytes, 0) else {
+            let Err(stop) = line(bytes, 0, Source::Client) else {
                 panic!("{:?} is a line", bytes.escape_ascii())
             };
             assert_eq!(stop, Stop::Malformed(why), "{}", bytes.escape_ascii());
@@ -240,7 +262,46 @@ mod tests {
     fn a_line_without_its_end_is_partial_at_every_byte() {
         let bytes = b"Via: a b\r\n";
         for end in 0..bytes.len() {
-            assert!(matches!(line(&bytes[..end], 0), Err(Stop::Partial)), "{end}");
+            assert!(
+                matches!(line(&bytes[..end], 0, Source::Client), Err(Stop::Partial)),
+                "{end}"
+            );
+        }
+    }
+
+    #[test]
+    fn f7_blanks_before_the_colon_are_no_part_of_an_apps_name() {
+        for blanks in [" ", "\t", " \t  "] {
+            let bytes = format!("Content-Length{blanks}: 5\r\n");
+            let Ok(Line::Field(field, next)) = line(bytes.as_bytes(), 0, Source::App) else {
+                panic!("no field: {bytes:?}")
+            };
+            assert_eq!(field.kind, Name::ContentLength);
+            assert_eq!(field.name.of(bytes.as_bytes()), b"Content-Length");
+            assert_eq!(field.value.of(bytes.as_bytes()), b"5");
+            assert_eq!(next, bytes.len());
+            for end in 0..bytes.len() {
+                assert!(
+                    matches!(line(&bytes.as_bytes()[..end], 0, Source::App), Err(Stop::Partial)),
+                    "{end}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn f7_other_blanks_are_refused_from_apps_too() {
+        for (bytes, why) in [
+            (&b" a: b\r\n"[..], "folded line"),
+            (b" : b\r\n", "folded line"),
+            (b"a b: c\r\n", "space in a field name"),
+            (b"a \r\n", "space in a field name"),
+            (b"a \n", "space in a field name"),
+        ] {
+            let Err(stop) = line(bytes, 0, Source::App) else {
+                panic!("{} is a line", bytes.escape_ascii())
+            };
+            assert_eq!(stop, Stop::Malformed(why), "{}", bytes.escape_ascii());
         }
     }
 }

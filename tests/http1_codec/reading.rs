@@ -76,7 +76,7 @@ pub(crate) fn read(parts: &[&[u8]]) -> Reading {
         let name = String::from_utf8(field.name.of(&buffer).to_ascii_lowercase()).expect("a token is ASCII");
         message.fields.push((name, field.value.of(&buffer).to_vec()));
     }
-    let mut decoder = BodyDecoder::new(framing);
+    let mut decoder = BodyDecoder::of_request(framing);
     let rest = buffer.split_off(head.len);
     for part in std::iter::once(rest.as_slice()).chain(parts.copied()) {
         match decode(&mut decoder, part, &mut message.body) {

@@ -128,7 +128,10 @@ async fn exchange(address: &Address, host: &str, path: &str) -> Result<Reply, St
         .header(header::CONNECTION, "close")
         .body(Empty::<Bytes>::new())
         .map_err(|error| format!("cannot be asked for `{path}`: {error}"))?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+    let (mut sender, connection) = http1::Builder::new()
+        // As with traffic (RFC 9112 §5.1).
+        .allow_spaces_after_header_name_in_responses(true)
+        .handshake(TokioIo::new(stream))
         .await
         .map_err(|error| broken(&error))?;
     let talk = async {

@@ -54,7 +54,7 @@ impl Body {
             inbox: None,
             ready: 0,
             undecoded: false,
-            decoder: BodyDecoder::new(Framing::None),
+            decoder: BodyDecoder::of_response(Framing::None),
             framing: Framing::None,
             over: false,
             is_event_stream: false,
@@ -69,7 +69,7 @@ impl Body {
     /// The head at the start of the inbox is done with, and a body of this framing follows.
     pub(crate) fn begin(&mut self, framing: Framing, head: usize) {
         self.framing = framing;
-        self.decoder = BodyDecoder::new(framing);
+        self.decoder = BodyDecoder::of_response(framing);
         // The head's bytes stay until it is written: `Exchange::head_bytes`.
         self.ready = 0;
         self.undecoded = self.inbox.as_ref().is_some_and(|inbox| inbox.filled().len() > head);

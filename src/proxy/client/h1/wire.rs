@@ -38,7 +38,7 @@ impl Wire {
         Self {
             io,
             inbox: None,
-            body: BodyDecoder::new(Framing::None),
+            body: BodyDecoder::of_request(Framing::None),
             interim: Vec::new(),
             version: Version::Http11,
             at_end: false,
