@@ -13,6 +13,7 @@ pub mod host;
 pub mod pause;
 pub mod probing;
 pub mod proxy_protocol;
+pub mod public_name;
 pub mod reload;
 pub mod renewal;
 pub mod routes;

@@ -172,6 +172,8 @@ impl Tables {
         hosts::check(&services, &self.redirects, problems);
         addresses::check(&services, &self.server, problems);
         certificates::check(&services, tls, &self.redirects, folder, now, problems);
+        let of_redirects = self.defaults.tls().in_folder(folder);
+        hosts::warn_unsigned(&services, &self.redirects, &of_redirects, &self.acme, problems);
         if !matches!(self.acme.challenge, Challenge::Dns(_)) {
             hosts::warn_wildcards(&services, problems);
         }
@@ -179,7 +181,7 @@ impl Tables {
         let redirects = self.redirects.iter().map(|redirect| Redirect {
             host: Arc::clone(&redirect.host.value),
             to: Arc::clone(&redirect.to.value),
-            tls: self.defaults.tls().in_folder(folder),
+            tls: of_redirects.clone(),
         });
         Config {
             file: file.to_path_buf(),

@@ -1,16 +1,30 @@
 //! What may not be said twice about a host, and what no certificate can be had for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::build::merge::Merged;
-use crate::config::checked::Tls;
+use crate::config::checked::{Acme, Tls};
 use crate::config::read::redirects::RawRedirect;
 use crate::config::text::raw::At;
 use crate::config::text::report::Diagnostic;
+use crate::model::host::is_local;
+use crate::model::public_name::objection;
+
+/// Where the directories of the CAs are that browsers trust; any other may be a company's own, which signs what it likes.
+const PUBLIC_CAS: &[&str] = &[
+    "actalis.com",
+    "buypass.com",
+    "digicert.com",
+    "letsencrypt.org",
+    "pki.goog",
+    "sectigo.com",
+    "ssl.com",
+    "zerossl.com",
+];
 
 /// Where the certificate of a service comes from. Paths of files stay relative, which is enough to compare them.
 fn tls(service: &Merged) -> Tls {
@@ -69,17 +83,62 @@ pub(crate) fn check(services: &[Merged], redirects: &[RawRedirect], problems: &m
     }
 }
 
+/// Warns of names that no public CA signs, each once (F13).
+pub(crate) fn warn_unsigned(
+    services: &[Merged],
+    redirects: &[RawRedirect],
+    of_redirects: &Tls,
+    acme: &Acme,
+    problems: &mut Vec<Diagnostic>,
+) {
+    if !acme.directories.iter().any(|directory| is_public_ca(directory)) {
+        return;
+    }
+    let of_services = services.iter().filter(|service| tls(service) == Tls::Acme);
+    let of_redirects = redirects.iter().filter(|_| *of_redirects == Tls::Acme);
+    let hosts = of_services
+        .flat_map(Merged::hosts)
+        .chain(of_redirects.map(|redirect| &redirect.host));
+    let mut warned = HashSet::new();
+    for host in hosts.filter(|host| !is_local(&host.value)) {
+        let Some(objection) = objection(&host.value) else {
+            continue;
+        };
+        if warned.insert(&host.value) {
+            problems.push(no_certificate(host, objection).hint(
+                "set `tls = \"internal\"` for one that this machine signs, or `directory` in `[acme]` to a CA of your own",
+            ));
+        }
+    }
+}
+
+fn is_public_ca(directory: &str) -> bool {
+    let host = directory
+        .parse::<http::Uri>()
+        .ok()
+        .and_then(|uri| uri.host().map(str::to_ascii_lowercase));
+    host.is_some_and(|host| {
+        PUBLIC_CAS.iter().any(|ca| {
+            host.strip_suffix(ca)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
+    })
+}
+
+fn no_certificate(host: &At<Arc<str>>, why: &str) -> Diagnostic {
+    Diagnostic::warning(&host.span, format!("no certificate can be had for `{}`", host.value)).expected(why)
+}
+
 /// Warns of wildcards that would need DNS-01: no CA accepts the word of a web server for them (RFC 8555 §7.1.3).
 pub(crate) fn warn_wildcards(services: &[Merged], problems: &mut Vec<Diagnostic>) {
     for service in services.iter().filter(|service| tls(service) == Tls::Acme) {
         for host in service
             .hosts()
             .iter()
-            .filter(|host| host.value.starts_with("*.") && !host.value.ends_with(".localhost"))
+            .filter(|host| host.value.starts_with("*.") && !is_local(&host.value))
         {
             problems.push(
-                Diagnostic::warning(&host.span, format!("no certificate can be had for `{}`", host.value))
-                    .expected("a wildcard has to be proved in the DNS")
+                no_certificate(host, "a wildcard has to be proved in the DNS")
                     .hint("set `challenge = { dns = \"COMMAND\" }` in `[acme]`, or another `tls` for this service"),
             );
         }
