@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::FromDer;
+use x509_parser::prelude::{FromDer, X509Version};
 
 use super::clock::unix_seconds;
 use crate::model::renewal::Life;
@@ -181,6 +181,11 @@ pub(super) fn bare(host: &str) -> &str {
     host.strip_prefix('[')
         .and_then(|inner| inner.strip_suffix(']'))
         .unwrap_or(host)
+}
+
+/// Whether a certificate is of a version that has no extensions, and so cannot name its host (RFC 5280 §4.1.2.1).
+pub(super) fn is_outdated(certificate: &CertificateDer<'static>) -> bool {
+    X509Certificate::from_der(certificate).is_ok_and(|(_, parsed)| parsed.version() != X509Version::V3)
 }
 
 #[cfg(test)]

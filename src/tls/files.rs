@@ -16,7 +16,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, is_outdated};
 
 /// Chains have a few kilobytes; what is larger than this is another kind of file.
 const MAX_BYTES: u64 = 1 << 20;
@@ -205,6 +205,12 @@ pub(super) fn load(
     provider: &CryptoProvider,
 ) -> Result<(Certificate, Vec<String>), FileError> {
     let chain = certificates(cert)?;
+    if chain.first().is_some_and(is_outdated) {
+        return Err(FileError::new(
+            cert,
+            "not an X.509 v3 certificate, which clients want, with the host as subjectAltName",
+        ));
+    }
     let mut warnings = Vec::new();
     let (secret, mode) = private_key(key)?;
     if mode & 0o066 != 0 {

@@ -91,7 +91,7 @@ fn a_refusal_shows_the_apps_own_words_and_what_still_serves() {
         r#"          {"db":"connection refused"}"#,
         [
             "          hint: look at its log",
-            "Nothing was switched; blue still serves.",
+            "Nothing was switched; blue stays live.",
         ],
     );
     assert_eq!(

@@ -51,7 +51,7 @@ async fn a_candidate_that_answers_503_is_refused_with_its_own_words() {
     output
         .assert_says(&["503"])
         .assert_says(&["connection to 10.0.0.9 lost"]);
-    output.assert_says(&["blue still serves", "nothing was switched", "nothing changed"]);
+    output.assert_says(&["blue stays live", "nothing was switched", "nothing changed"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

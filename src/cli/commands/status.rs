@@ -205,9 +205,7 @@ fn render_health(health: &HealthStatus, instances: usize, now: Timestamp, style:
     if let Some(last) = &health.last {
         match (last.status, &last.reason) {
             (Some(status), None) => text += &format!(": {status} in {}", latency(last.latency_us)),
-            (Some(status), Some(reason)) => text += &format!(": {status}, {}", escape(reason)),
-            (None, Some(reason)) => text += &format!(": {}", escape(reason)),
-            (None, None) => {}
+            _ => text += &output::complaint(last).map_or(String::new(), |complaint| format!(": {complaint}")),
         }
         if let Some(version) = &last.version {
             text += &format!(", version {}", escape(version));

@@ -2,7 +2,7 @@
 
 use super::line::{INDENT, Line, Mark, err, step};
 use super::text::{Style, address, count, escape, latency, percent, short_address};
-use crate::model::api::{GateReport, Traffic};
+use crate::model::api::{GateReport, ProbeReport, Traffic};
 
 /// `web 200 in 8 ms (3/3)  api :8011 connection refused (0/3, 12 probes)`.
 pub(super) fn gate_reports(reports: &[GateReport], running: bool) -> String {
@@ -20,6 +20,7 @@ pub(super) fn gate_reports(reports: &[GateReport], running: bool) -> String {
         let answer = match (last.status, &last.reason) {
             (Some(status), _) => format!("{status} in {}", latency(last.latency_us)),
             (None, Some(reason)) => escape(reason).into_owned(),
+            (None, None) if last.passed => "accepts connections".into(),
             (None, None) => "no answer".into(),
         };
         let probes = if running && report.probes > report.passes {
@@ -80,15 +81,22 @@ pub(super) fn refusal(
     lines
 }
 
-/// `api 127.0.0.1:8011 → 503: redirects to /login (117 probes)`.
+/// The status and what is wrong with it, or what came instead: `302, redirects to /login`, `connection refused`.
+pub(crate) fn complaint(last: &ProbeReport) -> Option<String> {
+    let reason = last.reason.as_ref().map(|reason| escape(reason));
+    Some(match (last.status, reason) {
+        // The reason is the status.
+        (Some(status), Some(reason)) if reason == format!("answered {status}") => reason.into_owned(),
+        (Some(status), Some(reason)) => format!("{status}, {reason}"),
+        (Some(status), None) => status.to_string(),
+        (None, reason) => reason?.into_owned(),
+    })
+}
+
+/// `api 127.0.0.1:8011 → 302, redirects to /login (117 probes)`.
 fn no_pass(report: &GateReport) -> String {
     let last = &report.last;
-    let answer = match (last.status, &last.reason) {
-        (Some(status), Some(reason)) => format!("{status}: {}", escape(reason)),
-        (Some(status), None) => status.to_string(),
-        (None, Some(reason)) => escape(reason).into_owned(),
-        (None, None) => "no answer".into(),
-    };
+    let answer = complaint(last).unwrap_or_else(|| "no answer".into());
     let probes = count(u64::from(report.probes), "probe", "probes");
     format!(
         "{} {} → {answer} ({probes})",

@@ -21,6 +21,7 @@ mod terminal;
 pub mod text;
 mod upkeep;
 
+pub(super) use evidence::complaint;
 pub use line::{Line, Stream};
 pub use operation::{Transcript, render};
 pub use progress::progress;

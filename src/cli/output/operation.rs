@@ -17,6 +17,8 @@ pub struct Transcript {
     dry_run: bool,
     kind: Kind,
     environment: String,
+    /// Whether the new side was asked for no health.
+    forced: bool,
     /// The step whose failure would end the operation.
     step: &'static str,
     /// An old side may be empty before the new one is verified; it is told in the order of the steps.
@@ -33,6 +35,7 @@ impl Transcript {
             dry_run,
             kind,
             environment: environment.to_owned(),
+            forced: false,
             step: "refused",
             drained: Vec::new(),
         }
@@ -64,6 +67,7 @@ fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
         }) => {
             told.kind = *kind;
             told.environment.clone_from(environment);
+            told.forced = *forced;
             told.step = "gate";
             // A dry run was asked for its plan: that is its data.
             let (stream, style) = if told.dry_run {
@@ -79,15 +83,19 @@ fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
         Event::Common(CommonStep::Planned) => vec![err("Nothing was switched: this was a dry run.".into())],
         Event::Common(CommonStep::Warning { message }) => vec![step(style, Mark::Look, "warning", &escape(message))],
         Event::Common(CommonStep::Gated { instances, version, .. }) => {
-            let passed = instances.iter().all(|report| report.passes >= report.needed);
             let mut text = gate_reports(instances, false);
             if let Some(version) = version {
                 text += &format!("  version {}", escape(version));
             }
-            if !passed {
-                text += "  (the verdict is skipped: --force)";
+            if told.forced {
+                text += "  (not asked for its health: --force)";
             }
-            vec![step(style, if passed { Mark::Done } else { Mark::Look }, "gate", &text)]
+            vec![step(
+                style,
+                if told.forced { Mark::Look } else { Mark::Done },
+                "gate",
+                &text,
+            )]
         }
         Event::Swap(SwapStep::Warmed {
             requests,
@@ -313,7 +321,7 @@ fn done(environment: &str, live: Slot, safe: &[SafeToStop], traffic: &Traffic, t
 
 fn refused(reason: &str, evidence: &[GateReport], hint: Option<&str>, live: Option<Slot>, style: Style) -> Vec<Line> {
     let mut lines = refusal("refused", reason, evidence, hint, style);
-    let still = live.map_or(String::new(), |live| format!("; {} still serves", style.slot(live)));
-    lines.push(err(format!("Nothing was switched{still}.")));
+    let stays = live.map_or(String::new(), |live| format!("; {} stays live", style.slot(live)));
+    lines.push(err(format!("Nothing was switched{stays}.")));
     lines
 }

@@ -17,7 +17,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, X509Certificate, X509Version};
 
 use crate::config::build::merge::Merged;
 use crate::config::read::redirects::RawRedirect;
@@ -56,10 +56,10 @@ fn check_one(
     let chain = read(cert, folder, problems).and_then(|pem| chain(cert, &pem, problems));
     let private = read(key, folder, problems).and_then(|pem| private_key(key, &pem, problems));
     let Some(chain) = chain else { return };
-    if let Some(leaf) = chain.first() {
-        check_leaf(cert, leaf, hosts, now, problems);
-    }
-    if let Some(private) = private {
+    let usable = chain
+        .first()
+        .is_some_and(|leaf| check_leaf(cert, leaf, hosts, now, problems));
+    if let (true, Some(private)) = (usable, private) {
         check_fit(cert, key, chain, &private, problems);
     }
 }
@@ -130,28 +130,48 @@ fn check_fit(
     };
     match CertifiedKey::new(chain, signing).keys_match() {
         Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
-        Err(_) => problems.push(
+        Err(rustls::Error::InconsistentKeys(_)) => problems.push(
             Diagnostic::certificate(&key.span, "the private key does not fit the certificate")
                 .expected(format!("expected the key of `{}`", cert.value))
                 .related(&cert.span, "the certificate"),
         ),
+        Err(error) => problems.push(Diagnostic::certificate(
+            &cert.span,
+            format!("the certificate `{}` cannot be used: {error}", cert.value),
+        )),
     }
 }
 
+/// Whether the host's own certificate may be used at all.
 fn check_leaf(
     cert: &At<String>,
     leaf: &CertificateDer<'_>,
     hosts: &[&At<Arc<str>>],
     now: SystemTime,
     problems: &mut Vec<Diagnostic>,
-) {
+) -> bool {
     let Ok((_, parsed)) = X509Certificate::from_der(leaf) else {
         problems.push(
             Diagnostic::certificate(&cert.span, format!("`{}` holds no X.509 certificate", cert.value))
                 .expected("expected a certificate chain in PEM, the host's own first"),
         );
-        return;
+        return false;
     };
+    if parsed.version() != X509Version::V3 {
+        problems.push(
+            Diagnostic::certificate(
+                &cert.span,
+                format!(
+                    "`{}` is an X.509 v{} certificate, which no client takes",
+                    cert.value,
+                    parsed.version().0 + 1
+                ),
+            )
+            .expected("expected version 3, with the host as subjectAltName")
+            .hint("with openssl: `-addext subjectAltName=DNS:HOST` for `req -x509`, `-extfile` for `x509 -req`"),
+        );
+        return false;
+    }
     let names = Names::of(&parsed);
     for host in hosts {
         if !names.cover(&host.value) {
@@ -167,12 +187,13 @@ fn check_leaf(
     } else if seconds < validity.not_before.timestamp() {
         format!("is not valid yet: it starts {}", validity.not_before)
     } else {
-        return;
+        return true;
     };
     problems.push(Diagnostic::warning(
         &cert.span,
         format!("the certificate `{}` {when}", cert.value),
     ));
+    true
 }
 
 fn uncovered(cert: &Range<usize>, host: &At<Arc<str>>, names: &Names) -> Diagnostic {

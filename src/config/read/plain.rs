@@ -156,10 +156,14 @@ pub(crate) fn positive_duration(key: &str, value: &Value, problems: &mut Problem
 pub(crate) fn duration_or_off(key: &str, value: &Value, problems: &mut Problems) -> Option<Duration> {
     match &value.kind {
         Kind::Text(text) if text == "off" => Some(Duration::ZERO),
+        Kind::Boolean(false) => {
+            problems.push(mismatch(key, value, "a duration", DURATION).hint("write `\"off\"`"));
+            None
+        }
         Kind::Text(_)
         | Kind::Integer(_)
         | Kind::Float(_)
-        | Kind::Boolean(_)
+        | Kind::Boolean(true)
         | Kind::Date
         | Kind::List(_)
         | Kind::Table(_) => duration(key, value, problems),

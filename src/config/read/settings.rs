@@ -204,10 +204,14 @@ impl Settings {
                 }
             }
             Kind::Text(_) | Kind::Integer(_) | Kind::Float(_) | Kind::Boolean(_) | Kind::Date | Kind::List(_) => {
-                problems.push(
-                    plain::mismatch(&path, value, "a table", "a table of keys")
-                        .hint(format!("write a key of it, as `{} = …`", example.path)),
-                );
+                let period = format!("{path}.for");
+                let is_off = matches!(&value.kind, Kind::Boolean(false))
+                    || matches!(&value.kind, Kind::Text(text) if text == "off");
+                let hint = match allowed().find(|known| is_off && known.path == period) {
+                    Some(period) => format!("write `{} = \"off\"`", period.path),
+                    None => format!("write a key of it, as `{} = …`", example.path),
+                };
+                problems.push(plain::mismatch(&path, value, "a table", "a table of keys").hint(hint));
             }
         }
     }

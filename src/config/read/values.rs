@@ -1,5 +1,6 @@
 //! Values with a grammar of their own: paths, addresses, statuses, version sources, labels.
 
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use super::plain::{self, Problems};
@@ -109,23 +110,68 @@ fn address(key: &str, value: &Value, problems: &mut Problems) -> Option<Address>
         Ok(address) => return Some(address),
         Err(error) => error,
     };
-    let rest = text
-        .split_once("://")
-        .map(|(scheme, rest)| (scheme, rest.trim_end_matches('/')));
-    let diagnostic = match rest {
-        Some(("https", _)) => Diagnostic::error(&value.span, format!("`{text}`: apps over TLS are not supported"))
-            .hint("let the app listen for plain HTTP, on this machine or on a network you trust"),
-        Some((_, rest)) => {
-            Diagnostic::error(&value.span, format!("`{text}` is a URL")).hint(format!("write `\"{rest}\"`"))
-        }
+    let diagnostic = match text.split_once("://") {
+        Some(("https", _)) => Diagnostic::error(&value.span, format!("`{text}`: apps over TLS are not supported")),
+        Some(_) => Diagnostic::error(&value.span, format!("`{text}` is a URL")),
         None => {
             let error = error.to_string();
             let what = error.split("; ").next().unwrap_or_default();
             Diagnostic::error(&value.span, what)
         }
     };
-    problems.push(diagnostic.expected(format!("expected {ADDRESS}")));
+    let diagnostic = diagnostic.expected(format!("expected {ADDRESS}"));
+    problems.push(match meant(&text) {
+        Some(hint) => diagnostic.hint(hint),
+        None => diagnostic,
+    });
     None
+}
+
+/// What a text that is no address was probably meant to be.
+fn meant(text: &str) -> Option<String> {
+    let fits = |address: String| {
+        address
+            .parse::<Address>()
+            .is_ok()
+            .then(|| format!("write `\"{address}\"`"))
+    };
+    if ["fpm", "fcgi", "fastcgi", "uwsgi"]
+        .iter()
+        .any(|other| text.contains(other))
+    {
+        return Some("an app has to speak HTTP: put a server before it that speaks FastCGI or uwsgi to it".into());
+    }
+    if let Some((scheme, rest)) = text.split_once("://") {
+        let rest = rest
+            .split_once('/')
+            .filter(|_| scheme != "unix")
+            .map_or(rest, |(authority, _)| authority);
+        return match scheme {
+            "https" => Some("let the app listen for plain HTTP, on this machine or on a network you trust".into()),
+            "unix" => fits(format!("unix:/{}", rest.trim_start_matches('/'))),
+            _ => fits(rest.to_owned()).or_else(|| fits(format!("{rest}:80"))),
+        };
+    }
+    if text.starts_with('/') {
+        return fits(format!("unix:{text}"));
+    }
+    if let Some(path) = text.strip_prefix("unix:") {
+        return fits(format!("unix:/{path}"));
+    }
+    if let Some(hint) = text.strip_prefix(':').and_then(|port| fits(port.to_owned())) {
+        return Some(hint);
+    }
+    if let Some((address, _)) = text.split_once('/') {
+        let hint = fits(address.to_owned())?;
+        return Some(format!("{hint}; `path` and `strip_prefix` say which paths it gets"));
+    }
+    let v6 = |host: &str| host.parse::<Ipv6Addr>().is_ok();
+    match text.rsplit_once(':') {
+        Some((host, port)) if v6(host) => fits(format!("[{host}]:{port}")),
+        _ if v6(text.trim_matches(['[', ']'])) => Some(format!("write `\"[{}]:PORT\"`", text.trim_matches(['[', ']']))),
+        None => fits(format!("{text}:3000")).map(|_| format!("write `\"{text}:PORT\"`")),
+        Some(_) => None,
+    }
 }
 
 pub(crate) fn statuses(key: &str, value: &Value, problems: &mut Problems) -> Option<StatusRange> {

@@ -169,11 +169,11 @@ impl Authority {
             end: String,
         }
         let http = self.http()?;
-        let unreachable = |failure| AcmeError::unreachable(&failure, directory);
+        let failed = |failure| AcmeError::failure(&failure, directory);
         let no_acme = |error: serde_json::Error| {
             AcmeError::ca(format!("the CA at `{directory}` answers what is no ACME: {error}"))
         };
-        let (body, _) = http.get(directory).await.map_err(unreachable)?;
+        let (body, _) = http.get(directory).await.map_err(failed)?;
         let Some(place) = serde_json::from_slice::<Directory>(&body)
             .map_err(no_acme)?
             .renewal_info
@@ -184,7 +184,7 @@ impl Authority {
                 explanation: None,
             });
         };
-        let (body, ask_again) = http.get(&format!("{place}/{id}")).await.map_err(unreachable)?;
+        let (body, ask_again) = http.get(&format!("{place}/{id}")).await.map_err(failed)?;
         let info = serde_json::from_slice::<Info>(&body).map_err(no_acme)?;
         let time = |text: &str| text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second);
         let window = time(&info.suggested_window.start)

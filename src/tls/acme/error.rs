@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use http::StatusCode;
 use instant_acme::{Error, Problem};
 use jiff::Timestamp;
 
@@ -79,7 +80,7 @@ impl AcmeError {
             Error::Api(problem) => Self::problem(problem),
             Error::Timeout(_) => Self::ca(format!("the CA at `{directory}` did not come to an end in time")),
             Error::Other(other) => match other.downcast_ref::<Failure>() {
-                Some(failure) => Self::unreachable(failure, directory),
+                Some(failure) => Self::failure(failure, directory),
                 None => Self::ca(format!("the CA at `{directory}` cannot be used: {other}")),
             },
             other => Self::ca(format!("the CA at `{directory}` answers what is no ACME: {other}")),
@@ -88,12 +89,21 @@ impl AcmeError {
         read
     }
 
-    pub(super) fn unreachable(failure: &Failure, directory: &str) -> Self {
-        let error = Self::ca(format!("the CA at `{directory}` cannot be reached: {failure}"));
-        if failure.clock {
-            error.hint("is this machine's clock right? `date` shows it, and `timedatectl` whether it is kept right")
-        } else {
-            error
+    /// No answer of the CA, or one that is not what was asked for.
+    pub(super) fn failure(failure: &Failure, directory: &str) -> Self {
+        let error = match failure.status {
+            Some(_) => Self::ca(format!("the CA at `{directory}` answered with {failure}")),
+            None => Self::ca(format!("the CA at `{directory}` cannot be reached: {failure}")),
+        };
+        match failure.status {
+            _ if failure.clock => {
+                error.hint("is this machine's clock right? `date` shows it, and `timedatectl` whether it is kept right")
+            }
+            Some(status) if status.is_server_error() => {
+                error.hint("the fault is the CA's; it is asked again by itself")
+            }
+            Some(StatusCode::NOT_FOUND) => error.hint("is `[acme] directory` the URL of its directory?"),
+            _ => error,
         }
     }
 

@@ -54,6 +54,8 @@ pub(super) struct Failure {
     pub(super) what: String,
     /// Whether it looks as if this machine's clock were wrong.
     pub(super) clock: bool,
+    /// The status of an answer that is of no use; `None` without an answer.
+    pub(super) status: Option<StatusCode>,
 }
 
 impl fmt::Display for Failure {
@@ -69,6 +71,7 @@ impl Failure {
         Self {
             what: what.into(),
             clock: false,
+            status: None,
         }
     }
 }
@@ -290,10 +293,14 @@ fn refusal(status: StatusCode, body: &[u8]) -> Failure {
     let detail = serde_json::from_slice::<Problem>(body)
         .ok()
         .and_then(|problem| problem.detail);
-    Failure::new(match detail {
+    let what = match detail {
         Some(detail) => format!("status {}: {detail}", status.as_u16()),
         None => format!("status {}", status.as_u16()),
-    })
+    };
+    Failure {
+        status: Some(status),
+        ..Failure::new(what)
+    }
 }
 
 fn broken(error: &hyper::Error) -> Failure {
@@ -327,7 +334,10 @@ fn untrusted(error: &io::Error) -> Failure {
             _ => files::io_reason(error),
         },
     };
-    Failure { what, clock }
+    Failure {
+        clock,
+        ..Failure::new(what)
+    }
 }
 
 /// Seconds, or a date (RFC 9110 §10.2.3).

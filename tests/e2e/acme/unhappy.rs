@@ -52,11 +52,11 @@ async fn directory_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn directory_overloaded() {
+async fn f17_a_directory_that_answers_503_can_be_reached() {
     let (pebble, _app, door) = misbehaving("", "/dir", Trick::Plain(503, "busy")).await;
     seen_everywhere(
         &door,
-        &format!("the CA at `{}` cannot be reached: status 503", pebble.ca.directory()),
+        &format!("the CA at `{}` answered with status 503", pebble.ca.directory()),
     )
     .await;
 }

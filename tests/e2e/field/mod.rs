@@ -6,6 +6,7 @@ mod forwarding;
 mod requests;
 mod responses;
 mod schemes;
+mod texts;
 
 use crate::common::client::Response;
 use crate::common::fixture::{HOST, PLAIN, Pair};
