@@ -3,44 +3,9 @@
 use crate::common::fixture::{HOST, PLAIN, Pair};
 use crate::common::load::bytes;
 use crate::common::operation::{Output, run};
+use crate::common::tool::{curl, good, tool, url};
 use crate::common::{count, holds};
 use tokio::process::Command;
-
-fn tool(name: &str) -> Command {
-    let found = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()));
-    assert!(found, "`{name}` is not on this machine: `tests/run` installs it");
-    Command::new(name)
-}
-
-/// curl with the local CA, and the host at the door's port.
-fn curl(pair: &Pair, args: &[&str]) -> Command {
-    let port = pair.door.https().port();
-    let mut command = tool("curl");
-    command.args([
-        "--silent",
-        "--show-error",
-        "--max-time",
-        "30",
-        "--resolve",
-        &format!("{HOST}:{port}:127.0.0.1"),
-    ]);
-    command
-        .arg("--cacert")
-        .arg(pair.door.state_dir().join("ca/root.pem"))
-        .args(args);
-    command
-}
-
-fn url(pair: &Pair, target: &str) -> String {
-    format!("https://{HOST}:{}{target}", pair.door.https().port())
-}
-
-async fn good(command: Command) -> Output {
-    let output = run(command).await;
-    output.assert_code(0);
-    output
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn curl_speaks_every_version_and_method() {

@@ -335,11 +335,6 @@ impl Reply {
         }
     }
 
-    /// Whether an upload that is under way is of use to the source.
-    pub(crate) fn wants_upload(&self) -> bool {
-        matches!(self.source, Source::App(_))
-    }
-
     /// The body has ended as it was meant to.
     pub(crate) fn finish(&mut self) {
         if let Source::App(exchange) = &mut self.source {

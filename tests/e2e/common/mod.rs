@@ -6,6 +6,7 @@
 //! - [`place`]: Node and uvicorn, as users run them
 //! - [`fixture`]: what most tests begin with
 //! - [`client`], [`h2`]: raw HTTP/1.1 and HTTP/2 clients; [`incoming`]: heads and bodies, read strictly; [`wire`]: TCP, TLS, Unix
+//! - [`frames`]: HTTP/2 by its frames; [`tool`]: the clients that users have
 //! - [`pebble`]: a real ACME server; [`acme_door`]: what stands in front of it, and misbehaves
 //! - [`network`]: a network of a test's own
 //! - [`load`]: steady traffic of every kind
@@ -20,6 +21,7 @@ mod app_routes;
 pub mod client;
 pub mod door;
 pub mod fixture;
+pub mod frames;
 pub mod h2;
 pub mod incoming;
 pub mod ledger;
@@ -31,6 +33,7 @@ pub mod place;
 pub mod port;
 pub mod process;
 mod script;
+pub mod tool;
 pub mod wire;
 
 use std::future::Future;

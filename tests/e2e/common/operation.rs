@@ -220,8 +220,13 @@ impl Finished {
 }
 
 /// Runs a command to its end.
-pub async fn run(mut command: Command) -> Output {
-    command.stdin(Stdio::null()).kill_on_drop(true);
+pub async fn run(command: Command) -> Output {
+    run_with(command, Stdio::null()).await
+}
+
+/// Runs a command to its end, which reads this.
+pub async fn run_with(mut command: Command, input: impl Into<Stdio>) -> Output {
+    command.stdin(input).kill_on_drop(true);
     let output = tokio::time::timeout(PATIENCE, command.output())
         .await
         .unwrap_or_else(|_| panic!("{command:?} did not end within {PATIENCE:?}"))

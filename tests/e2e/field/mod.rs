@@ -7,6 +7,7 @@ mod requests;
 mod responses;
 mod schemes;
 mod texts;
+mod uploads;
 
 use crate::common::client::Response;
 use crate::common::fixture::{HOST, PLAIN, Pair};

@@ -5,7 +5,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
@@ -16,6 +16,7 @@ use super::wire::Wire;
 use crate::http1::head::{Limits, Method, Name, Parsed, RequestHead, Version, eq_ignore_case, list};
 use crate::http1::write::{field, status_line};
 use crate::proxy::client::io::ClientIo;
+use crate::proxy::client::lingering::Lingering;
 use crate::proxy::core::core::Core;
 use crate::proxy::exchange::decide::decide;
 use crate::proxy::exchange::record::Record;
@@ -35,8 +36,6 @@ const REQUEST_LIMITS: Limits = Limits {
 };
 /// Empty lines that may stand before a request: old clients end a body with one (RFC 9112 §2.2).
 const EMPTY_LINES: usize = 8;
-/// What a client may still send after an answer that did not wait for its body (N15), in bytes.
-const LINGER: usize = 64 * 1024 * 1024;
 
 /// One HTTP/1 connection.
 pub(crate) struct ClientH1 {
@@ -290,24 +289,21 @@ impl ClientH1 {
     /// Reads and discards what the client still sends, within bounds, so that it gets to read its answer instead of RST (N15).
     async fn linger(&mut self) {
         self.wire.inbox = None;
-        self.deadline.set(self.core.times().linger);
+        let mut lingering = Lingering::alone(self.core.times().linger);
         poll_fn(|cx| match Pin::new(&mut self.wire.io).poll_flush(cx) {
-            Poll::Pending if !self.deadline.poll_passed(cx) => Poll::Pending,
+            Poll::Pending if !lingering.is_over(cx) => Poll::Pending,
             Poll::Pending | Poll::Ready(_) => Poll::Ready(()),
         })
         .await;
         self.wire.io.half_close();
-        let mut allowed = LINGER;
         poll_fn(|cx| {
-            while allowed > 0 {
-                match self.wire.poll_fill(cx) {
-                    Poll::Ready(Ok(n)) if n > 0 => {
-                        allowed = allowed.saturating_sub(n);
+            while !lingering.is_over(cx) {
+                match ready!(self.wire.poll_fill(cx)) {
+                    Ok(n) if n > 0 => {
+                        lingering.discarded(n);
                         self.wire.inbox = None;
                     }
-                    Poll::Ready(_) => return Poll::Ready(()),
-                    Poll::Pending if self.deadline.poll_passed(cx) => return Poll::Ready(()),
-                    Poll::Pending => return Poll::Pending,
+                    Ok(_) | Err(_) => break,
                 }
             }
             Poll::Ready(())

@@ -35,7 +35,7 @@ const SEND_BUFFER: usize = 64 * 1024;
 
 /// Serves one connection until it ends.
 pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
-    let open = Rc::new(Open::default());
+    let open = Rc::new(Open::new(core.times().linger));
     let service = hyper::service::service_fn({
         let (core, peer, open) = (core.clone(), peer.clone(), open.clone());
         // Boxed, because hyper and tokio move a stream's future several times.
@@ -130,6 +130,7 @@ async fn respond(
     if reply.is_over() {
         // END_STREAM travels with the head; hyper will not ask for a body.
         reply.finish();
+        upload.discard(&guard.0);
         return Ok(response);
     }
     let open = guard.0.clone();

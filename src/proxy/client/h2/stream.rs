@@ -1,6 +1,7 @@
 //! One HTTP/2 stream: its upload, and its response as the body that hyper asks for piece by piece.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, ready};
@@ -11,6 +12,7 @@ use http::{HeaderName, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use crate::proxy::client::lingering::{Lingering, Others};
 use crate::proxy::exchange::body::{Cut, Piece};
 use crate::proxy::exchange::client::{Absence, Client, Interim};
 use crate::proxy::exchange::reply::Reply;
@@ -18,15 +20,26 @@ use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::termination::Termination;
 use crate::proxy::stock::buffers::SMALL;
 use crate::proxy::stock::deadline::Deadline;
+use crate::tasks;
 
 /// The streams of one connection.
-#[derive(Default)]
 pub(crate) struct Open {
     pub(crate) count: Cell<usize>,
     streaming: RefCell<Vec<Weak<RefCell<Option<Streaming>>>>>,
+    /// Those that linger, each for so long.
+    lingering: (Others, Duration),
 }
 
 impl Open {
+    /// None yet; one whose upload is not wanted any more lingers for this time.
+    pub(crate) fn new(linger: Duration) -> Self {
+        Self {
+            count: Cell::new(0),
+            streaming: RefCell::default(),
+            lingering: (Others::default(), linger),
+        }
+    }
+
     pub(crate) fn enter(self: &Rc<Self>) -> StreamGuard {
         self.count.set(self.count.get() + 1);
         StreamGuard(self.clone())
@@ -65,6 +78,30 @@ pub(crate) struct Upload(Option<Incoming>);
 impl Upload {
     pub(crate) fn new(incoming: Incoming) -> Self {
         Self(Some(incoming))
+    }
+
+    /// The answer has ended and did not wait for the rest: it is read and discarded within bounds (N15). After that nobody holds
+    /// the stream, and h2 ends one that its client still sends on with RST_STREAM(NO_ERROR) (RFC 9113 §8.1).
+    pub(crate) fn discard(&mut self, open: &Rc<Open>) {
+        let Some(mut incoming) = self.0.take_if(|incoming| !incoming.is_end_stream()) else {
+            return;
+        };
+        let (others, linger) = &open.lingering;
+        let mut lingering = Lingering::beside(others, *linger);
+        let guard = open.enter();
+        tasks::connection(async move {
+            poll_fn(|cx| {
+                while !lingering.is_over(cx) {
+                    match ready!(Pin::new(&mut incoming).poll_frame(cx)) {
+                        Some(Ok(frame)) => lingering.discarded(frame.data_ref().map_or(0, Bytes::len)),
+                        Some(Err(_)) | None => break,
+                    }
+                }
+                Poll::Ready(())
+            })
+            .await;
+            drop(guard);
+        });
     }
 }
 
@@ -127,7 +164,7 @@ pub(crate) struct Streaming {
     deadline: Deadline,
     /// Nothing more comes: END_STREAM went with the last piece, or goes with the trailers.
     ended: bool,
-    _guard: StreamGuard,
+    guard: StreamGuard,
 }
 
 /// The stream is reset: the client sees a cut body, never a clean end (N18).
@@ -177,16 +214,13 @@ impl Body for H2Body {
 }
 
 impl Streaming {
-    pub(crate) fn new(reply: Reply, mut upload: Upload, deadline: Deadline, guard: StreamGuard) -> Self {
-        if !reply.wants_upload() {
-            upload.0 = None;
-        }
+    pub(crate) fn new(reply: Reply, upload: Upload, deadline: Deadline, guard: StreamGuard) -> Self {
         Self {
             reply,
             upload,
             deadline,
             ended: false,
-            _guard: guard,
+            guard,
         }
     }
 
@@ -218,6 +252,7 @@ impl Streaming {
     fn finish(&mut self) {
         self.ended = true;
         self.reply.finish();
+        self.upload.discard(&self.guard.0);
     }
 }
 

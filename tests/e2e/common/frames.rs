@@ -1,0 +1,187 @@
+//! HTTP/2 as frames (RFC 9113 §4): a client that may break every rule, and sees what comes back.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::client::tls;
+use super::door::Door;
+use super::wire::Wire;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub const DATA: u8 = 0;
+pub const HEADERS: u8 = 1;
+pub const RST_STREAM: u8 = 3;
+pub const SETTINGS: u8 = 4;
+pub const PING: u8 = 6;
+pub const GOAWAY: u8 = 7;
+pub const WINDOW_UPDATE: u8 = 8;
+
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+const ACK: u8 = 1;
+/// What may be sent before the first WINDOW_UPDATE (RFC 9113 §6.9.2).
+const FIRST_WINDOW: i64 = 65_535;
+/// A frame may have so many bytes (RFC 9113 §4.2).
+const LARGEST: usize = 16_384;
+
+/// One connection. It acknowledges settings and pings, and takes answers of any size.
+#[derive(Debug)]
+pub struct Frames {
+    wire: Wire,
+    /// What may be sent on the connection.
+    window: i64,
+    /// What may be sent on a stream when it begins.
+    stream_window: i64,
+}
+
+/// A frame that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    pub kind: u8,
+    pub flags: u8,
+    pub stream: u32,
+    pub payload: Vec<u8>,
+}
+
+impl Frame {
+    /// Whether its sender ends the stream with it.
+    pub fn ends_stream(&self) -> bool {
+        matches!(self.kind, DATA | HEADERS) && self.flags & END_STREAM != 0
+    }
+
+    /// The code of a RST_STREAM or a GOAWAY.
+    pub fn code(&self) -> u32 {
+        let at = if self.kind == GOAWAY { 4 } else { 0 };
+        self.number(at)
+    }
+
+    fn number(&self, at: usize) -> u32 {
+        u32::from_be_bytes(self.payload[at..at + 4].try_into().expect("four bytes"))
+    }
+}
+
+impl Frames {
+    /// Connects to a host, and says that it has room for every answer.
+    pub async fn connect(door: &Door, name: &str) -> Self {
+        let wire = tls(door.https(), name, &door.trust(&["h2"]))
+            .await
+            .expect("a handshake");
+        let mut frames = Self {
+            wire,
+            window: FIRST_WINDOW,
+            stream_window: FIRST_WINDOW,
+        };
+        frames.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+        let room = (1_u32 << 30).to_be_bytes();
+        // SETTINGS_INITIAL_WINDOW_SIZE
+        frames.send(SETTINGS, 0, 0, &[&[0, 4][..], &room].concat()).await;
+        frames.send(WINDOW_UPDATE, 0, 0, &room).await;
+        frames
+    }
+
+    /// A request head with these fields as they are, `:method` and the rest.
+    pub async fn request(&mut self, stream: u32, fields: &[(&str, &[u8])], end: bool) {
+        let mut block = Vec::new();
+        for (name, value) in fields {
+            // A literal that is not indexed, without Huffman's code (RFC 7541 §6.2.2).
+            block.push(0);
+            for text in [name.as_bytes(), value] {
+                block.push(
+                    u8::try_from(text.len())
+                        .ok()
+                        .filter(|len| *len < 127)
+                        .expect("a short text"),
+                );
+                block.extend_from_slice(text);
+            }
+        }
+        let flags = END_HEADERS | if end { END_STREAM } else { 0 };
+        self.send(HEADERS, flags, stream, &block).await;
+    }
+
+    /// As many bytes of a body as the windows allow: how many that were. `window` is the stream's.
+    pub async fn data(&mut self, stream: u32, window: &mut i64) -> usize {
+        let len = (*window).min(self.window).clamp(0, LARGEST as i64);
+        if len > 0 {
+            *window -= len;
+            self.window -= len;
+            self.send(DATA, 0, stream, &vec![b'x'; len as usize]).await;
+        }
+        len as usize
+    }
+
+    /// What may be sent on a new stream; known when the settings have come.
+    pub fn stream_window(&self) -> i64 {
+        self.stream_window
+    }
+
+    /// A frame as it is.
+    pub async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        let mut frame = (payload.len() as u32).to_be_bytes()[1..].to_vec();
+        frame.extend_from_slice(&[kind, flags]);
+        frame.extend_from_slice(&stream.to_be_bytes());
+        frame.extend_from_slice(payload);
+        self.raw(&frame).await;
+    }
+
+    async fn raw(&mut self, bytes: &[u8]) {
+        // Whether anybody takes it, is seen by what comes back.
+        let _ = self.wire.write_all(bytes).await;
+        let _ = self.wire.flush().await;
+    }
+
+    /// The next frame; `None` at the end of the connection. WINDOW_UPDATEs of a stream add to `window`.
+    pub async fn next(&mut self, window: &mut i64) -> Option<Frame> {
+        let mut head = [0; 9];
+        let read = tokio::time::timeout(PATIENCE, self.wire.read_exact(&mut head));
+        read.await.expect("a frame or the end").ok()?;
+        let len = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; len as usize];
+        self.wire.read_exact(&mut payload).await.ok()?;
+        let stream = u32::from_be_bytes(head[5..9].try_into().expect("four bytes"));
+        let frame = Frame {
+            kind: head[3],
+            flags: head[4],
+            stream,
+            payload,
+        };
+        match frame.kind {
+            WINDOW_UPDATE if stream == 0 => self.window += i64::from(frame.number(0)),
+            WINDOW_UPDATE => *window += i64::from(frame.number(0)),
+            SETTINGS if frame.flags & ACK == 0 => {
+                for setting in frame.payload.chunks_exact(6).filter(|setting| setting[..2] == [0, 4]) {
+                    let size = u32::from_be_bytes(setting[2..].try_into().expect("four bytes"));
+                    *window += i64::from(size) - self.stream_window;
+                    self.stream_window = size.into();
+                }
+                self.send(SETTINGS, ACK, 0, b"").await;
+            }
+            PING if frame.flags & ACK == 0 => self.send(PING, ACK, 0, &frame.payload).await,
+            _ => {}
+        }
+        Some(frame)
+    }
+
+    /// Reads until a stream has ended or the connection has: the stream's frames, with the GOAWAYs of the connection.
+    pub async fn until_end(&mut self, stream: u32) -> Vec<Frame> {
+        let mut seen = Vec::new();
+        while let Some(frame) = self.next(&mut 0).await {
+            let is_over = frame.stream == stream && (frame.ends_stream() || frame.kind == RST_STREAM);
+            if frame.stream == stream || frame.kind == GOAWAY {
+                seen.push(frame);
+            }
+            if is_over {
+                break;
+            }
+        }
+        seen
+    }
+}
+
+/// The body that frames carry.
+pub fn body(frames: &[Frame]) -> Vec<u8> {
+    let data = frames.iter().filter(|frame| frame.kind == DATA);
+    data.flat_map(|frame| frame.payload.iter().copied()).collect()
+}
