@@ -16,6 +16,7 @@ use crate::proxy::message::request_id::RequestId;
 use crate::proxy::route::snapshot::{Live, Snapshot};
 use crate::proxy::settings::Times;
 use crate::proxy::stock::descriptors::Reserve;
+use crate::proxy::stock::seldom::Seldom;
 use crate::proxy::stock::wakers::Wakers;
 use crate::proxy::wait::queues::Queues;
 use crate::telemetry::Lines;
@@ -38,6 +39,8 @@ pub(crate) struct Core {
     pub(crate) date: DateClock,
     /// For the moment when there are no descriptors.
     pub(crate) reserve: Reserve,
+    /// Connection errors of HTTP/2, which any client may cause as often as it likes.
+    pub(crate) connection_errors: Seldom,
 }
 
 /// The snapshot as one core sees it.
@@ -62,6 +65,7 @@ impl Core {
             next_request: Cell::new(fastrand::u64(..)),
             date: DateClock::new(),
             reserve: Reserve::new(),
+            connection_errors: Seldom::default(),
         })
     }
 

@@ -134,6 +134,14 @@ impl Record {
     pub(crate) fn ended(&mut self, termination: Termination) {
         self.termination.get_or_insert(termination);
     }
+
+    /// Why it ended, also when nobody has said so.
+    fn termination(&self) -> Termination {
+        self.termination.unwrap_or_else(|| match self.peer.broke_http2.get() {
+            true => Termination::ConnectionError,
+            false => Termination::ClientGone,
+        })
+    }
 }
 
 impl Drop for Record {
@@ -176,7 +184,7 @@ impl Drop for Record {
             upstream: self.stale_from.as_deref().or(instance).unwrap_or_default(),
             retries: self.retries,
             held_ms: u64::try_from(self.held.as_millis()).unwrap_or(u64::MAX),
-            termination: self.termination.unwrap_or(Termination::ClientGone).words(),
+            termination: self.termination().words(),
             request_id: str::from_utf8(&self.id.text()).unwrap_or_default(),
             protocol: self.protocol,
             tls: self.peer.tls_version,

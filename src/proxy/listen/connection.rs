@@ -1,5 +1,6 @@
 //! One client connection from accept to its end: PROXY header, handshake, protocol.
 
+use std::cell::Cell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -87,6 +88,7 @@ pub(crate) async fn serve_inside(core: Rc<Core>, pipe: DuplexStream, secure: boo
         inside: true,
         sni: None,
         tls_version: "",
+        broke_http2: Cell::new(false),
     };
     ClientH1::new(core, Rc::new(peer), ClientIo::Inside(pipe)).serve().await;
 }
@@ -151,6 +153,7 @@ async fn handshake(core: &Core, tcp: TcpStream, client: IpAddr, trusted: bool) -
         inside: false,
         sni,
         tls_version,
+        broke_http2: Cell::new(false),
     };
     Handshake::Done(tls, Rc::new(peer), h2)
 }

@@ -1,6 +1,7 @@
 //! The head that leaves is *built*, never copied: hop-by-hop and nominated fields are left out first, then ours are added
 //! (E6, E14–E16; RFC 9110 §7.6.1). Pure: fields in, bytes out.
 
+use std::cell::Cell;
 use std::io::Write;
 use std::net::IpAddr;
 
@@ -165,6 +166,7 @@ pub fn rewrite_head(head: &RequestHead, buffer: &[u8], client: IpAddr, out: &mut
         inside: false,
         sni: None,
         tls_version: "",
+        broke_http2: Cell::new(false),
     };
     let request = request::of_http1(head, buffer).map_err(|error| error.status())?;
     self::request(out, &request, &peer, client, "", false, RequestId::NONE);
@@ -270,6 +272,7 @@ mod tests {
             inside: false,
             sni: None,
             tls_version: "",
+            broke_http2: Cell::new(false),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A client's request as both protocols hand it to `service`: borrowed, checked, and with one host.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 
 use super::error::ProxyError;
@@ -24,6 +25,8 @@ pub(crate) struct Peer {
     pub(crate) sni: Option<Box<str>>,
     /// `TLSv1.3`, `TLSv1.2`, or empty.
     pub(crate) tls_version: &'static str,
+    /// Whether it has broken the rules of HTTP/2 in a way that ended the whole connection (RFC 9113 §5.4.1).
+    pub(crate) broke_http2: Cell<bool>,
 }
 
 impl Peer {
@@ -36,6 +39,7 @@ impl Peer {
             inside: false,
             sni: None,
             tls_version: "",
+            broke_http2: Cell::new(false),
         }
     }
 }
@@ -250,11 +254,13 @@ pub(crate) fn of_http2<'r>(
     {
         return Err(ProxyError::Expectation);
     }
-    let target = parts
-        .uri
-        .path_and_query()
-        .map_or("/", http::uri::PathAndQuery::as_str)
-        .as_bytes();
+    let target = parts.uri.path_and_query();
+    let target = match target.map_or("/", http::uri::PathAndQuery::as_str).as_bytes() {
+        // RFC 9113 §8.3.1.
+        target @ [b'/', ..] => target,
+        target @ b"*" if method == Method::Options => target,
+        _ => return Err(ProxyError::BadRequest("`:path` is no path")),
+    };
     let framing = match parts.headers.get(http::header::CONTENT_LENGTH) {
         _ if !has_body => Framing::None,
         None => Framing::Chunked,

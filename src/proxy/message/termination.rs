@@ -39,6 +39,8 @@ pub(crate) enum Termination {
     Misdirected,
     /// The client went away before the answer had left.
     ClientGone,
+    /// Another stream of the client's HTTP/2 connection ended all of them (RFC 9113 §5.4.1).
+    ConnectionError,
     /// The client broke off its body while the answer was on its way.
     UploadBrokenOff,
     /// The client did not read its answer for `timeout.idle`.
@@ -89,6 +91,7 @@ impl Termination {
             | Self::UnknownPath
             | Self::Misdirected
             | Self::ClientGone
+            | Self::ConnectionError
             | Self::UploadBrokenOff
             | Self::StoppedReading
             | Self::SilentTunnel => Some(Who::Client),
@@ -122,6 +125,7 @@ impl Termination {
             Self::UnknownPath => "client: unknown path",
             Self::Misdirected => "client: misdirected",
             Self::ClientGone => "client: gone",
+            Self::ConnectionError => "client: HTTP/2 connection error",
             Self::UploadBrokenOff => "client: broke off the body",
             Self::StoppedReading => "client: stopped reading",
             Self::SilentTunnel => "client: silent tunnel",

@@ -57,6 +57,13 @@ impl Frame {
         self.number(at)
     }
 
+    /// The status of a head that begins with one of the seven that have an index (RFC 7541, Appendix A).
+    pub fn status(&self) -> Option<u16> {
+        let known = [200, 204, 206, 304, 400, 404, 500];
+        let index = self.payload.first()?.checked_sub(0x88)?;
+        known.get(usize::from(index)).copied().filter(|_| self.kind == HEADERS)
+    }
+
     fn number(&self, at: usize) -> u32 {
         u32::from_be_bytes(self.payload[at..at + 4].try_into().expect("four bytes"))
     }

@@ -3,6 +3,7 @@
 mod blanks;
 mod clients;
 mod forwarding;
+mod http2;
 mod requests;
 mod responses;
 mod schemes;

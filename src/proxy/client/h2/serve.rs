@@ -1,6 +1,7 @@
 //! The client's side over hyper's HTTP/2 server: one future for each stream, and the same exchange behind it as for HTTP/1.
 
 use std::cell::RefCell;
+use std::error::Error as _;
 use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
@@ -10,6 +11,7 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::time::Instant;
 
 use super::stream::{H2Body, Open, Reset, StreamGuard, Streaming, Upload};
 use crate::proxy::client::io::ClientIo;
@@ -60,7 +62,7 @@ pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
         loop {
             if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
                 if let Err(error) = ended {
-                    tracing::debug!(client = %peer.client, "HTTP/2 connection ended: {error}");
+                    tell(&core, &peer, &error);
                 }
                 return Poll::Ready(());
             }
@@ -87,6 +89,27 @@ pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
     })
     .await;
     core.waiting.borrow_mut().forget(&mut ticket);
+}
+
+/// Says why a connection has ended: to an operator where its client broke the rules, so that every stream on it was lost
+/// (RFC 9113 §5.4.1).
+fn tell(core: &Core, peer: &Peer, error: &hyper::Error) {
+    let error = error.source().and_then(|error| error.downcast_ref::<h2::Error>());
+    let Some(error) = error.filter(|error| error.is_go_away() && error.is_library()) else {
+        tracing::debug!(client = %peer.client, "HTTP/2 connection ended: {error:?}");
+        return;
+    };
+    // Its streams hear of it behind us, and are recorded then.
+    peer.broke_http2.set(true);
+    if let Some(unsaid) = core.connection_errors.happened(Instant::now()) {
+        let reason = error.reason();
+        tracing::info!(
+            client = %peer.client,
+            ?reason,
+            unsaid,
+            "the client broke the rules of HTTP/2: its connection was ended, with every stream on it"
+        );
+    }
 }
 
 /// hyper's tasks for streams stay on the core of their connection.
