@@ -12,6 +12,7 @@
 
 mod acme;
 mod common;
+mod conformance;
 mod control_side;
 mod draining;
 mod exchange;
