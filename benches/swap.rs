@@ -11,6 +11,8 @@
     reason = "a measurement that prints"
 )]
 
+mod plane;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -20,8 +22,9 @@ use std::time::{Duration, Instant};
 
 use greengate::config::{AccessLogTarget, Config, Listen};
 use greengate::model::slot::{Address, Generation, Slot};
-use greengate::proxy::{Activation, DataPlane, Front, Routing, Settings, Snapshot, Times, TlsChallenges, bind};
+use greengate::proxy::{Activation, DataPlane, Routing, Snapshot, bind};
 use greengate::telemetry::AccessLog;
+use plane::{front, settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const SWAPS: usize = 100;
@@ -66,17 +69,8 @@ fn main() {
     let routing = Routing::new(Snapshot::new(&config, |_| live.clone()));
     let listeners = bind(&Listen::At(vec!["127.0.0.1:0".parse().unwrap()])).unwrap();
     let door = listeners[0].local_addr().unwrap();
-    let settings = Settings {
-        workers: 1,
-        trusted_proxies: Vec::new(),
-        proxy_protocol: false,
-        max_connections: 1000,
-        max_connections_per_client: 1000,
-        https_port: None,
-        times: Times::USUAL,
-    };
     let log = AccessLog::open(&AccessLogTarget::Stdout).unwrap();
-    let plane = DataPlane::start(settings, &listeners, &[], &routing, front(), &log).unwrap();
+    let plane = DataPlane::start(settings(), &listeners, &[], &routing, front(), &log).unwrap();
 
     let stop = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> = (0..CLIENTS)
@@ -207,20 +201,4 @@ fn app(letter: u8) -> SocketAddr {
         });
     });
     address
-}
-
-/// Nothing here speaks TLS.
-fn front() -> Front {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(rustls::server::ResolvesServerCertUsingSni::new()));
-    Front {
-        tls: Arc::new(tls),
-        covers: Arc::new(|_, _| false),
-        acme: Arc::new(|_| None),
-        challenge: TlsChallenges::default(),
-    }
 }

@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use super::extension::Part;
 use super::framing::Framing;
-use super::head::Name;
-use super::lines::{self, Line, Source, Stop};
+use super::lines::{self, Source, Stop};
+use super::trailers::Trailers;
 
 /// Bytes of extensions behind one chunk size.
 const EXTENSION_LINE: u16 = 4 * 1024;
@@ -16,12 +16,6 @@ const EXTENSION_LINE: u16 = 4 * 1024;
 /// Bytes of extensions that may come before data has earned them: each byte of data earns one back. An extension per chunk is
 /// fine in a body of any length; a body of little else is not.
 const EXTENSION_CREDIT: u16 = 16 * 1024;
-
-/// Bytes of a trailer section, dropped fields included.
-const TRAILER_BYTES: usize = 16 * 1024;
-
-/// Fields of a trailer section, dropped ones included.
-const TRAILER_FIELDS: usize = 100;
 
 /// Digits of a chunk size, leading zeros included.
 const SIZE_DIGITS: u8 = 16;
@@ -77,19 +71,6 @@ enum Phase {
     Done,
 }
 
-/// The trailer section as far as it was read.
-#[derive(Debug, Default)]
-struct Trailers {
-    /// Lines to pass on, and behind them the line that is being read.
-    lines: Vec<u8>,
-    /// How much of `lines` is to be passed on.
-    kept: usize,
-    /// Bytes read, dropped lines included.
-    read: usize,
-    /// Fields read, dropped ones included.
-    fields: usize,
-}
-
 /// What one call of [`BodyDecoder::decode`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoded {
@@ -121,6 +102,17 @@ impl fmt::Display for BodyError {
 }
 
 impl std::error::Error for BodyError {}
+
+impl From<Stop> for BodyError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::TooLarge => Self::TooLarge,
+            Stop::Malformed(what) => Self::Malformed(what),
+            // A line that ends with a line feed is not partial.
+            Stop::Partial | Stop::Version => Self::Malformed("trailer line without an end"),
+        }
+    }
+}
 
 impl BodyDecoder {
     /// A decoder for a request's body that has not begun: what another reader could take in another way is refused, in chunk
@@ -196,6 +188,26 @@ impl BodyDecoder {
         self.phase == Phase::UntilClose
     }
 
+    /// Whether the bytes so far end where nobody has a reason to pause: in what frames a chunk or the trailers, or, as `after_data`
+    /// says, before the first byte of a chunk.
+    #[must_use]
+    pub fn is_halfway(&self, after_data: bool) -> bool {
+        match self.phase {
+            Phase::Length | Phase::UntilClose | Phase::Size(0) | Phase::Done => false,
+            Phase::Data => !after_data,
+            Phase::Size(_)
+            | Phase::Blank
+            | Phase::Extension
+            | Phase::Strict(_)
+            | Phase::SizeEnd
+            | Phase::DataReturn
+            | Phase::DataEnd
+            | Phase::TrailerStart
+            | Phase::Trailer
+            | Phase::TrailersEnd => true,
+        }
+    }
+
     /// Bytes of body that are still to come, where the framing knows (`Length`, and 0 where there is no body).
     #[must_use]
     pub fn remaining(&self) -> Option<u64> {
@@ -206,9 +218,7 @@ impl BodyDecoder {
     /// trailer must not carry are left out (E6). Complete when the body is.
     #[must_use]
     pub fn trailers(&self) -> &[u8] {
-        self.trailers
-            .as_ref()
-            .map_or(&[], |trailers| &trailers.lines[..trailers.kept])
+        self.trailers.as_ref().map_or(&[], |trailers| trailers.kept())
     }
 
     /// Counts data off what is left: at most `bytes`, of which at least one is there.
@@ -339,108 +349,6 @@ impl BodyDecoder {
             Phase::Trailer
         };
         Ok(bytes)
-    }
-}
-
-impl Trailers {
-    /// Adds bytes to the line that is being read; `whole` if its line feed is among them. Changes nothing if it fails.
-    fn read(&mut self, bytes: &[u8], whole: bool, source: Source) -> Result<(), BodyError> {
-        if bytes.len() > TRAILER_BYTES - self.read || (whole && self.fields == TRAILER_FIELDS) {
-            return Err(BodyError::TooLarge);
-        }
-        let before = self.lines.len();
-        self.lines.extend_from_slice(bytes);
-        if whole {
-            match allowed(&self.lines[self.kept..], source) {
-                Ok(true) => self.close_up(),
-                Ok(false) => self.lines.truncate(self.kept),
-                Err(error) => {
-                    self.lines.truncate(before);
-                    return Err(error);
-                }
-            }
-            self.kept = self.lines.len();
-            self.fields += 1;
-        }
-        self.read += bytes.len();
-        Ok(())
-    }
-
-    /// Takes the blanks out that may stand before the colon of the last line.
-    fn close_up(&mut self) {
-        let name = lines::end_of_token(&self.lines, self.kept);
-        let blanks = self.lines[name..].iter().take_while(|byte| **byte != b':').count();
-        self.lines.drain(name..name + blanks);
-    }
-}
-
-/// Whether a trailer line is passed on.
-fn allowed(line: &[u8], source: Source) -> Result<bool, BodyError> {
-    match lines::line(line, 0, source) {
-        Ok(Line::Field(field, _)) => Ok(!is_forbidden(field.kind, field.name.of(line))),
-        // A line that ends with a line feed is neither empty nor partial.
-        Ok(Line::End(_)) | Err(Stop::Partial | Stop::TooLarge | Stop::Version) => {
-            Err(BodyError::Malformed("trailer line without an end"))
-        }
-        Err(Stop::Malformed(what)) => Err(BodyError::Malformed(what)),
-    }
-}
-
-/// Whether a field must not stand in a trailer section, because it would have changed how the message was framed, routed,
-/// authenticated or read (RFC 9110 §6.5.1, E6), or because this proxy makes it. `_` counts as `-`, as many apps have it (E15).
-fn is_forbidden(kind: Name, name: &[u8]) -> bool {
-    let name: Vec<u8> = name
-        .iter()
-        .map(|&b| if b == b'_' { b'-' } else { b.to_ascii_lowercase() })
-        .collect();
-    let kind = if kind == Name::Other { Name::of(&name) } else { kind };
-    match kind {
-        Name::Connection
-        | Name::ContentLength
-        | Name::ContentType
-        | Name::Expect
-        | Name::Forwarded
-        | Name::Forwarding
-        | Name::Host
-        | Name::KeepAlive
-        | Name::Proxy
-        | Name::ProxyAuthenticate
-        | Name::ProxyAuthorization
-        | Name::ProxyConnection
-        | Name::Te
-        | Name::Trailer
-        | Name::TransferEncoding
-        | Name::Twin
-        | Name::Upgrade
-        | Name::XEnvironment
-        | Name::XForwardedFor
-        | Name::XForwardedHost
-        | Name::XForwardedPrefix
-        | Name::XForwardedProto
-        | Name::XRealIp
-        | Name::XRequestId => true,
-        Name::Accept
-        | Name::Date
-        | Name::RetryAfter
-        | Name::Server
-        | Name::UserAgent
-        | Name::XRobotsTag
-        | Name::Other => {
-            name.starts_with(b"proxy-")
-                || matches!(
-                    name.as_slice(),
-                    b"authorization"
-                        | b"cache-control"
-                        | b"content-encoding"
-                        | b"content-range"
-                        | b"cookie"
-                        | b"location"
-                        | b"max-forwards"
-                        | b"range"
-                        | b"set-cookie"
-                        | b"www-authenticate"
-                )
-        }
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! - `head` request and response heads, parsed in one pass
 //! - `framing` how long a body is, or why nobody can say
-//! - `chunked` bodies, decoded as they arrive; `extension` what stands behind a chunk size
+//! - `chunked` bodies, decoded as they arrive; `extension` what stands behind a chunk size, `trailers` what behind the last
 //! - `write` heads and chunks onto the wire
 //! - `field` what heads are made of; `names` the methods and fields that are known; `lines` the grammar, byte by byte
 
@@ -16,4 +16,5 @@ pub mod framing;
 pub mod head;
 mod lines;
 mod names;
+mod trailers;
 pub mod write;

@@ -19,6 +19,9 @@ pub(crate) struct Body {
     pub(crate) undecoded: bool,
     pub(crate) decoder: BodyDecoder,
     pub(crate) framing: Framing,
+    /// What came last ends where a writer of whole pieces does not pause: behind a head without any of its body, or within a chunk's
+    /// framing.
+    pub(crate) halfway: bool,
     pub(crate) over: bool,
     pub(crate) is_event_stream: bool,
     /// The end of what was passed on, to know an event's boundary: the last two bytes that are not carriage returns.
@@ -56,6 +59,7 @@ impl Body {
             undecoded: false,
             decoder: BodyDecoder::of_response(Framing::None),
             framing: Framing::None,
+            halfway: false,
             over: false,
             is_event_stream: false,
             tail: *b"\n\n",
@@ -73,6 +77,7 @@ impl Body {
         // The head's bytes stay until it is written: `Exchange::head_bytes`.
         self.ready = 0;
         self.undecoded = self.inbox.as_ref().is_some_and(|inbox| inbox.filled().len() > head);
+        self.halfway = !self.undecoded;
     }
 
     /// The head was written and its bytes can go.
@@ -110,13 +115,14 @@ impl Body {
     pub(crate) fn decode(&mut self) -> Result<bool, Cut> {
         self.undecoded = false;
         let Some(inbox) = &mut self.inbox else { return Ok(false) };
-        let (mut from, mut to) = (0, 0);
+        let (mut from, mut to, mut after_data) = (0, 0, false);
         while from < inbox.filled().len() && !self.decoder.is_done() {
             let step = self
                 .decoder
                 .decode(&inbox.filled()[from..])
                 .map_err(|_| Cut(Termination::AppMalformedBody))?;
             let Range { start, end } = step.data;
+            after_data = start < end && end == step.consumed;
             inbox.filled_mut().copy_within(from + start..from + end, to);
             to += end - start;
             from += step.consumed;
@@ -125,6 +131,8 @@ impl Body {
             }
         }
         self.over = self.decoder.is_done();
+        // Where the buffer is full, it is the buffer that ends.
+        self.halfway = !self.plenty && self.decoder.is_halfway(after_data);
         let strays = from < inbox.filled().len();
         inbox.keep(0..to);
         self.ready = to;

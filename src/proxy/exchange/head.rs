@@ -80,6 +80,7 @@ impl Exchange {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(broken(Some(error)))),
                 Poll::Pending => {
+                    upstream.await_rest(!nothing_read);
                     if buffer.is_empty() {
                         self.body.inbox = None;
                     }

@@ -105,7 +105,10 @@ impl Exchange {
         let bulk = fast && body.decoder.remaining().map_or(body.plenty, |rest| rest > SMALL as u64);
         let mut buffer = if bulk { Buffer::bulk() } else { Buffer::small() };
         match upstream.poll_read(cx, &mut buffer) {
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {
+                upstream.await_rest(body.halfway);
+                Poll::Pending
+            }
             Poll::Ready(Ok(0)) if body.decoder.ends_with_connection() => {
                 body.over = true;
                 self.reusable = false;

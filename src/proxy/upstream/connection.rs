@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::dial::{Stream, dial};
@@ -19,6 +20,10 @@ pub(crate) struct Upstream {
     pub(crate) reused: bool,
     /// Whether its descriptor is the reserve's: then it is not kept.
     pub(crate) lent: bool,
+    /// Whether the app has written an answer in pieces, each of which waits for the acknowledgement of the one before (F16).
+    in_pieces: bool,
+    /// Whether bytes came that were not acknowledged by [`Upstream::await_rest`].
+    fresh: bool,
 }
 
 impl Upstream {
@@ -34,6 +39,8 @@ impl Upstream {
             io,
             reused: false,
             lent: false,
+            in_pieces: false,
+            fresh: false,
         })
     }
 
@@ -50,7 +57,23 @@ impl Upstream {
 
     /// Reads once behind the bytes of `buffer`; 0 is the end.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Buffer) -> Poll<io::Result<usize>> {
-        buffer.read_with(|room| Pin::new(&mut self.io).poll_read(cx, room))
+        let read = buffer.read_with(|room| Pin::new(&mut self.io).poll_read(cx, room));
+        self.fresh |= read.is_ready();
+        read
+    }
+
+    /// The rest of an answer is awaited; `in_pieces` when what came was no whole piece of it. Then the app may be holding the next
+    /// back until this one is acknowledged (Nagle's algorithm, RFC 896), which the kernel would do some 40 ms later (RFC 1122
+    /// §4.2.3.2), and it is asked to do it at once. One that writes whole pieces costs no system call.
+    pub(crate) fn await_rest(&mut self, in_pieces: bool) {
+        self.in_pieces |= in_pieces;
+        if self.in_pieces
+            && std::mem::take(&mut self.fresh)
+            && let Stream::Tcp(tcp) = &self.io
+        {
+            // Without it the answer is late, and nothing worse.
+            let _ = SockRef::from(tcp).set_tcp_quickack(true);
+        }
     }
 
     /// Writes once.

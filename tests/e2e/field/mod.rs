@@ -4,6 +4,7 @@ mod blanks;
 mod clients;
 mod forwarding;
 mod http2;
+mod nagle;
 mod requests;
 mod responses;
 mod schemes;

@@ -268,6 +268,9 @@ impl ClientH1 {
             return After::Close;
         };
         exchange.body.drop_head(exchange.head.len);
+        if let (Some(upstream), None) = (&mut exchange.upstream, &exchange.body.inbox) {
+            upstream.await_rest(true);
+        }
         if let Some(claim) = &exchange.claim {
             claim.become_web_socket();
         }

@@ -173,7 +173,10 @@ fn poll_to_client(
                 wire.io.half_close();
             }
             Poll::Ready(Err(_)) => return Err(Termination::TunnelBrokenOff),
-            Poll::Pending => return flush(cx, wire),
+            Poll::Pending => {
+                upstream.await_rest(!lane.frames.at_boundary());
+                return flush(cx, wire);
+            }
         }
     }
 }
