@@ -1,10 +1,15 @@
 //! The nouns of a swap: slots, the addresses behind them, and the generations that count their changes.
 
+use std::cmp::Ordering;
 use std::fmt;
-use std::path::PathBuf;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+/// Where a bare port is looked for first.
+const LOOPBACK: &str = "127.0.0.1";
 
 /// A place where a version of a service may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -46,10 +51,14 @@ impl fmt::Display for Slot {
     }
 }
 
-/// Where one instance of an app listens. Written `127.0.0.1:3000` or `unix:/run/app.sock`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// Where one instance of an app listens. Shown as `127.0.0.1:3000` or `unix:/run/app.sock`.
+///
+/// A bare port equals its address on 127.0.0.1: what is asked is whether two are the same app.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Address {
+    /// A port of this machine, never 0: on 127.0.0.1, or on ::1 while that refuses (F5).
+    Port(u16),
     /// A TCP address; the host is an IP address (IPv6 without brackets) or a name that is resolved at connect.
     Tcp {
         /// IP address or host name.
@@ -61,9 +70,88 @@ pub enum Address {
     Unix(PathBuf),
 }
 
+impl Address {
+    /// As the configuration writes it, and as it is read again: a bare port stays one.
+    #[must_use]
+    pub fn written(&self) -> String {
+        match self {
+            Self::Port(port) => port.to_string(),
+            Self::Tcp { .. } | Self::Unix(_) => self.to_string(),
+        }
+    }
+
+    /// What a bare port means while nothing listens on 127.0.0.1.
+    #[must_use]
+    pub fn second(&self) -> Option<Self> {
+        match self {
+            Self::Port(port) => Some(Self::Tcp {
+                host: "::1".into(),
+                port: *port,
+            }),
+            Self::Tcp { .. } | Self::Unix(_) => None,
+        }
+    }
+
+    fn key(&self) -> (&str, u16, &Path) {
+        match self {
+            Self::Port(port) => (LOOPBACK, *port, Path::new("")),
+            Self::Tcp { host, port } => (host, *port, Path::new("")),
+            Self::Unix(path) => ("", 0, path),
+        }
+    }
+}
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Address {}
+
+impl Hash for Address {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
+}
+
+impl PartialOrd for Address {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Address {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+/// Addresses as they are written, for files and requests that are read again.
+pub(crate) mod written {
+    use std::collections::BTreeMap;
+
+    use serde::{Serialize, Serializer};
+
+    use super::Address;
+
+    pub(crate) fn one<S: Serializer>(address: &Address, to: S) -> Result<S::Ok, S::Error> {
+        address.written().serialize(to)
+    }
+
+    pub(crate) fn list<S: Serializer>(addresses: &[Address], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(addresses.iter().map(Address::written))
+    }
+
+    pub(crate) fn named<S: Serializer>(addresses: &BTreeMap<String, Address>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(addresses.iter().map(|(name, address)| (name, address.written())))
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Port(port) => write!(f, "{LOOPBACK}:{port}"),
             Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
@@ -100,7 +188,7 @@ impl std::error::Error for AddressError {}
 impl FromStr for Address {
     type Err = AddressError;
 
-    /// Reads `3000` (that is `127.0.0.1:3000`), `host:port`, `[v6]:port` or `unix:/path`.
+    /// Reads `3000`, `host:port`, `[v6]:port` or `unix:/path`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let expected = "expected a port (`3000`), `host:port`, `[ipv6]:port` or `unix:/path`";
         let error = |what: &str| AddressError(format!("`{text}` {what}; {expected}"));
@@ -119,10 +207,7 @@ impl FromStr for Address {
             return Err(error("is a URL, which an app's address cannot be"));
         }
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Ok(Self::Tcp {
-                host: "127.0.0.1".into(),
-                port: port(text)?,
-            });
+            return Ok(Self::Port(port(text)?));
         }
         let (host, digits) = text.rsplit_once(':').ok_or_else(|| error("is not an address"))?;
         let port = port(digits)?;
@@ -179,7 +264,19 @@ mod tests {
             let address: Address = text.parse().unwrap();
             assert_eq!(address.to_string(), shown);
             assert_eq!(shown.parse::<Address>().unwrap(), address);
+            assert_eq!(address.written(), text);
         }
+    }
+
+    #[test]
+    fn f5_a_bare_port_is_the_same_app_as_its_address_on_loopback() {
+        let [bare, first, second] =
+            ["3000", "127.0.0.1:3000", "[::1]:3000"].map(|text| text.parse::<Address>().unwrap());
+        assert_eq!(bare, first);
+        assert_ne!(bare, second);
+        assert_eq!(bare.second(), Some(second.clone()));
+        assert_eq!((first.second(), second.second()), (None, None));
+        assert!(std::collections::HashSet::from([bare]).contains(&first));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::api::{MaintenanceStatus, Notice};
-use super::slot::{Address, Generation, Slot};
+use super::slot::{Address, Generation, Slot, written};
 
 /// Everything that is remembered across a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,8 +100,10 @@ pub struct EnvironmentState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
     /// Where the slot runs.
+    #[serde(serialize_with = "written::list")]
     pub addresses: Vec<Address>,
     /// The file's value for the slot at that time.
+    #[serde(serialize_with = "written::list")]
     pub file: Vec<Address>,
 }
 

@@ -33,5 +33,5 @@ pub use route::gate::Gate;
 pub use route::maintenance::MaintenancePage;
 pub use route::snapshot::{Destination, Live, Routing, Snapshot, Stance};
 pub use settings::{AcmeLookup, ChallengeLookup, Covers, Front, Settings, Times, TlsChallenges};
-pub use upstream::dial::dial;
+pub use upstream::dial::{Stream, dial};
 pub use wait::queue::Waiting;

@@ -39,6 +39,7 @@ fn report(service: &str, address: &str, status: Option<u16>, passes: u32, probes
         last: ProbeReport {
             service: service.into(),
             address: at(address),
+            reached: None,
             passed: passes > 0,
             status,
             latency_us: 8_012,

@@ -498,6 +498,7 @@ impl World {
         ProbeReport {
             service: self.environment.rules().services[service].name.clone(),
             address: address.clone(),
+            reached: None,
             passed,
             status: passed.then_some(200),
             latency_us: 0,

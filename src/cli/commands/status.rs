@@ -207,6 +207,9 @@ fn render_health(health: &HealthStatus, instances: usize, now: Timestamp, style:
             (Some(status), None) => text += &format!(": {status} in {}", latency(last.latency_us)),
             _ => text += &output::complaint(last).map_or(String::new(), |complaint| format!(": {complaint}")),
         }
+        if let Some(reached) = &last.reached {
+            text += &format!(", at {}", address(reached));
+        }
         if let Some(version) = &last.version {
             text += &format!(", version {}", escape(version));
         }

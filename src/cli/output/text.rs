@@ -223,6 +223,7 @@ pub fn address(address: &Address) -> String {
 #[must_use]
 pub fn short_address(of: &Address) -> String {
     match of {
+        Address::Port(port) => format!(":{port}"),
         Address::Tcp { host, port } if host == "127.0.0.1" => format!(":{port}"),
         Address::Tcp { .. } | Address::Unix(_) => address(of),
     }

@@ -1,7 +1,7 @@
 //! Where no app can run: at an address of the proxy itself, or at one that another environment or slot has.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
 
 use crate::config::build::merge::Merged;
@@ -11,6 +11,7 @@ use crate::config::text::report::Diagnostic;
 use crate::model::slot::{Address, Slot};
 
 /// Where an address stands for the first time in the file.
+#[derive(Clone, Copy)]
 struct Seen<'a> {
     service: &'a Merged,
     slot: Slot,
@@ -26,13 +27,14 @@ pub(crate) fn check(services: &[Merged], server: &RawServer, problems: &mut Vec<
                 problems.push(refuse_own(address, listener, server));
                 continue;
             }
-            let key = normal(&address.value);
-            let Some(first) = seen.get(&key) else {
-                let span = &address.span;
-                seen.insert(key, Seen { service, slot, span });
+            let mut keys = vec![normal(&address.value)];
+            keys.extend(address.value.second());
+            if let Some(first) = keys.iter().find_map(|key| seen.get(key)) {
+                problems.extend(conflict(first, service, slot, address));
                 continue;
-            };
-            problems.extend(conflict(first, service, slot, address));
+            }
+            let span = &address.span;
+            seen.extend(keys.into_iter().map(|key| (key, Seen { service, slot, span })));
         }
     }
 }
@@ -79,15 +81,17 @@ fn own(address: &Address, server: &RawServer) -> Option<String> {
             .socket()
             .filter(|socket| *socket == path)
             .map(|socket| socket.display().to_string()),
-        Address::Tcp { host, port } => {
-            let ip = ip(host)?;
-            server
-                .listening()
-                .into_iter()
-                .find(|listener| listener.port() == *port && reaches(ip, listener.ip()))
-                .map(|listener| listener.to_string())
-        }
+        Address::Port(port) => at(&[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()], *port, server),
+        Address::Tcp { host, port } => at(&[ip(host)?], *port, server),
     }
+}
+
+fn at(targets: &[IpAddr], port: u16, server: &RawServer) -> Option<String> {
+    let reached = |listener: &SocketAddr| targets.iter().any(|target| reaches(*target, listener.ip()));
+    let mut listening = server.listening().into_iter();
+    listening
+        .find(|listener| listener.port() == port && reached(listener))
+        .map(|listener| listener.to_string())
 }
 
 /// Whether a connection to `target` arrives at a listener on `listener`. The unspecified address (`0.0.0.0`) reaches
@@ -119,7 +123,7 @@ fn normal(address: &Address) -> Address {
             host: ip(host).map_or_else(|| host.clone(), |ip| ip.to_string()),
             port: *port,
         },
-        Address::Unix(path) => Address::Unix(path.clone()),
+        Address::Port(_) | Address::Unix(_) => address.clone(),
     }
 }
 

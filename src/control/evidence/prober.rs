@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use crate::config::{Health, Service, VersionSource};
 use crate::model::api::ProbeReport;
 use crate::model::slot::Address;
-use crate::proxy::dial;
+use crate::proxy::{Stream, dial};
 
 /// How many bytes of a body are read.
 const BODY: usize = 64 * 1024;
@@ -39,6 +39,7 @@ pub(in crate::control) async fn probe(service: &Service, address: &Address) -> P
         Ok(reply) => {
             let reason = objection(health, reply.status, &reply.headers, &reply.body);
             ProbeReport {
+                reached: reply.reached,
                 passed: reason.is_none(),
                 status: Some(reply.status),
                 reason,
@@ -56,8 +57,12 @@ pub(in crate::control) async fn connect(service: &Service, address: &Address) ->
     let connected = within(service.health.timeout, async {
         dial(address).await.map_err(|error| in_words(&error))
     });
-    let reason = connected.await.err();
+    let (reached, reason) = match connected.await {
+        Ok(stream) => (second(address, &stream), None),
+        Err(reason) => (None, Some(reason)),
+    };
     ProbeReport {
+        reached,
         passed: reason.is_none(),
         reason,
         ..report(service, address, began)
@@ -112,6 +117,8 @@ pub(in crate::control) fn version(health: &Health, headers: &HeaderMap, body: &[
 
 #[derive(Debug)]
 struct Reply {
+    /// See [`ProbeReport::reached`].
+    reached: Option<Address>,
     status: u16,
     headers: HeaderMap,
     /// The first [`BODY`] bytes.
@@ -121,6 +128,7 @@ struct Reply {
 /// A GET on a connection of its own.
 async fn exchange(address: &Address, host: &str, path: &str) -> Result<Reply, String> {
     let stream = dial(address).await.map_err(|error| in_words(&error))?;
+    let reached = second(address, &stream);
     let request = Request::get(path)
         .header(header::HOST, host)
         .header(header::USER_AGENT, "greengate-health")
@@ -147,6 +155,7 @@ async fn exchange(address: &Address, host: &str, path: &str) -> Result<Reply, St
             }
         }
         Ok(Reply {
+            reached,
             status: head.status.as_u16(),
             headers: head.headers,
             body,
@@ -181,6 +190,7 @@ fn report(service: &Service, address: &Address, began: Instant) -> ProbeReport {
     ProbeReport {
         service: service.name.to_string(),
         address: address.clone(),
+        reached: None,
         passed: false,
         status: None,
         latency_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
@@ -188,6 +198,11 @@ fn report(service: &Service, address: &Address, began: Instant) -> ProbeReport {
         body: String::new(),
         version: None,
     }
+}
+
+/// Where a bare port was reached, when that is its second place.
+fn second(address: &Address, stream: &Stream) -> Option<Address> {
+    address.second().filter(|_| stream.is_on_v6_loopback())
 }
 
 fn in_words(error: &io::Error) -> String {

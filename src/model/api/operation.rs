@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::slot::{Address, Slot};
+use crate::model::slot::{Address, Slot, written};
 
 /// Which operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,9 +60,9 @@ pub enum Target {
     /// `--to blue`, `--to green`.
     Slot(Slot),
     /// `--to 3005`: for the only service that can be swapped.
-    Address(Address),
+    Address(#[serde(serialize_with = "written::one")] Address),
     /// `--to web=3005,api=8012`: by service; services that are not named take their idle slot's own address.
-    Services(BTreeMap<String, Address>),
+    Services(#[serde(serialize_with = "written::named")] BTreeMap<String, Address>),
 }
 
 /// One side of a switch: a slot and where it runs.

@@ -14,6 +14,9 @@ pub struct ProbeReport {
     pub service: String,
     /// The instance that was asked.
     pub address: Address,
+    /// Where a bare port was reached, when that is not 127.0.0.1 (F5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<Address>,
     /// Whether this answer is a pass.
     pub passed: bool,
     /// Status of the answer; `None` when there was none.
@@ -39,6 +42,7 @@ impl ProbeReport {
         Self {
             service: service.to_owned(),
             address: address.clone(),
+            reached: None,
             passed: false,
             status: None,
             latency_us: 0,

@@ -1,6 +1,7 @@
 //! Connecting to an app's address, for requests and for probes alike: what a probe could reach, a request reaches too.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -18,22 +19,41 @@ pub enum Stream {
     Unix(UnixStream),
 }
 
-/// Connects to exactly this address; a name is resolved, and its addresses are tried in turn. Sets no time limit.
+/// Connects to exactly this address; a name is resolved, and its addresses are tried in turn. A bare port is one of 127.0.0.1, or of
+/// ::1 while that refuses: there some development servers listen, and there only (F5). Sets no time limit.
 ///
 /// # Errors
-/// The socket's own.
+/// The socket's own; for a bare port that of 127.0.0.1.
 pub async fn dial(address: &Address) -> io::Result<Stream> {
-    Ok(match address {
-        Address::Tcp { host, port } => {
-            let tcp = match host.parse::<std::net::IpAddr>() {
-                Ok(ip) => TcpStream::connect((ip, *port)).await?,
-                Err(_) => TcpStream::connect((host.as_str(), *port)).await?,
-            };
-            tcp.set_nodelay(true)?;
-            Stream::Tcp(tcp)
+    let tcp = match address {
+        Address::Port(port) => match TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).await {
+            Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
+                // Where there is no IPv6, that is no news.
+                TcpStream::connect((Ipv6Addr::LOCALHOST, *port))
+                    .await
+                    .map_err(|_| refused)?
+            }
+            connected => connected?,
+        },
+        Address::Tcp { host, port } => match host.parse::<IpAddr>() {
+            Ok(ip) => TcpStream::connect((ip, *port)).await?,
+            Err(_) => TcpStream::connect((host.as_str(), *port)).await?,
+        },
+        Address::Unix(path) => return Ok(Stream::Unix(UnixStream::connect(path).await?)),
+    };
+    tcp.set_nodelay(true)?;
+    Ok(Stream::Tcp(tcp))
+}
+
+impl Stream {
+    /// Whether it leads to ::1.
+    #[must_use]
+    pub fn is_on_v6_loopback(&self) -> bool {
+        match self {
+            Self::Tcp(tcp) => tcp.peer_addr().is_ok_and(|peer| peer.ip() == Ipv6Addr::LOCALHOST),
+            Self::Unix(_) => false,
         }
-        Address::Unix(path) => Stream::Unix(UnixStream::connect(path).await?),
-    })
+    }
 }
 
 impl AsyncRead for Stream {

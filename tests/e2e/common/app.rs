@@ -4,7 +4,7 @@
 //! can be killed and started again at the same address while others open connections.
 
 use std::collections::{HashSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -96,6 +96,21 @@ impl App {
     fn stopped_in(name: &str, version: &str, ledger: &Ledger) -> Self {
         let (socket, address) = reserve();
         Self::at(Place::Tcp(socket, address), name, version, ledger)
+    }
+
+    /// An app on a port of ::1, which nobody has on 127.0.0.1.
+    pub fn stopped_on_v6(name: &str, version: &str) -> Self {
+        let (socket, address) = reserve();
+        let place = Place::Tcp(socket, (Ipv6Addr::LOCALHOST, address.port()).into());
+        Self::at(place, name, version, &Ledger::default())
+    }
+
+    /// An app that has on ::1 the port that this one has on 127.0.0.1.
+    pub async fn start_beside(&self, name: &str, version: &str) -> Self {
+        let place = Place::Tcp(reserve().0, (Ipv6Addr::LOCALHOST, self.tcp().port()).into());
+        let app = Self::at(place, name, version, &Ledger::default());
+        app.listen().await;
+        app
     }
 
     /// An app on a Unix socket.

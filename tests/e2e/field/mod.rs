@@ -1,5 +1,6 @@
 //! What the field sends: requests and answers that other front doors' users have reported, each with its kin (F1 to F17).
 
+mod bare_ports;
 mod blanks;
 mod clients;
 mod forwarding;

@@ -14,6 +14,7 @@ fn reports() -> Vec<GateReport> {
         last: ProbeReport {
             service: "web".into(),
             address: address(),
+            reached: None,
             passed: true,
             status: Some(200),
             latency_us: 1500,

@@ -175,6 +175,7 @@ impl Stage {
         ProbeReport {
             service: self.switch.rules().services[service].name.clone(),
             address: address.clone(),
+            reached: None,
             passed: !bad,
             status: Some(if bad { 503 } else { 200 }),
             latency_us: 1000,
