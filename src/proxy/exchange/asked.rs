@@ -1,11 +1,16 @@
 //! What a client has asked for: kept for the log, and for a request whose route is resolved again after it has waited.
 
+use smallvec::SmallVec;
+
 use crate::proxy::message::request::{Fields, Request};
+
+/// As many bytes need no allocation: most requests are that short.
+const SHORT: usize = 80;
 
 /// Method, host and target, one behind the other. Empty for a request that could not be understood.
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
-    text: Vec<u8>,
+    text: SmallVec<[u8; SHORT]>,
     /// Where method and host end in `text`.
     ends: (usize, usize),
     /// How many bytes of the target stand before the query.
@@ -15,7 +20,7 @@ pub(crate) struct Asked {
 impl Asked {
     pub(crate) fn of<'r, F: Fields<'r>>(request: &Request<'r, F>) -> Self {
         let (method, host) = (request.method_text, request.host.as_bytes());
-        let mut text = Vec::with_capacity(method.len() + host.len() + request.target.len());
+        let mut text = SmallVec::with_capacity(method.len() + host.len() + request.target.len());
         text.extend_from_slice(method);
         text.extend_from_slice(host);
         text.extend_from_slice(request.target);
