@@ -2,7 +2,8 @@
 
 use crate::common::app::{App, Step, send};
 use crate::common::door::{Door, QUICK_PLAIN, environment};
-use crate::common::fixture::{PLAIN, Pair};
+use crate::common::fixture::{HOST, PLAIN, Pair};
+use crate::common::frames::{Frames, RST_STREAM};
 use crate::common::load::{Socket, next, open_web_socket};
 use crate::common::operation::Finished;
 use crate::common::{eventually, holds, ms, secs};
@@ -112,6 +113,39 @@ async fn n20_any_other_body_is_cut_and_never_given_a_false_end() {
         assert!(matches!(broken.kind(), "truncated" | "reset"), "{broken}");
     }
     assert_eq!(drained(&finished), (0, 0, 2), "(finished, ended, cut)");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n20_a_body_whose_http2_client_does_not_read_is_cut_too() {
+    let pair = Pair::tls("drain.streams = \"1s\"\n").await;
+    let large = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n{}",
+        "x".repeat(900_000)
+    );
+    pair.blue.on("/large", vec![send(large)]);
+    let mut frames = Frames::narrow(&pair.door, HOST).await;
+    frames
+        .request(
+            1,
+            &[
+                (":method", b"GET"),
+                (":scheme", b"https"),
+                (":authority", HOST.as_bytes()),
+                (":path", b"/large"),
+            ],
+            true,
+        )
+        .await;
+    pair.blue.reached("/large").await;
+    let finished = pair.door.swap("prod", &[]).await;
+    finished.assert_done();
+    assert_eq!(
+        frames.until_end(1).await.pop().map(|frame| frame.kind),
+        Some(RST_STREAM)
+    );
+    assert_eq!(drained(&finished), (0, 0, 1), "(finished, ended, cut)");
+    let line = &pair.door.logged("/large", 1).await[0];
+    assert_eq!(line["termination"], "proxy: drain deadline");
 }
 
 #[tokio::test(flavor = "multi_thread")]

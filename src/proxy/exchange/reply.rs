@@ -17,7 +17,6 @@ use crate::proxy::message::answer::Answer;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
 use crate::proxy::message::termination::Termination;
-use crate::proxy::route::activation::Patience;
 use crate::proxy::stock::deadline::Deadline;
 
 /// From here on a piece leaves in the buffer it was read into, instead of a copy.
@@ -44,7 +43,7 @@ struct Own {
     sent: usize,
     record: Box<Record>,
     /// Held for its end, behind the record's.
-    claim: Option<Claim>,
+    _claim: Option<Claim>,
 }
 
 /// What the head says of the body's length.
@@ -76,7 +75,7 @@ impl Reply {
             answer,
             sent,
             record,
-            claim,
+            _claim: claim,
         };
         Self::new(own.answer.status, Source::Own(Box::new(own)))
     }
@@ -365,17 +364,6 @@ impl Reply {
             Source::App(exchange) => Some(exchange),
             Source::Own(_) => None,
         }
-    }
-
-    /// Whether the time of the side that serves it is over. For a protocol whose library does not ask for the body of a client
-    /// that does not read; counts as a cut.
-    pub(crate) fn is_cut_off(&self) -> bool {
-        let claim = match &self.source {
-            Source::App(exchange) => exchange.claim.as_ref(),
-            Source::Own(own) => own.claim.as_ref(),
-        };
-        let cut_off = claim.filter(|claim| claim.service.activation.patience() == Patience::Cut);
-        cut_off.inspect(|claim| claim.counters().exchange_cut()).is_some()
     }
 }
 

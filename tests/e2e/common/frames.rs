@@ -72,6 +72,16 @@ impl Frame {
 impl Frames {
     /// Connects to a host, and says that it has room for every answer.
     pub async fn connect(door: &Door, name: &str) -> Self {
+        let mut frames = Self::narrow(door, name).await;
+        let room = (1_u32 << 30).to_be_bytes();
+        // SETTINGS_INITIAL_WINDOW_SIZE
+        frames.send(SETTINGS, 0, 0, &[&[0, 4][..], &room].concat()).await;
+        frames.send(WINDOW_UPDATE, 0, 0, &room).await;
+        frames
+    }
+
+    /// Connects to a host, with no more room than everybody has.
+    pub async fn narrow(door: &Door, name: &str) -> Self {
         let wire = tls(door.https(), name, &door.trust(&["h2"]))
             .await
             .expect("a handshake");
@@ -81,10 +91,7 @@ impl Frames {
             stream_window: FIRST_WINDOW,
         };
         frames.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
-        let room = (1_u32 << 30).to_be_bytes();
-        // SETTINGS_INITIAL_WINDOW_SIZE
-        frames.send(SETTINGS, 0, 0, &[&[0, 4][..], &room].concat()).await;
-        frames.send(WINDOW_UPDATE, 0, 0, &room).await;
+        frames.send(SETTINGS, 0, 0, b"").await;
         frames
     }
 
@@ -122,6 +129,13 @@ impl Frames {
     /// What may be sent on a new stream; known when the settings have come.
     pub fn stream_window(&self) -> i64 {
         self.stream_window
+    }
+
+    /// Makes room for more of an answer.
+    pub async fn grant(&mut self, stream: u32) {
+        for stream in [0, stream] {
+            self.send(WINDOW_UPDATE, 0, stream, &(1_u32 << 24).to_be_bytes()).await;
+        }
     }
 
     /// A frame as it is.

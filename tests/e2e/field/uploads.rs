@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{HOST, Pair};
 use crate::common::app::{Step, send};
-use crate::common::frames::{Frame, Frames, RST_STREAM, WINDOW_UPDATE, body};
+use crate::common::frames::{DATA, Frame, Frames, RST_STREAM, WINDOW_UPDATE, body};
 use crate::common::load::bytes;
 use crate::common::operation::{run, run_with};
 use crate::common::tool::{client, curl, good, tool, url};
@@ -224,4 +224,40 @@ async fn f9_an_upload_that_is_discarded_keeps_no_swap_waiting_and_a_stop_no_long
     pair.door.sigterm();
     while frames.next(&mut 0).await.is_some() {}
     assert!(pair.door.end(secs(15)).await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f9_a_client_that_reads_nothing_before_its_upload_has_ended_gets_the_whole_of_a_large_answer() {
+    let pair = early().await;
+    pair.blue.on("/large", vec![answer("200 OK", 400_000)]);
+    let mut frames = Frames::narrow(&pair.door, HOST).await;
+    ask(&mut frames, 1, POST, "/large", false).await;
+    let (mut window, mut sent, mut seen) = (10_000, 0, Vec::new());
+    while sent < UPLOAD {
+        let more = frames.data(1, &mut window).await;
+        sent += more;
+        if more == 0 {
+            seen.extend(frames.next(&mut window).await);
+        }
+    }
+    frames.send(DATA, 1, 1, b"").await;
+    frames.grant(1).await;
+    seen.extend(frames.until_end(1).await);
+    assert!(seen.last().is_some_and(Frame::ends_stream), "{:?}", seen.last());
+    assert_eq!(body(&seen).len(), 400_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_whose_client_stops_reading_is_given_up_and_the_connection_goes_on() {
+    let pair = Pair::tls("timeout.idle = \"1s\"\n").await;
+    pair.blue.on("/large", vec![answer("200 OK", 400_000)]);
+    let mut frames = Frames::narrow(&pair.door, HOST).await;
+    ask(&mut frames, 1, GET, "/large", true).await;
+    let last = frames.until_end(1).await.pop().unwrap();
+    assert_eq!(last.kind, RST_STREAM);
+    let line = &pair.door.logged("/large", 1).await[0];
+    assert_eq!(line["termination"], "client: stopped reading");
+    frames.grant(0).await;
+    ask(&mut frames, 3, GET, "/who", true).await;
+    assert!(body(&frames.until_end(3).await).starts_with(b"blue"));
 }

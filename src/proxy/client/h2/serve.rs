@@ -1,6 +1,5 @@
 //! The client's side over hyper's HTTP/2 server: one future for each stream, and the same exchange behind it as for HTTP/1.
 
-use std::cell::RefCell;
 use std::error::Error as _;
 use std::future::Future;
 use std::pin::pin;
@@ -43,7 +42,7 @@ pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
         // Boxed, because hyper and tokio move a stream's future several times.
         move |request| Box::pin(respond(core.clone(), peer.clone(), open.enter(), request))
     });
-    let connection = hyper::server::conn::http2::Builder::new(OnThisCore)
+    let connection = hyper::server::conn::http2::Builder::new(OnThisCore(open.clone()))
         .timer(TokioTimer::new())
         // The reply has one.
         .auto_date_header(false)
@@ -80,9 +79,6 @@ pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
                 connection.as_mut().graceful_shutdown();
                 continue;
             }
-            if core.has_retired() {
-                open.cut_stalled();
-            }
             core.waiting.borrow_mut().register(&mut ticket, cx.waker());
             return Poll::Pending;
         }
@@ -114,13 +110,11 @@ fn tell(core: &Core, peer: &Peer, error: &hyper::Error) {
 
 /// hyper's tasks for streams stay on the core of their connection.
 #[derive(Clone)]
-struct OnThisCore;
+struct OnThisCore(Rc<Open>);
 
 impl<F: Future + 'static> hyper::rt::Executor<F> for OnThisCore {
     fn execute(&self, stream: F) {
-        tasks::connection(async move {
-            stream.await;
-        });
+        tasks::connection(self.0.clone().drive(stream));
     }
 }
 
@@ -156,10 +150,7 @@ async fn respond(
         upload.discard(&guard.0);
         return Ok(response);
     }
-    let open = guard.0.clone();
-    let streaming = Rc::new(RefCell::new(Some(Streaming::new(reply, upload, deadline, guard))));
-    open.watch(&streaming);
-    *response.body_mut() = H2Body::Reply(streaming);
+    *response.body_mut() = Streaming::begin(reply, upload, deadline, guard);
     Ok(response)
 }
 

@@ -2,8 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::pin::Pin;
-use std::rc::{Rc, Weak};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,11 +13,10 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::proxy::client::lingering::{Lingering, Others};
-use crate::proxy::exchange::body::{Cut, Piece};
+use crate::proxy::exchange::body::Piece;
 use crate::proxy::exchange::client::{Absence, Client, Interim};
 use crate::proxy::exchange::reply::Reply;
 use crate::proxy::message::error::ProxyError;
-use crate::proxy::message::termination::Termination;
 use crate::proxy::stock::buffers::SMALL;
 use crate::proxy::stock::deadline::Deadline;
 use crate::tasks;
@@ -25,7 +24,8 @@ use crate::tasks;
 /// The streams of one connection.
 pub(crate) struct Open {
     pub(crate) count: Cell<usize>,
-    streaming: RefCell<Vec<Weak<RefCell<Option<Streaming>>>>>,
+    /// The response that was begun by the stream that is being polled.
+    begun: Cell<Option<Rc<RefCell<Streaming>>>>,
     /// Those that linger, each for so long.
     lingering: (Others, Duration),
 }
@@ -35,7 +35,7 @@ impl Open {
     pub(crate) fn new(linger: Duration) -> Self {
         Self {
             count: Cell::new(0),
-            streaming: RefCell::default(),
+            begun: Cell::new(None),
             lingering: (Others::default(), linger),
         }
     }
@@ -45,21 +45,23 @@ impl Open {
         StreamGuard(self.clone())
     }
 
-    pub(crate) fn watch(&self, streaming: &Rc<RefCell<Option<Streaming>>>) {
-        let mut list = self.streaming.borrow_mut();
-        list.retain(|stream| stream.strong_count() > 0);
-        list.push(Rc::downgrade(streaming));
-    }
-
-    /// hyper does not ask for a body that its client does not read; such a stream hears of a drain's end here.
-    pub(crate) fn cut_stalled(&self) {
-        for stream in self.streaming.borrow().iter().filter_map(Weak::upgrade) {
-            if let Ok(mut slot) = stream.try_borrow_mut()
-                && let Some(mut streaming) = slot.take_if(|streaming| streaming.reply.is_cut_off())
-            {
-                streaming.reply.cut(Cut(Termination::DrainDeadline));
+    /// Drives a stream of hyper's. hyper does not ask for the body of a client that does not read: then its upload goes on here, and
+    /// the times that it may take are kept, as over HTTP/1. A stream that is given up is dropped, and so reset.
+    pub(crate) async fn drive(self: Rc<Self>, stream: impl Future) {
+        let mut stream = pin!(stream);
+        let mut streaming: Option<Rc<RefCell<Streaming>>> = None;
+        poll_fn(|cx| {
+            let polled = stream.as_mut().poll(cx);
+            // Taken in any case, so that no other stream takes it for its own.
+            streaming = self.begun.take().or(streaming.take());
+            if polled.is_ready() {
+                return Poll::Ready(());
             }
-        }
+            streaming
+                .as_ref()
+                .map_or(Poll::Pending, |streaming| streaming.borrow_mut().poll_stuck(cx))
+        })
+        .await;
     }
 }
 
@@ -154,7 +156,7 @@ impl Client for Upload {
 /// A response's body, as hyper asks for it.
 pub(crate) enum H2Body {
     Ended,
-    Reply(Rc<RefCell<Option<Streaming>>>),
+    Reply(Rc<RefCell<Streaming>>),
 }
 
 /// A reply that is passed on while the upload goes on.
@@ -162,6 +164,8 @@ pub(crate) struct Streaming {
     reply: Reply,
     upload: Upload,
     deadline: Deadline,
+    /// hyper has taken a piece, and has not asked for the next.
+    taken: bool,
     /// Nothing more comes: END_STREAM went with the last piece, or goes with the trailers.
     ended: bool,
     guard: StreamGuard,
@@ -187,10 +191,7 @@ impl Body for H2Body {
         let this = self.get_mut();
         let frame = match this {
             Self::Ended => return Poll::Ready(None),
-            Self::Reply(streaming) => match &mut *streaming.borrow_mut() {
-                Some(streaming) => ready!(streaming.poll_frame(cx)),
-                None => Some(Err(Reset)),
-            },
+            Self::Reply(streaming) => ready!(streaming.borrow_mut().poll_frame(cx)),
         };
         if frame.is_none() {
             *this = Self::Ended;
@@ -201,7 +202,7 @@ impl Body for H2Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Ended => true,
-            Self::Reply(streaming) => streaming.borrow().as_ref().is_some_and(|streaming| streaming.ended),
+            Self::Reply(streaming) => streaming.borrow().ended,
         }
     }
 
@@ -214,23 +215,31 @@ impl Body for H2Body {
 }
 
 impl Streaming {
-    pub(crate) fn new(reply: Reply, upload: Upload, deadline: Deadline, guard: StreamGuard) -> Self {
-        Self {
+    /// The body of a response that begins.
+    pub(crate) fn begin(reply: Reply, upload: Upload, deadline: Deadline, guard: StreamGuard) -> H2Body {
+        let open = guard.0.clone();
+        let streaming = Rc::new(RefCell::new(Self {
             reply,
             upload,
             deadline,
+            taken: false,
             ended: false,
             guard,
-        }
+        }));
+        open.begun.set(Some(streaming.clone()));
+        H2Body::Reply(streaming)
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Reset>>> {
         if self.ended {
             return Poll::Ready(None);
         }
+        self.taken = false;
         match ready!(self.reply.poll_piece(cx, &mut self.upload, &mut self.deadline, true)) {
             Ok(Piece::Data) => {
                 let piece = self.reply.take_piece();
+                self.taken = true;
+                self.reply.be_patient(&mut self.deadline);
                 if self.reply.is_over() && self.reply.trailers().is_empty() {
                     // Told by `is_end_stream`, so that END_STREAM needs no frame of its own.
                     self.finish();
@@ -247,6 +256,16 @@ impl Streaming {
                 Poll::Ready(Some(Err(Reset)))
             }
         }
+    }
+
+    /// `Ready` when a client that does not take the last piece is given up.
+    fn poll_stuck(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.taken {
+            return Poll::Pending;
+        }
+        let cut = ready!(self.reply.poll_stuck(cx, &mut self.upload, &mut self.deadline));
+        self.reply.cut(cut);
+        Poll::Ready(())
     }
 
     fn finish(&mut self) {
