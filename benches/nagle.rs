@@ -18,11 +18,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use greengate::config::{AccessLogTarget, Config, Listen};
-use greengate::model::slot::{Address, Generation, Slot};
-use greengate::proxy::{Activation, DataPlane, Routing, Snapshot, bind};
-use greengate::telemetry::AccessLog;
-use plane::{front, settings};
+use greengate::model::slot::Slot;
+use plane::Door;
 
 const EXCHANGES: usize = 500;
 const SHAPES: [(&str, &[&str]); 4] = [
@@ -59,7 +56,9 @@ fn main() {
     for (shape, pieces) in SHAPES {
         let app = app(pieces);
         let direct = exchanges(app);
-        let through = through_the_door(app, exchanges);
+        let door = Door::start(&format!("upstream = \"{app}\""), Slot::Upstream);
+        let through = exchanges(door.address);
+        door.plane.stop();
         println!(
             "{shape:32}{:>12.1?}{:>12.1?}{:>12.1?}{:>12.1?}",
             at(&direct, 50),
@@ -112,31 +111,4 @@ fn exchange(stream: &mut TcpStream) -> Duration {
         answer.extend_from_slice(&buffer[..read]);
     }
     began.elapsed()
-}
-
-fn through_the_door<T>(app: SocketAddr, measure: impl FnOnce(SocketAddr) -> T) -> T {
-    let folder = tempfile::tempdir().unwrap();
-    let text = format!(
-        "[server]\nhttp = \"127.0.0.1:0\"\nhttps = \"127.0.0.1:0\"\n[env.prod]\nhost = \"bench.test\"\ntls = \"off\"\nlog = false\n\
-         upstream = \"{app}\"\n"
-    );
-    let (config, _) = Config::parse(&folder.path().join("proxy.toml"), &text).unwrap();
-    let service = &config.environments[0].services[0];
-    let addresses: Vec<Address> = service.slots.get(Slot::Upstream).unwrap().to_vec();
-    let live = Activation::new(
-        service.environment.clone(),
-        service.name.clone(),
-        Slot::Upstream,
-        Generation(1),
-        addresses,
-        1,
-    );
-    let routing = Routing::new(Snapshot::new(&config, |_| live.clone()));
-    let listeners = bind(&Listen::At(vec!["127.0.0.1:0".parse().unwrap()])).unwrap();
-    let door = listeners[0].local_addr().unwrap();
-    let log = AccessLog::open(&AccessLogTarget::Stdout).unwrap();
-    let plane = DataPlane::start(settings(), &listeners, &[], &routing, front(), &log).unwrap();
-    let measured = measure(door);
-    plane.stop();
-    measured
 }

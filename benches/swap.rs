@@ -20,11 +20,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use greengate::config::{AccessLogTarget, Config, Listen};
-use greengate::model::slot::{Address, Generation, Slot};
-use greengate::proxy::{Activation, DataPlane, Routing, Snapshot, bind};
-use greengate::telemetry::AccessLog;
-use plane::{front, settings};
+use greengate::model::slot::Slot;
+use plane::Door;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const SWAPS: usize = 100;
@@ -45,45 +42,23 @@ fn main() {
         return;
     }
     let (blue, green) = (app(b'b'), app(b'g'));
-    let folder = tempfile::tempdir().unwrap();
-    let text = format!(
-        "[server]\nhttp = \"127.0.0.1:0\"\nhttps = \"127.0.0.1:0\"\n[env.prod]\nhost = \"bench.test\"\ntls = \"off\"\nlog = false\n\
-         blue = {}\ngreen = {}\n",
-        blue.port(),
-        green.port()
-    );
-    let (config, _) = Config::parse(&folder.path().join("proxy.toml"), &text).unwrap();
-    let activation = |slot: Slot, generation: u64| {
-        let service = &config.environments[0].services[0];
-        let addresses: Vec<Address> = service.slots.get(slot).unwrap().to_vec();
-        Activation::new(
-            service.environment.clone(),
-            service.name.clone(),
-            slot,
-            Generation(generation),
-            addresses,
-            1,
-        )
-    };
-    let mut live = activation(Slot::Blue, 1);
-    let routing = Routing::new(Snapshot::new(&config, |_| live.clone()));
-    let listeners = bind(&Listen::At(vec!["127.0.0.1:0".parse().unwrap()])).unwrap();
-    let door = listeners[0].local_addr().unwrap();
-    let log = AccessLog::open(&AccessLogTarget::Stdout).unwrap();
-    let plane = DataPlane::start(settings(), &listeners, &[], &routing, front(), &log).unwrap();
+    let slots = format!("blue = {}\ngreen = {}", blue.port(), green.port());
+    let door = Door::start(&slots, Slot::Blue);
+    let (plane, routing, address) = (&door.plane, &door.routing, door.address);
+    let mut live = door.live.clone();
 
     let stop = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|_| {
             let stop = stop.clone();
-            thread::spawn(move || client(door, &stop))
+            thread::spawn(move || client(address, &stop))
         })
         .collect();
     thread::sleep(Duration::from_millis(500));
     let mut swaps = Vec::new();
     for generation in 2..SWAPS as u64 + 2 {
         thread::sleep(PAUSE);
-        let next = activation(live.slot.other(), generation);
+        let next = door.activation(live.slot.other(), generation);
         let snapshot = routing.load().with(std::slice::from_ref(&next));
         let began = Instant::now();
         routing.publish(snapshot);
@@ -96,7 +71,7 @@ fn main() {
     stop.store(true, Ordering::Relaxed);
     let samples: Vec<Vec<Sample>> = clients.into_iter().map(|client| client.join().unwrap()).collect();
     report(&samples, &swaps);
-    plane.stop();
+    door.plane.stop();
 }
 
 fn report(clients: &[Vec<Sample>], swaps: &[(Instant, Slot)]) {

@@ -1,24 +1,74 @@
-//! A data plane as the benches start it: one core, no TLS, the usual times.
+//! A door as the benches start it, in their own process: one core, one environment, no TLS, the usual times.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use greengate::proxy::{Front, Settings, Times, TlsChallenges};
+use greengate::config::{AccessLogTarget, Config, Listen};
+use greengate::model::slot::{Address, Generation, Slot};
+use greengate::proxy::{Activation, DataPlane, Front, Routing, Settings, Snapshot, Times, TlsChallenges, bind};
+use greengate::telemetry::AccessLog;
 
-/// One core, and limits that nothing here reaches.
-pub(crate) fn settings() -> Settings {
-    Settings {
-        workers: 1,
-        trusted_proxies: Vec::new(),
-        proxy_protocol: false,
-        max_connections: 1000,
-        max_connections_per_client: 1000,
-        https_port: None,
-        times: Times::USUAL,
+/// It answers to `bench.test`.
+#[allow(dead_code, reason = "not every bench swaps")]
+pub(crate) struct Door {
+    pub(crate) plane: DataPlane,
+    pub(crate) routing: Arc<Routing>,
+    pub(crate) address: SocketAddr,
+    pub(crate) live: Arc<Activation>,
+    config: Config,
+}
+
+impl Door {
+    /// `slots` are the lines that name them; `slot` is live.
+    pub(crate) fn start(slots: &str, slot: Slot) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let server = "[server]\nhttp = \"127.0.0.1:0\"\nhttps = \"127.0.0.1:0\"\n";
+        let text = format!("{server}[env.prod]\nhost = \"bench.test\"\ntls = \"off\"\nlog = false\n{slots}\n");
+        let (config, _) = Config::parse(&folder.path().join("proxy.toml"), &text).unwrap();
+        let live = activation(&config, slot, 1);
+        let routing = Routing::new(Snapshot::new(&config, |_| live.clone()));
+        let listeners = bind(&Listen::At(vec!["127.0.0.1:0".parse().unwrap()])).unwrap();
+        let settings = Settings {
+            workers: 1,
+            trusted_proxies: Vec::new(),
+            proxy_protocol: false,
+            max_connections: 1000,
+            max_connections_per_client: 1000,
+            https_port: None,
+            times: Times::USUAL,
+        };
+        let log = AccessLog::open(&AccessLogTarget::Stdout).unwrap();
+        Self {
+            plane: DataPlane::start(settings, &listeners, &[], &routing, front(), &log).unwrap(),
+            routing,
+            address: listeners[0].local_addr().unwrap(),
+            live,
+            config,
+        }
+    }
+
+    /// One that could be published next.
+    #[allow(dead_code, reason = "not every bench swaps")]
+    pub(crate) fn activation(&self, slot: Slot, generation: u64) -> Arc<Activation> {
+        activation(&self.config, slot, generation)
     }
 }
 
+fn activation(config: &Config, slot: Slot, generation: u64) -> Arc<Activation> {
+    let service = &config.environments[0].services[0];
+    let addresses: Vec<Address> = service.slots.get(slot).unwrap().to_vec();
+    Activation::new(
+        service.environment.clone(),
+        service.name.clone(),
+        slot,
+        Generation(generation),
+        addresses,
+        1,
+    )
+}
+
 /// Nothing here speaks TLS.
-pub(crate) fn front() -> Front {
+fn front() -> Front {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let tls = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
