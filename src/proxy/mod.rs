@@ -28,6 +28,7 @@ pub use data_plane::DataPlane;
 pub use inside::{Answer, Ask};
 pub use listen::sockets::bind;
 pub use message::headers::rewrite_head;
+pub use message::probe::probe_fields;
 pub use route::activation::{Activation, Patience};
 pub use route::gate::Gate;
 pub use route::maintenance::MaintenancePage;

@@ -184,11 +184,20 @@ pub(crate) fn statuses(key: &str, value: &Value, problems: &mut Problems) -> Opt
                 None
             }
         };
-        if range.is_none() {
-            problems.push(
+        match range {
+            None => problems.push(
                 Diagnostic::error(&value.span, format!("`{key}` is no HTTP status"))
                     .expected(format!("expected {STATUS}")),
-            );
+            ),
+            Some((from, _)) if from < 200 => {
+                problems.push(
+                    Diagnostic::error(&value.span, format!("`{key}` never comes: 1xx is no final answer"))
+                        .expected("expected a status from 200 on")
+                        .hint("an interim answer is skipped, and the one that follows it counts"),
+                );
+                return None;
+            }
+            Some(_) => {}
         }
         range
     })?;

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use crate::config::{Health, Service, VersionSource};
 use crate::model::api::ProbeReport;
 use crate::model::slot::Address;
-use crate::proxy::{Stream, dial};
+use crate::proxy::{Stream, dial, probe_fields};
 
 /// How many bytes of a body are read.
 const BODY: usize = 64 * 1024;
@@ -29,7 +29,7 @@ const CUT: &str = "closed the connection without a whole answer";
 pub(in crate::control) async fn probe(service: &Service, address: &Address) -> ProbeReport {
     let health = &service.health;
     let began = Instant::now();
-    let reply = within(health.timeout, exchange(address, &health.host, &health.path)).await;
+    let reply = within(health.timeout, exchange(service, address, &health.path)).await;
     let report = report(service, address, began);
     match reply {
         Err(reason) => ProbeReport {
@@ -69,28 +69,38 @@ pub(in crate::control) async fn connect(service: &Service, address: &Address) ->
     }
 }
 
-/// Asks one instance for a warm-up path. Returns whether it answered with a status below 400.
+/// Asks one instance for a warm-up path. Returns whether it answered with a 2xx, or with a status that counts as healthy: a redirect
+/// has warmed nothing.
 pub(in crate::control) async fn warm(service: &Service, address: &Address, path: &str) -> bool {
     let patience = service.timeout.response;
-    let reply = within(patience, exchange(address, &service.health.host, path)).await;
-    reply.is_ok_and(|reply| reply.status < 400)
+    let reply = within(patience, exchange(service, address, path)).await;
+    reply.is_ok_and(|reply| (200..300).contains(&reply.status) || service.health.status.contains(reply.status))
 }
 
 /// Why an answer is no pass; `None` when it is one.
 #[must_use]
 pub(in crate::control) fn objection(health: &Health, status: u16, headers: &HeaderMap, body: &[u8]) -> Option<String> {
-    if let 301 | 302 | 303 | 307 | 308 = status {
-        let to = headers
-            .get(header::LOCATION)
-            .map_or("nowhere".into(), |to| shown(to.as_bytes()));
-        return Some(format!("redirects to {to}, which is not a pass"));
-    }
     if !health.status.contains(status) {
-        return Some(format!("answered {status}"));
+        return Some(match status {
+            301 | 302 | 303 | 307 | 308 => redirected(headers),
+            _ => format!("answered {status}"),
+        });
     }
     let text = health.body.as_ref()?;
     let found = memchr::memmem::find(body, text.as_bytes()).is_some();
     (!found).then(|| format!("its body does not contain `{text}`"))
+}
+
+fn redirected(headers: &HeaderMap) -> String {
+    let to = headers
+        .get(header::LOCATION)
+        .map_or("nowhere".into(), |to| shown(to.as_bytes()));
+    let hint = if to.starts_with("https://") {
+        "; it was asked with `X-Forwarded-Proto`, which the app has to believe, or list the status in `health.status`"
+    } else {
+        ""
+    };
+    format!("redirects to {to}, which is not a pass{hint}")
 }
 
 /// What an app calls its version, where `health.version` says.
@@ -125,12 +135,16 @@ struct Reply {
     body: Vec<u8>,
 }
 
-/// A GET on a connection of its own.
-async fn exchange(address: &Address, host: &str, path: &str) -> Result<Reply, String> {
+/// A GET on a connection of its own, as a visitor's would arrive.
+async fn exchange(service: &Service, address: &Address, path: &str) -> Result<Reply, String> {
     let stream = dial(address).await.map_err(|error| in_words(&error))?;
     let reached = second(address, &stream);
-    let request = Request::get(path)
-        .header(header::HOST, host)
+    let host = service.health.host.as_str();
+    let mut request = Request::get(path).header(header::HOST, host);
+    for (name, value) in probe_fields(service, host) {
+        request = request.header(name, value);
+    }
+    let request = request
         .header(header::USER_AGENT, "greengate-health")
         .header(header::ACCEPT, "*/*")
         .header(header::CONNECTION, "close")
@@ -305,9 +319,11 @@ mod tests {
     #[tokio::test]
     async fn n7_a_redirect_is_not_followed_and_not_a_pass() {
         let answer = b"HTTP/1.1 302 Found\r\nlocation: /login\r\ncontent-length: 0\r\n\r\n";
-        let (report, _) = answered(&service("health.status = \"200-399\""), answer).await;
+        let (report, _) = answered(&service(""), answer).await;
         assert!(!report.passed);
         assert_eq!(report.reason.unwrap(), "redirects to /login, which is not a pass");
+        let (report, _) = answered(&service("health.status = [\"2xx\", 302]"), answer).await;
+        assert!(report.passed, "it is listed (F1): {report:?}");
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 //!
 //! - `request` a checked request of either protocol
 //! - `headers` what is forwarded of a head, and what is added to it; `prefix` what depends on the prefix that is stripped
+//! - `probe` what a probe says as traffic would
 //! - `terms` what an app's head says of its connection
 //! - `date` the moment of an answer
 //! - `answer` answers of our own; `error` why there is one; `termination` how an exchange has ended
@@ -12,6 +13,7 @@ pub(crate) mod date;
 pub(crate) mod error;
 pub(crate) mod headers;
 pub(crate) mod prefix;
+pub(crate) mod probe;
 pub(crate) mod request;
 pub(crate) mod request_id;
 pub(crate) mod termination;

@@ -246,6 +246,11 @@ impl App {
         self.script().fields = fields.to_owned();
     }
 
+    /// Sends everybody to https who did not come by it, as Rails, Django and .NET do behind a proxy.
+    pub fn force_https(&self) {
+        self.script().forces_https = true;
+    }
+
     /// Lets answers go on that wait for this name.
     pub fn release(&self, name: &str) {
         self.inner.released.send_modify(|released| {

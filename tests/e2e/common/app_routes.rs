@@ -44,6 +44,20 @@ pub(super) fn is_health(target: &str) -> bool {
 /// Answers one request; `Some` when the connection ends with it.
 pub(super) async fn answer(incoming: &mut Incoming, inner: &Arc<Inner>, seen: &Seen) -> Result<Option<End>, Broken> {
     let path = path_of(&seen.target);
+    let (forces_https, came_by) = (
+        inner.script.lock().unwrap().forces_https,
+        seen.head.fields.get("x-forwarded-proto"),
+    );
+    if forces_https && came_by != Some("https") {
+        let to = format!(
+            "https://{}{}",
+            seen.head.fields.get("host").unwrap_or_default(),
+            seen.target
+        );
+        let bytes = whole(inner, &seen.method, 301, None, &format!("Location: {to}\r\n"), b"");
+        incoming.send(&bytes).await?;
+        return Ok(None);
+    }
     let scripted = inner.script.lock().unwrap().routes.get(path).cloned();
     if let Some(steps) = scripted {
         return run(incoming, inner, seen, steps).await;

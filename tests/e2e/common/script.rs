@@ -89,4 +89,6 @@ pub(super) struct Script {
     pub(super) close_within: Option<Duration>,
     /// Field lines that every answer carries, each ended by CRLF.
     pub(super) fields: String,
+    /// Whoever did not come by https is sent there.
+    pub(super) forces_https: bool,
 }

@@ -6,6 +6,7 @@ mod clients;
 mod forwarding;
 mod http2;
 mod nagle;
+mod probes;
 mod requests;
 mod responses;
 mod schemes;
