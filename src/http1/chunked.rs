@@ -92,11 +92,22 @@ pub enum BodyError {
     TooLarge,
 }
 
+impl BodyError {
+    /// What is wrong, in words that stay the same.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Malformed(what) => what,
+            Self::TooLarge => "chunk extensions or trailers too large",
+        }
+    }
+}
+
 impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(what) => write!(f, "malformed chunked body: {what}"),
-            Self::TooLarge => f.write_str("chunk extensions or trailers too large"),
+            Self::TooLarge => f.write_str(self.words()),
         }
     }
 }

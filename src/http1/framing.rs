@@ -34,14 +34,22 @@ pub enum FramingError {
     NotChunked,
 }
 
-impl fmt::Display for FramingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl FramingError {
+    /// What is wrong, in words that stay the same.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
             Self::Both => "both Content-Length and Transfer-Encoding",
             Self::Length => "Content-Length is not one decimal number",
             Self::Coding => "Transfer-Encoding is not exactly `chunked`",
             Self::NotChunked => "Transfer-Encoding does not end in exactly one `chunked`",
-        })
+        }
+    }
+}
+
+impl fmt::Display for FramingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
     }
 }
 

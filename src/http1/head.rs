@@ -77,12 +77,23 @@ pub enum HeadError {
     Version,
 }
 
+impl HeadError {
+    /// What is wrong, in words that stay the same.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Malformed(what) => what,
+            Self::TooLarge => "head too large",
+            Self::Version => "version is neither HTTP/1.0 nor HTTP/1.1",
+        }
+    }
+}
+
 impl fmt::Display for HeadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(what) => write!(f, "malformed head: {what}"),
-            Self::TooLarge => f.write_str("head too large"),
-            Self::Version => f.write_str("version is neither HTTP/1.0 nor HTTP/1.1"),
+            Self::TooLarge | Self::Version => f.write_str(self.words()),
         }
     }
 }

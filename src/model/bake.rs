@@ -16,10 +16,12 @@ const ENOUGH: u64 = 20;
 pub struct Sample {
     /// Requests that were answered.
     pub requests: u64,
-    /// Answers with a status of 500 to 599 that the app gave.
+    /// Requests that failed by the app's fault.
     pub app_errors: u64,
-    /// Answers with a status of 500 to 599 that the proxy had to make.
+    /// Requests that failed by the proxy's own.
     pub proxy_errors: u64,
+    /// Those of `app_errors` for which the app was not there.
+    pub absences: u64,
     /// Times that the app could not be reached.
     pub connect_failures: u64,
 }
@@ -28,9 +30,8 @@ impl Sample {
     /// The share of requests that went wrong, 0.0 to 1.0. A failed connect counts, but not beside the error it led to.
     #[must_use]
     pub fn error_rate(&self) -> f64 {
-        let bad = self
-            .app_errors
-            .saturating_add(self.proxy_errors.max(self.connect_failures));
+        let unseen = self.connect_failures.saturating_sub(self.absences);
+        let bad = self.app_errors.saturating_add(self.proxy_errors).saturating_add(unseen);
         #[expect(clippy::cast_precision_loss, reason = "a share")]
         match self.requests {
             0 => 0.0,
@@ -96,8 +97,9 @@ mod tests {
     fn failed_connects_count_once() {
         let new = Sample {
             requests: 100,
-            app_errors: 0,
-            proxy_errors: 4,
+            app_errors: 4,
+            proxy_errors: 0,
+            absences: 4,
             connect_failures: 8,
         };
         assert!((new.error_rate() - 0.08).abs() < 1e-9);

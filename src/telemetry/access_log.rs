@@ -178,6 +178,7 @@ mod tests {
             retries: 0,
             held_ms: 0,
             termination: "done",
+            reason: "",
             request_id: "",
             protocol: "HTTP/1.1",
             tls: "",

@@ -74,6 +74,10 @@ impl Formatter {
         number(line.held_ms, out);
         out.extend_from_slice(b",\"termination\":");
         text(line.termination.as_bytes(), out);
+        if !line.reason.is_empty() {
+            out.extend_from_slice(b",\"reason\":");
+            text(line.reason.as_bytes(), out);
+        }
         out.extend_from_slice(b",\"request_id\":");
         text(line.request_id.as_bytes(), out);
         out.extend_from_slice(b",\"protocol\":\"");
@@ -201,6 +205,7 @@ mod tests {
             retries: 0,
             held_ms: 0,
             termination: "done",
+            reason: "",
             request_id: "0123456789abcdef",
             protocol: "HTTP/1.1",
             tls: "TLSv1.3",
@@ -233,6 +238,12 @@ mod tests {
             ..line()
         };
         assert!(parsed(&unanswered)["first_byte_us"].is_null());
+        let failed = Line {
+            termination: "client: gone",
+            reason: "the client went away",
+            ..line()
+        };
+        assert_eq!(parsed(&failed)["reason"], "the client went away");
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Line<'l> {
     pub held_ms: u64,
     /// Who closed and why: `done`, `client: reset`, `app: cut the body`, `proxy: drain deadline`.
     pub termination: &'static str,
+    /// Why, in words that stay the same; empty when it is done.
+    pub reason: &'static str,
     pub request_id: &'l str,
     /// `HTTP/1.0`, `HTTP/1.1`, `HTTP/2`.
     pub protocol: &'static str,

@@ -7,12 +7,14 @@ use crate::model::api::Traffic;
 /// Buckets of the latency histogram: four for each power of two, from 1 µs to about 19 hours.
 const BUCKETS: usize = 144;
 
-/// Who made an answer with a status of 500 to 599.
+/// Whose fault it is that a request failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorFrom {
-    /// The app answered so.
+    /// The app's: it answered with 500 to 599, gave no answer that could be used, or broke one off.
     App,
-    /// The proxy had to.
+    /// The app's: it was not there to be asked.
+    Absence,
+    /// The proxy's own: it answered with 500 to 599 for a reason of its own.
     Proxy,
 }
 
@@ -22,6 +24,7 @@ pub struct CoreCounters {
     requests: AtomicU64,
     app_errors: AtomicU64,
     proxy_errors: AtomicU64,
+    absences: AtomicU64,
     connect_failures: AtomicU64,
     retries: AtomicU64,
     /// Streams that are open now: it goes up and down.
@@ -43,6 +46,7 @@ impl Default for CoreCounters {
             requests: AtomicU64::new(0),
             app_errors: AtomicU64::new(0),
             proxy_errors: AtomicU64::new(0),
+            absences: AtomicU64::new(0),
             connect_failures: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             streams: AtomicU64::new(0),
@@ -62,6 +66,10 @@ impl CoreCounters {
         match error {
             None => {}
             Some(ErrorFrom::App) => add(&self.app_errors, 1),
+            Some(ErrorFrom::Absence) => {
+                add(&self.app_errors, 1);
+                add(&self.absences, 1);
+            }
             Some(ErrorFrom::Proxy) => add(&self.proxy_errors, 1),
         }
     }
@@ -112,10 +120,12 @@ impl CoreCounters {
 pub struct Counters {
     /// Exchanges that are over.
     pub requests: u64,
-    /// Answers of 500 to 599 that the app gave.
+    /// Requests that failed by the app's fault.
     pub app_errors: u64,
-    /// Answers of 500 to 599 that the proxy made.
+    /// Requests that failed by the proxy's own.
     pub proxy_errors: u64,
+    /// Those of `app_errors` for which the app was not there.
+    pub absences: u64,
     /// Times that the app could not be reached.
     pub connect_failures: u64,
     /// Requests that were sent again.
@@ -144,6 +154,7 @@ impl Counters {
             requests: 0,
             app_errors: 0,
             proxy_errors: 0,
+            absences: 0,
             connect_failures: 0,
             retries: 0,
             streams: 0,
@@ -157,6 +168,7 @@ impl Counters {
             sum.requests += read(&core.requests);
             sum.app_errors += read(&core.app_errors);
             sum.proxy_errors += read(&core.proxy_errors);
+            sum.absences += read(&core.absences);
             sum.connect_failures += read(&core.connect_failures);
             sum.retries += read(&core.retries);
             sum.streams += read(&core.streams);
@@ -175,6 +187,7 @@ impl Counters {
         self.requests += other.requests;
         self.app_errors += other.app_errors;
         self.proxy_errors += other.proxy_errors;
+        self.absences += other.absences;
         self.connect_failures += other.connect_failures;
         self.retries += other.retries;
         self.streams += other.streams;
@@ -193,6 +206,7 @@ impl Counters {
         difference.requests -= earlier.requests;
         difference.app_errors -= earlier.app_errors;
         difference.proxy_errors -= earlier.proxy_errors;
+        difference.absences -= earlier.absences;
         difference.connect_failures -= earlier.connect_failures;
         difference.retries -= earlier.retries;
         difference.ended -= earlier.ended;

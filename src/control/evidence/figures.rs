@@ -174,6 +174,7 @@ fn sample(counters: &Counters) -> Sample {
         requests: counters.requests,
         app_errors: counters.app_errors,
         proxy_errors: counters.proxy_errors,
+        absences: counters.absences,
         connect_failures: counters.connect_failures,
     }
 }

@@ -90,9 +90,10 @@ pub fn millis(period: Duration) -> u64 {
 pub struct Traffic {
     /// Requests that were answered.
     pub requests: u64,
-    /// Answers with a status of 500 to 599 that the app gave.
+    /// Requests that failed by the app's fault: it answered with a status of 500 to 599, gave no answer that could be used, or
+    /// broke one off.
     pub app_errors: u64,
-    /// Answers with a status of 500 to 599 that the proxy had to make.
+    /// Requests that the proxy answered with a status of 500 to 599 for a reason of its own.
     pub proxy_errors: u64,
     /// Median time to the last byte, in microseconds; `None` without requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::proxy::message::request::{Fields, Request};
+use crate::proxy::message::request::{Fields, Request, path_of};
 
 /// As many bytes need no allocation: most requests are that short.
 const SHORT: usize = 80;
@@ -28,6 +28,18 @@ impl Asked {
             text,
             ends: (method.len(), method.len() + host.len()),
             path_len: request.path().len(),
+        }
+    }
+
+    /// Of a request whose host nobody can be sure of.
+    pub(crate) fn without_host(method: &[u8], target: &[u8]) -> Self {
+        let mut text = SmallVec::with_capacity(method.len() + target.len());
+        text.extend_from_slice(method);
+        text.extend_from_slice(target);
+        Self {
+            text,
+            ends: (method.len(), method.len()),
+            path_len: path_of(target).len(),
         }
     }
 

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use crate::http1::chunked::BodyDecoder;
 use crate::http1::framing::Framing;
+use crate::proxy::message::end::End;
 use crate::proxy::message::termination::Termination;
 use crate::proxy::stock::buffers::Buffer;
 
@@ -49,7 +50,7 @@ pub(crate) enum Piece {
 
 /// Why a body ends before its end. The client's stream is cut (N18).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cut(pub(crate) Termination);
+pub(crate) struct Cut(pub(crate) End);
 
 impl Body {
     pub(crate) fn none() -> Self {
@@ -120,7 +121,7 @@ impl Body {
             let step = self
                 .decoder
                 .decode(&inbox.filled()[from..])
-                .map_err(|_| Cut(Termination::AppMalformedBody))?;
+                .map_err(|error| Cut(End::new(Termination::AppMalformedBody, error.words())))?;
             let Range { start, end } = step.data;
             after_data = start < end && end == step.consumed;
             inbox.filled_mut().copy_within(from + start..from + end, to);

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use super::client::{Client, Interim};
 use super::exchange::Exchange;
 use crate::http1::framing::{self, Framing};
-use crate::http1::head::{HeadError, Limits, Parsed};
+use crate::http1::head::{Limits, Parsed};
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::terms::Terms;
 use crate::proxy::stock::buffers::Buffer;
@@ -59,12 +59,7 @@ impl Exchange {
                         }
                     }
                     Err(error) => {
-                        let what = match error {
-                            HeadError::Malformed(what) => what,
-                            HeadError::TooLarge => "head too large",
-                            HeadError::Version => "not HTTP/1.1",
-                        };
-                        return Poll::Ready(Err(ProxyError::AppNonsense(what).into()));
+                        return Poll::Ready(Err(ProxyError::AppNonsense(error.words()).into()));
                     }
                 }
             }
@@ -124,20 +119,11 @@ impl Exchange {
             return Err(ProxyError::AppNonsense("no head"));
         };
         let bytes = buffer.filled();
-        let framing = framing::of_response(self.method, &self.head, bytes).map_err(|error| {
-            ProxyError::AppNonsense(match error {
-                framing::FramingError::Both => "both Content-Length and Transfer-Encoding",
-                framing::FramingError::Length => "Content-Length is not one decimal number",
-                framing::FramingError::Coding | framing::FramingError::NotChunked => {
-                    "Transfer-Encoding is not exactly `chunked`"
-                }
-            })
-        });
-        let framing = match framing {
+        let framing = match framing::of_response(self.method, &self.head, bytes) {
             Ok(framing) => framing,
             Err(error) => {
                 self.disconnect();
-                return Err(error);
+                return Err(ProxyError::AppNonsense(error.words()));
             }
         };
         let terms = Terms::of(&self.head, bytes);

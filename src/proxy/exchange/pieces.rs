@@ -9,7 +9,7 @@ use super::body::{Cut, Piece, tail};
 use super::client::Client;
 use super::exchange::Exchange;
 use crate::http1::framing::Framing;
-use crate::proxy::message::termination::Termination;
+use crate::proxy::message::end::End;
 use crate::proxy::route::activation::Patience;
 use crate::proxy::stock::buffers::{Buffer, SMALL};
 use crate::proxy::stock::deadline::Deadline;
@@ -58,8 +58,8 @@ impl Exchange {
         deadline: &mut Deadline,
         fast: bool,
     ) -> Poll<Result<Piece, Cut>> {
-        if self.poll_send(cx, client).is_err() {
-            return Poll::Ready(Err(Cut(Termination::UploadBrokenOff)));
+        if let Err(error) = self.poll_send(cx, client) {
+            return Poll::Ready(Err(Cut(End::of_upload(&error))));
         }
         loop {
             if self.body.undecoded {
@@ -92,14 +92,14 @@ impl Exchange {
             // Until it comes to a boundary, an event stream goes on.
             Poll::Ready(Ok(())) if self.body.tail != *b"\n\n" => Poll::Pending,
             Poll::Ready(Ok(())) => Poll::Ready(Ok(self.end_of_events())),
-            Poll::Pending if deadline.poll_passed(cx) => Poll::Ready(Err(Cut(Termination::StoppedSending))),
+            Poll::Pending if deadline.poll_passed(cx) => Poll::Ready(Err(Cut(End::STOPPED_SENDING))),
             Poll::Pending => Poll::Pending,
         }
     }
 
     fn poll_read_body(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline, fast: bool) -> Poll<Result<(), Cut>> {
         let Some(upstream) = &mut self.upstream else {
-            return Poll::Ready(Err(Cut(Termination::AppCutBody)));
+            return Poll::Ready(Err(Cut(End::CUT_BODY)));
         };
         let body = &mut self.body;
         let bulk = fast && body.decoder.remaining().map_or(body.plenty, |rest| rest > SMALL as u64);
@@ -116,7 +116,7 @@ impl Exchange {
             }
             Poll::Ready(Ok(0) | Err(_)) => {
                 self.reusable = false;
-                Poll::Ready(Err(Cut(Termination::AppCutBody)))
+                Poll::Ready(Err(Cut(End::CUT_BODY)))
             }
             Poll::Ready(Ok(_)) => {
                 body.plenty = buffer.is_full();
@@ -164,7 +164,7 @@ impl Exchange {
             }
         }
         self.counters().exchange_cut();
-        Poll::Ready(Err(Cut(Termination::DrainDeadline)))
+        Poll::Ready(Err(Cut(End::DRAINED)))
     }
 
     /// The event stream ends at the boundary that it has come to; what the app has more is dropped with its connection.

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::asked::Asked;
 use crate::proxy::core::core::Core;
 use crate::proxy::core::service::CoreService;
+use crate::proxy::message::end::End;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::request::{Fields, Peer, Request};
 use crate::proxy::message::request_id::RequestId;
@@ -37,14 +38,12 @@ pub(crate) struct Record {
     pub(crate) status: u16,
     /// Whether the status is one that the proxy had to make.
     own_answer: bool,
-    /// That answer is what an operator wanted, and no error.
-    deliberate: bool,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
     pub(crate) first_byte: Option<Duration>,
     pub(crate) instance: Option<usize>,
     pub(crate) retries: u32,
-    termination: Option<Termination>,
+    end: Option<End>,
     protocol: &'static str,
 }
 
@@ -64,13 +63,12 @@ impl Record {
             stale_from: None,
             status: 0,
             own_answer: false,
-            deliberate: false,
             bytes_in: 0,
             bytes_out: 0,
             first_byte: None,
             instance: None,
             retries: 0,
-            termination: None,
+            end: None,
             protocol: "",
         })
     }
@@ -84,6 +82,12 @@ impl Record {
         self.asked = Asked::of(request);
     }
 
+    /// A request was read, and is not one that is forwarded.
+    pub(crate) fn describe_refused(&mut self, protocol: &'static str, method: &[u8], target: &[u8]) {
+        self.protocol = protocol;
+        self.asked = Asked::without_host(method, target);
+    }
+
     /// The app's response head is there.
     pub(crate) fn head_came(&mut self, status: u16) {
         self.status = status;
@@ -94,7 +98,7 @@ impl Record {
     pub(crate) fn failed(&mut self, error: &ProxyError) {
         self.status = error.status();
         self.own_answer = true;
-        self.ended(error.termination());
+        self.ended(error.into());
         let Some(service) = &self.service else { return };
         if error.termination().who() != Some(Who::Client) {
             let activation = &service.activation;
@@ -113,8 +117,7 @@ impl Record {
     pub(crate) fn answered(&mut self, status: u16) {
         self.status = status;
         self.own_answer = true;
-        self.deliberate = true;
-        self.ended(Termination::Done);
+        self.ended(End::DONE);
     }
 
     /// Whether the daemon itself asks.
@@ -131,16 +134,34 @@ impl Record {
     }
 
     /// Why it ended; the first word counts.
-    pub(crate) fn ended(&mut self, termination: Termination) {
-        self.termination.get_or_insert(termination);
+    pub(crate) fn ended(&mut self, end: End) {
+        self.end.get_or_insert(end);
     }
 
     /// Why it ended, also when nobody has said so.
-    fn termination(&self) -> Termination {
-        self.termination.unwrap_or_else(|| match self.peer.broke_http2.get() {
-            true => Termination::ConnectionError,
-            false => Termination::ClientGone,
+    fn end(&self) -> End {
+        self.end.unwrap_or_else(|| {
+            if self.peer.broke_http2.get() {
+                End::CONNECTION_ERROR
+            } else if self.core.is_stopping() {
+                End::STOPPED
+            } else {
+                End::CLIENT_GONE
+            }
         })
+    }
+
+    /// Whose error is counted, if any is. An answer that the app broke off is its error too: only the head that had left kept it
+    /// from being answered with a 502.
+    fn error(&self, termination: Termination) -> Option<ErrorFrom> {
+        let is_error = (500..600).contains(&self.status);
+        match termination.who() {
+            Some(Who::App) if termination.is_absence() => Some(ErrorFrom::Absence),
+            Some(Who::App) => Some(ErrorFrom::App),
+            Some(Who::Proxy) if self.own_answer && is_error => Some(ErrorFrom::Proxy),
+            Some(Who::Client | Who::Proxy) | None if is_error && !self.own_answer => Some(ErrorFrom::App),
+            Some(Who::Client | Who::Proxy) | None => None,
+        }
     }
 }
 
@@ -149,19 +170,17 @@ impl Drop for Record {
         if self.peer.inside {
             return;
         }
-        let duration = self.started.elapsed();
+        let (duration, end) = (self.started.elapsed(), self.end());
         let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let service = self.service.as_ref();
         if let Some(service) = service {
-            let error = match (self.status, self.own_answer) {
-                (500..600, true) if self.deliberate => None,
-                (500..600, true) => Some(ErrorFrom::Proxy),
-                (500..600, false) => Some(ErrorFrom::App),
-                _ => None,
-            };
-            service.counters().answered(micros(duration), error);
+            service
+                .counters()
+                .answered(micros(duration), self.error(end.termination));
         }
-        if self.asked.is_empty() || service.is_some_and(|service| !service.config.log) {
+        // What a CA asks is no exchange with a site; what could not be understood ends otherwise.
+        let is_silent = self.asked.is_empty() && end == End::DONE;
+        if is_silent || service.is_some_and(|service| !service.config.log) {
             return;
         }
         let instance = service.zip(self.instance);
@@ -184,7 +203,8 @@ impl Drop for Record {
             upstream: self.stale_from.as_deref().or(instance).unwrap_or_default(),
             retries: self.retries,
             held_ms: u64::try_from(self.held.as_millis()).unwrap_or(u64::MAX),
-            termination: self.termination().words(),
+            termination: end.termination.words(),
+            reason: end.reason,
             request_id: str::from_utf8(&self.id.text()).unwrap_or_default(),
             protocol: self.protocol,
             tls: self.peer.tls_version,

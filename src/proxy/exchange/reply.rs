@@ -14,9 +14,9 @@ use crate::http1::framing::Framing;
 use crate::http1::head::{Method, Name};
 use crate::proxy::core::claim::Claim;
 use crate::proxy::message::answer::Answer;
+use crate::proxy::message::end::End;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
-use crate::proxy::message::termination::Termination;
 use crate::proxy::stock::deadline::Deadline;
 
 /// From here on a piece leaves in the buffer it was read into, instead of a copy.
@@ -255,21 +255,21 @@ impl Reply {
         deadline: &mut Deadline,
     ) -> Poll<Cut> {
         if let Source::App(exchange) = &mut self.source {
-            if exchange.poll_send(cx, client).is_err() {
-                return Poll::Ready(Cut(Termination::UploadBrokenOff));
+            if let Err(error) = exchange.poll_send(cx, client) {
+                return Poll::Ready(Cut(End::of_upload(&error)));
             }
             match exchange.poll_patience(cx, deadline) {
                 Poll::Ready(Err(cut)) => return Poll::Ready(cut),
                 // It cannot end at a boundary for a client that takes none of it.
                 Poll::Ready(Ok(())) if exchange.body.leaves_now(Instant::now) && deadline.poll_passed(cx) => {
                     exchange.counters().exchange_cut();
-                    return Poll::Ready(Cut(Termination::DrainDeadline));
+                    return Poll::Ready(Cut(End::DRAINED));
                 }
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }
         if deadline.poll_passed(cx) {
-            return Poll::Ready(Cut(Termination::StoppedReading));
+            return Poll::Ready(Cut(End::STOPPED_READING));
         }
         Poll::Pending
     }
@@ -341,7 +341,7 @@ impl Reply {
                 exchange.body.skip();
             }
             exchange.record.bytes_in = exchange.sending.received;
-            exchange.record.ended(Termination::Done);
+            exchange.record.ended(End::DONE);
             exchange.finish();
         }
     }

@@ -6,8 +6,8 @@ use super::exchange::Exchange;
 use super::obtain::{Ending, obtain};
 use super::reply::Reply;
 use crate::http1::head::Method;
+use crate::proxy::message::end::End;
 use crate::proxy::message::error::ProxyError;
-use crate::proxy::message::termination::Termination;
 use crate::proxy::stock::deadline::Deadline;
 
 /// Nobody is there any more who could be answered.
@@ -31,7 +31,7 @@ pub(crate) async fn serve(
         Ok(()) => Ok(Reply::of_app(exchange)),
         Err(Ending::Error(ProxyError::ClientGone)) => {
             let (mut record, claim) = exchange.into_record();
-            record.ended(Termination::ClientGone);
+            record.ended(End::CLIENT_GONE);
             // Counted before the claim is gone: nobody looks at the counters of a drained activation again.
             drop(record);
             drop(claim);

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io;
 
+use super::connection_error;
 use super::termination::Termination;
 use crate::http1::chunked::BodyError;
 use crate::http1::framing::FramingError;
@@ -56,6 +57,8 @@ pub(crate) enum ProxyError {
     AppTimedOut,
     /// The old side's drain deadline came before the app's response head.
     DrainedAway,
+    /// It waited, and the process stops.
+    Stopping,
 }
 
 impl ProxyError {
@@ -77,7 +80,12 @@ impl ProxyError {
             Self::Head(HeadError::TooLarge) => 431,
             Self::Framing(FramingError::Coding) => 501,
             Self::AppBrokeOff(_) | Self::AppNonsense(_) => 502,
-            Self::Unreachable(_) | Self::HoldOver | Self::HoldFull | Self::PauseOver | Self::DrainedAway => 503,
+            Self::Unreachable(_)
+            | Self::HoldOver
+            | Self::HoldFull
+            | Self::PauseOver
+            | Self::DrainedAway
+            | Self::Stopping => 503,
             Self::AppTimedOut => 504,
             Self::Head(HeadError::Version) => 505,
         }
@@ -99,6 +107,7 @@ impl ProxyError {
             Self::UnknownPath => Termination::UnknownPath,
             Self::Misdirected => Termination::Misdirected,
             Self::ClientGone => Termination::ClientGone,
+            Self::Unreachable(error) if connection_error::is_ours(error) => Termination::Exhausted,
             Self::Unreachable(_) => Termination::Unreachable,
             Self::HoldOver => Termination::HoldOver,
             Self::HoldFull => Termination::HoldFull,
@@ -107,6 +116,35 @@ impl ProxyError {
             Self::AppNonsense(_) => Termination::NoValidResponse,
             Self::AppTimedOut => Termination::TimedOut,
             Self::DrainedAway => Termination::DrainDeadline,
+            Self::Stopping => Termination::Stopped,
+        }
+    }
+
+    /// Why, in words that stay the same; for the access log.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Head(error) => error.words(),
+            Self::Framing(error) => error.words(),
+            Self::Body(error) => error.words(),
+            Self::BadRequest(what) | Self::AppNonsense(what) => what,
+            Self::PlainHttp => "plain HTTP on the TLS port",
+            Self::Method => "CONNECT and TRACE are not accepted",
+            Self::Expectation => "an expectation other than 100-continue",
+            Self::SlowHead => "the head did not arrive in time",
+            Self::SlowBody => "no byte of the body within `timeout.idle`",
+            Self::BodyTooLarge => "the body is over `limit.body`",
+            Self::UnknownHost => "no service has this host",
+            Self::UnknownPath => "no service of this host has this path",
+            Self::Misdirected => "the connection was made for another host",
+            Self::ClientGone => "the client went away",
+            Self::Unreachable(error) | Self::AppBrokeOff(Some(error)) => connection_error::words(error),
+            Self::HoldOver => "the app was away for `hold.for`",
+            Self::HoldFull => "as many requests wait as `hold.max_requests` and `hold.max_bytes` let",
+            Self::PauseOver => "the pause ended without the app",
+            Self::AppBrokeOff(None) => "the connection ended before a whole head",
+            Self::AppTimedOut => "no response within `timeout.response`",
+            Self::DrainedAway => "the drain's time was over",
+            Self::Stopping => "the proxy stops",
         }
     }
 
@@ -126,9 +164,12 @@ impl ProxyError {
             Self::UnknownHost => "No site with this name is served here.",
             Self::UnknownPath => "This site has nothing at this address.",
             Self::Misdirected => "This connection belongs to another site. Please try again.",
-            Self::Unreachable(_) | Self::HoldOver | Self::HoldFull | Self::PauseOver | Self::DrainedAway => {
-                "The site cannot be reached just now. Please try again in a moment."
-            }
+            Self::Unreachable(_)
+            | Self::HoldOver
+            | Self::HoldFull
+            | Self::PauseOver
+            | Self::DrainedAway
+            | Self::Stopping => "The site cannot be reached just now. Please try again in a moment.",
             Self::AppBrokeOff(_) | Self::AppNonsense(_) => "The site did not give a valid answer. Please try again.",
             Self::AppTimedOut => "The site took too long to answer. Please try again.",
         }
@@ -137,39 +178,24 @@ impl ProxyError {
     /// Seconds after which it is worth to try again.
     pub(crate) fn retry_after(&self) -> Option<u32> {
         match self {
-            Self::Unreachable(_) | Self::HoldOver | Self::HoldFull | Self::PauseOver | Self::DrainedAway => Some(2),
+            Self::Unreachable(_)
+            | Self::HoldOver
+            | Self::HoldFull
+            | Self::PauseOver
+            | Self::DrainedAway
+            | Self::Stopping => Some(2),
             _ => None,
         }
     }
 }
 
 impl fmt::Display for ProxyError {
-    /// The chain of causes, for the log.
+    /// The reason, and the system's own words behind it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())?;
         match self {
-            Self::Head(error) => error.fmt(f),
-            Self::Framing(error) => error.fmt(f),
-            Self::Body(error) => error.fmt(f),
-            Self::BadRequest(what) => f.write_str(what),
-            Self::PlainHttp => f.write_str("plain HTTP on the TLS port"),
-            Self::Method => f.write_str("method not allowed"),
-            Self::Expectation => f.write_str("unknown expectation"),
-            Self::SlowHead => f.write_str("the head did not arrive in time"),
-            Self::SlowBody => f.write_str("the body stood still"),
-            Self::BodyTooLarge => f.write_str("the body is over `limit.body`"),
-            Self::UnknownHost => f.write_str("no service has this host"),
-            Self::UnknownPath => f.write_str("no service of this host has this path"),
-            Self::Misdirected => f.write_str("the connection was made for another host"),
-            Self::ClientGone => f.write_str("the client went away"),
-            Self::Unreachable(error) => write!(f, "the app cannot be reached: {error}"),
-            Self::HoldOver => f.write_str("the app could not be reached for `hold.for`"),
-            Self::HoldFull => f.write_str("as many requests wait as `hold.max_requests` and `hold.max_bytes` let"),
-            Self::PauseOver => f.write_str("the pause ended without the app"),
-            Self::AppBrokeOff(Some(error)) => write!(f, "the app broke off before a response: {error}"),
-            Self::AppBrokeOff(None) => f.write_str("the app closed the connection before a response"),
-            Self::AppNonsense(what) => write!(f, "the app's response is not valid: {what}"),
-            Self::AppTimedOut => f.write_str("no response within `timeout.response`"),
-            Self::DrainedAway => f.write_str("no response before `drain.requests` was over"),
+            Self::Unreachable(error) | Self::AppBrokeOff(Some(error)) => write!(f, " ({error})"),
+            _ => Ok(()),
         }
     }
 }

@@ -5,11 +5,15 @@
 //! - `probe` what a probe says as traffic would
 //! - `terms` what an app's head says of its connection
 //! - `date` the moment of an answer
-//! - `answer` answers of our own; `error` why there is one; `termination` how an exchange has ended
+//! - `answer` answers of our own; `error` why there is one
+//! - `end` how an exchange has ended, and why; `termination` the ways in which it can; `connection_error` what a connection to an app
+//!   can die of
 //! - `request_id` the name of one exchange
 
 pub(crate) mod answer;
+pub(crate) mod connection_error;
 pub(crate) mod date;
+pub(crate) mod end;
 pub(crate) mod error;
 pub(crate) mod headers;
 pub(crate) mod prefix;

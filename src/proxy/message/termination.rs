@@ -1,4 +1,4 @@
-//! How an exchange has ended, as the access log says it: who ended it, and why.
+//! The ways in which an exchange can end, and whose fault each is: the client's, the app's or the proxy's own.
 
 /// Who failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,10 @@ pub(crate) enum Termination {
     PauseOver,
     /// The side that served it was drained for as long as it may take (N20).
     DrainDeadline,
+    /// The process stopped before the end.
+    Stopped,
+    /// This machine had nothing left to connect to the app with (N30).
+    Exhausted,
 }
 
 impl Termination {
@@ -104,8 +108,15 @@ impl Termination {
             | Self::AppCutBody
             | Self::StoppedSending
             | Self::TunnelBrokenOff => Some(Who::App),
-            Self::HoldFull | Self::PauseOver | Self::DrainDeadline => Some(Who::Proxy),
+            Self::HoldFull | Self::PauseOver | Self::DrainDeadline | Self::Stopped | Self::Exhausted => {
+                Some(Who::Proxy)
+            }
         }
+    }
+
+    /// Whether requests failed because no instance was there to be asked.
+    pub(crate) fn is_absence(self) -> bool {
+        matches!(self, Self::Unreachable | Self::HoldOver)
     }
 
     /// What the access log says.
@@ -141,6 +152,8 @@ impl Termination {
             Self::HoldFull => "proxy: hold is full",
             Self::PauseOver => "proxy: pause is over",
             Self::DrainDeadline => "proxy: drain deadline",
+            Self::Stopped => "proxy: stopped",
+            Self::Exhausted => "proxy: out of descriptors or ports",
         }
     }
 }

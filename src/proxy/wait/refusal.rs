@@ -9,7 +9,7 @@ impl From<Refusal> for ProxyError {
             Refusal::Over => Self::HoldOver,
             Refusal::Full => Self::HoldFull,
             Refusal::PauseOver => Self::PauseOver,
-            Refusal::Stopping => Self::DrainedAway,
+            Refusal::Stopping => Self::Stopping,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::http1::head::Version;
 use crate::http1::write::{chunk_size, field, last_chunk, status_line};
 use crate::proxy::exchange::body::{Cut, Piece};
 use crate::proxy::exchange::reply::{Length, Reply};
+use crate::proxy::message::end::End;
 use crate::proxy::message::headers;
 use crate::proxy::message::termination::Termination;
 use crate::proxy::stock::buffers::Out;
@@ -56,7 +57,7 @@ impl Response {
 
     /// Whether a clean end of the connection would hide that the response was cut, or cannot be had: then only RST tells (N18).
     pub(crate) fn needs_reset(&self, cut: Cut) -> bool {
-        self.open_ended || matches!(cut.0, Termination::ClientGone | Termination::StoppedReading)
+        self.open_ended || matches!(cut.0.termination, Termination::ClientGone | Termination::StoppedReading)
     }
 
     /// Writes the response, piece by piece, while the upload goes on.
@@ -72,7 +73,7 @@ impl Response {
             if !self.head_waits {
                 match self.poll_write_out(cx, reply, wire, deadline) {
                     Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(_)) => return Poll::Ready(Err(Cut(Termination::ClientGone))),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(Cut(End::CLIENT_GONE))),
                     Poll::Pending => {
                         self.fast = false;
                         return reply.poll_stuck(cx, wire, deadline).map(Err);
@@ -81,7 +82,7 @@ impl Response {
                 if self.ended {
                     // TLS may still hold much of it for a client that does not read.
                     return match Pin::new(&mut wire.io).poll_flush(cx) {
-                        Poll::Ready(flushed) => Poll::Ready(flushed.map_err(|_| Cut(Termination::ClientGone))),
+                        Poll::Ready(flushed) => Poll::Ready(flushed.map_err(|_| Cut(End::CLIENT_GONE))),
                         Poll::Pending => reply.poll_stuck(cx, wire, deadline).map(Err),
                     };
                 }
@@ -99,7 +100,7 @@ impl Response {
                 Poll::Pending => {
                     // Nothing of the app: whatever TLS has kept back leaves now.
                     return match Pin::new(&mut wire.io).poll_flush(cx) {
-                        Poll::Ready(Err(_)) => Poll::Ready(Err(Cut(Termination::ClientGone))),
+                        Poll::Ready(Err(_)) => Poll::Ready(Err(Cut(End::CLIENT_GONE))),
                         Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
                     };
                 }

@@ -109,15 +109,16 @@ impl ClientH1 {
     /// Answers the first request with an error, whatever it is, and ends.
     pub(crate) async fn turn_away(mut self, error: ProxyError) {
         let mut head = RequestHead::new();
+        let mut record = Record::new(&self.core, &self.peer);
         let (json, is_head) = match (self.next_head(&mut head).await, &self.wire.inbox) {
             (Next::End, _) => return,
             (Next::Head, Some(buffer)) => {
                 let json = wants_json(head.get(Name::Accept, buffer.filled()));
+                describe(&mut record, &head, buffer.filled());
                 (json, head.method == Method::Head)
             }
             (Next::Head | Next::Refused(_), _) => (false, false),
         };
-        let record = Record::new(&self.core, &self.peer);
         match self.refuse(&error, record, json, is_head).await {
             After::Abort => self.wire.io.abort(),
             After::KeepAlive | After::Close | After::Linger => self.linger().await,
@@ -162,7 +163,7 @@ impl ClientH1 {
                 return self.refuse(&error, record, false, false).await;
             }
         }
-        let record = Record::new(&self.core, &self.peer);
+        let mut record = Record::new(&self.core, &self.peer);
         let Some(buffer) = self.wire.inbox.take() else {
             return After::Close;
         };
@@ -172,6 +173,7 @@ impl ClientH1 {
             Ok(request) => (decide(&self.core, &self.peer, &request, record), request.framing),
             Err(error) => {
                 let json = wants_json(head.get(Name::Accept, bytes));
+                describe(&mut record, &head, bytes);
                 return self.refuse(&error, record, json, head.method == Method::Head).await;
             }
         };
@@ -274,8 +276,8 @@ impl ClientH1 {
         if let Some(claim) = &exchange.claim {
             claim.become_web_socket();
         }
-        let termination = tunnel::run(&mut self.wire, &mut exchange, out, &mut self.deadline).await;
-        exchange.record.ended(termination);
+        let end = tunnel::run(&mut self.wire, &mut exchange, out, &mut self.deadline).await;
+        exchange.record.ended(end);
         After::Close
     }
 
@@ -313,6 +315,15 @@ impl ClientH1 {
         })
         .await;
     }
+}
+
+/// What is known of a request that is not forwarded.
+fn describe(record: &mut Record, head: &RequestHead, buffer: &[u8]) {
+    let protocol = match head.version {
+        Version::Http10 => "HTTP/1.0",
+        Version::Http11 => "HTTP/1.1",
+    };
+    record.describe_refused(protocol, head.method_text.of(buffer), head.target.of(buffer));
 }
 
 /// Whether the client wants to keep the connection (RFC 9112 §9.3).

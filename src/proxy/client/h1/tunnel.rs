@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::frames::{CLOSE_TO_CLIENT, Frames, close_to_app};
 use super::wire::Wire;
 use crate::proxy::exchange::exchange::Exchange;
-use crate::proxy::message::termination::Termination;
+use crate::proxy::message::end::End;
 use crate::proxy::route::activation::Patience;
 use crate::proxy::stock::buffers::{Buffer, Out};
 use crate::proxy::stock::deadline::Deadline;
@@ -59,7 +59,7 @@ enum Leaving {
 }
 
 /// Runs until the tunnel ends; why it did. `out` is the head of the response.
-pub(crate) async fn run(wire: &mut Wire, exchange: &mut Exchange, out: Out, deadline: &mut Deadline) -> Termination {
+pub(crate) async fn run(wire: &mut Wire, exchange: &mut Exchange, out: Out, deadline: &mut Deadline) -> End {
     let mut to_client = Lane {
         own: out.rest().to_vec(),
         inbox: exchange.body.inbox.take(),
@@ -112,27 +112,20 @@ fn poll_lanes(
     exchange: &mut Exchange,
     to_client: &mut Lane,
     to_app: &mut Lane,
-) -> Poll<Termination> {
+) -> Poll<End> {
     let client = poll_to_client(cx, wire, exchange, to_client);
     let app = poll_to_app(cx, wire, exchange, to_app);
     match (client, app) {
         (Err(end), _) | (_, Err(end)) => Poll::Ready(end),
         // Our Close has been echoed: the end is clean.
-        _ if to_client.closing && to_client.own.is_empty() && to_app.frames.closed => {
-            Poll::Ready(Termination::DrainDeadline)
-        }
-        _ if to_client.ended && to_app.ended => Poll::Ready(Termination::Done),
+        _ if to_client.closing && to_client.own.is_empty() && to_app.frames.closed => Poll::Ready(End::DRAINED),
+        _ if to_client.ended && to_app.ended => Poll::Ready(End::DONE),
         _ => Poll::Pending,
     }
 }
 
-fn poll_to_client(
-    cx: &mut Context<'_>,
-    wire: &mut Wire,
-    exchange: &mut Exchange,
-    lane: &mut Lane,
-) -> Result<(), Termination> {
-    const GONE: Termination = Termination::ClientGone;
+fn poll_to_client(cx: &mut Context<'_>, wire: &mut Wire, exchange: &mut Exchange, lane: &mut Lane) -> Result<(), End> {
+    const GONE: End = End::CLIENT_GONE;
     loop {
         while !lane.own.is_empty() {
             match Pin::new(&mut wire.io).poll_write(cx, &lane.own) {
@@ -172,7 +165,7 @@ fn poll_to_client(
                 flush(cx, wire)?;
                 wire.io.half_close();
             }
-            Poll::Ready(Err(_)) => return Err(Termination::TunnelBrokenOff),
+            Poll::Ready(Err(_)) => return Err(End::TUNNEL_BROKEN_OFF),
             Poll::Pending => {
                 upstream.await_rest(!lane.frames.at_boundary());
                 return flush(cx, wire);
@@ -181,19 +174,14 @@ fn poll_to_client(
     }
 }
 
-fn flush(cx: &mut Context<'_>, wire: &mut Wire) -> Result<(), Termination> {
+fn flush(cx: &mut Context<'_>, wire: &mut Wire) -> Result<(), End> {
     match Pin::new(&mut wire.io).poll_flush(cx) {
-        Poll::Ready(Err(_)) => Err(Termination::ClientGone),
+        Poll::Ready(Err(_)) => Err(End::CLIENT_GONE),
         Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
     }
 }
 
-fn poll_to_app(
-    cx: &mut Context<'_>,
-    wire: &mut Wire,
-    exchange: &mut Exchange,
-    lane: &mut Lane,
-) -> Result<(), Termination> {
+fn poll_to_app(cx: &mut Context<'_>, wire: &mut Wire, exchange: &mut Exchange, lane: &mut Lane) -> Result<(), End> {
     loop {
         let Some(upstream) = &mut exchange.upstream else {
             return Ok(());
@@ -207,7 +195,7 @@ fn poll_to_app(
                         lane.inbox = None;
                     }
                 }
-                Poll::Ready(Ok(_) | Err(_)) => return Err(Termination::TunnelBrokenOff),
+                Poll::Ready(Ok(_) | Err(_)) => return Err(End::TUNNEL_BROKEN_OFF),
                 Poll::Pending => return Ok(()),
             }
             continue;
@@ -238,7 +226,7 @@ fn poll_to_app(
                 lane.ended = true;
                 upstream.half_close();
             }
-            Poll::Ready(Err(_)) => return Err(Termination::ClientGone),
+            Poll::Ready(Err(_)) => return Err(End::CLIENT_GONE),
             Poll::Pending => return Ok(()),
         }
     }
@@ -252,14 +240,14 @@ fn poll_leaving(
     leaving: &mut Leaving,
     to_client: &mut Lane,
     to_app: &mut Lane,
-) -> Poll<Option<Termination>> {
+) -> Poll<Option<End>> {
     let patience = exchange.service.activation.patience();
     if let Some(claim) = &exchange.claim {
         claim.wake_when_impatient(cx.waker());
     }
     if patience == Patience::Cut {
         exchange.counters().exchange_cut();
-        return Poll::Ready(Some(Termination::DrainDeadline));
+        return Poll::Ready(Some(End::DRAINED));
     }
     let now = Instant::now();
     match *leaving {
@@ -284,7 +272,7 @@ fn poll_leaving(
         Leaving::At(_) => {}
         Leaving::Until(end) => {
             if now >= end {
-                return Poll::Ready(Some(Termination::DrainDeadline));
+                return Poll::Ready(Some(End::DRAINED));
             }
         }
     }
@@ -310,7 +298,7 @@ fn poll_leaving(
     }
     if deadline.poll_passed(cx) {
         return match leaving {
-            Leaving::No => Poll::Ready(Some(Termination::SilentTunnel)),
+            Leaving::No => Poll::Ready(Some(End::SILENT_TUNNEL)),
             // The moment has come: look again.
             Leaving::At(_) | Leaving::Until(_) => {
                 deadline.set(Duration::from_millis(1));

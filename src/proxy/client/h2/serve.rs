@@ -131,6 +131,8 @@ async fn respond(
         Err(error) => {
             let accept = parts.headers.get(http::header::ACCEPT);
             let json = wants_json(accept.map(HeaderValue::as_bytes));
+            let mut record = record;
+            record.describe_refused("HTTP/2", parts.method.as_str().as_bytes(), parts.uri.path().as_bytes());
             let is_head = parts.method == http::Method::HEAD;
             Decision::Reply(Reply::error(&error, record, None, json, is_head))
         }
