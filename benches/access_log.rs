@@ -28,6 +28,7 @@ fn line(path: &'static [u8]) -> Line<'static> {
         retries: 0,
         held_ms: 0,
         termination: "done",
+        reason: "",
         request_id: "01995f2e8a7b7c3d9e4f5a6b7c8d9e0f",
         protocol: "HTTP/1.1",
         tls: "TLSv1.3",

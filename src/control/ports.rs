@@ -6,9 +6,10 @@ use std::pin::Pin;
 
 use crate::config::Config;
 use crate::model::history::Entry;
+use crate::model::slot::Address;
 pub(super) use crate::model::state::Durability;
 use crate::model::state::State;
-use crate::proxy::{Answer, Ask, DataPlane, Waiting};
+use crate::proxy::{Answer, Ask, DataPlane, Sign, Waiting};
 
 /// Keeps the state: what is live after `kill -9` is what was saved last (N27).
 pub(super) trait StateStore: Send {
@@ -46,6 +47,16 @@ pub(super) trait Plane {
         Waiting::default()
     }
 
+    /// What a look at an instance has shown that serves, and is not away by its operator's will: for the log.
+    fn looked(&self, environment: &str, service: &str, address: &Address, sign: &Sign) {
+        let _ = (environment, service, address, sign);
+    }
+
+    /// Of the instances that are away, only these still matter to the log.
+    fn keep(&self, environment: &str, service: &str, in_use: &[Address]) {
+        let _ = (environment, service, in_use);
+    }
+
     /// Answers every request of an environment that waits now with 503.
     fn turn_away(&self, environment: &str) {
         let _ = environment;
@@ -62,6 +73,14 @@ impl Plane for DataPlane {
 
     fn waiting(&self, environment: &str, service: &str) -> Waiting {
         Self::waiting(self, environment, service)
+    }
+
+    fn looked(&self, environment: &str, service: &str, address: &Address, sign: &Sign) {
+        Self::looked(self, environment, service, address, sign);
+    }
+
+    fn keep(&self, environment: &str, service: &str, in_use: &[Address]) {
+        Self::keep(self, environment, service, in_use);
     }
 
     fn turn_away(&self, environment: &str) {

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 const NOTICED: SignedDuration = SignedDuration::from_secs(5);
 
 /// When something came in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     /// Since any fixed moment; never goes back.
     pub at: Duration,

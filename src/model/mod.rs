@@ -10,6 +10,7 @@ pub mod health;
 pub mod history;
 pub mod hold;
 pub mod host;
+pub mod outage;
 pub mod pause;
 pub mod probing;
 pub mod proxy_protocol;

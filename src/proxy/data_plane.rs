@@ -11,11 +11,13 @@ use std::thread::JoinHandle;
 use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
+use crate::model::slot::Address;
 use crate::proxy::core::shared::Shared;
 use crate::proxy::inside::{self, Answer, Ask, Door};
 use crate::proxy::listen::connection::Transport;
 use crate::proxy::route::snapshot::Routing;
 use crate::proxy::settings::{Front, Settings};
+use crate::proxy::wait::outage::Sign;
 use crate::proxy::wait::queue::Waiting;
 use crate::proxy::wait::queues::Queues;
 use crate::proxy::worker::Worker;
@@ -110,6 +112,16 @@ impl DataPlane {
     #[must_use]
     pub fn waiting(&self, environment: &str, service: &str) -> Waiting {
         self.shared.queues.waiting(environment, service)
+    }
+
+    /// What a look at an instance has shown that serves, and is not away by its operator's will: for the log.
+    pub fn looked(&self, environment: &str, service: &str, address: &Address, sign: &Sign) {
+        self.shared.queues.looked(environment, service, address, sign);
+    }
+
+    /// Of the instances that are away, only these still matter to the log.
+    pub fn keep(&self, environment: &str, service: &str, in_use: &[Address]) {
+        self.shared.queues.keep(environment, service, in_use);
     }
 
     /// Answers every request of an environment that waits now with 503: the pause is over, and the app is not back.

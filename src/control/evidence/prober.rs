@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use crate::config::{Health, Service, VersionSource};
 use crate::model::api::ProbeReport;
 use crate::model::slot::Address;
-use crate::proxy::{Stream, dial, probe_fields};
+use crate::proxy::{self, Stream, dial, probe_fields};
 
 /// How many bytes of a body are read.
 const BODY: usize = 64 * 1024;
@@ -220,16 +220,10 @@ fn second(address: &Address, stream: &Stream) -> Option<Address> {
 }
 
 fn in_words(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused".into(),
-        io::ErrorKind::ConnectionReset => "connection reset".into(),
-        io::ErrorKind::NotFound => "no such socket".into(),
-        io::ErrorKind::PermissionDenied => "permission denied".into(),
-        io::ErrorKind::HostUnreachable => "host unreachable".into(),
-        io::ErrorKind::NetworkUnreachable => "network unreachable".into(),
-        io::ErrorKind::UnexpectedEof => CUT.into(),
-        io::ErrorKind::TimedOut => "connecting took too long".into(),
-        _ => error.to_string(),
+    match proxy::in_words(error) {
+        Some(words) => words.into(),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => CUT.into(),
+        None => error.to_string(),
     }
 }
 

@@ -66,7 +66,7 @@ impl Owner {
                 activation,
                 address,
                 report,
-            } => self.vigil.seen(activation, address, report),
+            } => self.vigil.seen(activation, address, report, &*self.publisher.plane),
             Message::Status { reply } => {
                 let _ = reply.send(Report {
                     environments: self.status(),
@@ -111,7 +111,7 @@ impl Owner {
             }
         }
         let (snapshot, now) = (self.publisher.snapshot(), self.moment());
-        self.vigil.look(&snapshot, now, &self.errands);
+        self.vigil.look(&snapshot, now, &*self.publisher.plane, &self.errands);
     }
 
     /// Carries out what the switch of an environment says.

@@ -1,6 +1,7 @@
 //! Watches what is live, every 5 s and for status only: health alone never takes the only live slot away.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -8,12 +9,14 @@ use tokio::time::Instant;
 
 use super::errands::Errands;
 use super::message::Message;
+use crate::config::Service;
 use crate::control::evidence::figures::Past;
 use crate::control::evidence::prober;
+use crate::control::ports::Plane;
 use crate::model::api::{HealthStatus, ProbeReport};
 use crate::model::clock::{ClockWatch, Moment};
 use crate::model::slot::Address;
-use crate::proxy::Snapshot;
+use crate::proxy::{Sign, Snapshot};
 
 const INTERVAL: Duration = Duration::from_secs(5);
 /// A jump of the clock is told in the status for this long.
@@ -34,8 +37,27 @@ pub(super) struct Vigil {
 
 #[derive(Default)]
 struct Instance {
-    asked: bool,
+    /// The question that is under way.
+    asked: Option<Asked>,
     last: Option<(String, ProbeReport)>,
+}
+
+struct Asked {
+    at: Instant,
+    service: Arc<Service>,
+    /// Nobody has planned since then that the app may be away.
+    expected: bool,
+}
+
+impl Asked {
+    /// What the log has to hear of the answer. Any answer is one here: whether it is a healthy one, the status says.
+    fn sign(&self, report: &ProbeReport) -> Option<Sign> {
+        if report.status.is_some() {
+            return Some(Sign::Answered(self.at));
+        }
+        let cause = report.reason.clone().filter(|_| self.expected)?;
+        Some(Sign::Unanswered(cause))
+    }
 }
 
 impl Vigil {
@@ -43,10 +65,14 @@ impl Vigil {
         self.next.unwrap_or(now)
     }
 
-    pub(super) fn seen(&mut self, activation: u64, address: Address, report: ProbeReport) {
+    pub(super) fn seen(&mut self, activation: u64, address: Address, report: ProbeReport, plane: &dyn Plane) {
         // One that is no longer live is not there any more.
-        if let Some(instance) = self.instances.get_mut(&(activation, address)) {
-            instance.asked = false;
+        if let Some(instance) = self.instances.get_mut(&(activation, address.clone())) {
+            if let Some(asked) = instance.asked.take()
+                && let Some(sign) = asked.sign(&report)
+            {
+                plane.looked(&asked.service.environment, &asked.service.name, &address, &sign);
+            }
             instance.last = Some((format!("{:.3}", jiff::Timestamp::now()), report));
         }
     }
@@ -79,6 +105,13 @@ impl Vigil {
             })
             .collect();
         self.instances.retain(|key, _| live.contains(key));
+        let closed = snapshot.services().iter().filter(|live| !live.stance.is_open());
+        let closed: Vec<_> = closed.map(|live| live.activation.id).collect();
+        for ((activation, _), instance) in &mut self.instances {
+            if let Some(asked) = &mut instance.asked {
+                asked.expected &= !closed.contains(activation);
+            }
+        }
         let known = self.instances.len();
         for key in live {
             self.instances.entry(key).or_default();
@@ -120,7 +153,7 @@ impl Vigil {
     }
 
     /// Asks every live instance that is due: all of them every 5 s, new ones at once.
-    pub(super) fn look(&mut self, snapshot: &Snapshot, moment: Moment, errands: &Errands) {
+    pub(super) fn look(&mut self, snapshot: &Snapshot, moment: Moment, plane: &dyn Plane, errands: &Errands) {
         let now = Instant::now();
         let new = self.follow(snapshot);
         let due = self.next.is_none_or(|next| next <= now);
@@ -132,14 +165,23 @@ impl Vigil {
         if due || new {
             for live in snapshot.services() {
                 let activation = live.activation.id;
+                plane.keep(
+                    &live.service.environment,
+                    &live.service.name,
+                    &live.activation.addresses,
+                );
                 for address in &live.activation.addresses {
                     let Some(instance) = self.instances.get_mut(&(activation, address.clone())) else {
                         continue;
                     };
-                    if instance.asked || !due && instance.last.is_some() {
+                    if instance.asked.is_some() || !due && instance.last.is_some() {
                         continue;
                     }
-                    instance.asked = true;
+                    instance.asked = Some(Asked {
+                        at: now,
+                        service: live.service.clone(),
+                        expected: live.stance.is_open(),
+                    });
                     let (service, address) = (live.service.clone(), address.clone());
                     let reply = errands.reply();
                     errands.run("live probe", async move {

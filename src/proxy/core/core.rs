@@ -89,6 +89,14 @@ impl Core {
         view.clone()
     }
 
+    /// Whether a service serves everybody now: then its app is expected to be there. Under a pause or maintenance its operator
+    /// knows better, and a side that is replaced may go.
+    pub(crate) fn expects(&self, service: &Rc<CoreService>) -> bool {
+        let view = self.view();
+        let place = view.services.iter().position(|other| Rc::ptr_eq(other, service));
+        place.is_some_and(|place| view.snapshot.services()[place].stance.is_open())
+    }
+
     /// What is waited for, and for how long.
     pub(crate) fn times(&self) -> &Times {
         &self.shared.settings.times

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::core::Core;
 use super::service::CoreService;
 use crate::model::hold::{App, Keeper, News, Outlook, Step, Times};
+use crate::proxy::message::connection_error;
 use crate::proxy::route::maintenance::MaintenancePage;
 use crate::proxy::wait::queue::Queue;
 use crate::tasks;
@@ -94,6 +95,11 @@ fn outlook(core: &Core, queue: &Queue, shown: &mut Option<Arc<MaintenancePage>>)
 /// Connects to any instance. The first of the requests that wait can have the connection.
 async fn connect(core: Rc<Core>, service: Rc<CoreService>) -> io::Result<()> {
     let timeout = service.config.timeout.connect;
+    let tell = |instance: usize, tried: Result<(), &str>| {
+        if core.expects(&service) || tried.is_ok() {
+            service.queue.tried(&service.activation.addresses[instance], tried);
+        }
+    };
     let addresses = &service.activation.addresses;
     let reach = |address| Some(Box::pin(service.pool.connect(address, timeout, &core.reserve)));
     let mut tries: Vec<_> = addresses.iter().map(reach).collect();
@@ -105,6 +111,7 @@ async fn connect(core: Rc<Core>, service: Rc<CoreService>) -> io::Result<()> {
                 Poll::Pending => pending = true,
                 Poll::Ready(Ok(upstream)) => return Poll::Ready(Ok((instance, upstream))),
                 Poll::Ready(Err(error)) => {
+                    tell(instance, Err(connection_error::words(&error)));
                     *slot = None;
                     last = Some(error);
                 }
@@ -116,6 +123,7 @@ async fn connect(core: Rc<Core>, service: Rc<CoreService>) -> io::Result<()> {
         Poll::Ready(Err(last.unwrap_or_else(|| io::ErrorKind::NotFound.into())))
     })
     .await?;
+    tell(instance, Ok(()));
     service.pool.put(instance, upstream, None, Instant::now());
     Ok(())
 }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::client::{Client, Interim};
 use super::exchange::Exchange;
 use super::head::Failure;
+use crate::proxy::message::connection_error;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::route::activation::Patience;
 use crate::proxy::stock::deadline::Deadline;
@@ -114,8 +115,11 @@ impl Exchange {
                     return Ok(false);
                 }
                 Err(error) => {
-                    self.counters().connect_failed();
+                    if !connection_error::is_ours(&error) {
+                        self.counters().connect_failed();
+                    }
                     self.disconnect();
+                    self.tell_of_absence(instance, &error);
                     let pool = &self.service.pool;
                     pool.shun(instance, Instant::now());
                     tried.push(instance);
@@ -125,6 +129,15 @@ impl Exchange {
                     self.record.retries += 1;
                 }
             }
+        }
+    }
+
+    /// Tells the log of an instance that is away, where no keeper does.
+    fn tell_of_absence(&self, instance: usize, error: &io::Error) {
+        let service = &self.service;
+        if service.config.hold.period.is_zero() && !self.record.is_inside() && self.record.core().expects(service) {
+            let address = &service.activation.addresses[instance];
+            service.queue.tried(address, Err(connection_error::words(error)));
         }
     }
 

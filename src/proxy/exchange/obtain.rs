@@ -61,6 +61,9 @@ pub(crate) async fn obtain(
             Err(Setback::Final(ProxyError::Unreachable(error))) => {
                 let period = exchange.service.config.hold.period;
                 if exchange.record.is_inside() || period.is_zero() {
+                    if !exchange.record.is_inside() {
+                        exchange.service.queue.refused_at_once();
+                    }
                     return Err(ProxyError::Unreachable(error).into());
                 }
                 let why = Why::Away(exchange.service.activation.id);

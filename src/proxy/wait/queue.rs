@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::config::Hold;
 use crate::model::clock::Moment;
 use crate::model::hold::{self, Bounds, Keeper, Newcomer, News, Outlook, Refusal, Step, Turn, Why};
+use crate::model::outage::Outages;
 use crate::proxy::message::error::ProxyError;
 
 /// What `status` tells of the requests that wait for one service.
@@ -45,8 +46,10 @@ pub(crate) struct Queue {
 }
 
 #[derive(Debug, Default)]
-struct State {
+pub(super) struct State {
     queue: hold::Queue<oneshot::Sender<Verdict>>,
+    /// The instances that are away, for the log.
+    pub(super) outages: Outages,
     /// Alive while a keeper is.
     keeper: Weak<()>,
 }
@@ -117,6 +120,11 @@ impl Queue {
         };
         let mut state = self.lock();
         let number = state.queue.enter(newcomer, &bounds, self.now());
+        match number {
+            Ok(_) if before.is_none() && matches!(why, Why::Away(_)) => state.outages.held(),
+            Ok(_) => {}
+            Err(_) => state.outages.refused(1),
+        }
         self.repeat_away(&state);
         let keeper = state.new_keeper();
         drop(state);
@@ -139,6 +147,9 @@ impl Queue {
     pub(crate) fn look(self: &Arc<Self>, keeper: &mut Keeper, news: News, outlook: Outlook) -> Step {
         let mut state = self.lock();
         let Turn { told, step } = keeper.look(&mut state.queue, news, outlook, self.now());
+        let in_vain = |told: &&(_, hold::Verdict)| matches!(told.1, hold::Verdict::Refused(_));
+        let refused = told.iter().filter(in_vain).count();
+        state.outages.refused(refused);
         self.repeat_away(&state);
         if step == Step::Rest {
             state.keeper = Weak::new();
@@ -203,14 +214,19 @@ impl Queue {
         self.away.store(state.queue.away().unwrap_or(0), Ordering::Relaxed);
     }
 
-    fn now(&self) -> Moment {
+    pub(super) fn now(&self) -> Moment {
         Moment {
             at: self.epoch.elapsed(),
             wall: jiff::Timestamp::now(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// A moment on the clock of [`Moment::at`].
+    pub(super) fn at(&self, moment: Instant) -> Duration {
+        moment.saturating_duration_since(self.epoch)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

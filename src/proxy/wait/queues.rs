@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::outage::Sign;
 use super::queue::{Queue, Waiting};
 use crate::config::Service;
 use crate::model::hold::Refusal;
+use crate::model::slot::Address;
 
 /// The queues of all services.
 #[derive(Debug, Default)]
@@ -29,11 +31,22 @@ impl Queues {
 
     /// What `status` tells of one service.
     pub(crate) fn waiting(&self, environment: &str, service: &str) -> Waiting {
-        let queues = self.lock();
-        let found = queues
-            .values()
-            .find(|queue| *queue.environment == *environment && *queue.service == *service);
-        found.map_or_else(Waiting::default, |queue| queue.waiting())
+        let queue = self.find(environment, service);
+        queue.map_or_else(Waiting::default, |queue| queue.waiting())
+    }
+
+    /// A look at an instance that serves, or should.
+    pub(crate) fn looked(&self, environment: &str, service: &str, address: &Address, sign: &Sign) {
+        if let Some(queue) = self.find(environment, service) {
+            queue.looked(address, sign);
+        }
+    }
+
+    /// The instances that serve a service from now on.
+    pub(crate) fn keep(&self, environment: &str, service: &str, in_use: &[Address]) {
+        if let Some(queue) = self.find(environment, service) {
+            queue.keep(in_use);
+        }
     }
 
     /// The snapshot is another: every keeper looks at it.
@@ -54,6 +67,13 @@ impl Queues {
     pub(crate) fn give_up(&self) -> usize {
         let queues = self.lock();
         queues.values().map(|queue| queue.refuse(Refusal::Stopping)).sum()
+    }
+
+    fn find(&self, environment: &str, service: &str) -> Option<Arc<Queue>> {
+        let queues = self.lock();
+        let mut queues = queues.values();
+        let found = queues.find(|queue| *queue.environment == *environment && *queue.service == *service);
+        found.cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Name, Arc<Queue>>> {

@@ -1,5 +1,6 @@
 //! What the field sends: requests and answers that other front doors' users have reported, each with its kin (F1 to F17).
 
+mod absences;
 mod bare_ports;
 mod blanks;
 mod clients;
@@ -7,6 +8,7 @@ mod forwarding;
 mod http2;
 mod nagle;
 mod probes;
+mod reasons;
 mod requests;
 mod responses;
 mod schemes;
