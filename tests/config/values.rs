@@ -115,7 +115,7 @@ strip_prefix = true
 blue = [3000, "app.internal:80"]
 green = ["unix:/run/green.sock", "[fd00::1]:3000"]
 health.path = "/up?full=1"
-health.status = [204, "3xx", "400-404", "410"]
+health.status = [202, "3xx", "400-404", "410"]
 health.host = "Health.example.com"
 health.body = "ok"
 health.version = "json:build.version"
@@ -165,7 +165,7 @@ log = false
         api.health,
         Health {
             path: "/up?full=1".into(),
-            status: StatusRange(vec![(204, 204), (300, 399), (400, 404), (410, 410)]),
+            status: StatusRange(vec![(202, 202), (300, 399), (400, 404), (410, 410)]),
             host: "health.example.com".into(),
             body: Some("ok".into()),
             version: Some(VersionSource::Json("build.version".into())),

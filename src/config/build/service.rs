@@ -137,6 +137,7 @@ fn health(merged: &Merged, hosts: Option<&[Arc<str>]>, problems: &mut Vec<Diagno
             }
         },
     };
+    refuse_body_without_content(settings, problems);
     Some(Health {
         path: settings.health_path(),
         status: settings.health_status(),
@@ -148,6 +149,29 @@ fn health(merged: &Merged, hosts: Option<&[Arc<str>]>, problems: &mut Vec<Diagno
         passes: settings.health_passes(),
         deadline: settings.health_deadline(),
     })
+}
+
+/// Refuses statuses whose responses have no content (RFC 9110 §15.3.5, §15.3.6, §15.4.5) beside a text that the content has to
+/// contain: they could never pass.
+fn refuse_body_without_content(settings: &Settings, problems: &mut Vec<Diagnostic>) {
+    let (Some(span), Some(_)) = (settings.seen("health.status"), settings.health_body()) else {
+        return;
+    };
+    let statuses = settings.health_status();
+    let is_empty = |&(low, high): &(u16, u16)| (low..=high).all(|status| matches!(status, 204 | 205 | 304));
+    let Some((status, _)) = statuses.0.iter().copied().find(is_empty) else {
+        return;
+    };
+    let mut diagnostic = Diagnostic::error(
+        span,
+        format!("`health.status` counts {status}, whose answers are empty, and `health.body` asks for a text in them"),
+    )
+    .expected("this can never pass")
+    .hint(format!("take {status} out of `health.status`, or `health.body` away"));
+    if let Some(body) = settings.seen("health.body") {
+        diagnostic = diagnostic.related(body, "the text is asked for here");
+    }
+    problems.push(diagnostic);
 }
 
 fn bake(settings: &Settings) -> Option<Bake> {

@@ -3,7 +3,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::prober;
+use super::{answer, prober};
 use crate::config::{Service, Tls};
 use crate::control::ports::Plane;
 use crate::model::api::Check;
@@ -75,11 +75,11 @@ pub(in crate::control) async fn check(
     };
     let problem = match plane.ask(ask).await {
         Err(error) => Some(error),
-        Ok(answer) => {
-            let headers = headers(&answer);
-            check.status = Some(answer.status);
-            check.version = prober::version(&service.health, &headers, &answer.body);
-            prober::objection(&service.health, answer.status, &headers, &answer.body)
+        Ok(came) => {
+            let headers = headers(&came);
+            check.status = Some(came.status);
+            check.version = answer::version(&service.health, &headers, &came.body);
+            answer::objection(service, host, came.status, &headers, &came.body)
         }
     };
     vec![Seen { check, problem }]

@@ -1,7 +1,6 @@
 //! HTTP probes → [`ProbeReport`]: what one instance says when it is asked at exactly its address (N6). Redirects are not
 //! followed and are no pass (N7). What the answers amount to is `model::probing`'s to decide.
 
-use std::fmt::Write as _;
 use std::future::{Future, pending};
 use std::io;
 use std::time::Duration;
@@ -13,15 +12,14 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout};
 
-use crate::config::{Health, Service, VersionSource};
+use super::answer::{is_warm, objection, shown, version};
+use crate::config::Service;
 use crate::model::api::ProbeReport;
 use crate::model::slot::Address;
 use crate::proxy::{self, Stream, dial, probe_fields};
 
 /// How many bytes of a body are read.
 const BODY: usize = 64 * 1024;
-/// How many bytes of a body are shown to people.
-const SHOWN: usize = 200;
 
 const CUT: &str = "closed the connection without a whole answer";
 
@@ -37,7 +35,7 @@ pub(in crate::control) async fn probe(service: &Service, address: &Address) -> P
             ..report
         },
         Ok(reply) => {
-            let reason = objection(health, reply.status, &reply.headers, &reply.body);
+            let reason = objection(service, &health.host, reply.status, &reply.headers, &reply.body);
             ProbeReport {
                 reached: reply.reached,
                 passed: reason.is_none(),
@@ -69,60 +67,17 @@ pub(in crate::control) async fn connect(service: &Service, address: &Address) ->
     }
 }
 
-/// Asks one instance for a warm-up path. Returns whether it answered with a 2xx, or with a status that counts as healthy: a redirect
-/// has warmed nothing.
+/// Asks one instance for a warm-up path. Returns whether it is warm there: it answered with 2xx, or with what `health.status` lists.
 pub(in crate::control) async fn warm(service: &Service, address: &Address, path: &str) -> bool {
     let patience = service.timeout.response;
-    let reply = within(patience, exchange(service, address, path)).await;
-    reply.is_ok_and(|reply| (200..300).contains(&reply.status) || service.health.status.contains(reply.status))
-}
-
-/// Why an answer is no pass; `None` when it is one.
-#[must_use]
-pub(in crate::control) fn objection(health: &Health, status: u16, headers: &HeaderMap, body: &[u8]) -> Option<String> {
-    if !health.status.contains(status) {
-        return Some(match status {
-            301 | 302 | 303 | 307 | 308 => redirected(headers),
-            _ => format!("answered {status}"),
-        });
-    }
-    let text = health.body.as_ref()?;
-    let found = memchr::memmem::find(body, text.as_bytes()).is_some();
-    (!found).then(|| format!("its body does not contain `{text}`"))
-}
-
-fn redirected(headers: &HeaderMap) -> String {
-    let to = headers
-        .get(header::LOCATION)
-        .map_or("nowhere".into(), |to| shown(to.as_bytes()));
-    let hint = if to.starts_with("https://") {
-        "; it was asked with `X-Forwarded-Proto`, which the app has to believe, or list the status in `health.status`"
-    } else {
-        ""
+    let cold = match within(patience, exchange(service, address, path)).await {
+        Ok(reply) if is_warm(&service.health, reply.status) => return true,
+        Ok(reply) => format!("answered {}", reply.status),
+        Err(reason) => reason,
     };
-    format!("redirects to {to}, which is not a pass{hint}")
-}
-
-/// What an app calls its version, where `health.version` says.
-#[must_use]
-pub(in crate::control) fn version(health: &Health, headers: &HeaderMap, body: &[u8]) -> Option<String> {
-    match health.version.as_ref()? {
-        VersionSource::Header(name) => {
-            let value = headers.get(name.as_str())?;
-            Some(shown(value.as_bytes()))
-        }
-        VersionSource::Json(field) => {
-            let whole: serde_json::Value = serde_json::from_slice(body).ok()?;
-            match field.split('.').try_fold(&whole, |value, key| value.get(key))? {
-                serde_json::Value::String(text) => Some(shown(text.as_bytes())),
-                serde_json::Value::Number(number) => Some(number.to_string()),
-                serde_json::Value::Null
-                | serde_json::Value::Bool(_)
-                | serde_json::Value::Array(_)
-                | serde_json::Value::Object(_) => None,
-            }
-        }
-    }
+    let Service { environment, name, .. } = service;
+    tracing::warn!(%environment, service = %name, %address, path, "warm-up request failed: {cold}");
+    false
 }
 
 #[derive(Debug)]
@@ -237,25 +192,6 @@ fn broken(error: &hyper::Error) -> String {
     }
 }
 
-/// The first [`SHOWN`] bytes, with control characters escaped: an app's words may reach a terminal.
-fn shown(bytes: &[u8]) -> String {
-    let cut = &bytes[..bytes.len().min(SHOWN)];
-    let whole = match std::str::from_utf8(cut) {
-        // Only the last character was cut in two.
-        Err(error) if error.error_len().is_none() && bytes.len() > SHOWN => &cut[..error.valid_up_to()],
-        Ok(_) | Err(_) => cut,
-    };
-    let mut text = String::new();
-    for character in String::from_utf8_lossy(whole).chars() {
-        if character.is_control() {
-            let _ = write!(text, "{}", character.escape_default());
-        } else {
-            text.push(character);
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -315,7 +251,11 @@ mod tests {
         let answer = b"HTTP/1.1 302 Found\r\nlocation: /login\r\ncontent-length: 0\r\n\r\n";
         let (report, _) = answered(&service(""), answer).await;
         assert!(!report.passed);
-        assert_eq!(report.reason.unwrap(), "redirects to /login, which is not a pass");
+        assert_eq!(
+            report.reason.unwrap(),
+            "redirects to /login, which is not a pass: let `health.path` name a path that answers by itself, or list 302 in \
+             `health.status`"
+        );
         let (report, _) = answered(&service("health.status = [\"2xx\", 302]"), answer).await;
         assert!(report.passed, "it is listed (F1): {report:?}");
     }

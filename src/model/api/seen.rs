@@ -24,7 +24,7 @@ pub struct ProbeReport {
     pub status: Option<u16>,
     /// Time from connect to the answer's end, in microseconds.
     pub latency_us: u64,
-    /// Why it is no pass, or the socket's error: `connection refused`, `redirects to /login, which is not a pass`.
+    /// Why it is no pass, or the socket's error: `connection refused`, `redirects to /login, which is not a pass: …`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The first 200 bytes of the body, in the app's own words, control characters escaped.

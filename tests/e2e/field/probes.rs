@@ -75,22 +75,35 @@ async fn f1_an_app_that_forces_https_passes_the_gate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f1_one_that_believes_nobody_is_refused_with_what_to_do() {
-    let pair = Pair::tls("").await;
-    let to = format!("https://{HOST}/health");
-    pair.green
-        .health(Health::status(301).fields(&format!("Location: {to}\r\n")));
-    let refused = pair.door.proxyctl(&["swap", "prod", "--deadline", "1s"]).await;
-    refused
-        .assert_code(exit::REFUSED)
-        .assert_says(&[&to])
-        .assert_says(&["which the app has to believe, or list the status in `health.status`"]);
-    // An app without TLS in front, too.
-    let plain = Pair::plain("").await;
-    plain.green.health(Health::status(302).fields("Location: /login\r\n"));
-    let refused = plain.door.proxyctl(&["swap", "prod", "--deadline", "1s"]).await;
-    refused.assert_code(exit::REFUSED).assert_says(&["redirects to /login"]);
-    assert!(!refused.all().contains("has to believe"), "{refused:?}");
+async fn f1_a_redirect_that_is_no_pass_says_what_it_means_and_what_to_do() {
+    let (tls, plain) = (Pair::tls("").await, Pair::plain("").await);
+    let elsewhere = "the app answers to another host than the `Host: ";
+    let path = "let `health.path` name a path that answers by itself";
+    for (pair, location, advice) in [
+        (
+            &tls,
+            format!("https://{HOST}/health"),
+            "the app forces https and does not believe the `X-Forwarded-Proto: https` that was sent",
+        ),
+        (
+            &plain,
+            format!("https://{PLAIN}/health"),
+            "this service has `tls = \"off\"`, so `X-Forwarded-Proto: http` was sent",
+        ),
+        (&tls, "https://login.example.com/".to_owned(), elsewhere),
+        (&plain, "https://login.example.com/".to_owned(), elsewhere),
+        (&tls, "/login".to_owned(), path),
+        (&plain, format!("http://{PLAIN}/login"), path),
+    ] {
+        let redirect = Health::status(302).fields(&format!("Location: {location}\r\n"));
+        pair.green.health(redirect);
+        let refused = pair.door.proxyctl(&["swap", "prod", "--deadline", "500ms"]).await;
+        refused
+            .assert_code(exit::REFUSED)
+            .assert_says(&[&format!("redirects to {location}, which is not a pass: ")])
+            .assert_says(&[advice])
+            .assert_says(&["or list 302 in `health.status`"]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,6 +142,12 @@ async fn f1_a_redirect_warms_nothing_up() {
             swap.all().contains("1 request, 1 failed"),
             failed,
             "{status}, {listed:?}: {swap:?}"
+        );
+        let log = pair.door.process().log().text();
+        assert_eq!(
+            log.contains("warm-up request failed: answered 302"),
+            failed,
+            "the log has the cause: {log}"
         );
     }
 }
