@@ -1,5 +1,6 @@
 //! The house is tidy: arrows point down only, between rooms and between the floors of a room, and make no circle; files stay short,
-//! nothing is left to do, and every rule that is kept has a test whose name begins with its number.
+//! nothing is left to do, every rule that is kept has a test whose name begins with its number, and whatever an operator can see of a
+//! failure is explained.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests panic freely")]
 
@@ -13,6 +14,8 @@ mod imports;
 mod made_up;
 #[path = "tidy/tokens.rs"]
 mod tokens;
+#[path = "tidy/troubles.rs"]
+mod troubles;
 
 use std::collections::BTreeSet;
 use std::fs;
