@@ -57,7 +57,7 @@ async fn n12_requests_of_an_app_that_is_away_wait_and_are_answered_when_it_is_ba
         }
         let status = service(&pair.door).await;
         assert_eq!((status.held, status.away_since), (0, None));
-        assert_eq!(status.traffic.proxy_errors, 0);
+        assert_eq!((status.traffic.app_errors, status.traffic.proxy_errors), (0, 0));
         pair.ledger.assert_no_post_twice();
         for line in pair.door.logged("/echo?n=", 5).await {
             assert!(line["held_ms"].as_u64().unwrap() > 0, "{line}");

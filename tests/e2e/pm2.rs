@@ -198,7 +198,8 @@ async fn gets_go_on(mode: Mode, verbs: &[&str]) {
         tally.slowest
     );
     tally.assert_no_failures();
-    assert_eq!(door.environment("prod").await.services[0].traffic.proxy_errors, 0);
+    let traffic = door.environment("prod").await.services[0].traffic;
+    assert_eq!((traffic.app_errors, traffic.proxy_errors), (0, 0));
     pm2.end().await;
 }
 

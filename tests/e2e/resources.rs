@@ -82,7 +82,8 @@ async fn n30_without_descriptors_clients_that_are_there_are_served_and_the_accep
     let log = pair.door.process().log().text();
     let told = log.matches("cannot accept a connection").count();
     assert!(told < 20, "{told} lines for one lack of descriptors");
-    assert_eq!(pair.door.environment("prod").await.services[0].traffic.proxy_errors, 0);
+    let traffic = pair.door.environment("prod").await.services[0].traffic;
+    assert_eq!((traffic.app_errors, traffic.proxy_errors), (0, 0));
 }
 
 /// With 64 ports for connections that are opened.

@@ -36,7 +36,8 @@ async fn restarts_under_load(runtime: Runtime, rounds: usize) {
         tally.slowest
     );
     tally.assert_no_failures();
-    assert_eq!(door.environment("prod").await.services[0].traffic.proxy_errors, 0);
+    let traffic = door.environment("prod").await.services[0].traffic;
+    assert_eq!((traffic.app_errors, traffic.proxy_errors), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
