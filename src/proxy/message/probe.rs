@@ -4,7 +4,7 @@ use crate::config::{Service, Tls};
 
 use super::request_id::RequestId;
 
-/// The fields that a request for `host` gets from [`headers::request`](super::headers::request), if this machine itself asks.
+/// The fields that a request for `host` gets on its way to an app, if this machine itself asks.
 pub fn probe_fields(service: &Service, host: &str) -> Vec<(&'static str, String)> {
     let secure = service.tls != Tls::Off;
     let id = RequestId::new(fastrand::u64(..)).text();
