@@ -14,7 +14,7 @@ body = b"x" * size if length == "known" else (piece for _ in range(size // len(p
 server = f"https://127.0.0.1:{port}"
 named = {"headers": {"Host": host}, "extensions": {"sni_hostname": host}}
 
-with httpx.Client(http2=True, verify=ssl.create_default_context(cafile=ca), timeout=20) as client:
+with httpx.Client(http2=True, verify=ssl.create_default_context(cafile=ca), timeout=60) as client:
     upload = client.post(server + path, content=body, **named)
     after = client.get(server, **named)
     assert upload.http_version == after.http_version == "HTTP/2"

@@ -14,7 +14,7 @@ use crate::common::tool::{client, curl, good, tool, url};
 use crate::common::{count, ms, secs};
 
 /// What the clients upload: more than any window.
-const UPLOAD: usize = 5 << 20;
+const UPLOAD: usize = 2 << 20;
 /// What is discarded of one connection's uploads.
 const ALLOWED: usize = 64 << 20;
 /// RFC 9113 §7.
