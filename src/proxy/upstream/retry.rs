@@ -5,9 +5,11 @@ use std::time::Duration;
 
 /// For one request, beyond the free one that a stale connection gets.
 const MOST: u32 = 2;
-/// Before the first; before the second it is eight times as long. An app that is killed closes its connections and its listener
-/// one after the other: a request that comes back at once is accepted by nobody, and broken off again.
+/// Before the first retry. An app that is killed closes its connections and its listener one after the other: a request that comes
+/// back at once is accepted by nobody, and broken off again.
 const BACKOFF: Duration = Duration::from_millis(15);
+/// So much longer before the second: on a busy machine a process takes some tenths of a second to die.
+const LONGER: u32 = 32;
 
 /// Retries beyond the free one: at most a fifth of the requests (N11), saved up to a small reserve.
 #[derive(Debug)]
@@ -42,7 +44,7 @@ impl Retries {
         if self.0 >= MOST || !budget.pay() {
             return None;
         }
-        let wait = BACKOFF * 8_u32.pow(self.0);
+        let wait = BACKOFF * LONGER.pow(self.0);
         self.0 += 1;
         Some(wait.mul_f64(0.75 + jitter / 2.0))
     }
@@ -69,7 +71,7 @@ mod tests {
     fn n11_a_request_is_tried_again_twice_and_later_each_time() {
         let (budget, mut retries) = (RetryBudget::default(), Retries::default());
         assert_eq!(retries.next(&budget, 0.5), Some(BACKOFF));
-        assert_eq!(retries.next(&budget, 0.5), Some(BACKOFF * 8));
+        assert_eq!(retries.next(&budget, 0.5), Some(BACKOFF * LONGER));
         assert_eq!(retries.next(&budget, 0.5), None);
     }
 }
