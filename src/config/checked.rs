@@ -135,6 +135,20 @@ pub struct Service {
     pub log: bool,
 }
 
+impl Service {
+    /// The path prefix that the app does not see; empty when it sees all of a path.
+    #[must_use]
+    pub fn stripped(&self) -> &str {
+        if self.strip_prefix { &self.path } else { "" }
+    }
+
+    /// The path under which a client finds what is `path` to the app.
+    #[must_use]
+    pub fn outer_path(&self, path: &str) -> String {
+        format!("{}{path}", self.stripped().trim_end_matches('/'))
+    }
+}
+
 /// The addresses behind a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Slots {

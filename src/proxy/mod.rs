@@ -29,7 +29,7 @@ pub use inside::{Answer, Ask};
 pub use listen::sockets::bind;
 pub use message::connection_error::in_words;
 pub use message::headers::rewrite_head;
-pub use message::probe::probe_fields;
+pub use message::probe::probe_request;
 pub use route::activation::{Activation, Patience};
 pub use route::gate::Gate;
 pub use route::maintenance::MaintenancePage;

@@ -23,10 +23,7 @@ pub(in crate::control) fn reach<'s>(service: &'s Service, snapshot: &Snapshot) -
             service.hosts.iter().any(|host| covers(host, named)).then_some(named)?
         }
     };
-    let path = match (service.strip_prefix, service.path.as_ref()) {
-        (true, prefix) if prefix != "/" => format!("{prefix}{}", service.health.path),
-        _ => service.health.path.clone(),
-    };
+    let path = service.outer_path(&service.health.path);
     // Another service may have a longer prefix, or the very host that our wildcard stands for.
     let bare = path.split_once('?').map_or(path.as_str(), |(bare, _)| bare);
     let Lookup::Found(Destination::Service(index)) = snapshot.table().find(host, bare.as_bytes()) else {

@@ -1,12 +1,12 @@
-//! HTTP probes → [`ProbeReport`]: what one instance says when it is asked at exactly its address (N6). Redirects are not
-//! followed and are no pass (N7). What the answers amount to is `model::probing`'s to decide.
+//! HTTP probes → [`ProbeReport`]: what one instance says when it is asked at exactly its address (N6), as traffic would ask it (F1).
+//! Redirects are not followed (N7). What the answers amount to is `model::probing`'s to decide.
 
 use std::future::{Future, pending};
 use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, header};
+use http::HeaderMap;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -16,7 +16,7 @@ use super::answer::{is_warm, objection, shown, version};
 use crate::config::Service;
 use crate::model::api::ProbeReport;
 use crate::model::slot::Address;
-use crate::proxy::{self, Stream, dial, probe_fields};
+use crate::proxy::{self, Stream, dial, probe_request};
 
 /// How many bytes of a body are read.
 const BODY: usize = 64 * 1024;
@@ -94,17 +94,9 @@ struct Reply {
 async fn exchange(service: &Service, address: &Address, path: &str) -> Result<Reply, String> {
     let stream = dial(address).await.map_err(|error| in_words(&error))?;
     let reached = second(address, &stream);
-    let host = service.health.host.as_str();
-    let mut request = Request::get(path).header(header::HOST, host);
-    for (name, value) in probe_fields(service, host) {
-        request = request.header(name, value);
-    }
-    let request = request
-        .header(header::USER_AGENT, "greengate-health")
-        .header(header::ACCEPT, "*/*")
-        .header(header::CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| format!("cannot be asked for `{path}`: {error}"))?;
+    let request = probe_request(service, path)
+        .map_err(|error| format!("cannot be asked for `{path}`: {error}"))?
+        .map(|()| Empty::<Bytes>::new());
     let (mut sender, connection) = http1::Builder::new()
         // As with traffic (RFC 9112 §5.1).
         .allow_spaces_after_header_name_in_responses(true)

@@ -50,11 +50,7 @@ impl CoreService {
 
     /// The path prefix that the app does not see.
     pub(crate) fn stripped(&self) -> &str {
-        if self.config.strip_prefix {
-            &self.config.path
-        } else {
-            ""
-        }
+        self.config.stripped()
     }
 
     /// Whether every method may ride a reused connection (N10).

@@ -2,7 +2,7 @@
 //!
 //! - `request` a checked request of either protocol
 //! - `headers` what is forwarded of a head, and what is added to it; `prefix` what depends on the prefix that is stripped
-//! - `probe` what a probe says as traffic would
+//! - `probe` the request of a probe, as traffic's
 //! - `terms` what an app's head says of its connection
 //! - `date` the moment of an answer
 //! - `answer` answers of our own; `error` why there is one

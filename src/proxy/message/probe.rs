@@ -1,24 +1,51 @@
-//! What a proxy says of a request, said of a probe: an app that tells its visitors by these fields takes it for one of them (F1).
+//! The request of a probe: what would reach the app if a client on this machine asked for it through the front door. An app that
+//! forces https, or knows its hosts, answers it as it answers traffic.
 
-use crate::config::{Service, Tls};
+use std::net::{IpAddr, Ipv4Addr};
 
+use super::headers;
+use super::request::{Peer, of_http1};
 use super::request_id::RequestId;
+use crate::config::{Service, Tls};
+use crate::http1::head::{Limits, RequestHead};
 
-/// The fields that a request for `host` gets on its way to an app, if this machine itself asks.
-pub fn probe_fields(service: &Service, host: &str) -> Vec<(&'static str, String)> {
-    let secure = service.tls != Tls::Off;
-    let id = RequestId::new(fastrand::u64(..)).text();
-    let mut fields = vec![
-        ("x-forwarded-for", "127.0.0.1".to_owned()),
-        ("x-real-ip", "127.0.0.1".to_owned()),
-        ("x-forwarded-proto", if secure { "https" } else { "http" }.to_owned()),
-        ("x-forwarded-host", host.to_owned()),
-    ];
-    if service.strip_prefix && &*service.path != "/" {
-        fields.push(("x-forwarded-prefix", service.path.to_string()));
+/// Far more than any path that fits into a configuration.
+const LIMITS: Limits = Limits {
+    bytes: 1 << 20,
+    fields: 100,
+};
+
+/// A GET for `path`, as the app knows it: by the code, and with the fields, of any request for this service.
+///
+/// # Errors
+/// Why there is no such request, in words.
+pub fn probe_request(service: &Service, path: &str) -> Result<http::Request<()>, String> {
+    let asked = format!(
+        "GET {} HTTP/1.1\r\nhost: {}\r\nuser-agent: greengate-health\r\naccept: */*\r\n\r\n",
+        service.outer_path(path),
+        service.health.host
+    );
+    let head = parsed(asked.as_bytes())?;
+    let request = of_http1(&head, asked.as_bytes()).map_err(|error| error.to_string())?;
+    let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let peer = Peer {
+        secure: service.tls != Tls::Off,
+        ..Peer::plain(client, false)
+    };
+    let (mut sent, id) = (Vec::new(), RequestId::new(fastrand::u64(..)));
+    headers::request(&mut sent, &request, &peer, client, service.stripped(), true, id);
+    let head = parsed(&sent)?;
+    let mut probe = http::Request::get(head.target.of(&sent));
+    for field in &head.fields {
+        probe = probe.header(field.name.of(&sent), field.value.of(&sent));
     }
-    fields.push(("x-request-id", String::from_utf8_lossy(&id).into_owned()));
-    fields
+    probe.body(()).map_err(|error| error.to_string())
+}
+
+fn parsed(bytes: &[u8]) -> Result<RequestHead, String> {
+    let mut head = RequestHead::new();
+    head.parse(bytes, LIMITS).map_err(|error| error.to_string())?;
+    Ok(head)
 }
 
 #[cfg(test)]
@@ -27,49 +54,72 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::http1::head::{Limits, RequestHead};
-    use crate::proxy::message::headers;
-    use crate::proxy::message::request::{Peer, of_http1};
 
-    /// Names and values of the fields that a plain request leaves with, without the one that differs each time.
-    fn of_traffic(secure: bool, strip: &str) -> Vec<(String, String)> {
-        let written = b"GET /api/health HTTP/1.1\r\nHost: app.test\r\n\r\n";
-        let mut head = RequestHead::new();
-        let limits = Limits {
-            bytes: 1024,
-            fields: 10,
-        };
-        head.parse(written, limits).unwrap();
-        let local = "127.0.0.1".parse().unwrap();
-        let mut peer = Peer::plain(local, false);
-        peer.secure = secure;
-        let request = of_http1(&head, written).unwrap();
-        let mut out = Vec::new();
-        headers::request(&mut out, &request, &peer, local, strip, false, RequestId::NONE);
-        let lines = String::from_utf8(out).unwrap();
-        let fields = lines.lines().filter_map(|line| line.split_once(": "));
-        fields
-            .filter(|(name, _)| !["host", "x-request-id"].contains(name))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect()
+    fn probe(service: &str, path: &str) -> http::Request<()> {
+        let text = format!("[env.prod]\nupstream = 4000\n{service}");
+        let (config, _) = Config::parse(Path::new("proxy.toml"), &text).unwrap();
+        probe_request(&config.environments[0].services[0], path).unwrap()
+    }
+
+    fn said<'p>(probe: &'p http::Request<()>, name: &str) -> Option<&'p str> {
+        let mut values = probe.headers().get_all(name).iter();
+        let value = values.next().map(|value| value.to_str().unwrap());
+        assert_eq!(values.next(), None, "{name} stands there once");
+        value
     }
 
     #[test]
-    fn f1_a_probe_says_what_traffic_is_said_of() {
-        for (more, secure, strip) in [
-            ("tls = \"internal\"", true, ""),
-            ("tls = \"off\"", false, ""),
-            ("tls = \"off\"\npath = \"/api\"", false, ""),
-            ("tls = \"off\"\npath = \"/api\"\nstrip_prefix = true", false, "/api"),
-            ("tls = \"off\"\nstrip_prefix = true", false, "/"),
+    fn f1_a_probe_says_what_traffic_says() {
+        let probe = probe("host = \"a.example\"\ntls = \"internal\"\n", "/up?deep=1");
+        assert_eq!(probe.uri(), "/up?deep=1");
+        for (name, value) in [
+            ("host", Some("a.example")),
+            ("x-forwarded-host", Some("a.example")),
+            ("x-forwarded-proto", Some("https")),
+            ("x-forwarded-for", Some("127.0.0.1")),
+            ("x-real-ip", Some("127.0.0.1")),
+            ("x-forwarded-prefix", None),
+            ("user-agent", Some("greengate-health")),
+            ("connection", Some("close")),
         ] {
-            let text = format!("[env.prod]\nhost = \"app.test\"\nupstream = 3000\n{more}\n");
-            let (config, _) = Config::parse(Path::new("proxy.toml"), &text).unwrap();
-            let mut said = probe_fields(&config.environments[0].services[0], "app.test");
-            let id = said.pop().unwrap();
-            assert_eq!((id.0, id.1.len()), ("x-request-id", 16));
-            let said: Vec<_> = said.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-            assert_eq!(said, of_traffic(secure, strip), "{more}");
+            assert_eq!(said(&probe, name), value, "{name}");
+        }
+        assert_eq!(said(&probe, "x-request-id").unwrap().len(), 16);
+    }
+
+    #[test]
+    fn f1_the_scheme_of_a_probe_is_the_one_that_its_service_is_served_by() {
+        for (tls, proto) in [("internal", "https"), ("acme", "https"), ("off", "http")] {
+            let probe = probe(&format!("host = \"a.example\"\ntls = \"{tls}\"\n"), "/up");
+            assert_eq!(said(&probe, "x-forwarded-proto"), Some(proto), "{tls}");
+        }
+    }
+
+    #[test]
+    fn f1_a_probe_says_which_prefix_is_stripped() {
+        for (path, strip, said_prefix) in [
+            ("/api", true, Some("/api")),
+            ("/api", false, None),
+            ("/", true, None),
+            ("/", false, None),
+        ] {
+            let service =
+                format!("host = \"a.example\"\ntls = \"internal\"\npath = \"{path}\"\nstrip_prefix = {strip}\n");
+            for asked in ["/up", "/", "/api/up", "/api"] {
+                let probe = probe(&service, asked);
+                assert_eq!(probe.uri(), asked, "{service}");
+                assert_eq!(said(&probe, "x-forwarded-prefix"), said_prefix, "{service}");
+            }
+        }
+    }
+
+    #[test]
+    fn f1_the_host_of_a_probe_is_the_one_of_health_host() {
+        for host in ["www.a.example", "[2001:db8::1]", "127.0.0.1"] {
+            let service = format!("host = \"*.a.example\"\ntls = \"internal\"\nhealth.host = \"{host}\"\n");
+            let probe = probe(&service, "/up");
+            assert_eq!(said(&probe, "host"), Some(host));
+            assert_eq!(said(&probe, "x-forwarded-host"), Some(host));
         }
     }
 }
