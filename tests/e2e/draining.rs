@@ -1,6 +1,7 @@
 //! Leaving the old side: streams keep their time and end politely, and "safe to stop" means it (N20 to N22).
 
 use crate::common::app::{App, Step, send};
+use crate::common::client::WEB_SOCKET;
 use crate::common::door::{Door, QUICK_PLAIN, environment};
 use crate::common::fixture::{HOST, PLAIN, Pair};
 use crate::common::frames::{Frames, RST_STREAM};
@@ -157,10 +158,8 @@ async fn n20_a_web_socket_that_is_stuck_inside_a_frame_ends_too() {
     let stuck = vec![send(accept), send(b"\x81\x64half"), Step::Hang];
     pair.blue.on("/stuck", stuck);
     let mut client = pair.door.plain().await;
-    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     client
-        .send(format!("GET /stuck HTTP/1.1\r\nHost: {PLAIN}\r\n{upgrade}\r\n"))
+        .send(format!("GET /stuck HTTP/1.1\r\nHost: {PLAIN}\r\n{WEB_SOCKET}\r\n"))
         .await
         .unwrap();
     assert_eq!(client.head().await.unwrap().0, 101);

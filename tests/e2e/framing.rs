@@ -1,7 +1,7 @@
 //! What must never be understood in two ways: each attempt as raw bytes, what it gets, and that the app sees none of it (E1 to E13).
 
 use crate::common::app::{Step, send};
-use crate::common::client::Client;
+use crate::common::client::{Client, WEB_SOCKET};
 use crate::common::fixture::{HOST, PLAIN, Pair};
 use crate::common::secs;
 
@@ -211,12 +211,15 @@ async fn e6_request_trailers_that_would_be_believed_are_dropped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn e7_upgrades_that_are_none() {
     let pair = Pair::plain("").await;
-    let socket = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                  Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    refused(&pair, get(&format!("{socket}Content-Length: 5\r\n")) + "hello", &[400]).await;
     refused(
         &pair,
-        get(&format!("{socket}Transfer-Encoding: chunked\r\n")) + "0\r\n\r\n",
+        get(&format!("{WEB_SOCKET}Content-Length: 5\r\n")) + "hello",
+        &[400],
+    )
+    .await;
+    refused(
+        &pair,
+        get(&format!("{WEB_SOCKET}Transfer-Encoding: chunked\r\n")) + "0\r\n\r\n",
         &[400],
     )
     .await;
@@ -238,7 +241,7 @@ async fn e7_upgrades_that_are_none() {
 
     // No tunnel opens when the app says no: the next request on the connection is a request.
     let mut client = pair.door.plain().await;
-    let answer = client.request("GET", PLAIN, "/hello", socket, b"").await.unwrap();
+    let answer = client.request("GET", PLAIN, "/hello", WEB_SOCKET, b"").await.unwrap();
     assert_eq!((answer.status, answer.app()), (200, "blue"));
     if !answer.fields.has_token("connection", "close") {
         assert_eq!(client.get(PLAIN, "/next").await.unwrap().text(), "blue v1 /next");

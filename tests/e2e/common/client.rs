@@ -21,6 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a whole answer may take, however steadily it comes.
 const WHOLE: Duration = Duration::from_secs(60);
 
+/// The fields that ask for a WebSocket (RFC 6455 §1.2).
+pub const WEB_SOCKET: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
 /// A client's connection.
 #[derive(Debug)]
 pub struct Client {

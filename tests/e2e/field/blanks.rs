@@ -2,7 +2,7 @@
 
 use super::{HOST, PLAIN, Pair, get, get_h2};
 use crate::common::app::{Step, send};
-use crate::common::client::Client;
+use crate::common::client::{Client, WEB_SOCKET};
 
 async fn doors() -> (Pair, Pair) {
     (Pair::plain("").await, Pair::tls("").await)
@@ -100,9 +100,7 @@ async fn f7_interim_answers_and_upgrades_with_blanks_pass_too() {
     plain
         .blue
         .on("/socket", vec![send(accept), send("\u{1}hi"), Step::Close]);
-    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    let mut client = ask(&plain, "/socket", upgrade).await;
+    let mut client = ask(&plain, "/socket", WEB_SOCKET).await;
     let (status, head) = client.head().await.unwrap();
     assert_eq!(status, 101);
     assert_eq!(

@@ -2,6 +2,7 @@
 
 use super::{PLAIN, Pair, TRUSTED, get, get_h2, values};
 use crate::common::app::App;
+use crate::common::client::WEB_SOCKET;
 use crate::common::door::{Door, QUICK_PLAIN};
 
 /// By these an app learns what a proxy knows; none is set by us.
@@ -76,11 +77,9 @@ async fn f4_it_is_dropped_from_trailers_and_from_the_head_of_a_web_socket_too() 
             "{seen}"
         );
 
-        let socket = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
         let mut client = pair.door.plain().await;
         client
-            .send(format!("GET /ws HTTP/1.1\r\nHost: {PLAIN}\r\n{socket}{fields}\r\n"))
+            .send(format!("GET /ws HTTP/1.1\r\nHost: {PLAIN}\r\n{WEB_SOCKET}{fields}\r\n"))
             .await
             .unwrap();
         assert_eq!(client.head().await.unwrap().0, 101);

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{HOST, PLAIN, Pair};
 use crate::common::app::{Step, send};
+use crate::common::client::WEB_SOCKET;
 use crate::common::{eventually, holds, secs};
 
 /// Answers that cannot be used, of which nothing has left yet: the client gets a 502.
@@ -190,10 +191,8 @@ async fn f6_an_app_that_takes_too_long_or_resets_a_tunnel_is_at_fault() {
     pair.blue
         .on("/tunnel", vec![send(accept), Step::Until("reset"), Step::Reset]);
     let mut client = pair.door.plain().await;
-    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     client
-        .send(format!("GET /tunnel HTTP/1.1\r\nHost: {PLAIN}\r\n{upgrade}\r\n"))
+        .send(format!("GET /tunnel HTTP/1.1\r\nHost: {PLAIN}\r\n{WEB_SOCKET}\r\n"))
         .await
         .unwrap();
     assert_eq!(client.head().await.unwrap().0, 101);

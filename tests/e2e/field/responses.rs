@@ -2,7 +2,7 @@
 
 use super::{HOST, PLAIN, Pair, get, get_h2};
 use crate::common::app::{Step, send};
-use crate::common::client::Response;
+use crate::common::client::{Response, WEB_SOCKET};
 use crate::common::secs;
 
 /// What a client is told on the plain port, over TLS, and over HTTP/2, when the app answers like this.
@@ -73,11 +73,9 @@ async fn f8_interim_answers_have_neither_a_length_nor_a_date_of_ours() {
     assert_eq!((fields.get("content-length"), fields.get("date")), (None, None));
     assert!(answer.field("date").is_some());
 
-    let socket = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                  Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let mut client = pair.door.plain().await;
     client
-        .send(format!("GET /ws HTTP/1.1\r\nHost: {PLAIN}\r\n{socket}\r\n"))
+        .send(format!("GET /ws HTTP/1.1\r\nHost: {PLAIN}\r\n{WEB_SOCKET}\r\n"))
         .await
         .unwrap();
     let (status, head) = client.head().await.unwrap();
