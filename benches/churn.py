@@ -7,7 +7,7 @@ Each side is `proxyctl demo`: steady load of every kind, a swap every few second
 turns, what churns memory most: full TLS handshakes by the hundred, connections that are opened for one request, and HTTP/2
 connections with many streams. Both sides run at the same time, so that they see the same machine.
 
-Needs h2load (Debian: nghttp2-client) and ss (iproute2). Writes churn.csv and churn.svg into the folder that --out names.
+Needs h2load (Debian: nghttp2-client). Writes churn.csv and churn.svg into the folder that --out names.
 """
 
 import argparse
@@ -22,11 +22,11 @@ import time
 
 ROUND = (
     # Connections that carry one request each, so every request pays a handshake.
-    ["-n", "200", "-c", "200"],
+    ["-n", "300", "-c", "300"],
     # Few connections with many streams.
-    ["-n", "4000", "-c", "8", "-m", "64"],
+    ["-n", "8000", "-c", "16", "-m", "64"],
     # The same over HTTP/1.1.
-    ["-n", "1000", "-c", "100", "--h1"],
+    ["-n", "3000", "-c", "100", "--h1"],
 )
 SAMPLE_EVERY = 5.0
 ROUND_EVERY = 10.0
@@ -85,7 +85,7 @@ class Side:
 
     def churn(self, options):
         run = subprocess.run(
-            ["h2load", *options, "--sni=app.localhost", "-H:authority: app.localhost", f"https://127.0.0.1:{self.port}/"],
+            ["h2load", *options, f"--connect-to=127.0.0.1:{self.port}", f"https://app.localhost:{self.port}/"],
             capture_output=True,
             text=True,
             timeout=120,
