@@ -10,7 +10,7 @@ pub use super::field::{Field, Span, Version};
 use super::lines::{self, Line, Source, Stop};
 pub use super::names::{Method, Name};
 
-/// A head that is longer than this and has no end yet is no longer parsed whole at each call, only searched for its end.
+/// A head that is longer than this and has no end yet is no longer parsed whole at each call, only searched for ends.
 const BULK: usize = 16 * 1024;
 
 /// As much of such a head's end is judged.
@@ -304,7 +304,7 @@ fn within(
     let end = start + limits.bytes.min(u32::MAX as usize - 2);
     let head = &buffer[..buffer.len().min(end)];
     let parsed = if is_bulk_without_end(head) {
-        judge_tail(head, source)
+        judge_bulk(head, start, limits.fields, source)
     } else {
         parse(head)
     };
@@ -324,18 +324,26 @@ fn is_bulk_without_end(head: &[u8]) -> bool {
     head.len() > BULK && memchr::memmem::find(head, b"\r\n\r\n").is_none()
 }
 
-/// Judges the last lines of a long head; earlier calls have judged most of what stands before, and the call that finds it whole
-/// judges everything. Always an error, at best [`Stop::Partial`].
+/// Judges of a long head what could be its end to another reader, how many fields it has, and its last lines. Earlier calls have
+/// judged most of the rest, and the call that finds it whole judges everything. Always an error, at best [`Stop::Partial`].
 #[cold]
-fn judge_tail(head: &[u8], source: Source) -> Result<(), Stop> {
-    let tail = head.len().saturating_sub(TAIL);
+fn judge_bulk(head: &[u8], start: usize, fields: usize, source: Source) -> Result<(), Stop> {
+    let mut lines = 0;
+    for line_feed in memchr::memchr_iter(b'\n', &head[start..]) {
+        if !head[start..start + line_feed].ends_with(b"\r") {
+            return Err(Stop::Malformed("bare line feed"));
+        }
+        lines += 1;
+        // The start line is none.
+        if lines > fields + 1 {
+            return Err(Stop::TooLarge);
+        }
+    }
+    let tail = start.max(head.len().saturating_sub(TAIL));
     let Some(line_feed) = memchr::memchr(b'\n', &head[tail..]) else {
         return lines::rest_of_line(head, tail).map(drop);
     };
     let mut at = tail + line_feed + 1;
-    if !head[..at].ends_with(b"\r\n") {
-        return Err(Stop::Malformed("bare line feed"));
-    }
     loop {
         match lines::line(head, at, source)? {
             Line::Field(_, next) => at = next,

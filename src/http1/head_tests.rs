@@ -289,6 +289,33 @@ fn the_end_of_a_long_head_is_judged_while_it_is_partial() {
     );
 }
 
+/// Another reader could see its end there, and would wait for nothing.
+#[test]
+fn e4_a_bare_line_feed_anywhere_in_a_long_head_is_not_waited_behind() {
+    let rest = "x".repeat(20_000);
+    for start in [
+        "GET / HTTP/1.1\r\nA: b\n\r\n",
+        "GET / HTTP/1.1\r\n\n",
+        "GET / HTTP/1.1\nA: ",
+    ] {
+        let refused = Err(HeadError::Malformed("bare line feed"));
+        assert_eq!(request(format!("{start}{rest}").as_bytes()), refused, "{start:?}");
+    }
+}
+
+/// E24.
+#[test]
+fn fields_of_a_long_head_are_counted_before_its_end() {
+    let head = |fields: usize| {
+        format!(
+            "GET / HTTP/1.1\r\n{}",
+            format!("A: {}\r\n", "x".repeat(300)).repeat(fields)
+        )
+    };
+    assert_eq!(request(head(100).as_bytes()), Ok(Parsed::Partial));
+    assert_eq!(request(head(101).as_bytes()), Err(HeadError::TooLarge));
+}
+
 #[test]
 fn lists_are_trimmed_and_without_empty_elements() {
     let elements = |value: &'static [u8]| list(value).collect::<Vec<_>>();
