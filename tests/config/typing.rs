@@ -30,6 +30,20 @@ const SLIPS: &[&str] = &[
     "[env.x]\n",
 ];
 
+#[test]
+fn of_very_many_errors_the_first_hundred_are_shown_at_once() {
+    let text = format!("[env.prod]\nhost {} \"a\"\n", "=".repeat(20_000));
+    let error = Config::parse(Path::new("proxy.toml"), &text).unwrap_err();
+    let rendered = error.render(false);
+    assert_eq!(rendered.matches("error: ").count(), 100);
+    let more = error.diagnostics.len() - 100;
+    assert!(
+        rendered.ends_with(&format!("\n… and {more} more; these are the first 100\n")),
+        "{}",
+        rendered.lines().last().unwrap()
+    );
+}
+
 proptest! {
     #[test]
     fn any_slip_in_the_example_gets_an_answer(

@@ -150,20 +150,27 @@ pub(crate) fn tidy(diagnostics: &mut Vec<Diagnostic>) {
     *diagnostics = kept;
 }
 
-/// Shows every diagnostic with file, line, caret, what was expected and the hint: sorted by position, with an empty
-/// line between two and a line end after the last. `color` adds ANSI colours.
+/// Diagnostics that are shown: each takes a look at the whole text, and nobody reads more.
+const SHOWN: usize = 100;
+
+/// Shows diagnostics with file, line, caret, what was expected and the hint: sorted by position, with an empty
+/// line between two and a line end after the last; of more than a hundred, how many there are. `color` adds ANSI colours.
 #[must_use]
 pub fn render(file_name: &str, text: &str, diagnostics: &[Diagnostic], color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
     sorted.sort_by_key(|one| (one.span.start, one.span.end));
     let mut out = String::new();
-    for one in sorted {
+    for one in sorted.iter().take(SHOWN) {
         if !out.is_empty() {
             out.push('\n');
         }
         out.push_str(&render_one(&renderer, file_name, text, one));
         out.push('\n');
+    }
+    if sorted.len() > SHOWN {
+        let more = sorted.len() - SHOWN;
+        out.push_str(&format!("\n… and {more} more; these are the first {SHOWN}\n"));
     }
     out
 }
