@@ -26,4 +26,5 @@ mod switcher;
 
 pub use certificates::look as look_online;
 pub use daemon::run;
+pub use disk::JournalFile;
 pub use switcher::{Initial, initial};

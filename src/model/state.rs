@@ -1,5 +1,5 @@
 //! The truth that outlives the process: which slot of each environment is live, and where slots run when that is not what
-//! the file says. Reading and writing the state file is `control::disk`'s.
+//! the file says. What a state file looks like is decided here; reading and writing it is `control::disk`'s.
 
 use std::collections::BTreeMap;
 
@@ -61,6 +61,37 @@ impl State {
             environments: BTreeMap::new(),
             maintenance: BTreeMap::new(),
         }
+    }
+
+    /// The state that a file holds.
+    ///
+    /// # Errors
+    /// What is wrong with it: `is damaged: …`, or a version that is not known here.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        /// What every version has.
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        let broken = |error: serde_json::Error| format!("is damaged: {error}");
+        let Versioned { version } = serde_json::from_slice(bytes).map_err(broken)?;
+        if version != Self::VERSION {
+            let known = Self::VERSION;
+            return Err(format!(
+                "has version {version}, and this `proxyd` knows version {known} only"
+            ));
+        }
+        serde_json::from_slice(bytes).map_err(broken)
+    }
+
+    /// What a file holds of it: JSON in lines, as [`State::parse`] reads it.
+    ///
+    /// # Errors
+    /// In the words of the library.
+    pub fn written(&self) -> Result<Vec<u8>, String> {
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(|error| error.to_string())?;
+        bytes.push(b'\n');
+        Ok(bytes)
     }
 }
 

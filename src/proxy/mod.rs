@@ -24,11 +24,12 @@ mod upstream;
 mod wait;
 mod worker;
 
+pub use client::h1::frames::Frames;
 pub use data_plane::DataPlane;
 pub use inside::{Answer, Ask};
 pub use listen::sockets::bind;
 pub use message::connection_error::in_words;
-pub use message::headers::rewrite_head;
+pub use message::headers::{pass_fields_on, rewrite_head};
 pub use message::probe::probe_request;
 pub use route::activation::{Activation, Patience};
 pub use route::gate::Gate;

@@ -1,4 +1,6 @@
-//! The same bytes, read by hyper's HTTP/1 server.
+//! The same bytes, read by hyper: requests by its HTTP/1 server, responses by its client.
+
+#![allow(dead_code, reason = "each test binary asks for a part of it")]
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -11,8 +13,11 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{HeaderMap, Method, Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+
+/// Bytes that fit on the way to hyper, so that nobody has to wait.
+const ROOM: usize = 1 << 20;
 
 /// What a service behind hyper sees of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,40 +30,54 @@ pub(crate) struct Seen {
     pub trailers: Vec<(String, Vec<u8>)>,
 }
 
+/// What a client over hyper sees of a final response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answered {
+    pub status: u16,
+    pub version: hyper::Version,
+    pub fields: Vec<(String, Vec<u8>)>,
+    pub body: Vec<u8>,
+    pub trailers: Vec<(String, Vec<u8>)>,
+}
+
 /// The request that `bytes` begin with; none if hyper refuses it, or still waits when the bytes end.
 pub(crate) fn read(runtime: &tokio::runtime::Runtime, bytes: &[u8]) -> Option<Seen> {
+    requests(runtime, bytes).into_iter().next()
+}
+
+/// Every request of a connection that brings these bytes and ends, up to the first that hyper refuses or whose end is missing.
+pub(crate) fn requests(runtime: &tokio::runtime::Runtime, bytes: &[u8]) -> Vec<Seen> {
     runtime.block_on(serve(bytes))
 }
 
-async fn serve(bytes: &[u8]) -> Option<Seen> {
-    let (mut client, server) = tokio::io::duplex(1 << 20);
+/// The final response to a request with this method; none if hyper refuses it, or its end is missing.
+pub(crate) fn response(runtime: &tokio::runtime::Runtime, method: &Method, bytes: &[u8]) -> Option<Answered> {
+    runtime.block_on(ask(method, bytes))
+}
+
+async fn serve(bytes: &[u8]) -> Vec<Seen> {
+    let (mut client, server) = tokio::io::duplex(ROOM);
     client.write_all(bytes).await.unwrap();
     client.shutdown().await.unwrap();
-    let seen = Rc::new(RefCell::new(None));
+    // Nothing that is behind a request which cannot be read is another request.
+    let (seen, broken) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(false)));
     let service = service_fn(|request: Request<Incoming>| {
-        let seen = Rc::clone(&seen);
+        let (seen, broken) = (Rc::clone(&seen), Rc::clone(&broken));
         async move {
             let (head, body) = request.into_parts();
             // A body that breaks off or is malformed makes the request one that hyper refuses.
-            if let Ok(body) = body.collect().await {
-                let pairs = |map: &hyper::HeaderMap| {
-                    map.iter()
-                        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
-                        .collect()
-                };
-                seen.borrow_mut().get_or_insert(Seen {
+            match body.collect().await {
+                Ok(body) if !*broken.borrow() => seen.borrow_mut().push(Seen {
                     method: head.method.to_string(),
                     target: head.uri.to_string(),
                     version: head.version,
                     fields: pairs(&head.headers),
                     trailers: body.trailers().map(pairs).unwrap_or_default(),
                     body: body.to_bytes().to_vec(),
-                });
+                }),
+                _ => *broken.borrow_mut() = true,
             }
-            let response = Response::builder()
-                .header("connection", "close")
-                .body(Empty::<Bytes>::new());
-            Ok::<_, Infallible>(response.unwrap())
+            Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
         }
     });
     let served = hyper::server::conn::http1::Builder::new()
@@ -69,6 +88,45 @@ async fn serve(bytes: &[u8]) -> Option<Seen> {
     // Errors are another form of "not seen".
     drop(served);
     seen.take()
+}
+
+async fn ask(method: &Method, bytes: &[u8]) -> Option<Answered> {
+    let (mut app, client) = tokio::io::duplex(ROOM);
+    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+        .max_headers(100)
+        .allow_spaces_after_header_name_in_responses(true)
+        .handshake(Wire(client))
+        .await
+        .ok()?;
+    let request = Request::builder().method(method).uri("/").header("host", "a");
+    let asked = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap());
+    let answered = async {
+        let (head, body) = asked.await.ok()?.into_parts();
+        let body = body.collect().await.ok()?;
+        Some(Answered {
+            status: head.status.as_u16(),
+            version: head.version,
+            fields: pairs(&head.headers),
+            trailers: body.trailers().map(pairs).unwrap_or_default(),
+            body: body.to_bytes().to_vec(),
+        })
+    };
+    let app = async {
+        // hyper takes no answer for one that comes before it has asked.
+        let mut asked = [0; 1024];
+        let _ = tokio::io::AsyncReadExt::read(&mut app, &mut asked).await;
+        app.write_all(bytes).await.ok()?;
+        app.shutdown().await.ok()
+    };
+    // The connection is driven to its end, so that a body that ends with it does.
+    let (answered, _, _) = tokio::join!(answered, app, connection);
+    answered
+}
+
+fn pairs(map: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+    map.iter()
+        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+        .collect()
 }
 
 /// hyper's traits over tokio's.

@@ -25,18 +25,20 @@ const SEARCHED: usize = 2;
 
 /// The journal of a state folder. A clone is another handle of the same journal.
 #[derive(Debug, Clone)]
-pub(in crate::control) struct JournalFile {
+pub struct JournalFile {
     book: Arc<Mutex<Book>>,
 }
 
 impl JournalFile {
     /// Opens or begins the journal of a folder.
     #[must_use]
-    pub(in crate::control) fn open(folder: &Path) -> Self {
+    pub fn open(folder: &Path) -> Self {
         Self::with_size(folder, SIZE)
     }
 
-    fn with_size(folder: &Path, size: u64) -> Self {
+    /// As [`JournalFile::open`], rotated at so many bytes.
+    #[must_use]
+    pub fn with_size(folder: &Path, size: u64) -> Self {
         let folder = folder.into();
         let book = Book {
             folder,
@@ -62,7 +64,7 @@ impl JournalFile {
 
     /// Ends every operation that the last process did not finish with a [`Record::Torn`]; `live` names what is live in an
     /// environment, as the state says. Returns a warning for each.
-    pub(in crate::control) fn close_torn(&self, live: impl Fn(&str) -> String) -> Vec<String> {
+    pub fn close_torn(&self, live: impl Fn(&str) -> String) -> Vec<String> {
         // Bound by a `let`, so that the book is free again when entries are appended.
         let files = self.book().files(SEARCHED);
         let mut warnings = Vec::new();
@@ -83,7 +85,7 @@ impl JournalFile {
 
     /// The newest entries, of one environment or of all, newest last. Reads files: not for a thread that has to be quick.
     #[must_use]
-    pub(in crate::control) fn newest(&self, environment: Option<&str>, limit: usize) -> Vec<Entry> {
+    pub fn newest(&self, environment: Option<&str>, limit: usize) -> Vec<Entry> {
         // Opened under the lock, so that no rotation comes between; read without it, so that entries can be written meanwhile.
         let files = self.book().files(FILES);
         let mut found = Vec::new();
@@ -99,7 +101,8 @@ impl JournalFile {
         found
     }
 
-    fn append(&self, entry: &Entry) {
+    /// Appends an entry. Failures are logged, and told by `status` until an entry can be written again.
+    pub fn append(&self, entry: &Entry) {
         let written = serde_json::to_vec(entry).map_err(io::Error::from).and_then(|mut line| {
             line.push(b'\n');
             self.book().append(&line)
@@ -120,7 +123,7 @@ impl JournalFile {
 
     /// What an operator should know: the last entry could not be written.
     #[must_use]
-    pub(in crate::control) fn trouble(&self) -> Option<String> {
+    pub fn trouble(&self) -> Option<String> {
         self.book().trouble.clone()
     }
 

@@ -8,6 +8,6 @@ mod journal;
 mod state_dir;
 mod state_file;
 
-pub(super) use journal::JournalFile;
+pub use journal::JournalFile;
 pub(super) use state_dir::StateDir;
 pub(super) use state_file::StateFile;

@@ -8,8 +8,6 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
 use super::state_dir::StateDir;
 use crate::control::fault::Fault;
 use crate::control::ports::StateStore;
@@ -51,7 +49,7 @@ impl StateFile {
                 );
             }
         };
-        parse(&bytes).map_err(|why| {
+        State::parse(&bytes).map_err(|why| {
             Fault::new(format!("the state file `{}` {why}", path.display())).hint(
                 "it says which slots are live, so it is not guessed: restore it from a backup, or move it away to start with \
                  blue live in every environment",
@@ -62,8 +60,7 @@ impl StateFile {
 
 impl StateStore for StateFile {
     fn save(&mut self, state: &State) -> Result<Durability, String> {
-        let mut bytes = serde_json::to_vec_pretty(state).map_err(|error| error.to_string())?;
-        bytes.push(b'\n');
+        let bytes = state.written()?;
         durable::replace_with(&self.folder, NAME, &bytes, self.sync).map_err(|error| {
             format!(
                 "the state file `{}` cannot be written: {error}",
@@ -71,23 +68,6 @@ impl StateStore for StateFile {
             )
         })
     }
-}
-
-fn parse(bytes: &[u8]) -> Result<State, String> {
-    /// What every version has.
-    #[derive(Deserialize)]
-    struct Versioned {
-        version: u32,
-    }
-    let broken = |error: serde_json::Error| format!("is damaged: {error}");
-    let Versioned { version } = serde_json::from_slice(bytes).map_err(broken)?;
-    if version != State::VERSION {
-        let known = State::VERSION;
-        return Err(format!(
-            "has version {version}, and this `proxyd` knows version {known} only"
-        ));
-    }
-    serde_json::from_slice(bytes).map_err(broken)
 }
 
 #[cfg(test)]

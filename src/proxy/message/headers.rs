@@ -11,7 +11,7 @@ use super::prefix::Stripped;
 use super::request::{self, Fields, Peer, Request};
 use super::request_id::RequestId;
 use crate::http1::framing::Framing;
-use crate::http1::head::{Field, Name, RequestHead, eq_ignore_case, list};
+use crate::http1::head::{Field, Name, RequestHead, ResponseHead, eq_ignore_case, list};
 use crate::http1::write::{decimal, field};
 
 /// Names that a Connection field nominates to go no further, beyond those that always go no further.
@@ -171,6 +171,13 @@ pub fn rewrite_head(head: &RequestHead, buffer: &[u8], client: IpAddr, out: &mut
     let request = request::of_http1(head, buffer).map_err(|error| error.status())?;
     self::request(out, &request, &peer, client, "", false, RequestId::NONE);
     Ok(())
+}
+
+/// Writes the fields of an app's response that reach the client: all that property tests need of `headers`.
+pub fn pass_fields_on(head: &ResponseHead, buffer: &[u8], out: &mut Vec<u8>) {
+    for (_, name, value) in response(&head.fields, buffer) {
+        field(out, name, value);
+    }
 }
 
 /// The fields of an app's response that reach the client, of whatever protocol: everything but framing, hop-by-hop and

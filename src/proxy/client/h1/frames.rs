@@ -3,24 +3,25 @@
 
 /// Follows one direction of a tunnel.
 #[derive(Debug, Default)]
-pub(crate) struct Frames {
+pub struct Frames {
     /// Header bytes of the frame that has begun.
     header: [u8; 14],
     header_len: usize,
     /// Payload bytes of it that are still to come.
     payload: u64,
     /// A Close frame has gone by.
-    pub(crate) closed: bool,
+    pub closed: bool,
 }
 
 impl Frames {
     /// Whether a frame could begin now.
-    pub(crate) fn at_boundary(&self) -> bool {
+    #[must_use]
+    pub fn at_boundary(&self) -> bool {
         self.header_len == 0 && self.payload == 0
     }
 
     /// Follows `bytes` up to the next boundary, at most to their end; how many bytes that is. Never 0 for some bytes.
-    pub(crate) fn advance(&mut self, bytes: &[u8]) -> usize {
+    pub fn advance(&mut self, bytes: &[u8]) -> usize {
         let mut taken = 0;
         if self.payload == 0 {
             while taken < bytes.len() && (self.header_len < 2 || self.header_len < self.header_size()) {
@@ -42,7 +43,7 @@ impl Frames {
     }
 
     /// Follows all of `bytes`.
-    pub(crate) fn follow(&mut self, mut bytes: &[u8]) {
+    pub fn follow(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let n = self.advance(bytes);
             bytes = &bytes[n..];
