@@ -7,7 +7,8 @@ Each side is `proxyctl demo`: steady load of every kind, a swap every few second
 turns, what churns memory most: full TLS handshakes by the hundred, connections that are opened for one request, and HTTP/2
 connections with many streams. Both sides run at the same time, so that they see the same machine.
 
-Needs h2load (Debian: nghttp2-client). Writes churn.csv and churn.svg into the folder that --out names.
+Needs h2load (Debian: nghttp2-client). Writes churn.csv, churn.svg, what each demo said at its end, and both logs of its daemon
+into the folder that --out names, which has to be on the file system of /tmp.
 """
 
 import argparse
@@ -35,7 +36,7 @@ ROUND_EVERY = 10.0
 class Side:
     """A demo with its daemon, and what was seen of its memory."""
 
-    def __init__(self, name, proxyctl, preload):
+    def __init__(self, name, proxyctl, preload, out):
         self.name = name
         self.samples = []
         self.failed = 0
@@ -54,6 +55,7 @@ class Side:
         )
         self.daemon = self.find_daemon()
         self.port = self.find_port()
+        self.keep_logs(out)
 
     def find_daemon(self):
         for _ in range(200):
@@ -72,6 +74,13 @@ class Side:
                         return int(line.rsplit(":", 1)[1].strip('"'))
             time.sleep(0.05)
         raise SystemExit(f"{self.name}: the demo has no configuration")
+
+    def keep_logs(self, out):
+        """The demo removes its folder at its end; what failed is looked for in its logs."""
+        for log in ("access.log", "daemon.log"):
+            kept = out / f"{self.name}.{log}"
+            kept.unlink(missing_ok=True)
+            kept.hardlink_to(next(pathlib.Path(self.folder.name).glob(f"*/{log}")))
 
     def sample(self, minute):
         resident = {}
@@ -144,7 +153,7 @@ def main():
     arguments.add_argument("--out", type=pathlib.Path, default=pathlib.Path("."))
     asked = arguments.parse_args()
     named = [("system", None), *(preload.split("=", 1) for preload in asked.preload)]
-    sides = [Side(name, asked.proxyctl, preload) for name, preload in named]
+    sides = [Side(name, asked.proxyctl, preload, asked.out) for name, preload in named]
     began = time.monotonic()
     next_sample = next_round = began
     turn = 0
@@ -172,8 +181,9 @@ def main():
         print(
             f"{side.name:10} resident MiB: first {resident[0]:.1f}, 2nd quarter {sum(resident[quarter:2 * quarter]) / quarter:.1f}, "
             f"last quarter {sum(resident[-quarter:]) / quarter:.1f}, most {max(resident):.1f}; CPU {side.samples[-1][3]:.0f} s; "
-            f"bursts that failed {side.failed}; demo {json.dumps(verdict)[:400]}"
+            f"bursts that failed {side.failed}; requests of the demo that failed {verdict['failed']}"
         )
+        (asked.out / f"{side.name}.json").write_text(json.dumps(verdict, indent=1) + "\n")
 
 
 if __name__ == "__main__":
