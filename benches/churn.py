@@ -66,21 +66,26 @@ class Side:
             time.sleep(0.05)
         raise SystemExit(f"{self.name}: the demo starts no daemon")
 
-    def find_port(self):
+    def find(self, name):
+        """A file of the demo's folder, once it is there."""
         for _ in range(200):
-            for config in pathlib.Path(self.folder.name).glob("*/proxy.toml"):
-                for line in config.read_text().splitlines():
-                    if line.startswith("https = "):
-                        return int(line.rsplit(":", 1)[1].strip('"'))
+            for found in pathlib.Path(self.folder.name).glob(f"*/{name}"):
+                return found
             time.sleep(0.05)
-        raise SystemExit(f"{self.name}: the demo has no configuration")
+        raise SystemExit(f"{self.name}: the demo makes no {name}")
+
+    def find_port(self):
+        for line in self.find("proxy.toml").read_text().splitlines():
+            if line.startswith("https = "):
+                return int(line.rsplit(":", 1)[1].strip('"'))
+        raise SystemExit(f"{self.name}: no port in the demo's configuration")
 
     def keep_logs(self, out):
         """The demo removes its folder at its end; what failed is looked for in its logs."""
         for log in ("access.log", "daemon.log"):
             kept = out / f"{self.name}.{log}"
             kept.unlink(missing_ok=True)
-            kept.hardlink_to(next(pathlib.Path(self.folder.name).glob(f"*/{log}")))
+            kept.hardlink_to(self.find(log))
 
     def sample(self, minute):
         resident = {}
