@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::rate::Rate;
 use crate::model::slot::{Address, Slot};
 
 /// The production directory of Let's Encrypt.
@@ -124,6 +125,8 @@ pub struct Service {
     pub timeout: Timeouts,
     /// Most bytes that a request body may have.
     pub limit_body: u64,
+    /// How many requests may be in flight, and how many a client may send.
+    pub limits: Limits,
     /// Path prefixes of static files: what the live slot answers with 404 is requested of the previous one (N23).
     pub stale_assets: Vec<Arc<str>>,
     /// Where the certificate comes from.
@@ -286,6 +289,24 @@ pub struct Timeouts {
     pub idle: Duration,
     /// Time that a tunnel or an event stream may be silent.
     pub stream: Duration,
+}
+
+/// `limit.concurrent`, `limit.rate` and `limit.burst`. `None` limits nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Most requests in flight, from the head to the last byte of the answer, or of the tunnel.
+    pub concurrent: Option<(usize, Scope)>,
+    /// How often one client may ask (IPv6: one /64).
+    pub rate: Option<(Rate, Scope)>,
+}
+
+/// What a limit counts, by the table that its key stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All services of an environment together: it stands in the environment's table, or in `[defaults]`.
+    Environment,
+    /// One service alone: it stands in the service's own table.
+    Service,
 }
 
 /// `tls`: where a service's certificates come from.

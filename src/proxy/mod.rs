@@ -8,13 +8,14 @@
 //!
 //! - `data_plane` the handle of the control plane; `worker` a thread that becomes a core; `inside` requests of the daemon itself
 //! - `settings` what the data plane is told at its start
-//! - `listen` → `client` → `exchange` → `core` → `wait`, `route`, `upstream` → `message` → `stock`: an arrow points down only
+//! - `listen` → `client` → `exchange` → `core` → `wait`, `route`, `upstream`, `limit` → `message` → `stock`: an arrow points down only
 
 mod client;
 mod core;
 mod data_plane;
 mod exchange;
 mod inside;
+mod limit;
 mod listen;
 mod message;
 mod route;

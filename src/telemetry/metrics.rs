@@ -25,6 +25,7 @@ pub struct CoreCounters {
     app_errors: AtomicU64,
     proxy_errors: AtomicU64,
     absences: AtomicU64,
+    limited: AtomicU64,
     connect_failures: AtomicU64,
     retries: AtomicU64,
     /// Streams that are open now: it goes up and down.
@@ -47,6 +48,7 @@ impl Default for CoreCounters {
             app_errors: AtomicU64::new(0),
             proxy_errors: AtomicU64::new(0),
             absences: AtomicU64::new(0),
+            limited: AtomicU64::new(0),
             connect_failures: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             streams: AtomicU64::new(0),
@@ -72,6 +74,11 @@ impl CoreCounters {
             }
             Some(ErrorFrom::Proxy) => add(&self.proxy_errors, 1),
         }
+    }
+
+    /// A limit turned a request away.
+    pub fn turned_away(&self) {
+        add(&self.limited, 1);
     }
 
     /// The app could not be reached once.
@@ -126,6 +133,8 @@ pub struct Counters {
     pub proxy_errors: u64,
     /// Those of `app_errors` for which the app was not there.
     pub absences: u64,
+    /// Requests that a limit turned away; they are not among `requests`.
+    pub limited: u64,
     /// Times that the app could not be reached.
     pub connect_failures: u64,
     /// Requests that were sent again.
@@ -155,6 +164,7 @@ impl Counters {
             app_errors: 0,
             proxy_errors: 0,
             absences: 0,
+            limited: 0,
             connect_failures: 0,
             retries: 0,
             streams: 0,
@@ -169,6 +179,7 @@ impl Counters {
             sum.app_errors += read(&core.app_errors);
             sum.proxy_errors += read(&core.proxy_errors);
             sum.absences += read(&core.absences);
+            sum.limited += read(&core.limited);
             sum.connect_failures += read(&core.connect_failures);
             sum.retries += read(&core.retries);
             sum.streams += read(&core.streams);
@@ -188,6 +199,7 @@ impl Counters {
         self.app_errors += other.app_errors;
         self.proxy_errors += other.proxy_errors;
         self.absences += other.absences;
+        self.limited += other.limited;
         self.connect_failures += other.connect_failures;
         self.retries += other.retries;
         self.streams += other.streams;
@@ -207,6 +219,7 @@ impl Counters {
         difference.app_errors -= earlier.app_errors;
         difference.proxy_errors -= earlier.proxy_errors;
         difference.absences -= earlier.absences;
+        difference.limited -= earlier.limited;
         difference.connect_failures -= earlier.connect_failures;
         difference.retries -= earlier.retries;
         difference.ended -= earlier.ended;
@@ -248,6 +261,7 @@ impl Counters {
             requests: self.requests,
             app_errors: self.app_errors,
             proxy_errors: self.proxy_errors,
+            limited: self.limited,
             p50_us: self.percentile(0.50),
             p95_us: self.percentile(0.95),
         }

@@ -58,6 +58,7 @@ fn traffic(requests: u64) -> Traffic {
         requests,
         app_errors: 0,
         proxy_errors: 0,
+        limited: 0,
         p50_us: Some(12_000),
         p95_us: Some(39_000),
     }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use greengate::config::{
-    AccessLogTarget, Bake, Config, Drain, Health, Hold, Keepalive, Listen, Reuse, Slots, StatusRange, Timeouts, Tls,
-    VersionSource,
+    AccessLogTarget, Bake, Config, Drain, Health, Hold, Keepalive, Limits, Listen, Reuse, Scope, Slots, StatusRange,
+    Timeouts, Tls, VersionSource,
 };
+use greengate::model::rate::Rate;
 use greengate::model::slot::{Address, Slot};
 
 use super::{FILE, accepted, environment, service};
@@ -81,6 +82,7 @@ fn three_lines_are_a_site_and_the_rest_are_the_defaults_of_the_manual() {
         }
     );
     assert_eq!(service.limit_body, 100 * 1024 * 1024);
+    assert_eq!(service.limits, Limits::default());
     assert_eq!(service.tls, Tls::Acme);
     assert_eq!(service.label, None);
     assert!(service.log);
@@ -139,6 +141,9 @@ timeout.response = "2m"
 timeout.idle = "10s"
 timeout.stream = "1d"
 limit.body = "1 GiB"
+limit.concurrent = 50
+limit.rate = "100/min"
+limit.burst = 7
 tls = "internal"
 label = "beta"
 log = false
@@ -216,6 +221,18 @@ log = false
         }
     );
     assert_eq!(api.limit_body, 1 << 30);
+    let rate = Rate {
+        requests: 100,
+        period: seconds(60),
+        burst: 7,
+    };
+    assert_eq!(
+        api.limits,
+        Limits {
+            concurrent: Some((50, Scope::Service)),
+            rate: Some((rate, Scope::Service)),
+        }
+    );
     assert_eq!(api.tls, Tls::Internal);
     assert_eq!(api.label.as_deref(), Some("beta"));
     assert!(!api.log);
@@ -402,4 +419,51 @@ hold.for = "off"
     let a = service(&config, "a", "a");
     assert!(a.stale_assets.is_empty());
     assert!(a.hold.period.is_zero());
+}
+
+#[test]
+fn e30_a_limit_counts_what_shares_the_table_that_it_stands_in() {
+    let config = accepted(
+        r#"
+[defaults]
+limit.rate = "10/s"
+[env.dev]
+limit.concurrent = 20
+[env.dev.service.web]
+host = "dev.com"
+upstream = 3000
+limit.burst = 50
+[env.dev.service.api]
+host = "api.dev.com"
+upstream = 3001
+limit.rate = "1/h"
+limit.concurrent = "off"
+[env.staging]
+extends = "dev"
+[env.staging.service.web]
+host = "staging.com"
+upstream = 3002
+[env.staging.service.api]
+host = "api.staging.com"
+upstream = 3003
+[env.prod]
+host = "prod.com"
+upstream = 3004
+limit.rate = "off"
+"#,
+    );
+    let rate = |requests, period, burst| Rate {
+        requests,
+        period: seconds(period),
+        burst,
+    };
+    for env in ["dev", "staging"] {
+        let web = service(&config, env, "web").limits;
+        assert_eq!(web.concurrent, Some((20, Scope::Environment)), "{env}");
+        assert_eq!(web.rate, Some((rate(10, 1, 50), Scope::Environment)), "{env}");
+        let api = service(&config, env, "api").limits;
+        assert_eq!(api.concurrent, None, "{env}");
+        assert_eq!(api.rate, Some((rate(1, 3600, 1), Scope::Service)), "{env}");
+    }
+    assert_eq!(service(&config, "prod", "prod").limits, Limits::default());
 }

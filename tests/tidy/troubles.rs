@@ -33,13 +33,14 @@ const SAYS_WHY: [(&str, &str); 6] = [
 ];
 
 /// Words of `proxyctl status`, as its source has them.
-const SHOWN: [&str; 16] = [
+const SHOWN: [&str; 17] = [
     "healthy",
     "not healthy",
     "not checked yet",
     "away",
     "held",
     "5xx",
+    "over limits",
     "in flight",
     "drains",
     "step",

@@ -233,7 +233,7 @@ fn waiting(service: &ServiceStatus, now: Timestamp, style: Style) -> Option<Stri
     Some(format!("    {}{held}", away.unwrap_or_default()))
 }
 
-/// `1,204 requests  5xx: app 0, proxy 0  p50 12 ms  p95 39 ms`.
+/// `1,204 requests  5xx: app 0, proxy 0  p50 12 ms  p95 39 ms  over limits: 17`.
 fn traffic(traffic: &Traffic, style: Style) -> String {
     let errors = |who: &str, number: u64| {
         let text = format!("{who} {}", thousands(number));
@@ -247,6 +247,9 @@ fn traffic(traffic: &Traffic, style: Style) -> String {
     );
     if let (Some(p50), Some(p95)) = (traffic.p50_us, traffic.p95_us) {
         text += &format!("  p50 {}  p95 {}", latency(p50), latency(p95));
+    }
+    if traffic.limited > 0 {
+        text += &format!("  over limits: {}", style.yellow(&thousands(traffic.limited)));
     }
     text
 }

@@ -20,6 +20,8 @@ pub(crate) struct Merged {
     /// Where its name stands.
     pub(crate) span: Range<usize>,
     pub(crate) settings: Settings,
+    /// Those of them that stand in its own table, or are copied into it.
+    pub(crate) own: Settings,
 }
 
 impl Merged {
@@ -64,18 +66,19 @@ pub(crate) fn merge(
 
 fn services(defaults: &Settings, environment: &RawEnvironment, shape: &Shape) -> Vec<Merged> {
     let base = shape.settings.over(defaults);
-    let merged = |name: &At<Arc<str>>, settings: Settings| Merged {
+    let merged = |name: &At<Arc<str>>, own: Settings| Merged {
         environment: Arc::clone(&environment.name.value),
         name: Arc::clone(&name.value),
         span: name.span.clone(),
-        settings,
+        settings: own.over(&base),
+        own,
     };
     match &shape.services {
         Some(list) => list
             .iter()
-            .map(|service| merged(&service.name, service.settings.over(&base)))
+            .map(|service| merged(&service.name, service.settings.clone()))
             .collect(),
-        None => vec![merged(&environment.name, base)],
+        None => vec![merged(&environment.name, Settings::default())],
     }
 }
 

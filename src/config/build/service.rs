@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::merge::Merged;
-use crate::config::checked::{Bake, Drain, Health, Hold, Keepalive, Service, Slots, Timeouts};
+use crate::config::checked::{Bake, Drain, Health, Hold, Keepalive, Limits, Scope, Service, Slots, Timeouts};
 use crate::config::read::settings::Settings;
 use crate::config::text::raw::At;
 use crate::config::text::report::Diagnostic;
 use crate::config::text::units::format_duration;
+use crate::model::rate::Rate;
 use crate::model::slot::Address;
 
 /// Builds the service. `None` when a key without a default is missing or could not be read.
@@ -47,6 +48,7 @@ pub(crate) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnosti
         },
         timeout,
         limit_body: settings.limit_body(),
+        limits: limits(merged),
         stale_assets: settings.stale_assets(),
         tls: merged.tls(folder),
         label: settings.label().cloned(),
@@ -178,6 +180,26 @@ fn bake(settings: &Settings) -> Option<Bake> {
     let period = settings.bake_for();
     let max_error_rate = settings.bake_max_error_rate();
     (!period.is_zero()).then_some(Bake { period, max_error_rate })
+}
+
+/// A limit counts a service alone where its key stands in the service's own table.
+fn limits(merged: &Merged) -> Limits {
+    let settings = &merged.settings;
+    let scope = |key| match merged.own.seen(key) {
+        Some(_) => Scope::Service,
+        None => Scope::Environment,
+    };
+    let rate = settings.limit_rate().map(|(requests, period)| Rate {
+        requests,
+        period,
+        burst: settings.limit_burst().copied().unwrap_or(requests),
+    });
+    Limits {
+        concurrent: settings
+            .limit_concurrent()
+            .map(|most| (most, scope("limit.concurrent"))),
+        rate: rate.map(|rate| (rate, scope("limit.rate"))),
+    }
 }
 
 /// Warns of a drain that is shorter than `timeout.response`: it would cut off a request that was sent just before a

@@ -143,6 +143,12 @@ settings! {
     timeout_stream: Duration = "timeout.stream", ANYWHERE, plain::positive_duration, or Duration::from_secs(3600);
     /// Bytes that a request body may have.
     limit_body: u64 = "limit.body", ANYWHERE, plain::body_limit, or 100 << 20;
+    /// Requests that may be in flight; `None` is any number.
+    limit_concurrent: Option<usize> = "limit.concurrent", ANYWHERE, values::concurrent, or None;
+    /// Requests in a period that one client may send; `None` is any number.
+    limit_rate: Option<(u32, Duration)> = "limit.rate", ANYWHERE, values::rate, or None;
+    /// Requests that one client may send at once; by default, as many as the rate lets in its period.
+    limit_burst: u32 = "limit.burst", ANYWHERE, values::burst;
     /// Path prefixes whose files the previous slot is asked for when the live one does not have them.
     stale_assets: Vec<Arc<str>> = "stale_assets", ANYWHERE, values::asset_prefixes, or Vec::new();
     /// Where the certificate comes from.

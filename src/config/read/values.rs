@@ -2,14 +2,17 @@
 
 use std::net::Ipv6Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::plain::{self, Problems};
 use crate::config::checked::{Reuse, StatusRange, VersionSource};
 use crate::config::text::raw::{At, Kind, Value};
 use crate::config::text::report::Diagnostic;
+use crate::config::text::units;
 use crate::model::slot::Address;
 
 const ADDRESS: &str = "a port (`3000`), `\"host:port\"`, `\"unix:/run/app.sock\"`, or a list of these";
+const RATE: &str = "requests and a period, as `\"10/s\"`, `\"100/min\"` or `\"1000/h\"`, or `\"off\"`";
 const STATUS: &str = "a status (`204`), `\"2xx\"`, `\"200-299\"`, or a list of these";
 
 /// Reads a path prefix, as `/` or `/api`. A slash at the end is taken off.
@@ -282,4 +285,49 @@ pub(crate) fn passes(key: &str, value: &Value, problems: &mut Problems) -> Optio
 
 pub(crate) fn held_requests(key: &str, value: &Value, problems: &mut Problems) -> Option<usize> {
     plain::integer(key, value, 1..=1_000_000, problems).and_then(|requests| usize::try_from(requests).ok())
+}
+
+/// Reads a number of requests. `"off"` is `None`.
+pub(crate) fn concurrent(key: &str, value: &Value, problems: &mut Problems) -> Option<Option<usize>> {
+    if is_off(value) {
+        return Some(None);
+    }
+    if !matches!(value.kind, Kind::Integer(_)) {
+        let expected = "an integer between 1 and 1000000, or `\"off\"`";
+        problems.push(plain::mismatch(key, value, "a number of requests", expected));
+        return None;
+    }
+    let requests = plain::integer(key, value, 1..=1_000_000, problems)?;
+    usize::try_from(requests).ok().map(Some)
+}
+
+/// Reads a number of requests and a period, as `"10/s"`. `"off"` is `None`.
+pub(crate) fn rate(key: &str, value: &Value, problems: &mut Problems) -> Option<Option<(u32, Duration)>> {
+    if is_off(value) {
+        return Some(None);
+    }
+    if let Kind::Integer(number) = &value.kind {
+        let example = number.filter(|number| *number > 0).unwrap_or(10);
+        problems.push(plain::mismatch(key, value, "a rate", RATE).hint(format!("write `\"{example}/s\"`")));
+        return None;
+    }
+    let text = plain::text(key, value, problems)?;
+    match units::parse_rate(&text) {
+        Ok(rate) => Some(Some(rate)),
+        Err(why) => {
+            problems.push(
+                Diagnostic::error(&value.span, format!("`{text}` is not a rate: {why}"))
+                    .expected(format!("expected {RATE}")),
+            );
+            None
+        }
+    }
+}
+
+pub(crate) fn burst(key: &str, value: &Value, problems: &mut Problems) -> Option<u32> {
+    plain::integer(key, value, 1..=1_000_000, problems).and_then(|requests| u32::try_from(requests).ok())
+}
+
+fn is_off(value: &Value) -> bool {
+    matches!(&value.kind, Kind::Text(text) if text == "off")
 }

@@ -2,10 +2,10 @@
 //! destructured, so that a new field cannot be forgotten.
 
 use crate::config::checked::{
-    Acme, Bake, Challenge, Drain, Eab, Health, Hold, Keepalive, Reuse, Service, Slots, StatusRange, Timeouts, Tls,
-    VersionSource,
+    Acme, Bake, Challenge, Drain, Eab, Health, Hold, Keepalive, Limits, Reuse, Scope, Service, Slots, StatusRange,
+    Timeouts, Tls, VersionSource,
 };
-use crate::config::text::units::{format_duration, format_size};
+use crate::config::text::units::{format_duration, format_rate, format_size};
 use crate::model::state::list;
 
 /// Keys of the file, each with its value.
@@ -32,6 +32,7 @@ pub(crate) fn of_service(service: &Service) -> Values {
         keepalive: Keepalive { idle, reuse },
         timeout,
         limit_body,
+        limits: Limits { concurrent, rate },
         stale_assets,
         tls: source,
         label,
@@ -84,10 +85,26 @@ pub(crate) fn of_service(service: &Service) -> Values {
         ("tls", tls(source)),
         ("log", log.to_string()),
     ]);
+    if let Some((most, scope)) = concurrent {
+        values.push(("limit.concurrent", format!("{most}{}", counted(*scope))));
+    }
+    if let Some((rate, scope)) = rate {
+        let each = format_rate(rate.requests, rate.period);
+        values.push(("limit.rate", format!("{each}{}", counted(*scope))));
+        values.push(("limit.burst", rate.burst.to_string()));
+    }
     if let Some(label) = label {
         values.push(("label", label.to_string()));
     }
     values
+}
+
+/// What a limit counts.
+fn counted(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Environment => " in the environment",
+        Scope::Service => "",
+    }
 }
 
 fn of_health(health: &Health) -> Values {

@@ -393,6 +393,21 @@ mod tests {
     }
 
     #[test]
+    fn limits_are_told_with_what_they_count() {
+        let diff = changed(
+            "blue = 3000",
+            "blue = 3000\n        limit.concurrent = 50\n        limit.rate = \"10/s\"",
+        );
+        assert_eq!(
+            shown(&diff),
+            [
+                "Changed prod/prod limit.concurrent - → 50 in the environment; limit.rate - → 10/s in the environment; \
+              limit.burst - → 10"
+            ]
+        );
+    }
+
+    #[test]
     fn what_needs_a_restart_is_said_and_changes_nothing_now() {
         let text = format!("[server]\nhttp = \"127.0.0.1:8080\"\nhttps = \"127.0.0.1:8443\"\nworkers = 7\n{BASE}");
         let diff = diff(&config(BASE), &config(&text));

@@ -1,4 +1,4 @@
-//! Durations, sizes and shares: how the file writes them, and how messages show them.
+//! Durations, sizes, shares and rates: how the file writes them, and how messages show them.
 
 use std::time::Duration;
 
@@ -87,6 +87,42 @@ pub(crate) fn parse_share(text: &str) -> Result<f64, String> {
         Ok(_) => Err("it is not between 0 % and 100 %".into()),
         Err(_) => Err("it has no number".into()),
     }
+}
+
+/// Reads `10/s`, `100/min` or `1000/h`: requests, and the period in which they may come.
+///
+/// # Errors
+/// What is wrong with the text, to follow the words "is not a rate: ".
+pub(crate) fn parse_rate(text: &str) -> Result<(u32, Duration), String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("it is empty".into());
+    }
+    let (requests, behind) = number(text)?;
+    let unit = behind.strip_prefix('/').ok_or("it has no `/` and period")?.trim();
+    let period = match unit {
+        "s" => SECOND,
+        "m" | "min" => MINUTE,
+        "h" => HOUR,
+        "" => return Err("it has no period".into()),
+        other => return Err(format!("`{other}` is not a period")),
+    };
+    match u32::try_from(requests) {
+        Ok(0) => Err("none would pass".into()),
+        Ok(requests @ 1..=1_000_000) => Ok((requests, Duration::from_millis(u64::try_from(period).unwrap_or(1)))),
+        Ok(_) | Err(_) => Err("it is more than 1000000".into()),
+    }
+}
+
+/// Shows a rate as `10/s`, `100/min` or `1000/h`.
+#[must_use]
+pub(crate) fn format_rate(requests: u32, period: Duration) -> String {
+    let unit = match period.as_millis() {
+        MINUTE => "min",
+        HOUR => "h",
+        _ => "s",
+    };
+    format!("{requests}/{unit}")
 }
 
 /// The whole number at the start, and what follows it and its spaces.
@@ -213,6 +249,32 @@ mod tests {
             ("99999999TiB", "it is too large"),
         ] {
             assert_eq!(parse_size(text), Err(why.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_a_number_and_a_period() {
+        for (text, requests, seconds, shown) in [
+            ("10/s", 10, 1, "10/s"),
+            (" 100 / min ", 100, 60, "100/min"),
+            ("5/m", 5, 60, "5/min"),
+            ("1000/h", 1000, 3600, "1000/h"),
+        ] {
+            let rate = (requests, Duration::from_secs(seconds));
+            assert_eq!(parse_rate(text), Ok(rate), "{text}");
+            assert_eq!(format_rate(rate.0, rate.1), shown);
+        }
+        for (text, why) in [
+            ("", "it is empty"),
+            ("10", "it has no `/` and period"),
+            ("10/", "it has no period"),
+            ("10/d", "`d` is not a period"),
+            ("/s", "it does not start with a whole number"),
+            ("0/s", "none would pass"),
+            ("0.5/s", "only whole numbers are read"),
+            ("1000001/s", "it is more than 1000000"),
+        ] {
+            assert_eq!(parse_rate(text), Err(why.to_owned()), "{text}");
         }
     }
 

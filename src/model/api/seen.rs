@@ -95,10 +95,18 @@ pub struct Traffic {
     pub app_errors: u64,
     /// Requests that the proxy answered with a status of 500 to 599 for a reason of its own.
     pub proxy_errors: u64,
+    /// Requests that `limit.rate` or `limit.concurrent` turned away; they are not among `requests`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub limited: u64,
     /// Median time to the last byte, in microseconds; `None` without requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p50_us: Option<u64>,
     /// The 95th percentile of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p95_us: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use crate::config::{self, Reuse};
+use crate::proxy::limit::limits::ServiceLimits;
 use crate::proxy::route::activation::{Activation, Patience};
 use crate::proxy::route::snapshot::Live;
 use crate::proxy::stock::wakers::Wakers;
@@ -20,6 +21,8 @@ pub(crate) struct CoreService {
     pub(crate) retry_budget: RetryBudget,
     /// Where requests wait while the app cannot be reached.
     pub(crate) queue: Arc<Queue>,
+    /// How much of it clients may have at a time.
+    pub(crate) limits: ServiceLimits,
     /// The instances' addresses as the log writes them.
     addresses: Vec<String>,
     pub(crate) core: usize,
@@ -29,13 +32,14 @@ pub(crate) struct CoreService {
 }
 
 impl CoreService {
-    pub(crate) fn new(live: &Live, core: usize, queue: Arc<Queue>) -> Self {
+    pub(crate) fn new(live: &Live, core: usize, queue: Arc<Queue>, limits: ServiceLimits) -> Self {
         Self {
             config: live.service.clone(),
             activation: live.activation.clone(),
             pool: Pool::new(live.activation.addresses.len(), live.service.keepalive.idle),
             retry_budget: RetryBudget::default(),
             queue,
+            limits,
             addresses: live.activation.addresses.iter().map(ToString::to_string).collect(),
             core,
             streams: RefCell::default(),

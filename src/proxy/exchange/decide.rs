@@ -75,6 +75,12 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
         }
     };
     record.service = Some(service.clone());
+    if !peer.inside {
+        match service.limits.admit(record.client) {
+            Ok(token) => record.token = token,
+            Err(error) => return fail(&error, record, claim),
+        }
+    }
     if let Framing::Length(length) = request.framing
         && length > service.config.limit_body
     {

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::asked::Asked;
 use crate::proxy::core::core::Core;
 use crate::proxy::core::service::CoreService;
+use crate::proxy::limit::Token;
 use crate::proxy::message::end::End;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::request::{Fields, Peer, Request};
@@ -31,6 +32,8 @@ pub(crate) struct Record {
     pub(crate) secure: bool,
     /// Whose request it is; `None` before that is known.
     pub(crate) service: Option<Rc<CoreService>>,
+    /// What counts it among the requests in flight, from its head to its last byte, waits included.
+    pub(crate) token: Option<Token>,
     /// The time that it has waited in the queue.
     pub(crate) held: Duration,
     /// Who answered, where it was not an instance of the service.
@@ -59,6 +62,7 @@ impl Record {
             client: peer.client,
             secure: peer.secure,
             service: None,
+            token: None,
             held: Duration::ZERO,
             stale_from: None,
             status: 0,
@@ -141,8 +145,8 @@ impl Record {
     /// Why it ended, also when nobody has said so.
     fn end(&self) -> End {
         self.end.unwrap_or_else(|| {
-            if self.peer.broke_http2.get() {
-                End::CONNECTION_ERROR
+            if let Some(end) = self.peer.ended.get() {
+                end
             } else if self.core.is_stopping() {
                 End::STOPPED
             } else {
@@ -174,9 +178,14 @@ impl Drop for Record {
         let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let service = self.service.as_ref();
         if let Some(service) = service {
-            service
-                .counters()
-                .answered(micros(duration), self.error(end.termination));
+            if end.termination.is_over_a_limit() {
+                // Not among those that were served: a flood of refusals would hide what the app does.
+                service.counters().turned_away();
+            } else {
+                service
+                    .counters()
+                    .answered(micros(duration), self.error(end.termination));
+            }
         }
         // What a CA asks is no exchange with a site; what could not be understood ends otherwise.
         let is_silent = self.asked.is_empty() && end == End::DONE;

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use super::connection_error;
 use super::termination::Termination;
@@ -31,8 +32,14 @@ pub(crate) enum ProxyError {
     SlowHead,
     /// The body stood still for `timeout.idle`.
     SlowBody,
+    /// Less of the body came than 256 bytes a second (E23).
+    TrickledBody,
     /// More than `limit.body`.
     BodyTooLarge,
+    /// The client has asked more often than `limit.rate` lets; after this time it may ask again.
+    OverRate(Duration),
+    /// As many requests are in flight as `limit.concurrent` lets.
+    OverConcurrent,
     /// Nobody here answers to this host (E18).
     UnknownHost,
     /// The host, but not this path.
@@ -73,14 +80,16 @@ impl ProxyError {
             | Self::ClientGone => 400,
             Self::UnknownHost | Self::UnknownPath => 404,
             Self::Method => 405,
-            Self::SlowHead | Self::SlowBody => 408,
+            Self::SlowHead | Self::SlowBody | Self::TrickledBody => 408,
             Self::BodyTooLarge => 413,
             Self::Expectation => 417,
             Self::Misdirected => 421,
+            Self::OverRate(_) => 429,
             Self::Head(HeadError::TooLarge) => 431,
             Self::Framing(FramingError::Coding) => 501,
             Self::AppBrokeOff(_) | Self::AppNonsense(_) => 502,
-            Self::Unreachable(_)
+            Self::OverConcurrent
+            | Self::Unreachable(_)
             | Self::HoldOver
             | Self::HoldFull
             | Self::PauseOver
@@ -101,8 +110,10 @@ impl ProxyError {
             Self::Method => Termination::MethodNotAllowed,
             Self::Expectation => Termination::UnknownExpectation,
             Self::SlowHead => Termination::SlowHead,
-            Self::SlowBody => Termination::SlowBody,
+            Self::SlowBody | Self::TrickledBody => Termination::SlowBody,
             Self::BodyTooLarge => Termination::BodyOverLimit,
+            Self::OverRate(_) => Termination::OverRate,
+            Self::OverConcurrent => Termination::OverConcurrent,
             Self::UnknownHost => Termination::UnknownHost,
             Self::UnknownPath => Termination::UnknownPath,
             Self::Misdirected => Termination::Misdirected,
@@ -132,7 +143,10 @@ impl ProxyError {
             Self::Expectation => "an expectation other than 100-continue",
             Self::SlowHead => "the head did not arrive in time",
             Self::SlowBody => "no byte of the body within `timeout.idle`",
+            Self::TrickledBody => "less of the body than 256 bytes a second",
             Self::BodyTooLarge => "the body is over `limit.body`",
+            Self::OverRate(_) => "more requests than `limit.rate` lets",
+            Self::OverConcurrent => "as many requests are in flight as `limit.concurrent` lets",
             Self::UnknownHost => "no service has this host",
             Self::UnknownPath => "no service of this host has this path",
             Self::Misdirected => "the connection was made for another host",
@@ -159,8 +173,12 @@ impl ProxyError {
             }
             Self::Method => "This method is not accepted here.",
             Self::Expectation => "The only expectation that is understood is 100-continue.",
-            Self::SlowHead | Self::SlowBody => "The request took too long to arrive. Please try again.",
+            Self::SlowHead | Self::SlowBody | Self::TrickledBody => {
+                "The request took too long to arrive. Please try again."
+            }
             Self::BodyTooLarge => "The upload is larger than this site accepts.",
+            Self::OverRate(_) => "These were too many requests. Please wait a moment before the next one.",
+            Self::OverConcurrent => "The site is busy just now. Please try again in a moment.",
             Self::UnknownHost => "No site with this name is served here.",
             Self::UnknownPath => "This site has nothing at this address.",
             Self::Misdirected => "This connection belongs to another site. Please try again.",
@@ -178,7 +196,12 @@ impl ProxyError {
     /// Seconds after which it is worth to try again.
     pub(crate) fn retry_after(&self) -> Option<u32> {
         match self {
-            Self::Unreachable(_)
+            Self::OverRate(wait) => {
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                u32::try_from(seconds).ok()
+            }
+            Self::OverConcurrent
+            | Self::Unreachable(_)
             | Self::HoldOver
             | Self::HoldFull
             | Self::PauseOver

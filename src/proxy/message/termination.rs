@@ -31,6 +31,10 @@ pub(crate) enum Termination {
     SlowBody,
     /// More than `limit.body`.
     BodyOverLimit,
+    /// The client asked more often than `limit.rate` lets.
+    OverRate,
+    /// Clients have as many requests in flight as `limit.concurrent` lets.
+    OverConcurrent,
     /// Nobody here answers to the host (E18).
     UnknownHost,
     /// The host is known, and the path is not.
@@ -45,6 +49,8 @@ pub(crate) enum Termination {
     UploadBrokenOff,
     /// The client did not read its answer for `timeout.idle`.
     StoppedReading,
+    /// The client read less of its answer than 256 bytes a second (E23).
+    SlowReading,
     /// No byte passed through a tunnel for `timeout.stream`.
     SilentTunnel,
     /// No instance could be connected to.
@@ -91,6 +97,8 @@ impl Termination {
             | Self::SlowHead
             | Self::SlowBody
             | Self::BodyOverLimit
+            | Self::OverRate
+            | Self::OverConcurrent
             | Self::UnknownHost
             | Self::UnknownPath
             | Self::Misdirected
@@ -98,6 +106,7 @@ impl Termination {
             | Self::ConnectionError
             | Self::UploadBrokenOff
             | Self::StoppedReading
+            | Self::SlowReading
             | Self::SilentTunnel => Some(Who::Client),
             Self::Unreachable
             | Self::HoldOver
@@ -119,6 +128,11 @@ impl Termination {
         matches!(self, Self::Unreachable | Self::HoldOver)
     }
 
+    /// Whether a limit turned the request away, so that nobody has served it.
+    pub(crate) fn is_over_a_limit(self) -> bool {
+        matches!(self, Self::OverRate | Self::OverConcurrent)
+    }
+
     /// What the access log says.
     pub(crate) fn words(self) -> &'static str {
         match self {
@@ -132,6 +146,8 @@ impl Termination {
             Self::SlowHead => "client: slow head",
             Self::SlowBody => "client: slow body",
             Self::BodyOverLimit => "client: body over the limit",
+            Self::OverRate => "client: over the rate",
+            Self::OverConcurrent => "client: too many requests in flight",
             Self::UnknownHost => "client: unknown host",
             Self::UnknownPath => "client: unknown path",
             Self::Misdirected => "client: misdirected",
@@ -139,6 +155,7 @@ impl Termination {
             Self::ConnectionError => "client: HTTP/2 connection error",
             Self::UploadBrokenOff => "client: broke off the body",
             Self::StoppedReading => "client: stopped reading",
+            Self::SlowReading => "client: slow reading",
             Self::SilentTunnel => "client: silent tunnel",
             Self::Unreachable => "app: unreachable",
             Self::HoldOver => "app: unreachable for longer than hold.for",

@@ -35,6 +35,7 @@ fn traffic() -> Traffic {
         requests: 12,
         app_errors: 1,
         proxy_errors: 2,
+        limited: 0,
         p50_us: Some(800),
         p95_us: None,
     }
