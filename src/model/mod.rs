@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod bake;
+pub mod client;
 pub mod clock;
 pub mod drain;
 pub mod environment;
@@ -11,10 +12,12 @@ pub mod history;
 pub mod hold;
 pub mod host;
 pub mod outage;
+pub mod pace;
 pub mod pause;
 pub mod probing;
 pub mod proxy_protocol;
 pub mod public_name;
+pub mod rate;
 pub mod reload;
 pub mod renewal;
 pub mod routes;

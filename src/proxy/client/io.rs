@@ -1,12 +1,16 @@
 //! The client's side of a connection as bytes: TCP, TLS over TCP, or a pipe from inside the process.
 
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
+
+use super::taken::Taken;
 
 /// Where a client's bytes come from.
 #[derive(Debug)]
@@ -31,35 +35,46 @@ impl ClientIo {
 
     /// Whether the peer has ended its direction, even when bytes of it were not read yet.
     pub(crate) fn has_ended(&self) -> bool {
-        let tcp = match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
-            Self::Inside(_) => return false,
-        };
+        let Some(tcp) = self.tcp() else { return false };
         let mut ready = std::pin::pin!(tcp.ready(Interest::READABLE));
         let now = ready.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         matches!(now, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 
+    /// What the client's system has taken of what was written; `None` where nobody can say.
+    pub(crate) fn taken(&self) -> Option<Taken> {
+        let tcp = self.tcp()?;
+        Taken::of(tcp.local_addr().ok()?, tcp.peer_addr().ok()?)
+    }
+
+    /// Throws away what a client that does not read has left in the kernel, which would keep it for minutes otherwise.
+    pub(crate) fn discard_unread(&self) {
+        if let Some(tcp) = self.tcp() {
+            let _ = rustix::net::sockopt::set_socket_linger(tcp, Some(std::time::Duration::ZERO));
+        }
+    }
+
+    fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Plain(tcp) => Some(tcp),
+            Self::Tls(tls) => Some(tls.get_ref().0),
+            Self::Inside(_) => None,
+        }
+    }
+
     /// Ends our direction of the TCP connection without a wait: what was written still arrives, and then the client reads EOF.
     pub(crate) fn half_close(&self) {
-        let tcp = match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
-            Self::Inside(_) => return,
-        };
+        let Some(tcp) = self.tcp() else { return };
         // The peer may be gone already, which is what was wanted.
         let _ = rustix::net::shutdown(tcp, rustix::net::Shutdown::Write);
     }
 
     /// Makes the kernel answer with RST instead of a clean end, so that a cut body cannot be taken for a whole one.
     pub(crate) fn abort(&self) {
-        let tcp = match self {
-            Self::Plain(tcp) => tcp,
-            // Over TLS a missing close_notify says the same.
-            Self::Tls(_) | Self::Inside(_) => return,
-        };
-        let _ = rustix::net::sockopt::set_socket_linger(tcp, Some(std::time::Duration::ZERO));
+        // Over TLS a missing close_notify says the same.
+        if matches!(self, Self::Plain(_)) {
+            self.discard_unread();
+        }
     }
 }
 
@@ -100,5 +115,63 @@ impl AsyncWrite for ClientIo {
             Self::Tls(tls) => Pin::new(&mut **tls).poll_shutdown(cx),
             Self::Inside(pipe) => Pin::new(pipe).poll_shutdown(cx),
         }
+    }
+}
+
+/// The client's bytes for a library that wants to own them, while we look on.
+#[derive(Debug, Clone)]
+pub(crate) struct SharedIo(Rc<Watched>);
+
+#[derive(Debug)]
+struct Watched {
+    io: RefCell<ClientIo>,
+    received: Cell<u64>,
+}
+
+impl SharedIo {
+    pub(crate) fn new(io: ClientIo) -> Self {
+        Self(Rc::new(Watched {
+            io: RefCell::new(io),
+            received: Cell::new(0),
+        }))
+    }
+
+    /// Bytes that the client has sent.
+    pub(crate) fn received(&self) -> u64 {
+        self.0.received.get()
+    }
+
+    /// See [`ClientIo::taken`].
+    pub(crate) fn taken(&self) -> Option<Taken> {
+        self.0.io.borrow().taken()
+    }
+
+    /// See [`ClientIo::discard_unread`].
+    pub(crate) fn discard_unread(&self) {
+        self.0.io.borrow().discard_unread();
+    }
+}
+
+impl AsyncRead for SharedIo {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = Pin::new(&mut *self.0.io.borrow_mut()).poll_read(cx, buf);
+        let received = (buf.filled().len() - before) as u64;
+        self.0.received.set(self.0.received.get() + received);
+        read
+    }
+}
+
+impl AsyncWrite for SharedIo {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0.io.borrow_mut()).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.io.borrow_mut()).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.io.borrow_mut()).poll_shutdown(cx)
     }
 }

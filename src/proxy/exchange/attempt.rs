@@ -226,16 +226,16 @@ impl Exchange {
             client.interim(Interim::Continue);
             return Ok(());
         }
+        if self.sending.is_owed() {
+            // The app need not answer what the client has not sent: its time begins when the client's ends.
+            self.body.waits_since = Some(Instant::now());
+            let rule = self.rule();
+            return self.sending.look(&rule).map(drop);
+        }
         let waited = self.body.waits_since.map_or(Duration::ZERO, |since| since.elapsed());
         if waited < self.time_for_head() {
             return Ok(());
         }
-        // The one who has to move is the client only while everything that it sent has left.
-        let stuck_client = !self.sending.done && self.sending.out.is_empty() && !self.sending.broken;
-        Err(if stuck_client {
-            ProxyError::SlowBody
-        } else {
-            ProxyError::AppTimedOut
-        })
+        Err(ProxyError::AppTimedOut)
     }
 }

@@ -52,6 +52,16 @@ pub(crate) enum Piece {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cut(pub(crate) End);
 
+impl Cut {
+    /// Whether it ends because the client does not read it.
+    pub(crate) fn is_unread(self) -> bool {
+        matches!(
+            self.0.termination,
+            Termination::StoppedReading | Termination::SlowReading
+        )
+    }
+}
+
 impl Body {
     pub(crate) fn none() -> Self {
         Self {

@@ -27,6 +27,10 @@ pub(crate) trait Client {
     /// Whether the client is known to have gone.
     fn is_gone(&mut self) -> bool;
 
+    /// Bytes of our answers that its system has taken since this was asked last, as far as that is known: for a client that keeps
+    /// us waiting. The first answer says nothing.
+    fn taken(&mut self) -> u64;
+
     /// Whether it may be absent while its request waits in the queue; the task is woken when there is something to see. What
     /// has to be looked for is looked for at the deadline, which is moved on by `every`. Reads nothing of the request's body.
     fn watch(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline, every: Duration) -> Option<Absence>;

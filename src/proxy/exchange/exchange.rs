@@ -13,6 +13,7 @@ use super::client::Client;
 use super::record::Record;
 use super::sending::Sending;
 use crate::http1::head::{Method, ResponseHead};
+use crate::model::pace::Rule;
 use crate::proxy::core::claim::Claim;
 use crate::proxy::core::service::CoreService;
 use crate::proxy::message::error::ProxyError;
@@ -165,6 +166,14 @@ impl Exchange {
             timeout.stream
         } else {
             timeout.idle
+        }
+    }
+
+    /// What the client has to keep to while it owes bytes (E23).
+    pub(crate) fn rule(&self) -> Rule {
+        Rule {
+            idle: self.service.config.timeout.idle,
+            period: self.times().pace,
         }
     }
 

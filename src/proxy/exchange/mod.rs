@@ -6,7 +6,7 @@
 //! - `stale` files of the version before (N23)
 //! - `attempt` one attempt: connect or reuse, send, wait for the head; the retry rule
 //! - `head`, `body`, `pieces` the response as it is read
-//! - `sending` the request as it is sent
+//! - `sending` the request as it is sent; `reading` how the client reads its answer
 //! - `asked` what the client has asked for
 //! - `exchange` what all of these work on; `client` what they ask of the client's side; `record` what is counted and logged
 
@@ -19,6 +19,7 @@ pub(crate) mod exchange;
 pub(crate) mod head;
 pub(crate) mod obtain;
 pub(crate) mod pieces;
+mod reading;
 pub(crate) mod record;
 pub(crate) mod reply;
 pub(crate) mod sending;

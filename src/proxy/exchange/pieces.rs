@@ -92,9 +92,23 @@ impl Exchange {
             // Until it comes to a boundary, an event stream goes on.
             Poll::Ready(Ok(())) if self.body.tail != *b"\n\n" => Poll::Pending,
             Poll::Ready(Ok(())) => Poll::Ready(Ok(self.end_of_events())),
-            Poll::Pending if deadline.poll_passed(cx) => Poll::Ready(Err(Cut(End::STOPPED_SENDING))),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => self.poll_silence(cx, deadline).map(Err),
         }
+    }
+
+    /// `Ready` when nothing has come for too long, and whose fault that is: an app may wait for the rest of the upload.
+    fn poll_silence(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Poll<Cut> {
+        while deadline.poll_passed(cx) {
+            if !self.sending.is_owed() {
+                return Poll::Ready(Cut(End::STOPPED_SENDING));
+            }
+            let rule = self.rule();
+            match self.sending.look(&rule) {
+                Ok(next) => deadline.set(next),
+                Err(error) => return Poll::Ready(Cut(End::of_upload(&error))),
+            }
+        }
+        Poll::Pending
     }
 
     fn poll_read_body(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline, fast: bool) -> Poll<Result<(), Cut>> {

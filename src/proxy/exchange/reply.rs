@@ -9,9 +9,11 @@ use tokio::time::Instant;
 use super::body::{Cut, Piece};
 use super::client::Client;
 use super::exchange::Exchange;
+use super::reading::Reading;
 use super::record::Record;
 use crate::http1::framing::Framing;
 use crate::http1::head::{Method, Name};
+use crate::model::pace::Rule;
 use crate::proxy::core::claim::Claim;
 use crate::proxy::message::answer::Answer;
 use crate::proxy::message::end::End;
@@ -28,6 +30,7 @@ pub(crate) struct Reply {
     /// Fields that take the place of those of the same name.
     set: Vec<(Name, &'static [u8], Vec<u8>)>,
     source: Source,
+    reading: Reading,
 }
 
 /// Where head and body come from.
@@ -98,6 +101,7 @@ impl Reply {
             status,
             set: Vec::new(),
             source,
+            reading: Reading::default(),
         };
         reply.mark();
         reply
@@ -223,12 +227,36 @@ impl Reply {
         self.be_patient(deadline);
     }
 
-    /// Moves the deadline to the moment at which a client that does not read is given up.
-    pub(crate) fn be_patient(&self, deadline: &mut Deadline) {
+    /// The client has taken something: the deadline is the source's again.
+    pub(crate) fn be_patient(&mut self, deadline: &mut Deadline) {
+        let left = self.record().bytes_out;
+        self.reading.goes_on(left);
         deadline.set(match &self.source {
             Source::App(exchange) => exchange.silence(),
             Source::Own(own) => own.record.core().times().head,
         });
+    }
+
+    /// As [`Reply::be_patient`], if the client kept us waiting.
+    pub(crate) fn moves_on(&mut self, deadline: &mut Deadline) {
+        if self.reading.is_stuck() {
+            self.be_patient(deadline);
+        }
+    }
+
+    /// What the client has to keep to while it does not take what there is; `None` for an event stream, which may stand still.
+    fn rule(&self) -> Option<Rule> {
+        match &self.source {
+            Source::App(exchange) if exchange.body.is_event_stream => None,
+            Source::App(exchange) => Some(exchange.rule()),
+            Source::Own(own) => {
+                let times = own.record.core().times();
+                Some(Rule {
+                    idle: times.head,
+                    period: times.pace,
+                })
+            }
+        }
     }
 
     /// The next piece of the body, while the request's goes on being sent. `fast` says that the client took the last piece
@@ -268,10 +296,16 @@ impl Reply {
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }
-        if deadline.poll_passed(cx) {
-            return Poll::Ready(Cut(End::STOPPED_READING));
-        }
-        Poll::Pending
+        let (rule, left) = (self.rule(), self.record().bytes_out);
+        let Some(rule) = rule else {
+            return if deadline.poll_passed(cx) {
+                Poll::Ready(Cut(End::STOPPED_READING))
+            } else {
+                Poll::Pending
+            };
+        };
+        let soon = self.record().core().times().look_after_client;
+        self.reading.poll_given_up(cx, client, deadline, left, &rule, soon)
     }
 
     /// The bytes of the piece.

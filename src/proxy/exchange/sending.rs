@@ -1,12 +1,15 @@
 //! The request's side of an exchange: what is sent to the app, framed for it, and where more of it comes from.
 
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use super::client::Client;
 use crate::http1::framing::Framing;
 use crate::http1::write::{chunk_size, last_chunk};
+use crate::model::pace::{Rule, Verdict};
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::stock::buffers::Out;
+use crate::proxy::stock::owed::Owed;
 use crate::proxy::upstream::connection::Upstream;
 
 /// The request's side of an exchange.
@@ -16,6 +19,8 @@ pub(crate) struct Sending {
     pub(crate) framing: Framing,
     /// Body bytes that the client has sent so far.
     pub(crate) received: u64,
+    /// While nothing is missing but more of them.
+    owed: Owed,
     /// How many it may send: `limit.body`.
     pub(crate) limit: u64,
     /// The body has ended, or will not be read any more.
@@ -36,6 +41,7 @@ impl Sending {
             out,
             framing,
             received: 0,
+            owed: Owed::default(),
             limit,
             done,
             replayable: true,
@@ -104,11 +110,34 @@ impl Sending {
             self.replayable = false;
             self.out.clear();
             match self.poll_upload(cx, client) {
-                Poll::Ready(taken) => taken?,
-                Poll::Pending if self.out.is_empty() => return Ok(()),
+                Poll::Ready(taken) => {
+                    self.owed.ends(self.received);
+                    taken?;
+                }
+                Poll::Pending if self.out.is_empty() => {
+                    self.owed.begins(self.received);
+                    return Ok(());
+                }
                 Poll::Pending => {}
             }
         }
         Ok(())
+    }
+
+    /// Whether the client is the one who has to move: all that it has sent has left, and its body has not ended.
+    pub(crate) fn is_owed(&self) -> bool {
+        self.owed.is_owed() && !self.broken
+    }
+
+    /// Looks at how fast the client sends what it owes; when to look again.
+    ///
+    /// # Errors
+    /// It is given up.
+    pub(crate) fn look(&mut self, rule: &Rule) -> Result<Duration, ProxyError> {
+        match self.owed.look(self.received, 0, rule) {
+            Verdict::Fine(next) => Ok(next),
+            Verdict::Silent => Err(ProxyError::SlowBody),
+            Verdict::Slow => Err(ProxyError::TrickledBody),
+        }
     }
 }

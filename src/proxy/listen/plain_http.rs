@@ -1,9 +1,10 @@
 //! Plain HTTP on a port that speaks TLS: known by its first bytes, which are looked at and not taken.
 
 use std::io;
-use std::time::Duration;
 
 use tokio::net::TcpStream;
+
+use super::breath::Breath;
 
 /// How such a connection begins: with a method, or with the preface of HTTP/2 (RFC 9113 §3.4).
 const BEGINNINGS: [&[u8]; 11] = [
@@ -19,8 +20,6 @@ const BEGINNINGS: [&[u8]; 11] = [
     b"PROPFIND ",
     b"PRI ",
 ];
-/// `peek` shows the same bytes again: a breath when nothing new has come.
-const BREATH: Duration = Duration::from_millis(5);
 
 /// Waits for the first bytes of a connection. Whether they are plain HTTP.
 ///
@@ -28,11 +27,12 @@ const BREATH: Duration = Duration::from_millis(5);
 /// The connection's.
 pub(crate) async fn is_spoken(tcp: &TcpStream) -> io::Result<bool> {
     let mut bytes = [0; 16];
+    let mut breath = Breath::default();
     loop {
         let seen = tcp.peek(&mut bytes).await?;
         match begins(&bytes[..seen]) {
             Some(known) => return Ok(known),
-            None => tokio::time::sleep(BREATH).await,
+            None => breath.take().await,
         }
     }
 }

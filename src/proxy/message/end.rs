@@ -24,6 +24,11 @@ impl End {
         Termination::StoppedReading,
         "the client read nothing of the answer in time",
     );
+    /// The client read its answer, and too slowly.
+    pub(crate) const SLOW_READING: Self = Self::new(
+        Termination::SlowReading,
+        "the client read less of the answer than 256 bytes a second",
+    );
     /// No byte passed through a tunnel.
     pub(crate) const SILENT_TUNNEL: Self = Self::new(Termination::SilentTunnel, "no byte for `timeout.stream`");
     /// The app ended the connection inside the body of its response.

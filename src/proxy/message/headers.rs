@@ -166,7 +166,7 @@ pub fn rewrite_head(head: &RequestHead, buffer: &[u8], client: IpAddr, out: &mut
         inside: false,
         sni: None,
         tls_version: "",
-        broke_http2: Cell::new(false),
+        ended: Cell::new(None),
     };
     let request = request::of_http1(head, buffer).map_err(|error| error.status())?;
     self::request(out, &request, &peer, client, "", false, RequestId::NONE);
@@ -279,7 +279,7 @@ mod tests {
             inside: false,
             sni: None,
             tls_version: "",
-            broke_http2: Cell::new(false),
+            ended: Cell::new(None),
         }
     }
 

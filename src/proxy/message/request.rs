@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 
+use super::end::End;
 use super::error::ProxyError;
 use crate::http1::framing;
 use crate::http1::framing::Framing;
@@ -25,8 +26,8 @@ pub(crate) struct Peer {
     pub(crate) sni: Option<Box<str>>,
     /// `TLSv1.3`, `TLSv1.2`, or empty.
     pub(crate) tls_version: &'static str,
-    /// Whether it has broken the rules of HTTP/2 in a way that ended the whole connection (RFC 9113 §5.4.1).
-    pub(crate) broke_http2: Cell<bool>,
+    /// Why its connection was ended with all its streams, if it was.
+    pub(crate) ended: Cell<Option<End>>,
 }
 
 impl Peer {
@@ -39,7 +40,7 @@ impl Peer {
             inside: false,
             sni: None,
             tls_version: "",
-            broke_http2: Cell::new(false),
+            ended: Cell::new(None),
         }
     }
 }

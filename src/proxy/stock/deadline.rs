@@ -38,6 +38,11 @@ impl Deadline {
         }
     }
 
+    /// The moment.
+    pub(crate) fn at(&self) -> Instant {
+        self.at
+    }
+
     /// Whether it has passed; otherwise the task is woken when it does.
     pub(crate) fn poll_passed(&mut self, cx: &mut Context<'_>) -> bool {
         loop {

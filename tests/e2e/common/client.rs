@@ -93,6 +93,21 @@ impl Client {
         })
     }
 
+    /// A connection over plain TCP whose kernel takes next to nothing that the client has not read.
+    pub async fn narrow(address: SocketAddr) -> Result<Self, Broken> {
+        Ok(Self {
+            incoming: Incoming::new(Wire::Tcp(narrow(address).await?), PATIENCE),
+        })
+    }
+
+    /// As [`Client::narrow`], over TLS.
+    pub async fn narrow_tls(address: SocketAddr, name: &str, config: &Arc<ClientConfig>) -> Result<Self, Broken> {
+        let wire = handshake(narrow(address).await?, name, config).await?;
+        Ok(Self {
+            incoming: Incoming::new(wire, PATIENCE),
+        })
+    }
+
     /// A connection over TLS, by server name.
     pub async fn tls(address: SocketAddr, name: &str, config: &Arc<ClientConfig>) -> Result<Self, Broken> {
         let wire = tls(address, name, config).await?;
@@ -234,7 +249,10 @@ pub fn response_ends(method: &str, status: u16, fields: &Fields) -> Result<Ends,
 
 /// A TLS connection as a bare wire.
 pub async fn tls(address: SocketAddr, name: &str, config: &Arc<ClientConfig>) -> Result<Wire, Broken> {
-    let tcp = connect(address).await?;
+    handshake(connect(address).await?, name, config).await
+}
+
+async fn handshake(tcp: TcpStream, name: &str, config: &Arc<ClientConfig>) -> Result<Wire, Broken> {
     let name = ServerName::try_from(name.to_owned()).map_err(|error| Broken::Tls(error.to_string()))?;
     let handshake = TlsConnector::from(Arc::clone(config)).connect(name, tcp);
     match tokio::time::timeout(PATIENCE, handshake).await {
@@ -242,6 +260,15 @@ pub async fn tls(address: SocketAddr, name: &str, config: &Arc<ClientConfig>) ->
         Ok(Err(error)) => Err(Broken::Tls(error.to_string())),
         Ok(Ok(stream)) => Ok(Wire::Tls(Box::new(stream))),
     }
+}
+
+async fn narrow(address: SocketAddr) -> Result<TcpStream, Broken> {
+    let connect = async {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(4096)?;
+        socket.connect(address).await
+    };
+    connect.await.map_err(|error| Broken::Connect(error.to_string()))
 }
 
 /// A TCP connection without delay.

@@ -117,7 +117,13 @@ impl Frames {
 
     /// As many bytes of a body as the windows allow: how many that were. `window` is the stream's.
     pub async fn data(&mut self, stream: u32, window: &mut i64) -> usize {
-        let len = (*window).min(self.window).clamp(0, LARGEST as i64);
+        self.data_up_to(stream, window, LARGEST).await
+    }
+
+    /// As [`Frames::data`], and no more than so many.
+    pub async fn data_up_to(&mut self, stream: u32, window: &mut i64, most: usize) -> usize {
+        let most = most.min(LARGEST) as i64;
+        let len = (*window).min(self.window).clamp(0, most);
         if len > 0 {
             *window -= len;
             self.window -= len;

@@ -57,7 +57,7 @@ impl Response {
 
     /// Whether a clean end of the connection would hide that the response was cut, or cannot be had: then only RST tells (N18).
     pub(crate) fn needs_reset(&self, cut: Cut) -> bool {
-        self.open_ended || matches!(cut.0.termination, Termination::ClientGone | Termination::StoppedReading)
+        self.open_ended || cut.0.termination == Termination::ClientGone || cut.is_unread()
     }
 
     /// Writes the response, piece by piece, while the upload goes on.
@@ -126,9 +126,10 @@ impl Response {
                 n => reply.consume(n),
             }
             self.fast = true;
-            // A slow client is no silent one.
             reply.be_patient(deadline);
         }
+        // What was copied has left too.
+        reply.moves_on(deadline);
         Poll::Ready(Ok(()))
     }
 

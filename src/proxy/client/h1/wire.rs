@@ -31,6 +31,8 @@ pub(crate) struct Wire {
     pub(crate) version: Version,
     /// The client has ended its direction (N17) or broken off.
     pub(crate) at_end: bool,
+    /// What its system had taken when that was asked last.
+    acked: u64,
 }
 
 impl Wire {
@@ -42,6 +44,7 @@ impl Wire {
             interim: Vec::new(),
             version: Version::Http11,
             at_end: false,
+            acked: 0,
         }
     }
 
@@ -192,6 +195,11 @@ impl Client for Wire {
 
     fn is_gone(&mut self) -> bool {
         self.io.take_error().is_some()
+    }
+
+    fn taken(&mut self) -> u64 {
+        let acked = self.io.taken().map_or(self.acked, |taken| taken.acked);
+        acked - std::mem::replace(&mut self.acked, acked)
     }
 
     fn watch(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline, every: Duration) -> Option<Absence> {

@@ -12,17 +12,19 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::Instant;
 
+use super::rest::{Rest, Resting};
 use super::stream::{H2Body, Open, Reset, StreamGuard, Streaming, Upload};
-use crate::proxy::client::io::ClientIo;
+use crate::proxy::client::io::{ClientIo, SharedIo};
 use crate::proxy::core::core::Core;
 use crate::proxy::exchange::decide::{Decision, decide};
 use crate::proxy::exchange::record::Record;
 use crate::proxy::exchange::reply::{Length, Reply};
 use crate::proxy::exchange::serve::{self, Gone};
 use crate::proxy::message::answer::wants_json;
+use crate::proxy::message::end::End;
 use crate::proxy::message::request::{self, Peer};
 use crate::proxy::stock::deadline::Deadline;
-use crate::proxy::stock::wakers::Ticket;
+use crate::proxy::stock::waiting::Seat;
 use crate::tasks;
 
 /// Streams that one client may have open (RFC 9113 §6.5.2).
@@ -36,7 +38,8 @@ const SEND_BUFFER: usize = 64 * 1024;
 
 /// Serves one connection until it ends.
 pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
-    let open = Rc::new(Open::new(core.times().linger));
+    let io = SharedIo::new(io);
+    let open = Rc::new(Open::new(io.clone(), core.times().linger));
     let service = hyper::service::service_fn({
         let (core, peer, open) = (core.clone(), peer.clone(), open.clone());
         // Boxed, because hyper and tokio move a stream's future several times.
@@ -52,10 +55,10 @@ pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
         .initial_connection_window_size(WINDOW.1)
         .max_send_buf_size(SEND_BUFFER)
         .keep_alive_interval(None)
-        .serve_connection(TokioIo::new(io), service);
+        .serve_connection(TokioIo::new(io.clone()), service);
     let mut connection = pin!(connection);
-    let mut idle = Deadline::after(core.times().idle);
-    let mut ticket = Ticket::default();
+    let mut rest = Rest::new(core.times());
+    let mut seat = Seat::default();
     let mut leaving = false;
     std::future::poll_fn(|cx| {
         loop {
@@ -65,10 +68,21 @@ pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
                 }
                 return Poll::Ready(());
             }
-            if open.count.get() > 0 {
-                idle.set(core.times().idle);
+            if open.stalled.get() {
+                peer.ended.set(Some(End::STOPPED_READING));
+                if io.taken().is_some_and(|taken| taken.waits) {
+                    io.discard_unread();
+                }
+                connection.as_mut().graceful_shutdown();
+                // GOAWAY leaves, if there is room for it.
+                let _ = connection.as_mut().poll(cx);
+                return Poll::Ready(());
             }
-            let timed_out = idle.poll_passed(cx);
+            let timed_out = match rest.poll(cx, &io, open.count.get(), leaving) {
+                Resting::No => false,
+                Resting::Leave => true,
+                Resting::End => return Poll::Ready(()),
+            };
             if core.is_stopping() {
                 return Poll::Ready(());
             }
@@ -79,12 +93,21 @@ pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
                 connection.as_mut().graceful_shutdown();
                 continue;
             }
-            core.waiting.borrow_mut().register(&mut ticket, cx.waker());
-            return Poll::Pending;
+            open.wake_by(cx.waker());
+            let mut waiting = core.waiting.borrow_mut();
+            waiting.register(&mut seat, cx.waker(), rest.waits_for(open.count.get()));
+            if !waiting.is_closing(&seat) || leaving {
+                return Poll::Pending;
+            }
+            // A newcomer needs the place, and nothing is under way.
+            leaving = true;
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.as_mut().poll(cx);
+            return Poll::Ready(());
         }
     })
     .await;
-    core.waiting.borrow_mut().forget(&mut ticket);
+    core.waiting.borrow_mut().forget(&mut seat);
 }
 
 /// Says why a connection has ended: to an operator where its client broke the rules, so that every stream on it was lost
@@ -96,7 +119,7 @@ fn tell(core: &Core, peer: &Peer, error: &hyper::Error) {
         return;
     };
     // Its streams hear of it behind us, and are recorded then.
-    peer.broke_http2.set(true);
+    peer.ended.set(Some(End::CONNECTION_ERROR));
     if let Some(unsaid) = core.connection_errors.happened(Instant::now()) {
         let reason = error.reason();
         tracing::info!(
@@ -138,7 +161,7 @@ async fn respond(
         }
     };
     drop(parts);
-    let mut upload = Upload::new(incoming);
+    let mut upload = Upload::new(incoming, &guard.0);
     let mut deadline = Deadline::after(core.times().idle);
     let reply = serve::serve(decision, &mut upload, &mut deadline).await;
     let mut reply = reply.map_err(|Gone| Reset)?;
@@ -149,7 +172,7 @@ async fn respond(
     if reply.is_over() {
         // END_STREAM travels with the head; hyper will not ask for a body.
         reply.finish();
-        upload.discard(&guard.0);
+        upload.discard();
         return Ok(response);
     }
     *response.body_mut() = Streaming::begin(reply, upload, deadline, guard);

@@ -1,0 +1,85 @@
+//! How long an HTTP/2 connection may do nothing: before its preface, without a stream, and after its client was told that it ends.
+
+use std::task::Context;
+
+use crate::proxy::client::io::SharedIo;
+use crate::proxy::settings::Times;
+use crate::proxy::stock::deadline::Deadline;
+use crate::proxy::stock::waiting::For;
+
+/// How a connection begins: with a preface, and a frame of settings (RFC 9113 §3.4).
+const PREFACE: u64 = 24 + 9;
+
+/// How long a connection may stay without a stream.
+pub(crate) struct Rest {
+    deadline: Deadline,
+    times: Times,
+    /// The preface has come, and a request.
+    begun: bool,
+    served: bool,
+    /// What the client's system had taken at the last look.
+    acked: u64,
+}
+
+/// What becomes of it.
+pub(crate) enum Resting {
+    /// It stays.
+    No,
+    /// Long enough: it is told that the connection ends.
+    Leave,
+    /// It was told, or never began, and does nothing.
+    End,
+}
+
+impl Rest {
+    /// Of a connection that begins.
+    pub(crate) fn new(times: &Times) -> Self {
+        Self {
+            deadline: Deadline::after(times.head),
+            times: *times,
+            begun: false,
+            served: false,
+            acked: 0,
+        }
+    }
+
+    /// What a connection with so many streams waits for.
+    pub(crate) fn waits_for(&self, streams: usize) -> For {
+        match (streams, self.served) {
+            (1.., _) => For::Nothing,
+            (0, true) => For::Next,
+            (0, false) => For::First,
+        }
+    }
+
+    /// Looks at the clock, when there are so many streams. `leaving` says that the client was told.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, io: &SharedIo, streams: usize, leaving: bool) -> Resting {
+        if streams > 0 {
+            (self.begun, self.served) = (true, true);
+            // Once it was told, what is left of it is short.
+            self.deadline
+                .set(if leaving { self.times.head } else { self.times.idle });
+        }
+        while self.deadline.poll_passed(cx) {
+            if !self.begun {
+                self.begun = io.received() >= PREFACE;
+                if !self.begun {
+                    return Resting::End;
+                }
+                self.deadline.set(self.times.idle.saturating_sub(self.times.head));
+                continue;
+            }
+            let acked = io.taken().map_or(self.acked, |taken| taken.acked);
+            let reads = acked > std::mem::replace(&mut self.acked, acked);
+            self.deadline.set(self.times.head);
+            if !leaving {
+                return Resting::Leave;
+            }
+            // hyper waits for the client's word that it knows of the end, and for the rest of its answers, for ever.
+            if !reads {
+                return Resting::End;
+            }
+        }
+        Resting::No
+    }
+}
