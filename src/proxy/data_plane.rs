@@ -14,9 +14,11 @@ use tokio::sync::Notify;
 use crate::model::slot::Address;
 use crate::proxy::core::shared::Shared;
 use crate::proxy::inside::{self, Answer, Ask, Door};
+use crate::proxy::limit::limits::Limits;
 use crate::proxy::listen::connection::Transport;
 use crate::proxy::route::snapshot::Routing;
 use crate::proxy::settings::{Front, Settings};
+use crate::proxy::stock::rarely::Rarely;
 use crate::proxy::wait::outage::Sign;
 use crate::proxy::wait::queue::Waiting;
 use crate::proxy::wait::queues::Queues;
@@ -65,6 +67,9 @@ impl DataPlane {
             stopping: AtomicBool::new(false),
             pokes: (0..workers).map(|_| Notify::new()).collect(),
             queues: Queues::default(),
+            limits: Limits::default(),
+            crowd: Rarely::default(),
+            greed: Rarely::default(),
             per_client: Mutex::new(HashMap::new()),
         });
         let mut plane = Self {

@@ -30,8 +30,12 @@ pub struct Times {
     pub handshake: Duration,
     /// A request head that has begun (E22), and an answer of our own that the client does not read.
     pub head: Duration,
+    /// What a client owes is measured over this period (E23).
+    pub pace: Duration,
     /// A connection without a request is closed after this.
     pub idle: Duration,
+    /// Where all places are taken, a connection that has waited for a request for so long makes room for a newcomer (E29).
+    pub spare: Duration,
     /// What a client may still send after an answer that did not wait for its body is read for so long (N15).
     pub linger: Duration,
     /// When draining, a connection that waits for a request is closed after this (N26).
@@ -51,7 +55,9 @@ impl Times {
     pub const USUAL: Self = Self {
         handshake: Duration::from_secs(10),
         head: Duration::from_secs(10),
+        pace: Duration::from_secs(30),
         idle: Duration::from_secs(75),
+        spare: Duration::from_secs(1),
         linger: Duration::from_secs(10),
         drain_grace: Duration::from_secs(10),
         spread: Duration::from_secs(3),
@@ -80,7 +86,9 @@ impl Times {
         Some(match name {
             "handshake" => &mut self.handshake,
             "head" => &mut self.head,
+            "pace" => &mut self.pace,
             "idle" => &mut self.idle,
+            "spare" => &mut self.spare,
             "linger" => &mut self.linger,
             "drain_grace" => &mut self.drain_grace,
             "spread" => &mut self.spread,

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
-use crate::proxy::core::core::Core;
+use crate::proxy::core::core::{CHORES, Core};
 use crate::proxy::core::shared::Shared;
 use crate::proxy::inside::{self, Pipe};
 use crate::proxy::listen::accept;
@@ -17,8 +17,6 @@ use crate::proxy::route::snapshot::Routing;
 use crate::tasks;
 use crate::telemetry::Lines;
 
-/// How often a core hands begun log blocks over and looks at what has become old.
-const CHORES: Duration = Duration::from_millis(100);
 /// Chores between two sweeps of the pools.
 const SWEEP_EVERY: u32 = 10;
 
@@ -67,6 +65,9 @@ async fn look_after(core: &Core) {
             break;
         }
         core.view();
+        if !poked {
+            core.waiting.borrow_mut().tick();
+        }
         if poked {
             core.notice_draining();
             core.announce_patience();

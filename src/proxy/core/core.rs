@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
 use tokio::time::Instant;
@@ -17,9 +18,11 @@ use crate::proxy::route::snapshot::{Live, Snapshot};
 use crate::proxy::settings::Times;
 use crate::proxy::stock::descriptors::Reserve;
 use crate::proxy::stock::seldom::Seldom;
-use crate::proxy::stock::wakers::Wakers;
-use crate::proxy::wait::queues::Queues;
+use crate::proxy::stock::waiting::Waiting;
 use crate::telemetry::Lines;
+
+/// How often a core hands begun log blocks over and looks at what has become old: the tick of those that wait.
+pub(crate) const CHORES: Duration = Duration::from_millis(100);
 
 /// One worker's own world.
 pub(crate) struct Core {
@@ -30,8 +33,8 @@ pub(crate) struct Core {
     view: RefCell<Rc<View>>,
     /// Services of older views that still hold claims; their streams have to hear that patience ends.
     retired: RefCell<Vec<Weak<CoreService>>>,
-    /// Connections that wait for a request; woken when draining begins and when its grace ends.
-    pub(crate) waiting: RefCell<Wakers>,
+    /// Client connections; woken when draining begins and when its grace ends, and closed for newcomers while they wait.
+    pub(crate) waiting: RefCell<Waiting>,
     /// When draining began, as this core has noticed.
     pub(crate) drain_began: Cell<Option<Instant>>,
     next_request: Cell<u64>,
@@ -52,7 +55,7 @@ pub(crate) struct View {
 impl Core {
     pub(crate) fn new(id: usize, shared: Arc<Shared>, current: Arc<ArcSwap<Snapshot>>, log: Lines) -> Rc<Self> {
         let mut cache = Cache::new(current);
-        let view = View::of(cache.load().clone(), id, &shared.queues, None);
+        let view = View::of(cache.load().clone(), id, &shared, None);
         Rc::new(Self {
             id,
             shared,
@@ -76,7 +79,7 @@ impl Core {
         let snapshot = cache.load();
         let mut view = self.view.borrow_mut();
         if !Arc::ptr_eq(&view.snapshot, snapshot) {
-            let next = Rc::new(View::of(snapshot.clone(), self.id, &self.shared.queues, Some(&view)));
+            let next = Rc::new(View::of(snapshot.clone(), self.id, &self.shared, Some(&view)));
             let previous = std::mem::replace(&mut *view, next);
             let mut retired = self.retired.borrow_mut();
             for service in &previous.services {
@@ -100,6 +103,14 @@ impl Core {
     /// What is waited for, and for how long.
     pub(crate) fn times(&self) -> &Times {
         &self.shared.settings.times
+    }
+
+    /// Closes a connection that waits for a request, so that a newcomer may have its place. Whether there was one.
+    pub(crate) fn make_room(&self) -> bool {
+        let ticks = self.times().spare.as_millis() / CHORES.as_millis();
+        self.waiting
+            .borrow_mut()
+            .make_room(u32::try_from(ticks).unwrap_or(u32::MAX))
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -167,7 +178,7 @@ impl Core {
 
 impl View {
     /// A core's services for a snapshot. What has not changed is carried over, with its connections.
-    fn of(snapshot: Arc<Snapshot>, core: usize, queues: &Queues, previous: Option<&Self>) -> Self {
+    fn of(snapshot: Arc<Snapshot>, core: usize, shared: &Shared, previous: Option<&Self>) -> Self {
         let carried = |live: &Live| {
             previous?.services.iter().find(|service| {
                 Arc::ptr_eq(&service.activation, &live.activation) && Arc::ptr_eq(&service.config, &live.service)
@@ -178,9 +189,10 @@ impl View {
             let same = previous.and_then(|view| view.services.get(place)).filter(|service| {
                 Arc::ptr_eq(&service.activation, &live.activation) && Arc::ptr_eq(&service.config, &live.service)
             });
-            same.or_else(|| carried(live))
-                .cloned()
-                .unwrap_or_else(|| Rc::new(CoreService::new(live, core, queues.of(&live.service))))
+            same.or_else(|| carried(live)).cloned().unwrap_or_else(|| {
+                let (queue, limits) = (shared.queues.of(&live.service), shared.limits.of(&live.service));
+                Rc::new(CoreService::new(live, core, queue, limits))
+            })
         });
         let services = services.collect();
         Self { snapshot, services }

@@ -8,7 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
+use crate::model::client::network;
+use crate::proxy::limit::limits::Limits;
 use crate::proxy::settings::{Front, Settings};
+use crate::proxy::stock::rarely::Rarely;
 use crate::proxy::wait::queues::Queues;
 
 /// The state that the cores have in common.
@@ -27,6 +30,11 @@ pub(crate) struct Shared {
     pub(crate) pokes: Box<[Notify]>,
     /// Requests that wait for their app.
     pub(crate) queues: Queues,
+    /// How much of each service its clients have.
+    pub(crate) limits: Limits,
+    /// More clients come than `max_connections` lets, and of one client than `max_connections_per_client` does.
+    pub(crate) crowd: Rarely,
+    pub(crate) greed: Rarely,
     /// Connections of each client address; loopback and trusted proxies are not in it.
     pub(crate) per_client: Mutex<HashMap<IpAddr, usize>>,
 }
@@ -73,34 +81,5 @@ impl Shared {
             .trusted_proxies
             .iter()
             .any(|network| network.contains(&peer))
-    }
-}
-
-/// What counts as one client: an IPv4 address, or the /64 that one IPv6 customer has.
-fn network(client: IpAddr) -> IpAddr {
-    match client {
-        IpAddr::V4(_) => client,
-        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_ipv6_client_counts_by_its_64() {
-        assert_eq!(
-            network("2001:db8::1".parse().unwrap()),
-            network("2001:db8::ffff".parse().unwrap())
-        );
-        assert_ne!(
-            network("2001:db8::1".parse().unwrap()),
-            network("2001:db8:0:1::1".parse().unwrap())
-        );
-        assert_ne!(
-            network("192.0.2.1".parse().unwrap()),
-            network("192.0.2.2".parse().unwrap())
-        );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
@@ -11,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use super::connection::{self, Transport};
+use crate::model::client::network;
 use crate::proxy::core::core::Core;
 use crate::proxy::stock::descriptors::is_exhausted;
 use crate::tasks;
@@ -40,9 +42,13 @@ pub(crate) async fn accept(core: Rc<Core>, listener: TcpListener, transport: Tra
                 Ok((tcp, peer)) => {
                     trouble.is_over();
                     if core.shared.connections() >= core.shared.settings.max_connections {
-                        // Closed unread: a client that keeps its place is worth more than one that gets none.
-                        drop(tcp);
-                        continue;
+                        let made_room = core.make_room();
+                        tell_of_crowd(&core, peer.ip(), made_room);
+                        if !made_room {
+                            // Closed unread: an answer would cost a handshake, and what everybody else has is under way.
+                            drop(tcp);
+                            continue;
+                        }
                     }
                     own.fetch_add(1, Ordering::Relaxed);
                     tasks::connection(connection::serve(core.clone(), tcp, peer, transport));
@@ -51,6 +57,20 @@ pub(crate) async fn accept(core: Rc<Core>, listener: TcpListener, transport: Tra
             }
         }
         tokio::task::yield_now().await;
+    }
+}
+
+/// All places are taken.
+fn tell_of_crowd(core: &Core, newcomer: IpAddr, made_room: bool) {
+    if let Some(untold) = core.shared.crowd.happened() {
+        let connections = core.shared.connections();
+        tracing::warn!(
+            newcomer = %network(newcomer),
+            connections,
+            made_room,
+            untold,
+            "as many connections are open as `max_connections` lets: newcomers take the place of idle ones, or are closed"
+        );
     }
 }
 

@@ -1,11 +1,13 @@
 //! One client connection from accept to its end: PROXY header, handshake, protocol.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::task::Poll;
 
 use rustls::server::Acceptor;
 use tokio::io::{AsyncWriteExt, DuplexStream};
@@ -13,7 +15,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
+use super::breath::Breath;
 use super::plain_http;
+use crate::model::client::network;
 use crate::model::proxy_protocol::{self, Parsed};
 use crate::proxy::client::h1::serve::ClientH1;
 use crate::proxy::client::h2;
@@ -21,6 +25,7 @@ use crate::proxy::client::io::ClientIo;
 use crate::proxy::core::core::Core;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::request::Peer;
+use crate::proxy::stock::waiting::{For, Seat};
 
 /// What rustls may hold of a response that the socket does not take; as large as a bulk buffer with its record headers.
 const TLS_BUFFER: usize = 272 * 1024;
@@ -52,6 +57,7 @@ pub(crate) async fn serve(core: Rc<Core>, tcp: TcpStream, address: SocketAddr, t
         }
     }
     if !core.shared.admit(client) {
+        tell_of_greed(&core, client);
         return;
     }
     let _admission = Admission { core: &core, client };
@@ -63,7 +69,7 @@ pub(crate) async fn serve(core: Rc<Core>, tcp: TcpStream, address: SocketAddr, t
                 .await;
         }
         // Boxed, so that the handshake's state is gone when the connection waits.
-        Transport::Tls => match Box::pin(handshake(&core, tcp, client, trusted)).await {
+        Transport::Tls => match Box::pin(handshake_or_room(&core, tcp, client, trusted)).await {
             Handshake::Done(tls, peer, true) => {
                 Box::pin(h2::serve::serve(core.clone(), peer, ClientIo::Tls(tls))).await;
             }
@@ -88,7 +94,7 @@ pub(crate) async fn serve_inside(core: Rc<Core>, pipe: DuplexStream, secure: boo
         inside: true,
         sni: None,
         tls_version: "",
-        broke_http2: Cell::new(false),
+        ended: Cell::new(None),
     };
     ClientH1::new(core, Rc::new(peer), ClientIo::Inside(pipe)).serve().await;
 }
@@ -109,6 +115,37 @@ enum Beginning {
     PlainHttp(TcpStream),
     /// It has served to prove a host, and is over.
     Proof,
+}
+
+/// A client has its share.
+fn tell_of_greed(core: &Core, client: IpAddr) {
+    if let Some(untold) = core.shared.greed.happened() {
+        tracing::warn!(
+            client = %network(client),
+            untold,
+            "a client has as many connections as `max_connections_per_client` lets: further ones are closed"
+        );
+    }
+}
+
+/// A handshake is given up when a newcomer needs the place: one that takes its time is worth the least.
+async fn handshake_or_room(core: &Core, tcp: TcpStream, client: IpAddr, trusted: bool) -> Handshake {
+    let mut handshake = pin!(handshake(core, tcp, client, trusted));
+    let mut seat = Seat::default();
+    let done = poll_fn(|cx| {
+        if let Poll::Ready(done) = handshake.as_mut().poll(cx) {
+            return Poll::Ready(done);
+        }
+        let mut waiting = core.waiting.borrow_mut();
+        waiting.register(&mut seat, cx.waker(), For::First);
+        if waiting.is_closing(&seat) {
+            return Poll::Ready(Handshake::None);
+        }
+        Poll::Pending
+    })
+    .await;
+    core.waiting.borrow_mut().forget(&mut seat);
+    done
 }
 
 async fn handshake(core: &Core, tcp: TcpStream, client: IpAddr, trusted: bool) -> Handshake {
@@ -153,7 +190,7 @@ async fn handshake(core: &Core, tcp: TcpStream, client: IpAddr, trusted: bool) -
         inside: false,
         sni,
         tls_version,
-        broke_http2: Cell::new(false),
+        ended: Cell::new(None),
     };
     Handshake::Done(tls, Rc::new(peer), h2)
 }
@@ -188,6 +225,7 @@ async fn accept_or_prove(core: &Core, tcp: TcpStream) -> io::Result<Beginning> {
 async fn read_proxy_header(tcp: &TcpStream) -> io::Result<Option<IpAddr>> {
     let mut bytes = vec![0; proxy_protocol::V2_MAX];
     let mut seen = 0;
+    let mut breath = Breath::default();
     loop {
         let n = tcp.peek(&mut bytes).await?;
         if n == 0 {
@@ -199,8 +237,7 @@ async fn read_proxy_header(tcp: &TcpStream) -> io::Result<Option<IpAddr>> {
                 read_exact(tcp, &mut bytes[..len]).await?;
                 return Ok(source.map(|source| source.ip().to_canonical()));
             }
-            // `peek` shows the same bytes again: take a breath when nothing new has come.
-            Parsed::Partial if n == seen => tokio::time::sleep(Duration::from_millis(5)).await,
+            Parsed::Partial if n == seen => breath.take().await,
             Parsed::Partial => seen = n,
         }
     }

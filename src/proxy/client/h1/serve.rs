@@ -5,7 +5,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
@@ -27,7 +27,7 @@ use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::request::{self, Peer};
 use crate::proxy::stock::buffers::Out;
 use crate::proxy::stock::deadline::Deadline;
-use crate::proxy::stock::wakers::Ticket;
+use crate::proxy::stock::waiting::{For, Seat};
 
 /// E24.
 const REQUEST_LIMITS: Limits = Limits {
@@ -43,7 +43,9 @@ pub(crate) struct ClientH1 {
     peer: Rc<Peer>,
     wire: Wire,
     deadline: Deadline,
-    ticket: Ticket,
+    seat: Seat,
+    /// What it waits for while it has no request under way.
+    waits_for: For,
 }
 
 /// What is to be done with the connection after an exchange.
@@ -74,7 +76,8 @@ impl ClientH1 {
             peer,
             wire: Wire::new(io),
             deadline: Deadline::after(idle),
-            ticket: Ticket::default(),
+            seat: Seat::default(),
+            waits_for: For::First,
         }
     }
 
@@ -103,7 +106,7 @@ impl ClientH1 {
                 }
             }
         }
-        self.core.waiting.borrow_mut().forget(&mut self.ticket);
+        self.core.waiting.borrow_mut().forget(&mut self.seat);
     }
 
     /// Answers the first request with an error, whatever it is, and ends.
@@ -142,14 +145,20 @@ impl ClientH1 {
                 }
             }
             let is_over = self.core.grace_is_over() || self.core.is_stopping() || self.deadline.poll_passed(cx);
-            if is_over || self.wire.at_end {
+            if is_over || self.wire.at_end || !self.keeps_seat(cx) {
                 self.wire.inbox = None;
                 return Poll::Ready(());
             }
-            self.core.waiting.borrow_mut().register(&mut self.ticket, cx.waker());
             Poll::Pending
         })
         .await;
+    }
+
+    /// Waits together with the others; `false` when the connection has to make room for a newcomer.
+    fn keeps_seat(&mut self, cx: &Context<'_>) -> bool {
+        let mut waiting = self.core.waiting.borrow_mut();
+        waiting.register(&mut self.seat, cx.waker(), self.waits_for);
+        !waiting.is_closing(&self.seat)
     }
 
     /// One request and its answer.
@@ -177,6 +186,8 @@ impl ClientH1 {
                 return self.refuse(&error, record, json, head.method == Method::Head).await;
             }
         };
+        self.waits_for = For::Next;
+        self.core.waiting.borrow_mut().is_busy(&self.seat);
         self.wire.begin_body(framing, head.version);
         self.wire.put_back(buffer, head.len);
         drop(head);
@@ -217,6 +228,8 @@ impl ClientH1 {
             }
             let read = poll_fn(|cx| match self.wire.poll_more(cx) {
                 Poll::Pending if self.deadline.poll_passed(cx) => Poll::Ready(Err(ProxyError::SlowHead)),
+                // Until its first head is whole, a connection makes room like one that has said nothing.
+                Poll::Pending if self.waits_for == For::First && !self.keeps_seat(cx) => Poll::Ready(Ok(Ok(0))),
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(n) => Poll::Ready(Ok(n)),
             });
@@ -242,6 +255,9 @@ impl ClientH1 {
         match passed {
             Err(cut) => {
                 reply.cut(cut);
+                if cut.is_unread() {
+                    self.wire.io.discard_unread();
+                }
                 if response.needs_reset(cut) {
                     After::Abort
                 } else {

@@ -96,11 +96,10 @@ pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
             open.wake_by(cx.waker());
             let mut waiting = core.waiting.borrow_mut();
             waiting.register(&mut seat, cx.waker(), rest.waits_for(open.count.get()));
-            if !waiting.is_closing(&seat) || leaving {
+            if open.count.get() > 0 || !waiting.is_closing(&seat) {
                 return Poll::Pending;
             }
-            // A newcomer needs the place, and nothing is under way.
-            leaving = true;
+            // A newcomer needs the place.
             connection.as_mut().graceful_shutdown();
             let _ = connection.as_mut().poll(cx);
             return Poll::Ready(());

@@ -1,0 +1,223 @@
+//! More connections than there are places (E29): who gets one, who is told, and what each of them costs.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::nothing_is_left;
+use crate::common::client::{Client, connect};
+use crate::common::fixture::{HOST, PLAIN, Pair};
+use crate::common::{count, eventually, holds, ms, secs};
+
+// With one worker, because each looks for room among its own connections.
+const CROWD: &str = "as many connections are open as `max_connections` lets";
+const GREED: &str = "a client has as many connections as `max_connections_per_client` lets";
+
+/// Connections that say nothing.
+async fn silent(address: std::net::SocketAddr, number: usize) -> Vec<TcpStream> {
+    let mut all = Vec::new();
+    for _ in 0..number {
+        all.push(connect(address).await.unwrap());
+    }
+    all
+}
+
+/// How many of them were closed.
+async fn closed(all: &mut [TcpStream]) -> usize {
+    let mut closed = 0;
+    for one in all {
+        let read = tokio::time::timeout(ms(1), one.read(&mut [0; 64])).await;
+        closed += usize::from(matches!(read, Ok(Ok(0) | Err(_))));
+    }
+    closed
+}
+
+/// A request on a connection of its own that stays; it has to be answered, once those that are there have waited long enough.
+async fn newcomer(pair: &Pair) -> Client {
+    eventually(secs(10), || async {
+        let mut client = pair.target().client().await.map_err(|broken| broken.to_string())?;
+        let host = if pair.target().tls.is_some() { HOST } else { PLAIN };
+        let answer = client.get(host, "/").await.map_err(|broken| broken.to_string())?;
+        holds(answer.status == 200, || answer.text()).map(|()| client)
+    })
+    .await
+}
+
+fn told(pair: &Pair, words: &str) -> usize {
+    let log = pair.door.process().log().text();
+    log.lines()
+        .filter(|line| line.contains("WARN") && line.contains(words))
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e29_newcomers_take_the_places_of_those_who_say_nothing() {
+    let pair = Pair::plain_with("max_connections = 10\nworkers = 1", "")
+        .await
+        .hasty("spare=300")
+        .await;
+    let mut kept = pair.door.plain().await;
+    assert_eq!(kept.get(PLAIN, "/").await.unwrap().status, 200);
+    let mut attack = silent(pair.door.http(), 6).await;
+    // A head that has begun is no request yet.
+    let mut halves = silent(pair.door.http(), 3).await;
+    for half in &mut halves {
+        half.write_all(b"GET / HT").await.unwrap();
+    }
+    attack.extend(halves);
+    let mut newcomers = Vec::new();
+    for _ in 0..5 {
+        newcomers.push(newcomer(&pair).await);
+    }
+    assert!(closed(&mut attack).await >= 5);
+    // Those who had a request are not in danger while there are others.
+    for client in newcomers.iter_mut().chain([&mut kept]) {
+        assert_eq!(client.get(PLAIN, "/").await.unwrap().status, 200);
+    }
+    assert_eq!(told(&pair, CROWD), 1, "it is told once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e29_what_is_under_way_is_never_closed_for_a_newcomer() {
+    let pair = Pair::plain_with("max_connections = 4\nworkers = 1", "")
+        .await
+        .hasty("spare=0")
+        .await;
+    pair.blue.answer_when("/wait", "go", "done");
+    let mut busy = Vec::new();
+    for _ in 0..4 {
+        busy.push(pair.ask("/wait").await);
+    }
+    eventually(secs(10), || async {
+        holds(pair.blue.requests() == 4, || "not all of them are there".into())
+    })
+    .await;
+    for _ in 0..10 {
+        let mut refused = connect(pair.door.http()).await.unwrap();
+        assert_eq!(refused.read(&mut [0; 64]).await.unwrap_or(0), 0, "closed unread");
+    }
+    pair.blue.release("go");
+    for client in &mut busy {
+        assert_eq!(client.response("GET").await.unwrap().text(), "done");
+    }
+    // Now they are idle, and the one that is so for the longest time makes room.
+    let _newcomer = newcomer(&pair).await;
+    assert_eq!(told(&pair, CROWD), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e29_unfinished_handshakes_and_idle_http2_connections_make_room_too() {
+    let pair = Pair::tls_with("max_connections = 6\nworkers = 1", "")
+        .await
+        .hasty("spare=300")
+        .await;
+    let h2 = pair.door.h2(HOST).await.unwrap();
+    assert_eq!(h2.get(HOST, "/").await.unwrap().status, 200);
+    let mut attack = silent(pair.door.https(), 5).await;
+    let mut newcomers = Vec::new();
+    for _ in 0..5 {
+        newcomers.push(newcomer(&pair).await);
+    }
+    assert_eq!(closed(&mut attack).await, 5);
+    assert_eq!(h2.get(HOST, "/").await.unwrap().status, 200);
+    let open = h2.clone();
+    // All of them had a request by now, and one after the other makes room.
+    for _ in 0..6 {
+        newcomers.push(newcomer(&pair).await);
+    }
+    eventually(secs(5), || async {
+        holds(!open.is_open(), || "the idle HTTP/2 connection is still open".into())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e29_one_client_has_no_more_than_its_share_and_the_others_have_theirs() {
+    let server = "trusted_proxies = [\"127.0.0.0/8\"]\nproxy_protocol = true\nmax_connections_per_client = 3";
+    let pair = Pair::plain_with(server, "").await;
+    let from = async |client: &str, family: &str| {
+        let mut connection = Client::plain(pair.door.http()).await.unwrap();
+        let to = if family == "TCP4" {
+            "192.0.2.200"
+        } else {
+            "2001:db8:ffff::1"
+        };
+        connection
+            .send(format!("PROXY {family} {client} {to} 40000 80\r\n"))
+            .await
+            .unwrap();
+        let answer = connection.get(PLAIN, "/").await;
+        answer.is_ok().then_some(connection)
+    };
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(from("192.0.2.1", "TCP4").await.expect("its share"));
+    }
+    for _ in 0..5 {
+        assert!(from("192.0.2.1", "TCP4").await.is_none());
+    }
+    open.push(from("192.0.2.2", "TCP4").await.expect("another client"));
+    // A customer has a /64 of IPv6, and is one client with all of it.
+    for host in 1..=3 {
+        open.push(from(&format!("2001:db8::{host}"), "TCP6").await.expect("its share"));
+    }
+    assert!(from("2001:db8::4", "TCP6").await.is_none());
+    open.push(from("2001:db8:0:1::4", "TCP6").await.expect("another network"));
+    assert_eq!(told(&pair, GREED), 1);
+    let log = pair.door.process().log().text();
+    assert!(log.contains("192.0.2.1"), "{log}");
+    // What is closed counts no longer.
+    open.clear();
+    nothing_is_left(&pair.door, 0).await;
+    assert!(from("192.0.2.1", "TCP4").await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e29_loopback_is_a_tunnel_with_many_clients_and_has_no_share() {
+    let pair = Pair::plain_with("max_connections_per_client = 2", "").await;
+    let mut open = Vec::new();
+    for _ in 0..5 {
+        open.push(newcomer(&pair).await);
+    }
+    assert_eq!(told(&pair, GREED), 0);
+}
+
+/// Each costs the same, however many there are, and a client that is well-behaved sees nothing of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn e29_each_slow_connection_costs_a_constant() {
+    let number = count(300, 2000);
+    let pair = Pair::plain("").await.hasty("head=60000").await;
+    // What the allocator and the buffers begin with is there.
+    drop(slow(&pair, 50).await);
+    nothing_is_left(&pair.door, 0).await;
+    let resident = || pair.door.process().resident_kib();
+    let before = resident();
+    let all = slow(&pair, number).await;
+    let mut good = pair.door.plain().await;
+    assert_eq!(good.get(PLAIN, "/").await.unwrap().status, 200);
+    let each = resident().saturating_sub(before) as f64 / number as f64;
+    eprintln!("{number} connections with half a head or half a body: {each:.1} KiB each");
+    assert!(each < 48.0, "{each:.1} KiB for each of {number} connections");
+    drop(all);
+    nothing_is_left(&pair.door, 1).await;
+}
+
+/// Half of them with half a head, half of them with half a body.
+async fn slow(pair: &Pair, number: usize) -> Vec<Client> {
+    let mut all = Vec::new();
+    for index in 0..number {
+        let mut client = pair.door.plain().await;
+        let begun = if index % 2 == 0 {
+            format!("GET / HTTP/1.1\r\nHost: {PLAIN}\r\nX-Half: ")
+        } else {
+            format!("POST /echo HTTP/1.1\r\nHost: {PLAIN}\r\nContent-Length: 100\r\n\r\nhalf")
+        };
+        client.send(begun).await.unwrap();
+        all.push(client);
+    }
+    eventually(secs(30), || async {
+        let connections = pair.door.status().await.connections;
+        holds(connections >= number as u64, || format!("{connections} connections"))
+    })
+    .await;
+    all
+}
