@@ -27,6 +27,7 @@ mod identity;
 mod limits;
 mod maintenance;
 mod mutated;
+mod packaged;
 mod pause;
 mod pm2;
 mod process;

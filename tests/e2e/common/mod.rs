@@ -3,12 +3,13 @@
 //!
 //! - [`door`]: `proxyd` and `proxyctl` as processes; [`process`]: any child, its log, and its end
 //! - [`app`]: a scriptable HTTP/1.1 app; [`ledger`]: which app saw which request
+//! - [`recorder`]: a strict app that writes down what it sees
 //! - [`place`]: Node and uvicorn, as users run them
 //! - [`fixture`]: what most tests begin with
 //! - [`client`], [`h2`]: raw HTTP/1.1 and HTTP/2 clients; [`incoming`]: heads and bodies, read strictly; [`wire`]: TCP, TLS, Unix
 //! - [`frames`]: HTTP/2 by its frames; [`tool`]: the clients that users have
 //! - [`pebble`]: a real ACME server; [`acme_door`]: what stands in front of it, and misbehaves
-//! - [`network`]: a network of a test's own
+//! - [`network`]: a network of a test's own; [`systemd`]: a systemd of its own
 //! - [`load`]: steady traffic of every kind
 //!
 //! Nothing here sleeps to let something happen: [`eventually`] asks until it has, or fails with the last answer.
@@ -32,7 +33,9 @@ pub mod pebble;
 pub mod place;
 pub mod port;
 pub mod process;
+pub mod recorder;
 mod script;
+pub mod systemd;
 pub mod tool;
 pub mod wire;
 

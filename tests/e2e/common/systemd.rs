@@ -1,0 +1,122 @@
+//! A real systemd of a test's own, as root: `tests/systemd/boot` says what it may not touch.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long it may take to come up.
+const UP: Duration = Duration::from_secs(30);
+
+/// It runs for as long as this lives, and nothing of it longer.
+#[derive(Debug)]
+pub struct Systemd {
+    launcher: Child,
+    init: String,
+    // Declared last: it is removed when nothing runs in it.
+    folder: tempfile::TempDir,
+}
+
+impl Systemd {
+    /// Boots it.
+    pub fn boot() -> Self {
+        let folder = tempfile::Builder::new().prefix("gg-").tempdir().unwrap();
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let launcher = as_root(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/systemd/boot"))
+            .arg(folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut systemd = Self {
+            launcher,
+            init: String::new(),
+            folder,
+        };
+        let end = Instant::now() + UP;
+        while !systemd.is_up() {
+            let log = || fs::read_to_string(systemd.folder.path().join("log")).unwrap_or_default();
+            let ended = systemd.launcher.try_wait().unwrap();
+            assert!(ended.is_none(), "it ended with {ended:?}: {}", log());
+            assert!(Instant::now() < end, "systemd did not come up: {}", log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        systemd
+    }
+
+    fn is_up(&mut self) -> bool {
+        let id = self.launcher.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        self.init = children.trim().to_owned();
+        if self.init.is_empty() {
+            return false;
+        }
+        let comm = fs::read_to_string(format!("/proc/{}/comm", self.init)).unwrap_or_default();
+        comm.trim() == "systemd" && self.run("systemctl is-system-running").status.success()
+    }
+
+    /// Where the folder of [`Systemd::folder`] is inside.
+    pub fn inside(&self, name: &str) -> PathBuf {
+        Path::new("/mnt").join(name)
+    }
+
+    /// A folder that both sides see.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs a shell's words inside, as root.
+    pub fn run(&self, words: &str) -> Output {
+        as_root("nsenter")
+            .args(["-t", &self.init, "-p", "-m", "-u", "-i", "-n", "-C", "sh", "-c", words])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// As [`Systemd::run`], which has to succeed; what was printed.
+    pub fn ok(&self, words: &str) -> String {
+        let output = self.run(words);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        let log = || fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        assert!(
+            output.status.success(),
+            "`{words}`: {}\n{out}{err}\nits log:\n{}",
+            output.status,
+            log()
+        );
+        out
+    }
+}
+
+impl Drop for Systemd {
+    fn drop(&mut self) {
+        // The first process ends with its launcher, and with it all that is inside.
+        drop(self.launcher.kill());
+        drop(self.launcher.wait());
+        let Ok(group) = fs::read_to_string(self.folder.path().join("cgroup")) else {
+            return;
+        };
+        let end = Instant::now() + Duration::from_secs(5);
+        while Path::new(group.trim()).exists() && Instant::now() < end {
+            drop(
+                as_root("find")
+                    .args([group.trim(), "-depth", "-type", "d", "-exec", "rmdir", "{}", "+"])
+                    .output(),
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// A command of root's: by `sudo` where the test is not.
+fn as_root(program: &str) -> Command {
+    if rustix::process::geteuid().is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("sudo");
+    command.args(["-n", program]);
+    command
+}
