@@ -27,8 +27,14 @@ impl Folder {
         self.write(&format!("{name}.key"), key.serialize_pem().as_bytes());
     }
 
+    fn protect(&self, name: &str, mode: u32) {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(self.0.path().join(name), permissions).unwrap();
+    }
+
     fn write(&self, name: &str, content: &[u8]) {
         write(&self.0.path().join(name), content);
+        self.protect(name, 0o600);
     }
 
     fn parse(&self, text: &str) -> (Config, Vec<Diagnostic>) {
@@ -46,6 +52,23 @@ impl Folder {
 
 fn site(cert: &str, key: &str) -> String {
     format!("[env.a]\nhost = [\"a.com\", \"b.com\"]\nupstream = 3000\ntls = {{ cert = \"{cert}\", key = \"{key}\" }}\n")
+}
+
+#[test]
+fn e35_a_key_that_others_can_read_is_a_warning() {
+    let folder = Folder::new();
+    folder.certificate("site", &["a.com", "b.com"], |_| {});
+    for mode in [0o644, 0o640, 0o660, 0o606] {
+        folder.protect("site.key", mode);
+        let (report, diagnostics) = folder.report(&site("site.pem", "site.key"));
+        assert_eq!(diagnostics.len(), 1, "{report}");
+        assert_eq!(diagnostics[0].severity, Severity::Warning);
+        assert!(
+            report.contains(&format!("mode {mode:04o} of `site.key` lets others read the key"))
+                && report.contains("`chmod 600 FOLDER/site.key`"),
+            "{report}"
+        );
+    }
 }
 
 #[test]

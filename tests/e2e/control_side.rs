@@ -230,6 +230,41 @@ async fn e35_keys_are_for_the_daemon_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn e35_what_the_daemon_keeps_is_for_it_alone_whatever_the_umask() {
+    let folder = tempfile::Builder::new().prefix("gg-").tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let config = format!(
+        "[server]\nhttp = \"127.0.0.1:0\"\nhttps = \"127.0.0.1:0\"\nsocket = \"{}\"\nstate_dir = \"{}\"\n\
+         [env.prod]\nhost = \"{HOST}\"\nupstream = 9\n",
+        at("run/control.sock"),
+        at("state")
+    );
+    std::fs::write(folder.path().join("proxy.toml"), config).unwrap();
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", "umask 000 && exec \"$0\" --config \"$1\""])
+        .arg(env!("CARGO_BIN_EXE_proxyd"))
+        .arg(folder.path().join("proxy.toml"))
+        .env("XDG_RUNTIME_DIR", folder.path());
+    let process = crate::common::process::Process::spawn("proxyd", command);
+    let state = folder.path().join("state");
+    eventually(secs(30), || async {
+        holds(state.join("listeners.json").exists(), || process.log().text())
+    })
+    .await;
+    assert_eq!((mode(&state), mode(&folder.path().join("run"))), (0o700, 0o700));
+    assert_eq!(mode(&folder.path().join("run/control.sock")), 0o600);
+    for file in files(&state) {
+        // The root is what browsers are given.
+        if !file.ends_with("ca/root.pem") {
+            assert_eq!(mode(&file), 0o600, "{}", file.display());
+        }
+        assert_eq!(mode(file.parent().unwrap()), 0o700, "the folder of {}", file.display());
+    }
+    process.kill9();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_access_log_has_one_json_line_a_request() {
     let pair = Pair::tls("").await;
     for index in 0..20 {

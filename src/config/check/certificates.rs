@@ -9,6 +9,7 @@
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -55,6 +56,9 @@ fn check_one(
     };
     let chain = read(cert, folder, problems).and_then(|pem| chain(cert, &pem, problems));
     let private = read(key, folder, problems).and_then(|pem| private_key(key, &pem, problems));
+    if private.is_some() {
+        check_mode(key, folder, problems);
+    }
     let Some(chain) = chain else { return };
     let usable = chain
         .first()
@@ -76,6 +80,23 @@ fn read(file: &At<String>, folder: &Path, problems: &mut Vec<Diagnostic>) -> Opt
             );
             None
         }
+    }
+}
+
+/// Whether others than the owner can read a key, or write it.
+fn check_mode(key: &At<String>, folder: &Path, problems: &mut Vec<Diagnostic>) {
+    let path = folder.join(&key.value);
+    let Ok(mode) = fs::metadata(&path).map(|metadata| metadata.mode() & 0o777) else {
+        return;
+    };
+    if mode & 0o066 != 0 {
+        problems.push(
+            Diagnostic::warning(
+                &key.span,
+                format!("mode {mode:04o} of `{}` lets others read the key", key.value),
+            )
+            .hint(format!("`chmod 600 {}`", path.display())),
+        );
     }
 }
 
