@@ -13,6 +13,7 @@ pub mod hold;
 pub mod host;
 pub mod outage;
 pub mod pace;
+pub mod paths;
 pub mod pause;
 pub mod probing;
 pub mod proxy_protocol;
