@@ -5,7 +5,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::Path;
 
 use crate::model::state::Durability;
@@ -36,10 +36,39 @@ pub fn replace_with(
     bytes: &[u8],
     sync: impl FnOnce(&Path) -> io::Result<()>,
 ) -> io::Result<Durability> {
+    put_in_place(folder, name, |temporary| write_new(temporary, bytes, 0o600), sync)
+}
+
+/// Replaces `folder/name` as [`replace`] does, by a file of this mode, user and group; `None` leaves them to who writes.
+///
+/// # Errors
+/// When the old file is still the one that counts: also where the new one may not be given to that user or group.
+pub fn replace_as(
+    folder: &Path,
+    name: &str,
+    bytes: &[u8],
+    mode: u32,
+    (owner, group): (Option<u32>, Option<u32>),
+) -> io::Result<Durability> {
+    let write = |temporary: &Path| {
+        // Given away before anybody else may open it.
+        write_new(temporary, bytes, 0o600)?;
+        chown(temporary, owner, group)?;
+        fs::set_permissions(temporary, fs::Permissions::from_mode(mode))
+    };
+    put_in_place(folder, name, write, sync_folder)
+}
+
+fn put_in_place(
+    folder: &Path,
+    name: &str,
+    write: impl FnOnce(&Path) -> io::Result<()>,
+    sync: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<Durability> {
     let temporary = folder.join(format!(".{name}.new"));
     // What a crash left is no obstacle.
     let _ = fs::remove_file(&temporary);
-    let written = write_new(&temporary, bytes, 0o600).and_then(|()| fs::rename(&temporary, folder.join(name)));
+    let written = write(&temporary).and_then(|()| fs::rename(&temporary, folder.join(name)));
     if let Err(error) = written {
         let _ = fs::remove_file(&temporary);
         return Err(error);
@@ -73,6 +102,8 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "what a test writes need not survive a crash")]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     #[test]
@@ -104,6 +135,17 @@ mod tests {
             "{done:?}"
         );
         assert_eq!(fs::read(folder.path().join("f")).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_file_is_replaced_with_the_mode_that_it_is_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let owner = fs::metadata(folder.path()).unwrap().uid();
+        for mode in [0o640, 0o400, 0o600] {
+            replace_as(folder.path(), "f", b"text", mode, (Some(owner), None)).unwrap();
+            let metadata = fs::metadata(folder.path().join("f")).unwrap();
+            assert_eq!((metadata.mode() & 0o7777, metadata.uid()), (mode, owner));
+        }
     }
 
     #[test]

@@ -58,7 +58,10 @@ const MAY_SEE: [(&str, &[&str]); 10] = [
 /// The floors of the rooms that have some, from the top down: folders, and files of the room itself that have their place among
 /// them. An arrow from one to another that stands before it points up.
 const FLOORS: [(&str, &str); 6] = [
-    ("model", "environment hold reload switch pause gate history state api"),
+    (
+        "model",
+        "environment hold reload switch pause gate history state api access",
+    ),
     ("config", "reload check build read text"),
     ("tls", "store acme resolver shelf files"),
     (

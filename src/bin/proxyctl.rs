@@ -1,15 +1,23 @@
 //! `proxyctl`: arguments in, exit code out. Lends the commands what only other rooms have.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use greengate::cli::{self, CheckOutcome, Host};
-use greengate::config::{self, Config, Severity};
+use greengate::cli::{self, Attributes, CheckOutcome, Host};
+use greengate::config::{self, Config};
+use greengate::durable;
 use greengate::model::api::OnlineFinding;
 
 fn main() -> ExitCode {
-    cli::run(std::env::args_os(), &Host { check, online, daemon })
+    let host = Host {
+        check,
+        online,
+        daemon,
+        replace,
+    };
+    cli::run(std::env::args_os(), &host)
 }
 
 /// Reads and checks a configuration file.
@@ -19,11 +27,11 @@ fn check(file: &Path, color: bool) -> CheckOutcome {
         Ok((_, diagnostics)) => (std::fs::read_to_string(file).unwrap_or_default(), diagnostics),
         Err(error) => (error.text, error.diagnostics),
     };
-    let of = |severity: Severity| diagnostics.iter().filter(|one| one.severity == severity).count();
+    let (errors, warnings): (Vec<_>, Vec<_>) = diagnostics.iter().partition(|one| one.is_error_for_check());
     CheckOutcome {
         report: config::render(&file.display().to_string(), &text, &diagnostics, color),
-        errors: of(Severity::Error) + of(Severity::Certificate),
-        warnings: of(Severity::Warning),
+        errors: errors.len(),
+        warnings: warnings.len(),
     }
 }
 
@@ -40,4 +48,13 @@ fn online(file: &Path, probe: Option<&str>) -> Vec<OnlineFinding> {
 /// Runs the daemon until it ends.
 fn daemon(arguments: &[OsString]) -> ExitCode {
     greengate::control::run(std::iter::once(OsString::from("proxyd")).chain(arguments.iter().cloned()))
+}
+
+/// Puts a file in the place of another, whole or not at all. A folder that could not be synced is no failure: the file is there.
+fn replace(path: &Path, bytes: &[u8], attributes: Attributes) -> io::Result<()> {
+    let Attributes { mode, owner, group } = attributes;
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Err(io::Error::from(io::ErrorKind::InvalidFilename));
+    };
+    durable::replace_as(folder, name, bytes, mode, (owner, group)).map(drop)
 }

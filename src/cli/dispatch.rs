@@ -54,6 +54,7 @@ fn dispatch(cli: Cli, host: &Host) -> Outcome {
         Command::Rollback(args) => with_daemon(socket, async |client| commands::swap::rollback(&client, &args).await),
         Command::History(args) => with_daemon(socket, async |client| commands::history::run(&client, &args).await),
         Command::Certs(args) => with_daemon(socket, async |client| commands::certs::run(&client, &args).await),
+        Command::Passwd(args) => commands::passwd::run(host, socket, &args),
         Command::Check(args) => Ok(commands::check::run(host, socket, &args)),
         Command::Demo(args) => in_runtime(commands::demo::run(&args)),
         Command::DemoApp { port, version } => in_runtime(commands::demo::app(port, version)),

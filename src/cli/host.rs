@@ -1,6 +1,7 @@
 //! What the binary lends to the commands, so that `cli` need not know `config` and `control`.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -16,6 +17,19 @@ pub struct Host {
     /// Runs the daemon with these arguments (the program's name is not among them) until it ends, for the demo, which starts
     /// itself a second time.
     pub daemon: fn(&[OsString]) -> ExitCode,
+    /// Puts a file in the place of another, whole or not at all.
+    pub replace: fn(&Path, &[u8], Attributes) -> io::Result<()>,
+}
+
+/// What a file is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// Who may read and write it, as `chmod` takes it.
+    pub mode: u32,
+    /// User id of its owner; `None` leaves it to who writes.
+    pub owner: Option<u32>,
+    /// Group id; `None` leaves it to who writes.
+    pub group: Option<u32>,
 }
 
 /// What is to say about a configuration file.

@@ -10,6 +10,7 @@
 //! - `output` everything that is printed
 //! - `exit` how a command ends when it does not end well
 //! - `runtime` and `signals` what a command needs to wait, and to be stopped
+//! - `typed` a password, as somebody types it
 //! - `host` what the binary lends
 
 pub mod args;
@@ -22,6 +23,7 @@ mod io;
 pub mod output;
 mod runtime;
 mod signals;
+mod typed;
 
 pub use dispatch::run;
-pub use host::{CheckOutcome, Host};
+pub use host::{Attributes, CheckOutcome, Host};

@@ -28,6 +28,7 @@ mod limits;
 mod maintenance;
 mod mutated;
 mod packaged;
+mod passwd;
 mod pause;
 mod pm2;
 mod process;

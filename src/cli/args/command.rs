@@ -10,6 +10,7 @@ use super::check::CheckArgs;
 use super::demo::DemoArgs;
 use super::help::{TEMPLATE, examples};
 use super::history::HistoryArgs;
+use super::passwd::PasswdArgs;
 use super::pause::PauseArgs;
 use super::status::StatusArgs;
 use super::swap::{RollbackArgs, SwapArgs};
@@ -72,6 +73,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Show, renew and import certificates
     Certs(CertsArgs),
+    /// Set or delete a password in a file of users, for `auth.basic`
+    Passwd(PasswdArgs),
     /// Check a configuration file; every finding at once
     Check(CheckArgs),
     /// Watch swaps under load: a daemon, two apps and clients, all on this machine

@@ -1,6 +1,6 @@
 //! One file a command.
 //!
-//! - `status`, `watch`, `history` and `certs` look; `check` reads a file; `demo` shows the promise
+//! - `status`, `watch`, `history` and `certs` look; `check` reads a file, `passwd` writes one; `demo` shows the promise
 //! - `swap` (with rollback), `pause` and `upkeep` (reload, resume, maintenance) ask for an operation, and watch it
 //! - `watcher` shows an operation's events
 //! - `environment` what to say to a name that no environment has
@@ -10,6 +10,7 @@ pub mod check;
 pub mod demo;
 mod environment;
 pub mod history;
+pub mod passwd;
 pub mod pause;
 pub mod status;
 pub mod swap;
