@@ -16,6 +16,7 @@ fn line(path: &'static [u8]) -> Line<'static> {
         slot: "blue",
         generation: 118,
         client: "203.0.113.70".parse().unwrap(),
+        user: "",
         host: b"app.example.com",
         method: b"GET",
         path,

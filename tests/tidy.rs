@@ -66,7 +66,7 @@ const FLOORS: [(&str, &str); 6] = [
     ("tls", "store acme resolver shelf files"),
     (
         "proxy",
-        "data_plane worker inside listen client exchange core wait route upstream limit message stock settings",
+        "data_plane worker inside listen client exchange core wait route upstream limit message stock settings access",
     ),
     (
         "control",

@@ -80,5 +80,6 @@ fn front() -> Front {
         covers: Arc::new(|_, _| false),
         acme: Arc::new(|_| None),
         challenge: TlsChallenges::default(),
+        users: Arc::default(),
     }
 }

@@ -127,6 +127,8 @@ pub struct Service {
     pub limit_body: u64,
     /// How many requests may be in flight, and how many a client may send.
     pub limits: Limits,
+    /// Who may enter.
+    pub auth: Auth,
     /// Path prefixes of static files: what the live slot answers with 404 is requested of the previous one (N23).
     pub stale_assets: Vec<Arc<str>>,
     /// Where the certificate comes from.
@@ -307,6 +309,17 @@ pub enum Scope {
     Environment,
     /// One service alone: it stands in the service's own table.
     Service,
+}
+
+/// `auth.*`: who may enter. Where both are asked for, both have to pass.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Auth {
+    /// The file of users whose passwords are asked for; `None` asks for none.
+    pub basic: Option<PathBuf>,
+    /// Networks that clients have to come from; `None` is anywhere.
+    pub allow: Option<Vec<ipnet::IpNet>>,
+    /// Path prefixes, as clients ask for them, that are for everybody: each is `/` and more, without a slash at its end.
+    pub except: Vec<Arc<str>>,
 }
 
 /// `tls`: where a service's certificates come from.

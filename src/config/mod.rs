@@ -19,8 +19,8 @@ mod reload;
 mod text;
 
 pub use checked::{
-    AccessLogTarget, Acme, Bake, Challenge, Config, Drain, Eab, Environment, Health, Hold, Keepalive, Limits, Listen,
-    Redirect, Reuse, Scope, Server, Service, Slots, StatusRange, Timeouts, Tls, VersionSource,
+    AccessLogTarget, Acme, Auth, Bake, Challenge, Config, Drain, Eab, Environment, Health, Hold, Keepalive, Limits,
+    Listen, Redirect, Reuse, Scope, Server, Service, Slots, StatusRange, Timeouts, Tls, VersionSource,
 };
 pub use reload::diff::{Diff, adopt, diff};
 pub use text::report::{Diagnostic, LoadError, Severity, render};

@@ -9,6 +9,7 @@
 //! - `certificates` which hosts need one, when it is obtained, and how it stands
 //! - `disk` state, journal and the folder that they are in
 //! - `ports` what the switcher asks of disk, certificates and data plane, as traits
+//! - `users` the files of users, read when they change
 //! - `served` the configuration in use; `fault` why there is no daemon; `limits` what the operating system allows; `clock` calendar
 //!   time
 
@@ -23,6 +24,7 @@ mod ports;
 mod served;
 mod socket;
 mod switcher;
+mod users;
 
 pub use certificates::look as look_online;
 pub use daemon::run;

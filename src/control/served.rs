@@ -6,11 +6,12 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 
 use super::clock;
-use crate::config::{Config, Diagnostic, LoadError};
+use crate::config::{Config, Diagnostic, LoadError, Severity};
 use crate::model::api::ConfigurationStatus;
 
 /// The configuration in use; a reload replaces it.
@@ -47,6 +48,26 @@ impl Loaded {
     /// Everything that is wrong with it.
     pub(super) fn read(file: &Path) -> Result<Self, LoadError> {
         let (config, diagnostics, text) = Config::load_with_text(file)?;
+        Ok(Self {
+            config,
+            diagnostics,
+            text: hash(text.as_bytes()),
+        })
+    }
+
+    /// Reads a file for a reload, which refuses what a start has to make do with: files of users that are missing or wrong. Blocks.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(super) fn read_again(file: &Path) -> Result<Self, LoadError> {
+        let (config, diagnostics, text) = Config::load_with_text(file)?;
+        if diagnostics.iter().any(|one| one.severity == Severity::Users) {
+            return Err(LoadError {
+                file: file.to_owned(),
+                text,
+                diagnostics,
+            });
+        }
         Ok(Self {
             config,
             diagnostics,
@@ -103,19 +124,25 @@ impl Served {
 
 /// What changes when a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     file: (u64, u64),
     length: u64,
     changed: (i64, i64),
 }
 
 impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
+    pub(super) fn of(metadata: &Metadata) -> Self {
         Self {
             file: (metadata.dev(), metadata.ino()),
             length: metadata.len(),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
+    }
+
+    /// Files from the future count as old: their time stamps are as good as any.
+    pub(super) fn is_older_than(&self, age: Duration, now: SystemTime) -> bool {
+        let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(self.changed.0).unwrap_or(0));
+        now.duration_since(changed).map_or(true, |since| since > age)
     }
 }
 

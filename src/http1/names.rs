@@ -5,6 +5,7 @@
 #[allow(missing_docs, reason = "each is the field of its name")]
 pub enum Name {
     Accept,
+    Authorization,
     Connection,
     ContentLength,
     ContentType,
@@ -92,6 +93,7 @@ impl Name {
                 (b"x-robots-tag", Self::XRobotsTag),
                 (b"x-url-scheme", Self::Forwarding),
             ],
+            (13, b'a') => &[(b"authorization", Self::Authorization)],
             (13, b'f') => &[
                 (b"fly-client-ip", Self::Forwarding),
                 (b"forwarded-for", Self::Forwarding),
@@ -269,6 +271,7 @@ mod tests {
 
     const NAMES: &[(&str, Name)] = &[
         ("Accept", Name::Accept),
+        ("Authorization", Name::Authorization),
         ("Connection", Name::Connection),
         ("Content-Length", Name::ContentLength),
         ("Content-Type", Name::ContentType),

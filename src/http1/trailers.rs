@@ -77,7 +77,8 @@ fn is_forbidden(kind: Name, name: &[u8]) -> bool {
         .collect();
     let kind = if kind == Name::Other { Name::of(&name) } else { kind };
     match kind {
-        Name::Connection
+        Name::Authorization
+        | Name::Connection
         | Name::ContentLength
         | Name::ContentType
         | Name::Expect
@@ -111,8 +112,7 @@ fn is_forbidden(kind: Name, name: &[u8]) -> bool {
             name.starts_with(b"proxy-")
                 || matches!(
                     name.as_slice(),
-                    b"authorization"
-                        | b"cache-control"
+                    b"cache-control"
                         | b"content-encoding"
                         | b"content-range"
                         | b"cookie"

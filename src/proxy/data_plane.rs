@@ -12,6 +12,7 @@ use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
 use crate::model::slot::Address;
+use crate::proxy::access::desk::Desk;
 use crate::proxy::core::shared::Shared;
 use crate::proxy::inside::{self, Answer, Ask, Door};
 use crate::proxy::limit::limits::Limits;
@@ -47,7 +48,7 @@ impl DataPlane {
     /// Starts the workers; connections are accepted from here on.
     ///
     /// # Errors
-    /// When a socket or a thread cannot be had.
+    /// When a socket, a thread or randomness cannot be had.
     pub fn start(
         settings: Settings,
         http: &[TcpListener],
@@ -57,9 +58,11 @@ impl DataPlane {
         log: &AccessLog,
     ) -> io::Result<Self> {
         let workers = settings.workers.max(1);
+        let desk = Desk::new(settings.times.wrong_password)?;
         let shared = Arc::new(Shared {
             settings,
             front,
+            desk,
             connections: (0..workers).map(|_| CachePadded::new(AtomicUsize::new(0))).collect(),
             connections_before_drain: AtomicUsize::new(0),
             cores_draining: AtomicUsize::new(0),
@@ -181,5 +184,6 @@ impl DataPlane {
                 tracing::error!("worker {name} panicked");
             }
         }
+        self.shared.desk.stop();
     }
 }

@@ -1,8 +1,10 @@
-//! What the data plane is told at its start: bounds, trusted peers, and what it needs of the TLS room without knowing it.
+//! What the data plane is told at its start: bounds, trusted peers, and what it needs of other rooms without knowing them.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
+
+use crate::proxy::access::users::UserFiles;
 
 /// What the data plane is told at its start.
 #[derive(Debug, Clone)]
@@ -48,6 +50,10 @@ pub struct Times {
     pub look_after_client: Duration,
     /// An app may take so long to say `100 Continue` before we say it (N19).
     pub say_continue: Duration,
+    /// A request waits for so long until its password is checked.
+    pub password: Duration,
+    /// The first wait of a client that has sent too many wrong passwords.
+    pub wrong_password: Duration,
 }
 
 impl Times {
@@ -64,6 +70,8 @@ impl Times {
         echo: Duration::from_secs(2),
         look_after_client: Duration::from_secs(1),
         say_continue: Duration::from_secs(1),
+        password: Duration::from_secs(10),
+        wrong_password: Duration::from_secs(1),
     };
 
     /// These, but for the ones that a text names, in milliseconds: `head=500,idle=2000`.
@@ -95,6 +103,8 @@ impl Times {
             "echo" => &mut self.echo,
             "look_after_client" => &mut self.look_after_client,
             "say_continue" => &mut self.say_continue,
+            "password" => &mut self.password,
+            "wrong_password" => &mut self.wrong_password,
             _ => return None,
         })
     }
@@ -105,7 +115,7 @@ pub type Covers = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
 /// The key authorization of an ACME token.
 pub type AcmeLookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// What the data plane needs from the TLS room, without knowing it.
+/// What the data plane needs of other rooms, without knowing them.
 #[derive(Clone)]
 pub struct Front {
     /// Certificates, protocols, tickets.
@@ -116,6 +126,8 @@ pub struct Front {
     pub acme: AcmeLookup,
     /// Certificates for CAs that check a host on the TLS port (RFC 8737).
     pub challenge: TlsChallenges,
+    /// Whose passwords are asked for, as it was read last.
+    pub users: Arc<UserFiles>,
 }
 
 /// The configuration that answers a CA's handshake for a name.

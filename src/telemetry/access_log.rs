@@ -166,6 +166,7 @@ mod tests {
             slot: "blue",
             generation: 1,
             client: IpAddr::from([192, 0, 2, 1]),
+            user: "",
             host: b"example.com",
             method: b"GET",
             path: b"/",

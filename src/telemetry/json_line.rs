@@ -47,7 +47,13 @@ impl Formatter {
         number(line.generation, out);
         out.extend_from_slice(b",\"client\":\"");
         client(line.client, out);
-        out.extend_from_slice(b"\",\"host\":");
+        if line.user.is_empty() {
+            out.extend_from_slice(b"\",\"host\":");
+        } else {
+            out.extend_from_slice(b"\",\"user\":");
+            text(line.user.as_bytes(), out);
+            out.extend_from_slice(b",\"host\":");
+        }
         text(line.host, out);
         out.extend_from_slice(b",\"method\":");
         text(line.method, out);
@@ -193,6 +199,7 @@ mod tests {
             slot: "blue",
             generation: 118,
             client: "203.0.113.7".parse().unwrap(),
+            user: "",
             host: b"app.example.com",
             method: b"GET",
             path: b"/a?b=c",
@@ -244,6 +251,14 @@ mod tests {
             ..line()
         };
         assert_eq!(parsed(&failed)["reason"], "the client went away");
+        let known = Line {
+            user: "an\"na",
+            ..line()
+        };
+        assert_eq!(
+            (&parsed(&known)["user"], &parsed(&known)["host"]),
+            (&"an\"na".into(), &"app.example.com".into())
+        );
     }
 
     #[test]

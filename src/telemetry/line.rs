@@ -14,6 +14,8 @@ pub struct Line<'l> {
     pub slot: &'static str,
     pub generation: u64,
     pub client: IpAddr,
+    /// Who asks, as a password has proved; empty where none was asked for or it was not right.
+    pub user: &'l str,
     pub host: &'l [u8],
     pub method: &'l [u8],
     /// Path and query as the client sent them.

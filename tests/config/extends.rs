@@ -1,6 +1,6 @@
 //! `extends`: everything is copied but host, blue, green, upstream, protected, label and certificate files.
 
-use greengate::config::{Slots, Tls};
+use greengate::config::{Auth, Slots, Tls};
 
 use super::{accepted, complained, environment, service};
 
@@ -8,6 +8,8 @@ const PROD: &str = r#"
 [env.prod]
 protected = true
 label = "production"
+auth.allow = "10.0.0.0/8"
+auth.except = "/hooks"
 log = false
 health.passes = 7
 hold.for = "5s"
@@ -56,6 +58,8 @@ fn an_extended_environment_has_the_same_rules_at_other_addresses() {
     );
     assert_eq!((web.health.passes, web.log), (7, false));
     assert_eq!(web.label, None);
+    assert_eq!(web.auth.allow, Some(vec!["10.0.0.0/8".parse().unwrap()]));
+    assert_eq!(web.auth.except, ["/hooks".into()]);
     assert_eq!(web.tls, Tls::Internal);
     assert_eq!(
         (web.hold.period.as_secs(), web.hold.max_requests, web.hold.max_bytes),
@@ -125,6 +129,17 @@ health.path = "/up"
     assert_eq!((c.health.path.as_str(), c.timeout.connect.as_secs()), ("/up", 2));
     assert_eq!(c.hosts, ["c.com".into()]);
     assert!(!c.slots.can_swap());
+}
+
+#[test]
+fn off_takes_away_what_was_copied() {
+    let off = STAGING.replace(
+        "extends = \"prod\"",
+        "extends = \"prod\"\nauth.allow = \"off\"\nauth.except = []",
+    );
+    let (config, _) = complained(&format!("{PROD}{off}"));
+    assert_eq!(service(&config, "staging", "api").auth, Auth::default());
+    assert!(service(&config, "prod", "api").auth.allow.is_some());
 }
 
 #[test]

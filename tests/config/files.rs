@@ -21,7 +21,7 @@ upstream = 4000
 "#,
     );
     assert_eq!(config.environments.len(), 2);
-    let config = accepted(
+    let (config, diagnostics) = complained(
         r#"
 [env.prod]
 protected = true                        # swap and rollback ask for the name, or --yes=prod
@@ -48,6 +48,12 @@ host = "staging-api.example.com"
 upstream = 8002
 "#,
     );
+    let said: Vec<_> = diagnostics
+        .iter()
+        .map(|one| (one.severity, one.message.as_str()))
+        .collect();
+    let open = "`staging` has a `label`, and everybody on the internet may read it";
+    assert_eq!(said, [(Severity::Warning, open)], "once, whatever services there are");
     assert_eq!(service(&config, "staging", "api").health.path, "/healthz");
     assert_eq!(service(&config, "staging", "web").label.as_deref(), Some("staging"));
 }

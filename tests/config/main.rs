@@ -13,6 +13,7 @@ mod certificates;
 mod extends;
 mod files;
 mod typing;
+mod users;
 mod values;
 
 use std::path::Path;

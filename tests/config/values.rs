@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use greengate::config::{
-    AccessLogTarget, Bake, Config, Drain, Health, Hold, Keepalive, Limits, Listen, Reuse, Scope, Slots, StatusRange,
-    Timeouts, Tls, VersionSource,
+    AccessLogTarget, Auth, Bake, Config, Drain, Health, Hold, Keepalive, Limits, Listen, Reuse, Scope, Slots,
+    StatusRange, Timeouts, Tls, VersionSource,
 };
 use greengate::model::rate::Rate;
 use greengate::model::slot::{Address, Slot};
@@ -83,6 +83,7 @@ fn three_lines_are_a_site_and_the_rest_are_the_defaults_of_the_manual() {
     );
     assert_eq!(service.limit_body, 100 * 1024 * 1024);
     assert_eq!(service.limits, Limits::default());
+    assert_eq!(service.auth, Auth::default());
     assert_eq!(service.tls, Tls::Acme);
     assert_eq!(service.label, None);
     assert!(service.log);
@@ -144,6 +145,9 @@ limit.body = "1 GiB"
 limit.concurrent = 50
 limit.rate = "100/min"
 limit.burst = 7
+auth.basic = "off"
+auth.allow = ["10.0.0.7/8", "192.0.2.1", "2001:db8::/32"]
+auth.except = ["/hooks/", "/a/b"]
 tls = "internal"
 label = "beta"
 log = false
@@ -231,6 +235,18 @@ log = false
         Limits {
             concurrent: Some((50, Scope::Service)),
             rate: Some((rate, Scope::Service)),
+        }
+    );
+    assert_eq!(
+        api.auth,
+        Auth {
+            basic: None,
+            allow: Some(vec![
+                "10.0.0.0/8".parse().unwrap(),
+                "192.0.2.1/32".parse().unwrap(),
+                "2001:db8::/32".parse().unwrap(),
+            ]),
+            except: vec!["/hooks".into(), "/a/b".into()],
         }
     );
     assert_eq!(api.tls, Tls::Internal);

@@ -10,6 +10,7 @@
     reason = "tests spawn, panic and print freely"
 )]
 
+mod access;
 mod acme;
 mod common;
 mod conformance;

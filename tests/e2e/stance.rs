@@ -122,6 +122,7 @@ fn front() -> Front {
         covers: Arc::new(|_, _| false),
         acme: Arc::new(|token| (token == "token").then(|| "token.key".to_owned())),
         challenge: TlsChallenges::default(),
+        users: Arc::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::merge::Merged;
-use crate::config::checked::{Bake, Drain, Health, Hold, Keepalive, Limits, Scope, Service, Slots, Timeouts};
+use crate::config::checked::{Auth, Bake, Drain, Health, Hold, Keepalive, Limits, Scope, Service, Slots, Timeouts};
 use crate::config::read::settings::Settings;
 use crate::config::text::raw::At;
 use crate::config::text::report::Diagnostic;
@@ -49,6 +49,11 @@ pub(crate) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnosti
         timeout,
         limit_body: settings.limit_body(),
         limits: limits(merged),
+        auth: Auth {
+            basic: settings.auth_basic().in_folder(folder),
+            allow: settings.auth_allow().as_ref().cloned(),
+            except: settings.auth_except(),
+        },
         stale_assets: settings.stale_assets(),
         tls: merged.tls(folder),
         label: settings.label().cloned(),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{addresses, certificates, hosts};
+use super::{addresses, certificates, hosts, users};
 use crate::config::build::merge::Merged;
 use crate::config::build::{merge, service};
 use crate::config::checked::{Acme, Challenge, Config, Environment, Redirect};
@@ -19,8 +19,8 @@ use crate::config::text::raw::{At, Kind, Table};
 use crate::config::text::report::{self, Diagnostic, LoadError, Severity};
 
 impl Config {
-    /// Reads and checks a file. The diagnostics beside the configuration are warnings, and certificate files that are
-    /// missing or do not fit: neither keeps it from being used.
+    /// Reads and checks a file. The diagnostics beside the configuration are warnings, and files of certificates and users
+    /// that are missing or wrong: none keeps it from being used.
     ///
     /// # Errors
     /// Everything that is wrong with the file, or why it cannot be read.
@@ -43,7 +43,8 @@ impl Config {
         Ok((config, diagnostics, text))
     }
 
-    /// Checks `text` as the content of the file at `path`. Reads nothing but the certificate files that it names.
+    /// Checks `text` as the content of the file at `path`. Reads nothing but the files of certificates and users that it
+    /// names.
     ///
     /// # Errors
     /// Everything that is wrong with the text.
@@ -172,6 +173,7 @@ impl Tables {
         hosts::check(&services, &self.redirects, problems);
         addresses::check(&services, &self.server, problems);
         certificates::check(&services, tls, &self.redirects, folder, now, problems);
+        users::check(&services, folder, problems);
         let of_redirects = self.defaults.tls().in_folder(folder);
         hosts::warn_unsigned(&services, &self.redirects, &of_redirects, &self.acme, problems);
         if !matches!(self.acme.challenge, Challenge::Dns(_)) {

@@ -3,8 +3,10 @@
 //! - `hosts` what may not be said twice about a host, and hosts that no certificate can be had for
 //! - `addresses` where an app cannot run
 //! - `certificates` whether certificate files are there, fit, and cover their hosts
+//! - `users` whether files of users are in order, and who may read what is no production
 
 mod addresses;
 mod certificates;
 mod file;
 mod hosts;
+mod users;

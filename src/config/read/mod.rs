@@ -1,15 +1,18 @@
 //! Each table of the file on its own: what was typed becomes checked values, each with its place in the text.
 //!
-//! - `plain` texts, lists, numbers, durations, sizes; `values` what has a grammar of its own; `host` and `tls` likewise
+//! - `plain` texts, lists, numbers, durations, sizes; `values` what has a grammar of its own; `host`, `networks`,
+//!   `tls` and `auth` likewise
 //! - `keys` the kinds of tables, and where a key may stand
 //! - `settings` the keys that `[defaults]`, environments and services share, with their defaults
 //! - `environments`, `server`, `acme`, `redirects` the tables
 //! - `unknown` what is said about a key that its table does not know
 
 pub(crate) mod acme;
+pub(crate) mod auth;
 pub(crate) mod environments;
 mod host;
 pub(crate) mod keys;
+mod networks;
 pub(crate) mod plain;
 pub(crate) mod redirects;
 pub(crate) mod server;

@@ -1,11 +1,10 @@
 //! `[server]`: listeners, paths and limits of the process.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use ipnet::IpNet;
-
 use super::keys::Unknown;
+use super::networks::networks;
 use super::plain;
 use crate::config::checked::{AccessLogTarget, Listen, Server};
 use crate::config::text::raw::{At, Entry, Kind, Value};
@@ -103,7 +102,12 @@ impl RawServer {
             "group" => server.group = plain::text(key, value, problems),
             "state_dir" => server.state_dir = path(problems),
             "workers" => server.workers = count(key, value, 256, problems),
-            "trusted_proxies" => server.trusted_proxies = networks(key, value, problems).unwrap_or_default(),
+            "trusted_proxies" => {
+                // An empty list is the default.
+                let is_empty = matches!(&value.kind, Kind::List(list) if list.is_empty());
+                let networks = (!is_empty).then(|| networks(key, value, problems)).flatten();
+                server.trusted_proxies = networks.unwrap_or_default();
+            }
             "proxy_protocol" => server.proxy_protocol = plain::boolean(key, value, problems).unwrap_or_default(),
             "max_connections" => server.max_connections = count(key, value, i64::MAX, problems),
             "max_connections_per_client" => {
@@ -212,28 +216,4 @@ fn listeners(
         });
     }
     complete.then_some(out)
-}
-
-fn networks(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<Vec<IpNet>> {
-    let expected = "a list of networks or addresses, as `[\"10.0.0.0/8\", \"192.0.2.7\"]`";
-    // An empty list is the default.
-    if matches!(&value.kind, Kind::List(list) if list.is_empty()) {
-        return Some(Vec::new());
-    }
-    let values = plain::one_or_many(key, value, expected, problems)?;
-    let networks = plain::each(key, values, problems, |value, problems| {
-        let text = plain::text(key, value, problems)?;
-        let network = match text.parse::<IpNet>() {
-            Ok(network) => Some(network.trunc()),
-            Err(_) => text.parse::<IpAddr>().ok().map(IpNet::from),
-        };
-        if network.is_none() {
-            problems.push(
-                Diagnostic::error(&value.span, format!("`{text}` is neither a network nor an address"))
-                    .expected(format!("expected {expected}")),
-            );
-        }
-        network
-    })?;
-    Some(networks.into_iter().map(|network| network.value).collect())
 }

@@ -5,9 +5,12 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
+use super::auth::Wanted;
 use super::keys::{Key, Place, Unknown};
 use super::tls::RawTls;
-use super::{host, plain, tls, values};
+use super::{auth, host, plain, tls, values};
 use crate::config::checked::{Reuse, StatusRange, VersionSource};
 use crate::config::text::raw::{At, Entry, Kind, Table, Value};
 use crate::config::text::report::Diagnostic;
@@ -149,6 +152,12 @@ settings! {
     limit_rate: Option<(u32, Duration)> = "limit.rate", ANYWHERE, values::rate, or None;
     /// Requests that one client may send at once; by default, as many as the rate lets in its period.
     limit_burst: u32 = "limit.burst", ANYWHERE, values::burst;
+    /// The file of users whose passwords are asked for.
+    auth_basic: Wanted<String> = "auth.basic", ANYWHERE, auth::users, or Wanted::Nothing;
+    /// Networks that clients have to come from.
+    auth_allow: Wanted<Vec<IpNet>> = "auth.allow", ANYWHERE, auth::allow, or Wanted::Nothing;
+    /// Path prefixes that are for everybody.
+    auth_except: Vec<Arc<str>> = "auth.except", ANYWHERE, auth::except, or Vec::new();
     /// Path prefixes whose files the previous slot is asked for when the live one does not have them.
     stale_assets: Vec<Arc<str>> = "stale_assets", ANYWHERE, values::asset_prefixes, or Vec::new();
     /// Where the certificate comes from.

@@ -2,8 +2,8 @@
 //! destructured, so that a new field cannot be forgotten.
 
 use crate::config::checked::{
-    Acme, Bake, Challenge, Drain, Eab, Health, Hold, Keepalive, Limits, Reuse, Scope, Service, Slots, StatusRange,
-    Timeouts, Tls, VersionSource,
+    Acme, Auth, Bake, Challenge, Drain, Eab, Health, Hold, Keepalive, Limits, Reuse, Scope, Service, Slots,
+    StatusRange, Timeouts, Tls, VersionSource,
 };
 use crate::config::text::units::{format_duration, format_rate, format_size};
 use crate::model::state::list;
@@ -33,6 +33,7 @@ pub(crate) fn of_service(service: &Service) -> Values {
         timeout,
         limit_body,
         limits: Limits { concurrent, rate },
+        auth: Auth { basic, allow, except },
         stale_assets,
         tls: source,
         label,
@@ -92,6 +93,16 @@ pub(crate) fn of_service(service: &Service) -> Values {
         let each = format_rate(rate.requests, rate.period);
         values.push(("limit.rate", format!("{each}{}", counted(*scope))));
         values.push(("limit.burst", rate.burst.to_string()));
+    }
+    if let Some(file) = basic {
+        values.push(("auth.basic", file.display().to_string()));
+    }
+    if let Some(networks) = allow {
+        let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
+        values.push(("auth.allow", joined(&networks)));
+    }
+    if !except.is_empty() {
+        values.push(("auth.except", joined(except)));
     }
     if let Some(label) = label {
         values.push(("label", label.to_string()));

@@ -14,6 +14,9 @@ pub enum Severity {
     /// A certificate file is missing, unreadable, or does not fit. `check` counts this as an error. The daemon starts
     /// with a warning, because a missing certificate concerns only its own hosts (N27).
     Certificate,
+    /// A file of users is missing, unreadable or wrong. `check` and a reload count this as an error. The daemon starts with a
+    /// warning, and lets nobody into the environments that ask for it (N27).
+    Users,
     /// The file can be used, but something in it is probably not what was meant.
     Warning,
 }
@@ -59,6 +62,10 @@ impl Diagnostic {
         Self::new(Severity::Certificate, span, message)
     }
 
+    pub(crate) fn users(span: &Range<usize>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Users, span, message)
+    }
+
     pub(crate) fn expected(mut self, expected: impl Into<String>) -> Self {
         self.expected = Some(expected.into());
         self
@@ -78,7 +85,7 @@ impl Diagnostic {
     #[must_use]
     pub fn is_error_for_check(&self) -> bool {
         match self.severity {
-            Severity::Error | Severity::Certificate => true,
+            Severity::Error | Severity::Certificate | Severity::Users => true,
             Severity::Warning => false,
         }
     }
@@ -177,7 +184,7 @@ pub fn render(file_name: &str, text: &str, diagnostics: &[Diagnostic], color: bo
 
 fn render_one(renderer: &Renderer, file_name: &str, text: &str, one: &Diagnostic) -> String {
     let level = match one.severity {
-        Severity::Error | Severity::Certificate => Level::ERROR,
+        Severity::Error | Severity::Certificate | Severity::Users => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(one.message.as_str());

@@ -57,7 +57,7 @@ impl Certificates {
         Ok((certificates, told))
     }
 
-    /// What the data plane needs.
+    /// What the data plane needs of it.
     ///
     /// # Errors
     /// When TLS cannot be set up.
@@ -80,6 +80,7 @@ impl Certificates {
                 pending: self.challenges.pending(),
                 lookup: Arc::new(move |name| by_tls.tls(name)),
             },
+            users: Arc::default(),
         })
     }
 

@@ -16,9 +16,10 @@ use crate::control::fault::Fault;
 use crate::control::limits;
 use crate::control::socket::{Desk as _, Office};
 use crate::control::switcher::{Parts, Request, Switcher, initial};
+use crate::control::users::UserReader;
 use crate::model::api::ReloadRequest;
 use crate::model::history::{Caller, Record};
-use crate::proxy::{DataPlane, Routing, Settings, Times};
+use crate::proxy::{DataPlane, Front, Routing, Settings, Times};
 use crate::tasks::Group;
 
 /// READY waits this long for the first probes, and no longer: apps that come up after the daemon are held for (N31).
@@ -64,7 +65,12 @@ impl Serving {
         let first = initial(&config, &remembered, cores);
         warnings.extend(first.messages);
         let routing = Routing::new(first.snapshot);
-        let front = certificates.front()?;
+        let users = UserReader::new();
+        users.serve(&config);
+        let front = Front {
+            users: users.files(),
+            ..certificates.front()?
+        };
         let plane = DataPlane::start(settings, &listeners.http, &listeners.https, &routing, front, &log);
         let plane = Arc::new(plane.map_err(|error| Fault::new(format!("the workers cannot be started: {error}")))?);
         // The workers have handles of their own; these would keep the ports open when the workers have closed theirs.
@@ -73,7 +79,7 @@ impl Serving {
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
-        let trouble = certificates.clone();
+        let (trouble, of_users, readers) = (certificates.clone(), users.clone(), users.clone());
         let (switcher, switching) = Switcher::start(Parts {
             current: current.clone(),
             routing,
@@ -83,11 +89,17 @@ impl Serving {
             journal: Box::new(journal.clone()),
             hosts: Box::new(certificates.clone()),
             cores,
-            warnings: Box::new(move |environment| trouble.trouble(environment)),
+            warnings: Box::new(move |environment| {
+                let mut told = trouble.trouble(environment);
+                told.extend(of_users.trouble(environment));
+                told
+            }),
+            users: Box::new(move |config| readers.serve(config)),
         });
         let tasks = Group::new("daemon");
         tasks.spawn_local("switcher", switching);
         tasks.spawn_local("certificates", certificates.clone().keep_fresh());
+        tasks.spawn_local("users", users.keep_fresh());
         tasks.spawn_local("renewals", certificates.clone().renew_what_is_due());
         let office = Rc::new(Office {
             current,

@@ -15,6 +15,7 @@ use super::publisher::Publisher;
 use super::rules;
 use super::saves::Saves;
 use super::vigil::Vigil;
+use crate::config::Config;
 use crate::control::ports::{Hosts, Journal, Plane, StateStore};
 use crate::control::served::Current;
 use crate::model::clock::Moment;
@@ -46,12 +47,15 @@ pub(in crate::control) struct Parts {
     pub cores: usize,
     /// Told before an operation begins, by the name of its environment: trouble with certificates.
     pub warnings: Warnings,
+    /// Reads the files of users that a configuration names, before it is published.
+    pub users: Box<dyn Fn(&Config)>,
 }
 
 pub(super) struct Owner {
     pub(super) current: Current,
     pub(super) hosts: Box<dyn Hosts>,
     pub(super) warnings: Warnings,
+    pub(super) users: Box<dyn Fn(&Config)>,
     pub(super) epoch: Instant,
     /// In the order in which they came to be; one that is gone is kept, so that places stay.
     pub(super) environments: Vec<Environment>,
@@ -81,6 +85,7 @@ impl Owner {
             current: parts.current,
             hosts: parts.hosts,
             warnings: parts.warnings,
+            users: parts.users,
             epoch: Instant::now(),
             inputs: VecDeque::new(),
             reload: Reload::new(),

@@ -134,6 +134,7 @@ impl Scene {
             hosts: Box::new(NoCertificates),
             cores: 2,
             warnings: Box::new(|environment| vec![format!("{environment}: a certificate ends soon")]),
+            users: Box::new(|_| {}),
         });
         apps.spawn_local("switcher", task);
         Self {

@@ -12,6 +12,8 @@ use tokio::time::Instant;
 
 use super::service::CoreService;
 use super::shared::Shared;
+use crate::proxy::access::guard::Guard;
+use crate::proxy::access::visitors::Visitors;
 use crate::proxy::message::date::DateClock;
 use crate::proxy::message::request_id::RequestId;
 use crate::proxy::route::snapshot::{Live, Snapshot};
@@ -42,6 +44,8 @@ pub(crate) struct Core {
     pub(crate) date: DateClock,
     /// For the moment when there are no descriptors.
     pub(crate) reserve: Reserve,
+    /// Who was let in before.
+    pub(crate) visitors: Visitors,
     /// Connection errors of HTTP/2, which any client may cause as often as it likes.
     pub(crate) connection_errors: Seldom,
 }
@@ -68,6 +72,7 @@ impl Core {
             next_request: Cell::new(fastrand::u64(..)),
             date: DateClock::new(),
             reserve: Reserve::new(),
+            visitors: Visitors::new(),
             connection_errors: Seldom::default(),
         })
     }
@@ -191,7 +196,8 @@ impl View {
             });
             same.or_else(|| carried(live)).cloned().unwrap_or_else(|| {
                 let (queue, limits) = (shared.queues.of(&live.service), shared.limits.of(&live.service));
-                Rc::new(CoreService::new(live, core, queue, limits))
+                let guard = Guard::of(&live.service.auth, &shared.front.users);
+                Rc::new(CoreService::new(live, core, queue, limits, guard))
             })
         });
         let services = services.collect();

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use crate::config::{self, Reuse};
+use crate::proxy::access::guard::Guard;
 use crate::proxy::limit::limits::ServiceLimits;
 use crate::proxy::route::activation::{Activation, Patience};
 use crate::proxy::route::snapshot::Live;
@@ -19,6 +20,8 @@ pub(crate) struct CoreService {
     pub(crate) activation: Arc<Activation>,
     pub(crate) pool: Pool,
     pub(crate) retry_budget: RetryBudget,
+    /// Who may enter; `None` is everybody.
+    pub(crate) guard: Option<Guard>,
     /// Where requests wait while the app cannot be reached.
     pub(crate) queue: Arc<Queue>,
     /// How much of it clients may have at a time.
@@ -32,12 +35,19 @@ pub(crate) struct CoreService {
 }
 
 impl CoreService {
-    pub(crate) fn new(live: &Live, core: usize, queue: Arc<Queue>, limits: ServiceLimits) -> Self {
+    pub(crate) fn new(
+        live: &Live,
+        core: usize,
+        queue: Arc<Queue>,
+        limits: ServiceLimits,
+        guard: Option<Guard>,
+    ) -> Self {
         Self {
             config: live.service.clone(),
             activation: live.activation.clone(),
             pool: Pool::new(live.activation.addresses.len(), live.service.keepalive.idle),
             retry_budget: RetryBudget::default(),
+            guard,
             queue,
             limits,
             addresses: live.activation.addresses.iter().map(ToString::to_string).collect(),

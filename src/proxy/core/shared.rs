@@ -9,6 +9,7 @@ use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
 use crate::model::client::network;
+use crate::proxy::access::desk::Desk;
 use crate::proxy::limit::limits::Limits;
 use crate::proxy::settings::{Front, Settings};
 use crate::proxy::stock::rarely::Rarely;
@@ -18,6 +19,8 @@ use crate::proxy::wait::queues::Queues;
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) front: Front,
+    /// Where passwords are checked.
+    pub(crate) desk: Desk,
     /// Client connections of each core.
     pub(crate) connections: Box<[CachePadded<AtomicUsize>]>,
     /// Connections that were open when draining began and still are.

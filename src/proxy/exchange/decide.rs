@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::admission;
 use super::exchange::Exchange;
 use super::record::Record;
 use super::reply::Reply;
@@ -48,7 +49,7 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
     let fail =
         |error: &ProxyError, record, claim| Decision::Reply(Reply::error(error, record, claim, wants_json, is_head));
     // A closed gate means that a newer snapshot is published already, so this loop ends (N1).
-    let (service, claim) = loop {
+    let (service, claim, entry) = loop {
         let view = core.view();
         let (settings, front) = (&core.shared.settings, &core.shared.front);
         let place = match route(
@@ -65,17 +66,25 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
             Err(error) => return fail(&error, record, None),
         };
         let service = &view.services[place];
-        let open = view.snapshot.services()[place].stance.is_open();
+        let entry = match admission::enter(core, service, &mut record, request) {
+            Ok(entry) => entry,
+            Err(error) => {
+                record.service = Some(service.clone());
+                return fail(&error, record, None);
+            }
+        };
+        let open = entry.is_open && view.snapshot.services()[place].stance.is_open();
         if !open && !peer.inside {
             // Built without a claim: what is done with it is decided where requests wait, in `obtain`.
-            break (service.clone(), None);
+            break (service.clone(), None, entry);
         }
         if let Some(claim) = Claim::of(service) {
-            break (service.clone(), Some(claim));
+            break (service.clone(), Some(claim), entry);
         }
     };
     record.service = Some(service.clone());
-    if !peer.inside {
+    // Guesses take no place of those who may enter: who is checked first is counted afterwards.
+    if !peer.inside && entry.is_open {
         match service.limits.admit(record.client) {
             Ok(token) => record.token = token,
             Err(error) => return fail(&error, record, claim),
@@ -83,11 +92,12 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
     }
     if let Framing::Length(length) = request.framing
         && length > service.config.limit_body
+        && entry.is_open
     {
         return fail(&ProxyError::BodyTooLarge, record, claim);
     }
     service.retry_budget.earn();
-    let exchange = Exchange::new(record, service, claim, request, peer, wants_json);
+    let exchange = Exchange::new(record, service, claim, request, peer, wants_json, entry.credentials);
     Decision::Forward(Box::new(exchange))
 }
 

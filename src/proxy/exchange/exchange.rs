@@ -13,6 +13,7 @@ use super::client::Client;
 use super::record::Record;
 use super::sending::Sending;
 use crate::http1::head::{Method, ResponseHead};
+use crate::model::access::Credentials;
 use crate::model::pace::Rule;
 use crate::proxy::core::claim::Claim;
 use crate::proxy::core::service::CoreService;
@@ -36,6 +37,8 @@ pub(crate) struct Exchange {
     pub(crate) service: Rc<CoreService>,
     /// Where the head that was built for the app depends on the prefix that is stripped.
     stripped: Stripped,
+    /// What the client was let in by, or will have to be; kept for a route that is resolved again.
+    pub(crate) credentials: Option<Box<Credentials>>,
     /// Whether the client would rather read JSON than a page, should there be an answer of our own.
     pub(crate) wants_json: bool,
     /// The response head; valid once [`Exchange::respond`] has succeeded.
@@ -70,9 +73,10 @@ impl Exchange {
         request: &Request<'r, F>,
         peer: &Peer,
         wants_json: bool,
+        credentials: Option<Box<Credentials>>,
     ) -> Self {
         let mut out = Out::new();
-        let (strip, close) = (service.stripped(), !service.pool.keeps());
+        let (strip, close) = (service.stripped(), (credentials.is_some(), !service.pool.keeps()));
         let (client, id) = (record.client, record.id);
         let stripped = headers::request(&mut out.bytes, request, peer, client, strip, close, id);
         let may_reuse = service.reuses_for_all() || request.method.is_idempotent();
@@ -80,6 +84,7 @@ impl Exchange {
             record,
             claim,
             stripped,
+            credentials,
             wants_json,
             head: ResponseHead::new(),
             method: request.method,

@@ -2,6 +2,7 @@
 //!
 //! - `serve` the whole way, in the order of these files; its end is a `reply`
 //! - `decide` route, claim, and build what leaves; or an answer of our own
+//! - `admission` whether it may enter, asked before anything is claimed
 //! - `obtain` the head of the answer, whatever waiting and repeating that takes
 //! - `stale` files of the version before (N23)
 //! - `attempt` one attempt: connect or reuse, send, wait for the head; the retry rule
@@ -10,6 +11,7 @@
 //! - `asked` what the client has asked for
 //! - `exchange` what all of these work on; `client` what they ask of the client's side; `record` what is counted and logged
 
+pub(crate) mod admission;
 pub(crate) mod asked;
 pub(crate) mod attempt;
 pub(crate) mod body;

@@ -1,5 +1,5 @@
 //! From a request to the head of its answer, whatever that takes: it is forwarded, and while its app cannot be reached or its
-//! environment is paused it waits in the queue, and then goes the whole way again: route, claim, send (N12, N13).
+//! environment is paused it waits in the queue, and then goes the whole way again: route, admission, claim, send (N12, N13).
 //!
 //! What is kept of a request that waits is the head as it was built for the app, and what the client has asked for. The head's
 //! bytes do not depend on the activation, only on the client and on one setting of the service, the prefix that is stripped. To
@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::admission;
 use super::attempt::Setback;
 use super::client::{Absence, Client};
 use super::exchange::Exchange;
 use super::stale;
 use crate::model::hold::Why;
+use crate::proxy::access::users::UserFile;
 use crate::proxy::core::claim::Claim;
 use crate::proxy::core::keeper;
 use crate::proxy::message::answer::Answer;
@@ -104,10 +106,17 @@ async fn wait(
             exchange.record.held += began.elapsed();
             exchange.pass = Some(verdict?);
         }
-        if claim_again(exchange)? {
-            return Ok(());
-        }
-        why = Some(Why::Paused);
+        why = match claim_again(exchange)? {
+            Next::Claimed => return Ok(()),
+            Next::Paused => Some(Why::Paused),
+            Next::Check(file) => {
+                admission::check(exchange, &file, client, deadline).await?;
+                if exchange.record.token.is_none() {
+                    exchange.record.token = exchange.service.limits.admit(exchange.record.client)?;
+                }
+                None
+            }
+        };
     }
 }
 
@@ -160,8 +169,18 @@ async fn verdict(
     .await
 }
 
-/// Resolves the route and enters the activation that it leads to. `false` when the environment is paused.
-fn claim_again(exchange: &mut Exchange) -> Result<bool, Ending> {
+/// What comes of a route that was resolved again.
+enum Next {
+    /// The exchange has a claim.
+    Claimed,
+    /// The environment is paused.
+    Paused,
+    /// The credentials have to be checked first, against these users.
+    Check(Arc<UserFile>),
+}
+
+/// Resolves the route and enters the activation that it leads to, if the client may.
+fn claim_again(exchange: &mut Exchange) -> Result<Next, Ending> {
     let (core, peer) = (exchange.record.core().clone(), exchange.record.peer().clone());
     loop {
         let view = core.view();
@@ -180,6 +199,19 @@ fn claim_again(exchange: &mut Exchange) -> Result<bool, Ending> {
             Found::Answer(answer) => return Err(Ending::Answer(answer)),
         };
         let service = &view.services[place];
+        if let Some(guard) = service.guard.as_ref().filter(|_| !exchange.record.is_inside()) {
+            match admission::enter_again(exchange, &core, guard) {
+                Ok(None) => {}
+                Ok(Some(file)) => {
+                    exchange.move_to(service, None);
+                    return Ok(Next::Check(file));
+                }
+                Err(error) => {
+                    exchange.move_to(service, None);
+                    return Err(error.into());
+                }
+            }
+        }
         let stance = &view.snapshot.services()[place].stance;
         if let Some(page) = &stance.maintenance
             && !page.admits(exchange.record.client)
@@ -188,12 +220,12 @@ fn claim_again(exchange: &mut Exchange) -> Result<bool, Ending> {
         }
         if stance.paused {
             exchange.move_to(service, None);
-            return Ok(false);
+            return Ok(Next::Paused);
         }
         // A closed gate means that a newer snapshot is published already, so this loop ends (N1).
         if let Some(claim) = Claim::of(service) {
             exchange.move_to(service, Some(claim));
-            return Ok(true);
+            return Ok(Next::Claimed);
         }
     }
 }

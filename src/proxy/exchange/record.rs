@@ -30,6 +30,8 @@ pub(crate) struct Record {
     pub(crate) client: IpAddr,
     /// Whether the client speaks TLS, with us or with a trusted proxy.
     pub(crate) secure: bool,
+    /// Who asks, as a password has proved.
+    pub(crate) user: Option<Rc<str>>,
     /// Whose request it is; `None` before that is known.
     pub(crate) service: Option<Rc<CoreService>>,
     /// What counts it among the requests in flight, from its head to its last byte, waits included.
@@ -61,6 +63,7 @@ impl Record {
             asked: Asked::default(),
             client: peer.client,
             secure: peer.secure,
+            user: None,
             service: None,
             token: None,
             held: Duration::ZERO,
@@ -201,6 +204,7 @@ impl Drop for Record {
             slot: service.map_or("", |service| service.activation.slot.as_str()),
             generation: service.map_or(0, |service| service.activation.generation.0),
             client: self.client,
+            user: self.user.as_deref().unwrap_or_default(),
             method: self.asked.method(),
             host: self.asked.host().as_bytes(),
             path: self.asked.target(),

@@ -18,6 +18,11 @@ impl Answer {
     pub(crate) fn error(error: &ProxyError, wants_json: bool, id: RequestId) -> Self {
         let status = error.status();
         let mut answer = Self::own(status, error.advice(), wants_json, id, error.retry_after());
+        if status == 401 {
+            // The realm says nothing of what is behind it.
+            let wanted = "Basic realm=\"restricted\", charset=\"UTF-8\"";
+            answer.fields.push(("www-authenticate", wanted.to_owned()));
+        }
         if status == 405 {
             let methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
             answer.fields.push(("allow", methods.to_owned()));

@@ -10,6 +10,7 @@ use super::termination::Termination;
 use crate::http1::chunked::BodyError;
 use crate::http1::framing::FramingError;
 use crate::http1::head::HeadError;
+use crate::model::access::Refusal;
 
 /// Why an exchange has no answer of the app.
 #[derive(Debug)]
@@ -46,6 +47,18 @@ pub(crate) enum ProxyError {
     UnknownPath,
     /// The connection was made for another host (E19).
     Misdirected,
+    /// The client's address is in none of the networks of `auth.allow`.
+    NotAllowed,
+    /// `auth.basic` asks for a user name and a password, and there are none, or none that can be anybody's.
+    NoCredentials,
+    /// They are nobody's.
+    WrongCredentials,
+    /// The client has sent too many wrong ones, and has to wait for so many seconds.
+    TooManyWrong(u32),
+    /// As many passwords wait to be checked as may.
+    TooManyChecks,
+    /// The file of users was never read.
+    NoUsers,
     /// The client went away or broke off.
     ClientGone,
     /// No instance could be connected to.
@@ -78,13 +91,15 @@ impl ProxyError {
             | Self::BadRequest(_)
             | Self::PlainHttp
             | Self::ClientGone => 400,
+            Self::NoCredentials | Self::WrongCredentials => 401,
+            Self::NotAllowed => 403,
             Self::UnknownHost | Self::UnknownPath => 404,
             Self::Method => 405,
             Self::SlowHead | Self::SlowBody | Self::TrickledBody => 408,
             Self::BodyTooLarge => 413,
             Self::Expectation => 417,
             Self::Misdirected => 421,
-            Self::OverRate(_) => 429,
+            Self::OverRate(_) | Self::TooManyWrong(_) => 429,
             Self::Head(HeadError::TooLarge) => 431,
             Self::Framing(FramingError::Coding) => 501,
             Self::AppBrokeOff(_) | Self::AppNonsense(_) => 502,
@@ -94,6 +109,8 @@ impl ProxyError {
             | Self::HoldFull
             | Self::PauseOver
             | Self::DrainedAway
+            | Self::TooManyChecks
+            | Self::NoUsers
             | Self::Stopping => 503,
             Self::AppTimedOut => 504,
             Self::Head(HeadError::Version) => 505,
@@ -117,6 +134,11 @@ impl ProxyError {
             Self::UnknownHost => Termination::UnknownHost,
             Self::UnknownPath => Termination::UnknownPath,
             Self::Misdirected => Termination::Misdirected,
+            Self::NotAllowed => Termination::NotAllowed,
+            Self::NoCredentials | Self::WrongCredentials => Termination::NotAuthenticated,
+            Self::TooManyWrong(_) => Termination::TooManyWrong,
+            Self::TooManyChecks => Termination::TooManyChecks,
+            Self::NoUsers => Termination::NoUsers,
             Self::ClientGone => Termination::ClientGone,
             Self::Unreachable(error) if connection_error::is_ours(error) => Termination::Exhausted,
             Self::Unreachable(_) => Termination::Unreachable,
@@ -150,6 +172,12 @@ impl ProxyError {
             Self::UnknownHost => "no service has this host",
             Self::UnknownPath => "no service of this host has this path",
             Self::Misdirected => "the connection was made for another host",
+            Self::NotAllowed => "the client's address is not in `auth.allow`",
+            Self::NoCredentials => "no user name and password",
+            Self::WrongCredentials => "a wrong user name or password",
+            Self::TooManyWrong(_) => "too many wrong passwords before this one",
+            Self::TooManyChecks => "too many passwords wait to be checked",
+            Self::NoUsers => "the file of `auth.basic` was never read",
             Self::ClientGone => "the client went away",
             Self::Unreachable(error) | Self::AppBrokeOff(Some(error)) => connection_error::words(error),
             Self::HoldOver => "the app was away for `hold.for`",
@@ -182,11 +210,18 @@ impl ProxyError {
             Self::UnknownHost => "No site with this name is served here.",
             Self::UnknownPath => "This site has nothing at this address.",
             Self::Misdirected => "This connection belongs to another site. Please try again.",
+            Self::NotAllowed => "This site is not for everybody, and does not know your address.",
+            Self::NoCredentials | Self::WrongCredentials => {
+                "This site is not for everybody: a user name and a password are needed."
+            }
+            Self::TooManyWrong(_) => "There were too many wrong passwords. Please try again in a moment.",
             Self::Unreachable(_)
             | Self::HoldOver
             | Self::HoldFull
             | Self::PauseOver
             | Self::DrainedAway
+            | Self::TooManyChecks
+            | Self::NoUsers
             | Self::Stopping => "The site cannot be reached just now. Please try again in a moment.",
             Self::AppBrokeOff(_) | Self::AppNonsense(_) => "The site did not give a valid answer. Please try again.",
             Self::AppTimedOut => "The site took too long to answer. Please try again.",
@@ -196,6 +231,7 @@ impl ProxyError {
     /// Seconds after which it is worth to try again.
     pub(crate) fn retry_after(&self) -> Option<u32> {
         match self {
+            Self::TooManyWrong(seconds) => Some(*seconds),
             Self::OverRate(wait) => {
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
                 u32::try_from(seconds).ok()
@@ -206,8 +242,28 @@ impl ProxyError {
             | Self::HoldFull
             | Self::PauseOver
             | Self::DrainedAway
+            | Self::TooManyChecks
+            | Self::NoUsers
             | Self::Stopping => Some(2),
             _ => None,
+        }
+    }
+}
+
+impl From<Refusal> for ProxyError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotAllowed => Self::NotAllowed,
+            Refusal::AmbiguousPath => Self::BadRequest("the path could be read in two ways"),
+            Refusal::NoCredentials => Self::NoCredentials,
+            Refusal::WrongCredentials => Self::WrongCredentials,
+            Refusal::TooManyWrong(wait) => {
+                // Rounded up: who comes back then is not refused again.
+                let seconds = wait.as_millis().div_ceil(1000).max(1);
+                Self::TooManyWrong(u32::try_from(seconds).unwrap_or(u32::MAX))
+            }
+            Refusal::TooManyChecks => Self::TooManyChecks,
+            Refusal::NoUsers => Self::NoUsers,
         }
     }
 }

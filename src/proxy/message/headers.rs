@@ -18,14 +18,14 @@ use crate::http1::write::{decimal, field};
 type Nominated<'f> = SmallVec<[&'f [u8]; 4]>;
 
 /// Builds the request that leaves for the app. `client` is who asks, behind the proxies that are trusted; `strip` is the path prefix that the app does not see, and what is returned is where
-/// that shows; `close` asks the app to close after its answer.
+/// that shows; `ends_here` says that the credentials were for us; `close` asks the app to close after its answer.
 pub(crate) fn request<'r, F: Fields<'r>>(
     out: &mut Vec<u8>,
     request: &Request<'r, F>,
     peer: &Peer,
     client: IpAddr,
     strip: &str,
-    close: bool,
+    (ends_here, close): (bool, bool),
     id: RequestId,
 ) -> Stripped {
     out.extend_from_slice(request.method_text);
@@ -80,7 +80,9 @@ pub(crate) fn request<'r, F: Fields<'r>>(
                     field(out, name, value);
                 }
             }
+            Name::Authorization if ends_here => {}
             Name::Accept
+            | Name::Authorization
             | Name::ContentType
             | Name::Date
             | Name::ProxyAuthenticate
@@ -169,7 +171,7 @@ pub fn rewrite_head(head: &RequestHead, buffer: &[u8], client: IpAddr, out: &mut
         ended: Cell::new(None),
     };
     let request = request::of_http1(head, buffer).map_err(|error| error.status())?;
-    self::request(out, &request, &peer, client, "", false, RequestId::NONE);
+    self::request(out, &request, &peer, client, "", (false, false), RequestId::NONE);
     Ok(())
 }
 
@@ -177,6 +179,19 @@ pub fn rewrite_head(head: &RequestHead, buffer: &[u8], client: IpAddr, out: &mut
 pub fn pass_fields_on(head: &ResponseHead, buffer: &[u8], out: &mut Vec<u8>) {
     for (_, name, value) in response(&head.fields, buffer) {
         field(out, name, value);
+    }
+}
+
+/// The credentials in a head that [`request`] has built, unless there are two.
+pub(crate) fn authorization(head: &[u8]) -> Option<&[u8]> {
+    let mut lines = head.split(|byte| *byte == b'\n').skip(1);
+    let mut sent = lines.by_ref().take_while(|line| *line != b"\r").filter_map(|line| {
+        let (name, value) = line.split_at(memchr::memchr(b':', line)?);
+        eq_ignore_case(name, b"authorization").then(|| value[1..].trim_ascii())
+    });
+    match (sent.next(), sent.next()) {
+        (one, None) => one,
+        (_, Some(_)) => None,
     }
 }
 
@@ -201,6 +216,7 @@ pub(crate) fn response<'b>(fields: &'b [Field], buffer: &'b [u8]) -> impl Iterat
             | Name::TransferEncoding
             | Name::Upgrade => false,
             Name::Accept
+            | Name::Authorization
             | Name::ContentType
             | Name::Date
             | Name::Expect
@@ -295,7 +311,15 @@ mod tests {
         .unwrap();
         let parsed = of_http1(&head, written.as_bytes()).unwrap();
         let mut out = Vec::new();
-        request(&mut out, &parsed, peer, peer.client, strip, false, RequestId::NONE);
+        request(
+            &mut out,
+            &parsed,
+            peer,
+            peer.client,
+            strip,
+            (false, false),
+            RequestId::NONE,
+        );
         String::from_utf8(out).unwrap()
     }
 

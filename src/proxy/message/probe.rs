@@ -33,7 +33,15 @@ pub fn probe_request(service: &Service, path: &str) -> Result<http::Request<()>,
         ..Peer::plain(client, false)
     };
     let (mut sent, id) = (Vec::new(), RequestId::new(fastrand::u64(..)));
-    headers::request(&mut sent, &request, &peer, client, service.stripped(), true, id);
+    headers::request(
+        &mut sent,
+        &request,
+        &peer,
+        client,
+        service.stripped(),
+        (false, true),
+        id,
+    );
     let head = parsed(&sent)?;
     let mut probe = http::Request::get(head.target.of(&sent));
     for field in &head.fields {

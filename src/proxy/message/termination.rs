@@ -41,6 +41,12 @@ pub(crate) enum Termination {
     UnknownPath,
     /// The connection was made for another host (E19).
     Misdirected,
+    /// Its address is not one that may (`auth.allow`).
+    NotAllowed,
+    /// It has no password, or a wrong one (`auth.basic`).
+    NotAuthenticated,
+    /// It has sent too many wrong passwords.
+    TooManyWrong,
     /// The client went away before the answer had left.
     ClientGone,
     /// Another stream of the client's HTTP/2 connection ended all of them (RFC 9113 §5.4.1).
@@ -71,6 +77,10 @@ pub(crate) enum Termination {
     StoppedSending,
     /// The app ended a tunnel with an error.
     TunnelBrokenOff,
+    /// As many passwords wait to be checked as may.
+    TooManyChecks,
+    /// The file of users was never read.
+    NoUsers,
     /// As many requests wait as may.
     HoldFull,
     /// A pause has ended, and the app did not come back in time (N13).
@@ -102,6 +112,9 @@ impl Termination {
             | Self::UnknownHost
             | Self::UnknownPath
             | Self::Misdirected
+            | Self::NotAllowed
+            | Self::NotAuthenticated
+            | Self::TooManyWrong
             | Self::ClientGone
             | Self::ConnectionError
             | Self::UploadBrokenOff
@@ -117,9 +130,13 @@ impl Termination {
             | Self::AppCutBody
             | Self::StoppedSending
             | Self::TunnelBrokenOff => Some(Who::App),
-            Self::HoldFull | Self::PauseOver | Self::DrainDeadline | Self::Stopped | Self::Exhausted => {
-                Some(Who::Proxy)
-            }
+            Self::TooManyChecks
+            | Self::NoUsers
+            | Self::HoldFull
+            | Self::PauseOver
+            | Self::DrainDeadline
+            | Self::Stopped
+            | Self::Exhausted => Some(Who::Proxy),
         }
     }
 
@@ -151,6 +168,9 @@ impl Termination {
             Self::UnknownHost => "client: unknown host",
             Self::UnknownPath => "client: unknown path",
             Self::Misdirected => "client: misdirected",
+            Self::NotAllowed => "client: not allowed",
+            Self::NotAuthenticated => "client: not authenticated",
+            Self::TooManyWrong => "client: too many wrong passwords",
             Self::ClientGone => "client: gone",
             Self::ConnectionError => "client: HTTP/2 connection error",
             Self::UploadBrokenOff => "client: broke off the body",
@@ -166,6 +186,8 @@ impl Termination {
             Self::AppCutBody => "app: cut the body",
             Self::StoppedSending => "app: stopped sending",
             Self::TunnelBrokenOff => "app: broke off the tunnel",
+            Self::TooManyChecks => "proxy: too many passwords to check",
+            Self::NoUsers => "proxy: no file of users",
             Self::HoldFull => "proxy: hold is full",
             Self::PauseOver => "proxy: pause is over",
             Self::DrainDeadline => "proxy: drain deadline",

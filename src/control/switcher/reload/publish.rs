@@ -46,6 +46,8 @@ impl Owner {
             now.any(|now| Arc::ptr_eq(&now.activation, &live.activation))
         };
         let left: Vec<Live> = before.services().iter().filter(|live| !kept(live)).cloned().collect();
+        // Before anybody can be asked for a password that nobody has read.
+        (self.users)(&loaded.config);
         self.follow(&diff, &loaded.config, &states, &snapshot);
         self.publisher
             .publish(snapshot, left.iter().map(|live| &live.activation));

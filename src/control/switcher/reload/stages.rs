@@ -79,7 +79,7 @@ impl Owner {
         let file = self.current.load().config.file.clone();
         let reply = self.errands.reply();
         self.errands.run("reload", async move {
-            let file = match tokio::task::spawn_blocking(move || Loaded::read(&file)).await {
+            let file = match tokio::task::spawn_blocking(move || Loaded::read_again(&file)).await {
                 Ok(Ok(loaded)) => File::Valid(Box::new(loaded)),
                 Ok(Err(error)) => File::Invalid(error),
                 Err(error) => File::Broken(error.to_string()),
@@ -97,7 +97,7 @@ impl Owner {
                 (Reading::Valid(Box::new(findings)), Some(plan))
             }
             File::Invalid(error) => {
-                let errors = error.diagnostics.iter().filter(|one| one.severity == Severity::Error);
+                let errors = error.diagnostics.iter().filter(|one| one.severity != Severity::Warning);
                 let (errors, report) = (errors.count(), error.render(false));
                 (Reading::Invalid { report, errors }, None)
             }

@@ -1,0 +1,135 @@
+//! What a service wants of a request before it lets it in: an address, credentials, or nothing.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::users::{UserFile, UserFiles};
+use crate::config::Auth;
+use crate::model::access::Refusal;
+use crate::model::paths::{Match, PathRules};
+
+/// What a service wants of its clients.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    /// Where they have to come from; `None` is anywhere.
+    allow: Option<Vec<IpNet>>,
+    /// Whose passwords are asked for.
+    users: Option<Arc<UserFile>>,
+    /// Paths that are for everybody.
+    except: PathRules<()>,
+}
+
+impl Guard {
+    /// The guard of a service; `None` when it is for everybody.
+    pub(crate) fn of(auth: &Auth, files: &UserFiles) -> Option<Self> {
+        if auth.basic.is_none() && auth.allow.is_none() {
+            return None;
+        }
+        let mut except = PathRules::default();
+        for prefix in &auth.except {
+            except.insert(prefix, ());
+        }
+        Some(Self {
+            allow: auth.allow.clone(),
+            users: auth.basic.as_deref().map(|path| files.of(path)),
+            except,
+        })
+    }
+
+    /// Looks at where a request comes from and at what it asks for. The file whose users alone may go on; `None` when everybody
+    /// may who has come so far.
+    ///
+    /// # Errors
+    /// Why it goes no further, whatever its credentials.
+    pub(crate) fn look(&self, client: IpAddr, path: &[u8]) -> Result<Option<&Arc<UserFile>>, Refusal> {
+        match self.except.find(path) {
+            Match::Found(()) => return Ok(None),
+            Match::Ambiguous => return Err(Refusal::AmbiguousPath),
+            Match::None => {}
+        }
+        let may_come = |networks: &Vec<IpNet>| networks.iter().any(|network| network.contains(&client));
+        if !self.allow.as_ref().is_none_or(may_come) {
+            return Err(Refusal::NotAllowed);
+        }
+        match &self.users {
+            Some(file) if file.version() == 0 => Err(Refusal::NoUsers),
+            Some(file) => Ok(Some(file)),
+            None => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::model::access::Users;
+
+    fn guard(basic: bool, allow: Option<&str>, files: &UserFiles) -> Option<Guard> {
+        let auth = Auth {
+            basic: basic.then(|| "users".into()),
+            allow: allow.map(|network| vec![network.parse().unwrap()]),
+            except: vec!["/hooks".into(), "/public".into()],
+        };
+        Guard::of(&auth, files)
+    }
+
+    #[test]
+    fn both_have_to_pass_and_exempt_paths_pass_both() {
+        let files = UserFiles::default();
+        files.set(Path::new("users"), Users::default());
+        let (inside, outside) = ("10.0.0.1".parse().unwrap(), "192.0.2.1".parse().unwrap());
+        let look = |guard: &Guard, client, path: &str| guard.look(client, path.as_bytes()).map(|file| file.is_some());
+        assert!(guard(false, None, &files).is_none());
+        let both = guard(true, Some("10.0.0.0/8"), &files).unwrap();
+        assert_eq!(look(&both, inside, "/"), Ok(true));
+        assert_eq!(look(&both, outside, "/"), Err(Refusal::NotAllowed));
+        for path in ["/hooks", "/hooks/x", "/public/"] {
+            assert_eq!(look(&both, outside, path), Ok(false), "{path}");
+        }
+        let allow = guard(false, Some("10.0.0.0/8"), &files).unwrap();
+        assert_eq!(look(&allow, inside, "/"), Ok(false));
+        let basic = guard(true, None, &files).unwrap();
+        assert_eq!(look(&basic, outside, "/hooksx"), Ok(true));
+        assert_eq!(look(&basic, outside, "*"), Ok(true));
+    }
+
+    #[test]
+    fn e20_a_path_that_is_exempt_to_one_reader_alone_is_refused() {
+        let files = UserFiles::default();
+        files.set(Path::new("users"), Users::default());
+        let guard = guard(true, None, &files).unwrap();
+        let client = "192.0.2.1".parse().unwrap();
+        for path in [
+            "/hooks/../admin",
+            "/hooks/%2e%2e/admin",
+            "/hooks%2f..%2fadmin",
+            "//hooks",
+            "/hooks/..;/admin",
+            "/x/../hooks",
+            "/hooks\\..\\admin",
+            "/hook%73",
+            "/hooks/../public",
+        ] {
+            let looked = guard.look(client, path.as_bytes());
+            assert!(matches!(looked, Err(Refusal::AmbiguousPath)), "{path}: {looked:?}");
+        }
+        for path in ["/hooks/a%2fb", "/a//b", "/%2e%2e/x"] {
+            assert!(guard.look(client, path.as_bytes()).is_ok(), "{path}");
+        }
+    }
+
+    #[test]
+    fn nobody_enters_while_the_file_was_never_read() {
+        let files = UserFiles::default();
+        let guard = guard(true, None, &files).unwrap();
+        let client = "192.0.2.1".parse().unwrap();
+        assert!(matches!(guard.look(client, b"/"), Err(Refusal::NoUsers)));
+        assert!(matches!(guard.look(client, b"/hooks"), Ok(None)));
+        files.set(Path::new("users"), Users::default());
+        assert!(matches!(guard.look(client, b"/"), Ok(Some(_))));
+    }
+}
