@@ -1,6 +1,7 @@
 //! Decisions, and nothing but decisions: no runtime, no IO, no clock, no randomness. Time and chance are arguments.
 
 pub mod access;
+pub mod allowance;
 pub mod api;
 pub mod bake;
 pub mod client;

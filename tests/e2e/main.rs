@@ -24,6 +24,7 @@ mod full_disk;
 mod gate;
 mod harness;
 mod hold;
+mod hostile;
 mod identity;
 mod limits;
 mod maintenance;

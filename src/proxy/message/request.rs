@@ -235,6 +235,9 @@ pub(crate) fn of_http2<'r>(
     let method_text = parts.method.as_str().as_bytes();
     let method = Method::of(method_text);
     check_method(method)?;
+    if parts.uri.scheme_str() == Some("") {
+        return Err(ProxyError::BadRequest("`:scheme` is empty"));
+    }
     let mut hosts = parts.headers.get_all(http::header::HOST).iter();
     let named = hosts.next().map(http::HeaderValue::as_bytes);
     if hosts.next().is_some() {
@@ -262,13 +265,10 @@ pub(crate) fn of_http2<'r>(
         target @ b"*" if method == Method::Options => target,
         _ => return Err(ProxyError::BadRequest("`:path` is no path")),
     };
-    let framing = match parts.headers.get(http::header::CONTENT_LENGTH) {
+    let framing = match content_length(&parts.headers)? {
         _ if !has_body => Framing::None,
         None => Framing::Chunked,
-        Some(length) => {
-            let length = length.to_str().ok().and_then(|length| length.parse().ok());
-            Framing::Length(length.ok_or(ProxyError::Framing(framing::FramingError::Length))?)
-        }
+        Some(length) => Framing::Length(length),
     };
     let (host, port) = host_and_port(host)?;
     Ok(Request {
@@ -283,6 +283,18 @@ pub(crate) fn of_http2<'r>(
         expects_continue: false,
         protocol: "HTTP/2",
     })
+}
+
+/// The one `content-length`, which is a number (E2).
+fn content_length(fields: &http::HeaderMap) -> Result<Option<u64>, ProxyError> {
+    let mut lengths = fields.get_all(http::header::CONTENT_LENGTH).iter();
+    let Some(length) = lengths.next() else { return Ok(None) };
+    let digits = length.as_bytes().iter().all(u8::is_ascii_digit);
+    let number = length.to_str().ok().filter(|_| digits && lengths.next().is_none());
+    let number = number.and_then(|number| number.parse().ok());
+    number
+        .map(Some)
+        .ok_or(ProxyError::Framing(framing::FramingError::Length))
 }
 
 fn check_method(method: Method) -> Result<(), ProxyError> {

@@ -54,6 +54,8 @@ pub(super) struct Inner {
     pub(super) probes: AtomicU64,
     pub(super) accepted: AtomicU64,
     pub(super) open: AtomicU64,
+    /// Whose body ended as its framing says, of the requests that were not scripted.
+    pub(super) bodies: Mutex<Vec<(String, bool)>>,
     /// Close codes that WebSockets got from the client's side; `None` for a close without a code.
     pub(super) closes: Mutex<Vec<Option<u16>>>,
     /// Counts the kills; a connection ends with RST when it changes.
@@ -132,6 +134,7 @@ impl App {
             probes: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
             open: AtomicU64::new(0),
+            bodies: Mutex::default(),
             closes: Mutex::default(),
             kills: watch::Sender::new(0),
         };
@@ -318,6 +321,16 @@ impl App {
             })
         })
         .await;
+    }
+
+    /// Waits until the body of a request with this target has ended: whether it was whole.
+    pub async fn whole(&self, target: &str) -> bool {
+        super::eventually(super::secs(10), || async {
+            let bodies = self.inner.bodies.lock().unwrap();
+            let found = bodies.iter().find(|(of, _)| of == target).map(|(_, whole)| *whole);
+            found.ok_or_else(|| format!("no body for {target} has ended; those that have: {bodies:?}"))
+        })
+        .await
     }
 
     /// Close codes that its WebSockets received.

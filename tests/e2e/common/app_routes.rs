@@ -82,7 +82,9 @@ pub(super) async fn answer(incoming: &mut Incoming, inner: &Arc<Inner>, seen: &S
         "/tunnel" => return tunnel(incoming, inner).await,
         _ => {}
     }
-    let (body, trailers) = incoming.body(request_ends(seen)).await?;
+    let read = incoming.body(request_ends(seen)).await;
+    inner.bodies.lock().unwrap().push((seen.target.clone(), read.is_ok()));
+    let (body, trailers) = read?;
     let (name, version) = inner.identity.lock().unwrap().clone();
     let hello = || format!("{name} {version} {}", seen.target).into_bytes();
     match path {
@@ -132,6 +134,10 @@ async fn run(
             Step::Close | Step::CloseIfReused => return Ok(Some(End::Close)),
             Step::Reset => return Ok(Some(End::Reset)),
             Step::Hang => std::future::pending().await,
+            Step::UntilGone => {
+                while incoming.fill().await? > 0 {}
+                return Ok(Some(End::Close));
+            }
         }
     }
     if unread {

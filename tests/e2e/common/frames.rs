@@ -12,14 +12,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub const DATA: u8 = 0;
 pub const HEADERS: u8 = 1;
+pub const PRIORITY: u8 = 2;
 pub const RST_STREAM: u8 = 3;
 pub const SETTINGS: u8 = 4;
 pub const PING: u8 = 6;
 pub const GOAWAY: u8 = 7;
 pub const WINDOW_UPDATE: u8 = 8;
+pub const CONTINUATION: u8 = 9;
 
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub const END_STREAM: u8 = 1;
+pub const END_HEADERS: u8 = 4;
 const ACK: u8 = 1;
 /// What may be sent before the first WINDOW_UPDATE (RFC 9113 §6.9.2).
 const FIRST_WINDOW: i64 = 65_535;
@@ -90,29 +92,15 @@ impl Frames {
             window: FIRST_WINDOW,
             stream_window: FIRST_WINDOW,
         };
-        frames.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+        frames.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
         frames.send(SETTINGS, 0, 0, b"").await;
         frames
     }
 
     /// A request head with these fields as they are, `:method` and the rest.
     pub async fn request(&mut self, stream: u32, fields: &[(&str, &[u8])], end: bool) {
-        let mut block = Vec::new();
-        for (name, value) in fields {
-            // A literal that is not indexed, without Huffman's code (RFC 7541 §6.2.2).
-            block.push(0);
-            for text in [name.as_bytes(), value] {
-                block.push(
-                    u8::try_from(text.len())
-                        .ok()
-                        .filter(|len| *len < 127)
-                        .expect("a short text"),
-                );
-                block.extend_from_slice(text);
-            }
-        }
         let flags = END_HEADERS | if end { END_STREAM } else { 0 };
-        self.send(HEADERS, flags, stream, &block).await;
+        self.send(HEADERS, flags, stream, &block(fields)).await;
     }
 
     /// As many bytes of a body as the windows allow: how many that were. `window` is the stream's.
@@ -146,17 +134,19 @@ impl Frames {
 
     /// A frame as it is.
     pub async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let mut frame = (payload.len() as u32).to_be_bytes()[1..].to_vec();
-        frame.extend_from_slice(&[kind, flags]);
-        frame.extend_from_slice(&stream.to_be_bytes());
-        frame.extend_from_slice(payload);
-        self.raw(&frame).await;
+        self.write(&encode(kind, flags, stream, payload)).await;
     }
 
-    async fn raw(&mut self, bytes: &[u8]) {
+    /// Bytes as they are.
+    pub async fn write(&mut self, bytes: &[u8]) {
         // Whether anybody takes it, is seen by what comes back.
         let _ = self.wire.write_all(bytes).await;
         let _ = self.wire.flush().await;
+    }
+
+    /// The bare connection.
+    pub fn into_wire(self) -> Wire {
+        self.wire
     }
 
     /// The next frame; `None` at the end of the connection. WINDOW_UPDATEs of a stream add to `window`.
@@ -205,6 +195,49 @@ impl Frames {
         }
         seen
     }
+}
+
+/// A frame as its bytes.
+pub fn encode(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut frame = (payload.len() as u32).to_be_bytes()[1..].to_vec();
+    frame.extend_from_slice(&[kind, flags]);
+    frame.extend_from_slice(&stream.to_be_bytes());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// Fields as literals that are not indexed, without Huffman's code (RFC 7541 §6.2.2).
+pub fn block(fields: &[(&str, &[u8])]) -> Vec<u8> {
+    fields
+        .iter()
+        .flat_map(|(name, value)| literal(0, name, value))
+        .collect()
+}
+
+/// A field as a literal with a name of its own; `first` says whether it is indexed (RFC 7541 §6.2).
+pub fn literal(first: u8, name: &str, value: &[u8]) -> Vec<u8> {
+    let mut literal = vec![first];
+    for text in [name.as_bytes(), value] {
+        literal.extend(integer(0, 7, text.len()));
+        literal.extend_from_slice(text);
+    }
+    literal
+}
+
+/// A number behind the bits of `first` that are not its prefix's (RFC 7541 §5.1).
+pub fn integer(first: u8, prefix: u32, number: usize) -> Vec<u8> {
+    let most = (1_usize << prefix) - 1;
+    if number < most {
+        return vec![first | number as u8];
+    }
+    let mut bytes = vec![first | most as u8];
+    let mut rest = number - most;
+    while rest >= 128 {
+        bytes.push(rest as u8 | 128);
+        rest >>= 7;
+    }
+    bytes.push(rest as u8);
+    bytes
 }
 
 /// The body that frames carry.

@@ -13,6 +13,9 @@ use super::eventually;
 /// Lines of output that are kept: enough to understand a failure.
 const KEPT: usize = 4000;
 
+/// Ticks of `/proc` in a second (USER_HZ), on every machine that Linux knows today.
+const TICKS: u64 = 100;
+
 /// A child and what it said.
 #[derive(Debug)]
 pub struct Process {
@@ -148,6 +151,16 @@ impl Process {
             .nth(1)
             .and_then(|kib| kib.parse().ok())
             .expect("a number of KiB")
+    }
+
+    /// Time that its threads have had a core, in user and kernel mode.
+    pub fn cpu_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("the child runs");
+        // Behind the name, which may hold blanks: utime and stime are the 14th and 15th field of all.
+        let (_, fields) = stat.rsplit_once(") ").expect("a name in /proc/PID/stat");
+        let ticks = fields.split(' ').skip(11).take(2);
+        let ticks: u64 = ticks.map(|ticks| ticks.parse::<u64>().expect("ticks")).sum();
+        Duration::from_millis(ticks * 1000 / TICKS)
     }
 
     /// Threads.

@@ -22,6 +22,8 @@ pub enum Step {
     Reset,
     /// Never go on.
     Hang,
+    /// Wait until the other side has ended the connection, and close it.
+    UntilGone,
 }
 
 /// `Step::Send` of a text.

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::Instant;
 
+use super::counted::{Counted, Counts, Owed};
 use super::rest::{Rest, Resting};
 use super::stream::{H2Body, Open, Reset, StreamGuard, Streaming, Upload};
 use crate::proxy::client::io::{ClientIo, SharedIo};
@@ -31,6 +32,12 @@ use crate::tasks;
 const MAX_STREAMS: u32 = 256;
 /// Header bytes of a request, after decompression (E24).
 const MAX_HEADER_LIST: u32 = 64 * 1024;
+/// Streams that a client has begun and reset before we have looked at them: as many as may be open, because when the machine is
+/// busy a browser's requests and its cancels come together. They are in memory, and their work is begun (E26).
+const MAX_UNSEEN_RESETS: usize = MAX_STREAMS as usize;
+/// Streams that we reset because of the client's own mistakes, in the life of a connection (E26): a trusted proxy carries the mistakes
+/// of many clients, and refused streams count too.
+const MAX_MISTAKES: usize = 1024;
 /// What one stream may send ahead of the app, and all streams of a connection together.
 const WINDOW: (u32, u32) = (256 * 1024, 1024 * 1024);
 /// Response bytes that hyper may hold for one stream.
@@ -40,10 +47,14 @@ const SEND_BUFFER: usize = 64 * 1024;
 pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
     let io = SharedIo::new(io);
     let open = Rc::new(Open::new(io.clone(), core.times().linger));
+    let counts = Rc::new(Counts::new());
     let service = hyper::service::service_fn({
-        let (core, peer, open) = (core.clone(), peer.clone(), open.clone());
+        let (core, peer, open, counts) = (core.clone(), peer.clone(), open.clone(), counts.clone());
         // Boxed, because hyper and tokio move a stream's future several times.
-        move |request| Box::pin(respond(core.clone(), peer.clone(), open.enter(), request))
+        move |request| {
+            let owed = Owed::new(&counts);
+            Box::pin(respond(core.clone(), peer.clone(), open.enter(), owed, request))
+        }
     });
     let connection = hyper::server::conn::http2::Builder::new(OnThisCore(open.clone()))
         .timer(TokioTimer::new())
@@ -51,11 +62,13 @@ pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
         .auto_date_header(false)
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEADER_LIST)
+        .max_pending_accept_reset_streams(MAX_UNSEEN_RESETS)
+        .max_local_error_reset_streams(MAX_MISTAKES)
         .initial_stream_window_size(WINDOW.0)
         .initial_connection_window_size(WINDOW.1)
         .max_send_buf_size(SEND_BUFFER)
         .keep_alive_interval(None)
-        .serve_connection(TokioIo::new(io.clone()), service);
+        .serve_connection(TokioIo::new(Counted::new(io.clone(), counts.clone())), service);
     let mut connection = pin!(connection);
     let mut rest = Rest::new(core.times());
     let mut seat = Seat::default();
@@ -66,6 +79,12 @@ pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
                 if let Err(error) = ended {
                     tell(&core, &peer, &error);
                 }
+                return Poll::Ready(());
+            }
+            if counts.is_flooded() {
+                // Polled once more, so that GOAWAY leaves behind what is on its way.
+                let _ = connection.as_mut().poll(cx);
+                tell_of(&core, &peer, h2::Reason::ENHANCE_YOUR_CALM);
                 return Poll::Ready(());
             }
             if open.stalled.get() {
@@ -117,13 +136,18 @@ fn tell(core: &Core, peer: &Peer, error: &hyper::Error) {
         tracing::debug!(client = %peer.client, "HTTP/2 connection ended: {error:?}");
         return;
     };
+    if let Some(reason) = error.reason() {
+        tell_of(core, peer, reason);
+    }
+}
+
+fn tell_of(core: &Core, peer: &Peer, reason: h2::Reason) {
     // Its streams hear of it behind us, and are recorded then.
     peer.ended.set(Some(End::CONNECTION_ERROR));
     if let Some(unsaid) = core.connection_errors.happened(Instant::now()) {
-        let reason = error.reason();
         tracing::info!(
             client = %peer.client,
-            ?reason,
+            reason = ?Some(reason),
             unsaid,
             "the client broke the rules of HTTP/2: its connection was ended, with every stream on it"
         );
@@ -144,6 +168,7 @@ async fn respond(
     core: Rc<Core>,
     peer: Rc<Peer>,
     guard: StreamGuard,
+    mut owed: Owed,
     request: Request<Incoming>,
 ) -> Result<Response<H2Body>, Reset> {
     let record = Record::new(&core, &peer);
@@ -171,10 +196,11 @@ async fn respond(
     if reply.is_over() {
         // END_STREAM travels with the head; hyper will not ask for a body.
         reply.finish();
+        owed.settle();
         upload.discard();
         return Ok(response);
     }
-    *response.body_mut() = Streaming::begin(reply, upload, deadline, guard);
+    *response.body_mut() = Streaming::begin(reply, upload, deadline, guard, owed);
     Ok(response)
 }
 

@@ -13,6 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use super::counted::Owed;
 use crate::proxy::client::io::SharedIo;
 use crate::proxy::client::lingering::{Lingering, Others};
 use crate::proxy::exchange::body::Piece;
@@ -236,6 +237,7 @@ pub(crate) struct Streaming {
     /// Nothing more comes: END_STREAM went with the last piece, or goes with the trailers.
     ended: bool,
     guard: StreamGuard,
+    owed: Owed,
 }
 
 /// The stream is reset: the client sees a cut body, never a clean end (N18).
@@ -283,7 +285,7 @@ impl Body for H2Body {
 
 impl Streaming {
     /// The body of a response that begins.
-    pub(crate) fn begin(reply: Reply, upload: Upload, deadline: Deadline, guard: StreamGuard) -> H2Body {
+    pub(crate) fn begin(reply: Reply, upload: Upload, deadline: Deadline, guard: StreamGuard, owed: Owed) -> H2Body {
         let open = guard.0.clone();
         open.moves(deadline.at());
         let streaming = Rc::new(RefCell::new(Self {
@@ -293,6 +295,7 @@ impl Streaming {
             waits: false,
             ended: false,
             guard,
+            owed,
         }));
         streaming.borrow_mut().wait(true);
         open.begun.set(Some(streaming.clone()));
@@ -324,6 +327,7 @@ impl Streaming {
                 Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
             }
             Err(cut) => {
+                self.owed.settle();
                 self.reply.cut(cut);
                 Poll::Ready(Some(Err(Reset)))
             }
@@ -358,6 +362,7 @@ impl Streaming {
         self.ended = true;
         self.wait(false);
         self.reply.finish();
+        self.owed.settle();
         self.upload.discard();
     }
 }

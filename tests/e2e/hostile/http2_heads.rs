@@ -1,0 +1,382 @@
+//! Heads and bodies over HTTP/2 that are none (E10), and heads that are far larger than they look (E27). An error ends the
+//! stream, or its connection (`docs/decisions/f03-malformed-http2-heads.md`), and nothing reaches the app.
+
+use super::attack::{
+    Allowed, Attacker, COMPRESSION_ERROR, ENHANCE_YOUR_CALM, PROTOCOL_ERROR, Poured, beside_a_good_client,
+};
+use crate::common::fixture::{HOST, Pair};
+use crate::common::frames::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, Frames, GOAWAY, HEADERS, RST_STREAM, block, encode, integer,
+    literal,
+};
+use crate::common::{eventually, holds, secs};
+
+type Field = (&'static str, &'static [u8]);
+
+const LITTLE: Allowed = Allowed { mib: 6, cpu: secs(1) };
+
+/// `METHOD /refused`, and these fields.
+fn head(method: &'static [u8], more: &[Field]) -> Vec<Field> {
+    let begin: [Field; 4] = [
+        (":method", method),
+        (":scheme", b"https"),
+        (":authority", HOST.as_bytes()),
+        (":path", b"/refused"),
+    ];
+    [&begin, more].concat()
+}
+
+/// Sends a head: the frames that come for it.
+async fn answer(pair: &Pair, block: &[u8], flags: u8) -> Vec<Frame> {
+    let mut frames = Frames::connect(&pair.door, HOST).await;
+    frames.send(HEADERS, END_HEADERS | flags, 1, block).await;
+    frames.until_end(1).await
+}
+
+/// Whether frames say that the stream is in error, alone or with its connection.
+fn is_refused(frames: &[Frame]) -> bool {
+    frames
+        .iter()
+        .any(|frame| matches!(frame.kind, RST_STREAM | GOAWAY) && frame.code() == PROTOCOL_ERROR)
+}
+
+/// Nothing of these heads has reached the app.
+fn nothing_reached(pair: &Pair) {
+    let targets = pair.blue.targets();
+    assert!(targets.iter().all(|target| !target.contains("/refused")), "{targets:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e10_a_head_with_fields_of_a_connection_is_refused() {
+    let pair = Pair::tls("").await;
+    let fields: [Field; 9] = [
+        ("connection", b"close"),
+        ("connection", b"x-field"),
+        ("keep-alive", b"timeout=5"),
+        ("proxy-connection", b"keep-alive"),
+        ("transfer-encoding", b"chunked"),
+        ("upgrade", b"websocket"),
+        ("upgrade", b"h2c"),
+        ("te", b"gzip"),
+        ("te", b"trailers, deflate"),
+    ];
+    for field in fields {
+        for (method, flags) in [(&b"GET"[..], END_STREAM), (b"POST", 0)] {
+            let frames = answer(&pair, &block(&head(method, &[field])), flags).await;
+            assert!(is_refused(&frames), "{field:?}: {frames:?}");
+        }
+    }
+    nothing_reached(&pair);
+    let te = answer(&pair, &block(&head(b"GET", &[("te", b"trailers")])), END_STREAM).await;
+    assert_eq!(te[0].status(), Some(200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e10_a_head_with_a_name_or_a_value_that_is_none_is_refused() {
+    let pair = Pair::tls("").await;
+    let fields: [Field; 14] = [
+        ("", b"value"),
+        ("X-Field", b"value"),
+        ("x field", b"value"),
+        ("x-field:", b"value"),
+        ("x-field\r\nx-other", b"value"),
+        ("x-field\0", b"value"),
+        ("x-f\u{e9}ld", b"value"),
+        ("Content-Length", b"5"),
+        ("x-field", b"a\r\nx-forwarded-for: 10.0.0.1"),
+        ("x-field", b"a\nb"),
+        ("x-field", b"a\rb"),
+        ("x-field", b"a\0b"),
+        ("cookie", b"a=b\r\n"),
+        ("host", b"app.localhost\r\nx: y"),
+    ];
+    for field in fields {
+        let frames = answer(&pair, &block(&head(b"GET", &[field])), END_STREAM).await;
+        assert!(is_refused(&frames), "{field:?}: {frames:?}");
+    }
+    nothing_reached(&pair);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e10_a_head_whose_pseudo_fields_are_not_each_there_once_and_first_is_refused() {
+    let pair = Pair::tls("").await;
+    let (method, scheme): (Field, Field) = ((":method", b"GET"), (":scheme", b"https"));
+    let (authority, path): (Field, Field) = ((":authority", HOST.as_bytes()), (":path", b"/refused"));
+    let good = [method, scheme, authority, path];
+    let mut heads: Vec<Vec<Field>> = Vec::new();
+    // Twice, alike and not.
+    for field in good {
+        heads.push([&good[..], &[field]].concat());
+    }
+    heads.push([&good[..], &[(":path", b"/refused/other")]].concat());
+    heads.push([&good[..], &[(":authority", b"evil.localhost")]].concat());
+    // Behind a field.
+    for at in 0..4 {
+        let mut late = good.to_vec();
+        let field = late.remove(at);
+        heads.push([&late[..], &[("x-field", b"value"), field]].concat());
+    }
+    // Unknown, of an answer, of an extension that was not agreed on, empty.
+    for field in [
+        (":unknown", &b"value"[..]),
+        (":status", b"200"),
+        (":protocol", b"websocket"),
+        (":", b""),
+    ] {
+        heads.push([&good[..], &[field]].concat());
+    }
+    // Missing.
+    heads.push(vec![scheme, authority, path]);
+    heads.push(vec![method, authority, path]);
+    heads.push(vec![method, scheme, authority]);
+    // Empty.
+    heads.push(vec![method, scheme, authority, (":path", b"")]);
+    heads.push(vec![(":method", b""), scheme, authority, path]);
+    heads.push(vec![method, (":scheme", b""), authority, path]);
+    let mut passed = Vec::new();
+    for fields in heads {
+        let frames = answer(&pair, &block(&fields), END_STREAM).await;
+        if !is_refused(&frames) && frames[0].status() != Some(400) {
+            passed.push((fields, frames));
+        }
+    }
+    assert!(passed.is_empty(), "{passed:#?}");
+    nothing_reached(&pair);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e10_trailers_that_are_none_end_their_request() {
+    let pair = Pair::tls("").await;
+    let trailers: [Field; 3] = [
+        ("connection", b"close"),
+        ("X-Trailer", b"value"),
+        ("x-trailer", b"a\nb"),
+    ];
+    for (n, trailer) in trailers.into_iter().enumerate() {
+        let target = format!("/echo?trailers={n}");
+        let mut frames = Frames::connect(&pair.door, HOST).await;
+        begin(&mut frames, &target, &[]).await;
+        frames.send(DATA, 0, 1, b"begun").await;
+        is_begun(&pair, &target).await;
+        frames
+            .send(HEADERS, END_HEADERS | END_STREAM, 1, &block(&[trailer]))
+            .await;
+        let seen = frames.until_end(1).await;
+        assert!(is_refused(&seen), "{trailer:?}: {seen:?}");
+        assert!(
+            !pair.blue.whole(&target).await,
+            "{trailer:?}: the app has read a whole request"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e10_pseudo_fields_of_trailers_reach_nobody() {
+    let pair = Pair::tls("").await;
+    let mut frames = Frames::connect(&pair.door, HOST).await;
+    begin(&mut frames, "/head", &[]).await;
+    let trailers = block(&[
+        (":path", b"/other"),
+        (":authority", b"evil.localhost"),
+        ("x-trailer", b"value"),
+    ]);
+    frames.send(HEADERS, END_HEADERS | END_STREAM, 1, &trailers).await;
+    let seen = frames.until_end(1).await;
+    let head = String::from_utf8(crate::common::frames::body(&seen)).unwrap();
+    assert!(
+        is_refused(&seen) || !["other", "evil", "trailer"].iter().any(|word| head.contains(word)),
+        "{head}"
+    );
+}
+
+/// Waits until the head of a request has reached the app.
+async fn is_begun(pair: &Pair, target: &str) {
+    eventually(secs(5), || async {
+        let is_seen = pair.blue.seen().iter().any(|seen| seen.target == target);
+        holds(is_seen, || format!("{target} has not reached the app"))
+    })
+    .await;
+}
+
+/// `POST TARGET`, whose body is to come.
+async fn begin(frames: &mut Frames, target: &str, more: &[(&str, &[u8])]) {
+    let fields: [(&str, &[u8]); 4] = [
+        (":method", b"POST"),
+        (":scheme", b"https"),
+        (":authority", HOST.as_bytes()),
+        (":path", target.as_bytes()),
+    ];
+    frames.request(1, &[&fields, more].concat(), false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e10_a_body_that_is_not_as_long_as_it_said_is_no_whole_request() {
+    let pair = Pair::tls("").await;
+    // Too short, too long by the last piece, too long and with no end, with an end in trailers, and without one byte.
+    let bodies: [(&str, &[&[u8]], bool); 5] = [
+        ("10", &[b"hello"], true),
+        ("5", &[b"hell", b"o and more"], true),
+        ("5", &[b"hello", b" and more"], false),
+        ("5", &[b"hello and more"], true),
+        ("5", &[b""], true),
+    ];
+    for (n, (length, pieces, end)) in bodies.into_iter().enumerate() {
+        let target = format!("/echo?body={n}");
+        let mut frames = Frames::connect(&pair.door, HOST).await;
+        begin(&mut frames, &target, &[("content-length", length.as_bytes())]).await;
+        is_begun(&pair, &target).await;
+        for (at, piece) in pieces.iter().enumerate() {
+            let flags = if end && at + 1 == pieces.len() { END_STREAM } else { 0 };
+            frames.send(DATA, flags, 1, piece).await;
+        }
+        let seen = frames.until_end(1).await;
+        assert!(is_refused(&seen), "case {n}: {seen:?}");
+        let head = pair
+            .blue
+            .seen()
+            .into_iter()
+            .find(|seen| seen.target == target)
+            .unwrap()
+            .head;
+        assert_eq!(head.fields.get("content-length"), Some(length), "case {n}");
+        assert!(
+            !pair.blue.whole(&target).await,
+            "case {n}: the app has read a whole request"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e10_a_body_of_unknown_length_that_is_reset_is_no_whole_request() {
+    let pair = Pair::tls("").await;
+    let mut frames = Frames::connect(&pair.door, HOST).await;
+    begin(&mut frames, "/echo?reset", &[]).await;
+    frames.send(DATA, 0, 1, b"hello").await;
+    pair.blue.reached("/echo").await;
+    assert!(
+        pair.blue
+            .last_seen("/echo")
+            .head
+            .fields
+            .has_token("transfer-encoding", "chunked")
+    );
+    frames.send(RST_STREAM, 0, 1, &8_u32.to_be_bytes()).await;
+    assert!(!pair.blue.whole("/echo?reset").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e10_a_length_that_is_not_one_number_is_refused() {
+    let pair = Pair::tls("").await;
+    let lengths: [&[Field]; 8] = [
+        &[("content-length", b"5"), ("content-length", b"6")],
+        &[("content-length", b"5"), ("content-length", b"5")],
+        &[("content-length", b"5, 5")],
+        &[("content-length", b"+5")],
+        &[("content-length", b"0x5")],
+        &[("content-length", b"")],
+        &[("content-length", b"-5")],
+        &[("content-length", b"99999999999999999999999")],
+    ];
+    let mut passed = Vec::new();
+    for fields in lengths {
+        for ends in [false, true] {
+            let mut frames = Frames::connect(&pair.door, HOST).await;
+            frames.request(1, &head(b"POST", fields), ends).await;
+            if !ends {
+                frames.send(DATA, END_STREAM, 1, b"hello").await;
+            }
+            let seen = frames.until_end(1).await;
+            if !(is_refused(&seen) || seen.first().is_some_and(|frame| frame.status() == Some(400))) {
+                passed.push((fields, ends, seen));
+            }
+        }
+    }
+    assert!(passed.is_empty(), "{passed:#?}");
+    nothing_reached(&pair);
+    // One that is right, and one of nothing.
+    for (length, body) in [(&b"5"[..], &b"hello"[..]), (b"0", b"")] {
+        let mut frames = Frames::connect(&pair.door, HOST).await;
+        let target = format!("/echo?right={}", body.len());
+        begin(&mut frames, &target, &[("content-length", length)]).await;
+        frames.send(DATA, END_STREAM, 1, body).await;
+        assert_eq!(crate::common::frames::body(&frames.until_end(1).await), body);
+    }
+}
+
+/// Entries of the dynamic table: one large field, and references to it, a byte each (RFC 7541 §6.1).
+fn bomb(references: usize) -> Vec<u8> {
+    let seed = literal(0x40, "x-seed", &[b'x'; 3900]);
+    let begin = block(&head(b"GET", &[]));
+    // The first entry behind the static table.
+    [begin, seed, integer(0x80, 7, 62).repeat(references)].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e27_a_few_references_to_a_large_field_are_a_head_over_the_bound() {
+    let pair = Pair::tls("").await;
+    let frames = answer(&pair, &bomb(20), END_STREAM).await;
+    // 431 has no index: it is a literal, and no status that has one.
+    let is_431 = frames[0].kind == HEADERS && frames[0].status().is_none();
+    assert!(is_431 || is_refused(&frames), "{frames:?}");
+    nothing_reached(&pair);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e27_references_that_multiply_end_their_connection() {
+    let pair = Pair::tls("").await;
+    beside_a_good_client(&pair, LITTLE, async {
+        for _ in 0..10 {
+            // 16 KiB that would be 50 MiB.
+            let frames = answer(&pair, &bomb(12_000), END_STREAM).await;
+            assert!(
+                frames
+                    .iter()
+                    .any(|frame| frame.kind == GOAWAY && frame.code() == ENHANCE_YOUR_CALM),
+                "{frames:?}"
+            );
+        }
+    })
+    .await;
+    nothing_reached(&pair);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e27_references_that_multiply_over_many_frames() {
+    let pair = Pair::tls("").await;
+    beside_a_good_client(&pair, LITTLE, async {
+        let mut attacker = Attacker::hearing(&pair).await;
+        attacker.pour(&encode(HEADERS, END_STREAM, 1, &bomb(5))).await;
+        let more = encode(CONTINUATION, 0, 1, &integer(0x80, 7, 62).repeat(4));
+        while !attacker.is_over() && attacker.pour(&more.repeat(20)).await == Poured::Taken {}
+        let code = attacker.end().await;
+        assert!(matches!(code, Some(ENHANCE_YOUR_CALM | COMPRESSION_ERROR)), "{code:?}");
+    })
+    .await;
+    nothing_reached(&pair);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e27_many_heads_at_the_bound_are_kept_within_bounds() {
+    let pair = Pair::tls("").await;
+    beside_a_good_client(&pair, Allowed { mib: 24, ..LITTLE }, async {
+        let mut attacker = Attacker::hearing(&pair).await;
+        let heads: Vec<u8> = (0..60)
+            .flat_map(|n| {
+                let seed = if n == 0 {
+                    literal(0x40, "x-seed", &[b'x'; 3900])
+                } else {
+                    Vec::new()
+                };
+                let block = [block(&head(b"POST", &[])), seed, integer(0x80, 7, 62).repeat(15)].concat();
+                encode(HEADERS, END_HEADERS, 2 * n + 1, &block)
+            })
+            .collect();
+        assert_eq!(attacker.pour(&heads).await, Poured::Taken);
+        eventually(secs(20), || async {
+            let seen = pair.blue.seen().iter().filter(|seen| seen.target == "/refused").count();
+            holds(seen == 60, || format!("{seen} of 60 heads have reached the app"))
+        })
+        .await;
+    })
+    .await;
+}

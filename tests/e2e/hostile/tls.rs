@@ -1,0 +1,138 @@
+//! What a handshake must not agree on (E31): an old TLS, a new handshake in the middle, data before it is over.
+
+use std::process::Stdio;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::common::client::connect;
+use crate::common::fixture::{HOST, Pair};
+use crate::common::secs;
+use crate::common::tool::tool;
+
+/// `openssl s_client` for the door, with these arguments, and with this to type; what it says.
+async fn s_client(pair: &Pair, args: &[&str], typed: &str) -> String {
+    let mut command = tool("openssl");
+    command
+        .args([
+            "s_client",
+            "-connect",
+            &pair.door.https().to_string(),
+            "-servername",
+            HOST,
+        ])
+        .arg("-CAfile")
+        .arg(pair.door.state_dir().join("ca/root.pem"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let mut child = command.spawn().expect("openssl starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(typed.as_bytes()).await.expect("openssl reads");
+    drop(stdin);
+    let output = tokio::time::timeout(secs(10), child.wait_with_output()).await;
+    let output = output.expect("openssl ends").expect("openssl's output");
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// A ClientHello (RFC 5246 §7.4.1.2) of this version, which does not know TLS 1.3.
+fn client_hello(version: u16) -> Vec<u8> {
+    let name = HOST.as_bytes();
+    let short = |len: usize| (len as u16).to_be_bytes();
+    let listed = |bytes: &[u8]| [&short(bytes.len())[..], bytes].concat();
+    let extension = |kind: u8, bytes: &[u8]| [&[0, kind][..], &listed(bytes)].concat();
+    let extensions = [
+        // server_name, supported_groups, ec_point_formats, signature_algorithms
+        extension(0, &listed(&[&[0][..], &listed(name)].concat())),
+        extension(10, &listed(&[0, 0x1d, 0, 0x17])),
+        extension(11, &[1, 0]),
+        extension(13, &listed(&[4, 3, 8, 4, 4, 1])),
+    ];
+    // What TLS 1.0 has, and with ECDHE and AES-GCM what TLS 1.2 has in their place.
+    let suites = [0x00, 0x2f, 0x00, 0x35, 0xc0, 0x13, 0xc0, 0x2f, 0xc0, 0x2b];
+    let body = [
+        &version.to_be_bytes()[..],
+        &[7; 32],
+        &[0],
+        &listed(&suites),
+        &[1, 0],
+        &listed(&extensions.concat()),
+    ]
+    .concat();
+    let message = [&[1, 0][..], &listed(&body)].concat();
+    [&[22, 3, 1][..], &listed(&message)].concat()
+}
+
+/// The first bytes that come back for a hello.
+async fn answer(pair: &Pair, version: u16) -> Vec<u8> {
+    let mut tcp = connect(pair.door.https()).await.unwrap();
+    tcp.write_all(&client_hello(version)).await.unwrap();
+    let mut answer = vec![0; 7];
+    let read = tokio::time::timeout(secs(5), tcp.read_exact(&mut answer)).await;
+    read.expect("an answer in time").expect("an answer");
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e31_a_hello_of_an_old_tls_gets_an_alert() {
+    let pair = Pair::tls("").await;
+    // SSL 3, TLS 1.0, TLS 1.1.
+    for version in [0x0300, 0x0301, 0x0302] {
+        let answer = answer(&pair, version).await;
+        // An alert that is fatal.
+        assert_eq!((answer[0], answer[5]), (21, 2), "{version:#x}: {answer:?}");
+    }
+    // The same hello of TLS 1.2 gets a handshake's next message, ServerHello.
+    let answer = answer(&pair, 0x0303).await;
+    assert_eq!((answer[0], answer[5]), (22, 2), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e31_openssl_gets_no_old_tls() {
+    let pair = Pair::tls("").await;
+    for version in ["-tls1", "-tls1_1"] {
+        let said = s_client(&pair, &[version, "-cipher", "ALL:@SECLEVEL=0"], "").await;
+        let refused = ["alert protocol version", "alert handshake failure"];
+        assert!(refused.iter().any(|alert| said.contains(alert)), "{version}: {said}");
+        assert!(said.contains("no peer certificate available"), "{version}: {said}");
+    }
+    for (version, name) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
+        let said = s_client(&pair, &[version], "").await;
+        assert!(
+            said.contains("Verify return code: 0 (ok)") && said.contains(name),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e31_no_connection_is_negotiated_anew() {
+    // The daemon answers none, and the client waits for as long as a connection may be silent.
+    let pair = Pair::tls("").await.hasty("head=500,idle=500").await;
+    // `R` at the beginning of a line asks for it.
+    let said = s_client(&pair, &["-tls1_2"], "R\nGET /renegotiated HTTP/1.1\r\n\r\n").await;
+    assert!(said.contains("RENEGOTIATING"), "{said}");
+    assert!(!pair.blue.targets().contains(&"GET /renegotiated".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e31_no_data_is_taken_before_the_handshake_is_over() {
+    let pair = Pair::tls("").await;
+    let folder = tempfile::tempdir().unwrap();
+    let (session, early) = (folder.path().join("session"), folder.path().join("early"));
+    std::fs::write(&early, format!("GET /early HTTP/1.1\r\nHost: {HOST}\r\n\r\n")).unwrap();
+    let (session, early) = (session.to_str().unwrap(), early.to_str().unwrap());
+    // A ticket comes behind the handshake: it has to be waited for.
+    let ask = format!("GET /first HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n");
+    let said = s_client(&pair, &["-tls1_3", "-sess_out", session, "-ign_eof"], &ask).await;
+    assert!(said.contains("Max Early Data: 0"), "{said}");
+    let said = s_client(&pair, &["-tls1_3", "-sess_in", session, "-early_data", early], "").await;
+    assert!(said.contains("Early data was not sent"), "{said}");
+    assert!(!pair.blue.targets().contains(&"GET /early".to_owned()));
+    assert!(pair.blue.targets().contains(&"GET /first".to_owned()));
+}
