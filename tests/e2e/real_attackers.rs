@@ -1,0 +1,158 @@
+//! Attackers and examiners as the internet has them: slowhttptest in its four modes, beside clients that behave, and testssl.sh.
+//! A tool that is missing is a failure: `tests/run` installs it.
+
+use serde_json::Value;
+
+use crate::common::app::{App, Step, send};
+use crate::common::door::{Door, QUICK, TIMES};
+use crate::common::fixture::HOST;
+use crate::common::load::{Kind, Load};
+use crate::common::operation::run;
+use crate::common::tool::tool;
+use crate::common::{count, eventually, full, holds, secs};
+
+/// Times of the data plane for clients that are slow on purpose, in milliseconds.
+const HASTY: &str = "handshake=2000,head=2000,pace=2000,linger=1000,spare=500";
+/// What clients that behave do meanwhile.
+const GOOD: [(Kind, usize); 4] = [(Kind::Get, 2), (Kind::Fresh, 1), (Kind::Post, 1), (Kind::H2, 1)];
+/// What a connection of an attacker may leave behind in memory, in KiB.
+const LEFT_EACH: u64 = 16;
+
+/// The door, with the address that slowhttptest asks for: it knows no names of tests, and sends none.
+async fn door(app: &App) -> Door {
+    let config = format!(
+        "{QUICK}timeout.idle = \"5s\"\n[env.prod]\nhost = [\"{HOST}\", \"127.0.0.1\"]\nupstream = \"{}\"\n",
+        app.address()
+    );
+    let any = "127.0.0.1:0".parse().unwrap();
+    let hasty = |folder: &std::path::Path| std::fs::write(folder.join(TIMES), HASTY).unwrap();
+    Door::start_at(any, any, "", &config, hasty).await
+}
+
+/// One mode of slowhttptest. The door ends every connection of it before it gives up by itself, and clients that behave never notice.
+async fn withstands(mode: &[&str], target: &str) {
+    let app = App::start("app", "v1").await;
+    // More than every buffer on the way takes.
+    let large = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 8 << 20);
+    app.on("/large", vec![send(large), Step::Send(vec![b'x'; 8 << 20])]);
+    let door = door(&app).await;
+    let load = Load::start(door.target(HOST), &GOOD).await;
+    let (resident, descriptors) = (door.process().resident_kib(), door.process().descriptors());
+
+    let connections = count(60, 500);
+    let mut attack = tool("slowhttptest");
+    attack.args(["-c", &connections.to_string(), "-r", "100", "-l", "45", "-p", "5"]);
+    attack.args(mode);
+    attack.args(["-u", &format!("https://{}{target}", door.https())]);
+    let output = run(attack).await;
+    let said = plain(&output.stdout);
+    assert!(
+        said.contains("No open connections left") && said.contains("service available:   YES"),
+        "{said}\n{}",
+        output.stderr
+    );
+    assert!(!said.contains("service available:   NO"), "{said}");
+
+    load.more(50).await;
+    load.stop().await.assert_no_failures();
+    eventually(secs(20), || async {
+        let open = door.process().descriptors();
+        holds(open <= descriptors, || {
+            format!("{open} descriptors, {descriptors} before")
+        })
+    })
+    .await;
+    let grown = door.process().resident_kib().saturating_sub(resident);
+    let allowed = 2048 + connections as u64 * LEFT_EACH;
+    eprintln!("{mode:?}: {connections} connections have left {grown} KiB behind");
+    assert!(
+        grown <= allowed,
+        "{grown} KiB more than before, and {allowed} are allowed"
+    );
+}
+
+/// Without the escapes that colour it.
+fn plain(text: &str) -> String {
+    let mut parts = text.split('\x1b');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, part| {
+        let end = part.find(|c: char| c.is_ascii_alphabetic()).map_or(0, |at| at + 1);
+        all + &part[end..]
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e22_slowhttptests_slow_heads_end_and_nobody_else_notices() {
+    withstands(&["-H", "-i", "1", "-x", "24"], "/").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e23_slowhttptests_slow_bodies_end_and_nobody_else_notices() {
+    withstands(&["-B", "-i", "1", "-s", "8192", "-x", "10"], "/echo").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e23_slowhttptests_slow_readers_end_and_nobody_else_notices() {
+    withstands(&["-X", "-w", "1", "-y", "64", "-n", "1", "-z", "16"], "/large").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e24_slowhttptests_ranges_end_and_nobody_else_notices() {
+    withstands(&["-R", "-a", "1", "-b", "3000"], "/").await;
+}
+
+/// What testssl.sh calls a fault, and why it is none.
+const NONE_OF_OURS: [(&str, &str); 6] = [
+    ("engine_problem", "of the OpenSSL that it brings"),
+    (
+        "cipher_order",
+        "every suite is strong, so the client takes the one that its processor is good at",
+    ),
+    (
+        "cert_revocation",
+        "the local CA has nothing to revoke; a public CA writes it",
+    ),
+    ("DNS_CAArecord", "of the domain's owner"),
+    ("security_headers", "of the app"),
+    (
+        "secure_renego",
+        "its OpenSSL is answered without the name that it did not send",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e31_testssl_finds_nothing_that_is_ours_to_mend() {
+    let app = App::start("app", "v1").await;
+    let answer = "HTTP/1.1 200 OK\r\nStrict-Transport-Security: max-age=31536000\r\nContent-Length: 2\r\n\r\nok";
+    app.on("/", vec![send(answer)]);
+    let door = door(&app).await;
+    let report = door.folder().join("testssl.json");
+    let mut examiner = tool("testssl");
+    examiner.args(["--quiet", "--color", "0", "--warnings", "off", "--ip", "127.0.0.1"]);
+    examiner.arg("--add-ca").arg(door.state_dir().join("ca/root.pem"));
+    examiner.arg("--jsonfile").arg(&report);
+    if !full() {
+        // Protocols and suites: the rest takes minutes.
+        examiner.args(["-p", "-s"]);
+    }
+    examiner.arg(format!("https://{HOST}:{}/", door.https().port()));
+    let output = tokio::time::timeout(secs(600), examiner.kill_on_drop(true).output()).await;
+    let output = output.expect("testssl ends").expect("testssl starts");
+    let text = std::fs::read_to_string(&report).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let findings: Vec<Value> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let said = |id: &str| {
+        findings
+            .iter()
+            .find(|finding| finding["id"] == id)
+            .map(|finding| &finding["severity"])
+    };
+    for expected in ["SSLv3", "TLS1_2", "TLS1_3", "cipherlist_STRONG"] {
+        assert_eq!(said(expected).and_then(Value::as_str), Some("OK"), "{expected}: {text}");
+    }
+    let faults: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding["severity"] != "OK" && finding["severity"] != "INFO")
+        .filter(|finding| NONE_OF_OURS.iter().all(|(id, _)| finding["id"] != *id))
+        .collect();
+    assert!(faults.is_empty(), "{faults:#?}");
+}

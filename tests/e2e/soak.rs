@@ -1,0 +1,232 @@
+//! Everything at once, for twenty minutes: load, swaps with `kill -9`, reloads, certificates that are replaced, and attackers. Clients
+//! that behave see no failure, and nothing grows.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use greengate::model::api::exit;
+use greengate::model::slot::Slot;
+use tokio::time::Instant;
+
+use crate::common::app::App;
+use crate::common::client::Client;
+use crate::common::door::{Door, QUICK, TIMES, environment};
+use crate::common::fixture::HOST;
+use crate::common::incoming::Broken;
+use crate::common::load::{Load, MIXED, Target, open_web_socket};
+use crate::common::{count, eventually, holds, ms, secs};
+
+/// The host of the certificate that is replaced.
+const OTHER: &str = "other.localhost";
+/// What memory may grow by from the middle to the end, in KiB: less than one percent of what passes through.
+const GROWTH: u64 = 6 * 1024;
+
+/// What attackers do, one after the other.
+#[derive(Debug, Clone, Copy)]
+enum Attack {
+    /// Bytes that are neither TLS nor HTTP.
+    Noise,
+    /// Heads that are never finished.
+    SlowHeads,
+    /// Two framings in one request (E1).
+    Smuggling,
+    /// Uploads that break off.
+    CutUploads,
+    /// Uploads over `limit.body`, which go on after the answer.
+    TooLarge,
+    /// Streams that are given up as soon as they are open.
+    Resets,
+    /// WebSockets that end without a word.
+    LostSockets,
+    /// Answers that nobody reads.
+    Unread,
+}
+
+const ATTACKS: [Attack; 8] = [
+    Attack::Noise,
+    Attack::SlowHeads,
+    Attack::Smuggling,
+    Attack::CutUploads,
+    Attack::TooLarge,
+    Attack::Resets,
+    Attack::LostSockets,
+    Attack::Unread,
+];
+
+/// Clients of one attack at the same time.
+const ATTACKERS: usize = 16;
+
+impl Attack {
+    /// What one attacker does. How it ends is the door's choice; that it ends is the test's.
+    async fn strike(self, target: &Target) -> Result<(), Broken> {
+        let host = &target.host;
+        match self {
+            Self::Noise => {
+                let mut client = Client::plain(target.address).await?;
+                client.send(crate::common::load::bytes(2000)).await?;
+                client.until_end().await?;
+            }
+            Self::SlowHeads => {
+                let mut client = target.client().await?;
+                for byte in format!("GET / HTTP/1.1\r\nHost: {host}\r\nX: ").bytes() {
+                    client.send([byte]).await?;
+                    tokio::time::sleep(ms(20)).await;
+                }
+            }
+            Self::Smuggling => {
+                let mut client = target.client().await?;
+                let head = "POST /echo HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n";
+                client
+                    .send(format!(
+                        "{head}Host: {host}\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n"
+                    ))
+                    .await?;
+                client.until_end().await?;
+            }
+            Self::CutUploads => {
+                let mut client = target.client().await?;
+                client
+                    .send(format!(
+                        "POST /echo HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000000\r\n\r\n"
+                    ))
+                    .await?;
+                client.send(vec![b'x'; 100_000]).await?;
+            }
+            Self::TooLarge => {
+                let mut client = target.client().await?;
+                client
+                    .send(format!(
+                        "POST /large HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5000000\r\n\r\n"
+                    ))
+                    .await?;
+                client.send(vec![b'x'; 1_000_000]).await?;
+                client.until_end().await?;
+            }
+            Self::Resets => {
+                let Some((_, tls)) = &target.tls else { return Ok(()) };
+                let h2 = crate::common::h2::H2::tls(target.address, host, tls).await?;
+                for _ in 0..20 {
+                    let asked = h2.get(host, "/slow?ms=200");
+                    // Dropped in time, and so reset.
+                    drop(tokio::time::timeout(ms(5), asked).await);
+                }
+            }
+            Self::LostSockets => drop(open_web_socket(target, "/ws").await?),
+            Self::Unread => {
+                let mut client = target.client().await?;
+                client
+                    .send(format!(
+                        "GET /stream?chunks=64&size=65536&ms=0 HTTP/1.1\r\nHost: {host}\r\n\r\n"
+                    ))
+                    .await?;
+                tokio::time::sleep(ms(300)).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One attack after the other, by several at a time, until nobody listens; how many there were.
+async fn attack(target: Target, struck: Arc<AtomicU64>) {
+    for attack in ATTACKS.iter().cycle() {
+        let strikes = (0..ATTACKERS).map(|_| attack.strike(&target));
+        // That the door ends them badly is what they came for.
+        drop(futures_util::future::join_all(strikes).await);
+        struck.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A certificate of one's own, as certbot would replace it.
+fn issue(folder: &Path) {
+    let made = rcgen::generate_simple_self_signed(vec![OTHER.to_owned()]).unwrap();
+    for (name, text) in [
+        ("site.key", made.signing_key.serialize_pem()),
+        ("site.pem", made.cert.pem()),
+    ] {
+        let (next, place) = (folder.join(format!("{name}.next")), folder.join(name));
+        std::fs::write(&next, text).unwrap();
+        std::fs::rename(next, place).unwrap();
+    }
+}
+
+/// Resident memory in KiB, descriptors and threads.
+fn size(door: &Door) -> (u64, usize, usize) {
+    let process = door.process();
+    (process.resident_kib(), process.descriptors(), process.threads())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn swaps_reloads_renewals_attacks_and_load_together_fail_nobody_and_nothing_grows() {
+    let (blue, green) = (App::start("blue", "v1").await, App::start("green", "v2").await);
+    let apart = App::start("apart", "v1").await;
+    let more = "limit.body = \"2MiB\"\ntimeout.idle = \"2s\"\n# more\n";
+    let files = "tls = { cert = \"site.pem\", key = \"site.key\" }\n";
+    let other = format!(
+        "[env.other]\nhost = \"{OTHER}\"\nupstream = \"{}\"\n{files}",
+        apart.address()
+    );
+    let config = format!("{QUICK}{}{more}{other}", environment("prod", HOST, &blue, &green));
+    let any = "127.0.0.1:0".parse().unwrap();
+    let door = Door::start_at(any, any, "", &config, |folder| {
+        issue(folder);
+        std::fs::write(folder.join(TIMES), "handshake=2000,head=2000,pace=2000").unwrap();
+    })
+    .await;
+    let text = std::fs::read_to_string(door.config()).unwrap();
+    let target = door.target(HOST);
+    let load = Load::start(target.clone(), &MIXED).await;
+    let struck = Arc::new(AtomicU64::new(0));
+    let attackers = tokio::spawn(attack(target, Arc::clone(&struck)));
+    let (begin, time) = (Instant::now(), secs(count(6, 1200) as u64));
+    let mut middle = None;
+    let mut rounds = 0_u64;
+    while begin.elapsed() < time || struck.load(Ordering::Relaxed) < ATTACKS.len() as u64 {
+        let finished = door.swap("prod", &[]).await;
+        let old = if finished.assert_done() == Slot::Green {
+            &blue
+        } else {
+            &green
+        };
+        old.relaunch(&format!("v{}", rounds + 3)).await;
+        issue(door.folder());
+        let changed = format!("label = \"round-{rounds}\"\n# more\n");
+        door.rewrite(|_| text.replace("# more\n", &changed));
+        door.reload(&[]).await.assert_code(exit::DONE);
+        rounds += 1;
+        if begin.elapsed() > time / 2 {
+            middle.get_or_insert_with(|| size(&door));
+        }
+    }
+    attackers.abort();
+    let tally = load.stop().await;
+    let (_, descriptors, threads) = middle.expect("a middle");
+    let settled = eventually(secs(30), || async {
+        let now = size(&door);
+        holds(now.1 <= descriptors && now.2 <= threads, || {
+            format!("{now:?}; in the middle {middle:?}")
+        })
+        .map(|()| now)
+    })
+    .await;
+    eprintln!(
+        "{rounds} rounds and {} attacks in {:.1?}, {} good exchanges; KiB, descriptors, threads: {middle:?} in the middle, {settled:?} at the end",
+        struck.load(Ordering::Relaxed),
+        begin.elapsed(),
+        tally.total(),
+    );
+    tally.assert_no_failures();
+    let resident = middle.expect("a middle").0;
+    assert!(
+        settled.0 <= resident + GROWTH,
+        "{} KiB, {resident} in the middle",
+        settled.0
+    );
+    for app in [&blue, &green] {
+        assert!(
+            !app.targets().iter().any(|target| target.contains("/smuggled")),
+            "{:?}",
+            app.targets()
+        );
+    }
+}
