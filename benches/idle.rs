@@ -96,6 +96,7 @@ async fn one(connector: &TlsConnector, address: SocketAddr) -> Idle {
     if tls.get_ref().1.alpn_protocol() != Some(b"h2") {
         let request = format!("GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
         tls.write_all(request.as_bytes()).await.unwrap();
+        tls.flush().await.unwrap();
         let mut answer = [0; 4096];
         let n = tls.read(&mut answer).await.unwrap();
         assert!(
