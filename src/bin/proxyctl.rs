@@ -10,6 +10,10 @@ use greengate::config::{self, Config};
 use greengate::durable;
 use greengate::model::api::OnlineFinding;
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let host = Host {
         check,
