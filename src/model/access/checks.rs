@@ -1,4 +1,4 @@
-//! The passwords that are being checked: one check for all who wait for the same one, and within bounds whoever asks.
+//! The passwords that are being checked: one check for all who wait for the same one, and within bounds for every client.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, DefaultHasher};

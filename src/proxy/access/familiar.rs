@@ -20,7 +20,7 @@ pub struct Familiar {
 }
 
 impl Familiar {
-    /// Lets in who sends this `Authorization`, whoever that is.
+    /// Lets in anybody who sends this `Authorization`.
     ///
     /// # Errors
     /// When the system has no randomness.

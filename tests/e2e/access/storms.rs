@@ -1,8 +1,17 @@
 //! What wrong passwords cost: those who send them, and nobody else.
 
-use super::{ANNA, BASIC, CHEAP, Guarded, assert_asked, basic, users};
-use crate::common::door::{QUICK_PLAIN, TIMES};
-use crate::common::{eventually, holds, secs};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep_until};
+
+use super::{ANNA, BASIC, CHEAP, DEV, Guarded, PROD, assert_asked, basic, users, value};
+use crate::common::client::Client;
+use crate::common::door::{QUICK, QUICK_PLAIN, TIMES};
+use crate::common::{eventually, holds, ms, secs};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_wrong_passwords_make_their_client_wait_and_nobody_else() {
@@ -29,4 +38,113 @@ async fn too_many_wrong_passwords_make_their_client_wait_and_nobody_else() {
     .await;
     let line = &it.door.logged("client: too many wrong passwords", 2).await[0];
     assert_eq!((&line["status"], &line["client"]), (&429.into(), &"127.0.0.1".into()));
+}
+
+/// Five wrong passwords are free, and each check counts once: so the statuses tell how many checks there were.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_requests_of_one_page_wait_for_one_check_and_those_of_the_next_for_none() {
+    let it = Guarded::start("", QUICK, BASIC, |folder| {
+        users(folder, &[ANNA], 8);
+        std::fs::write(folder.join(TIMES), "wrong_password=60000").unwrap();
+    })
+    .await;
+    let h2 = it.door.h2(DEV).await.unwrap();
+    let page = async |name_and_password: &str| {
+        let all = (0..20).map(|asset| {
+            let request = http::Request::get(format!("https://{DEV}/{asset}"));
+            h2.send(
+                request.header("authorization", value(name_and_password)),
+                bytes::Bytes::new(),
+            )
+        });
+        let answers = join_all(all).await;
+        answers
+            .into_iter()
+            .map(|answer| answer.unwrap().status)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        page("anna:wrong").await,
+        [401; 20],
+        "as many checks as requests would be too many"
+    );
+    assert_eq!(page(ANNA).await, [200; 20]);
+    for guess in 0..5 {
+        let request =
+            http::Request::get(format!("https://{DEV}/")).header("authorization", value(&format!("anna:{guess}")));
+        assert_eq!(h2.send(request, bytes::Bytes::new()).await.unwrap().status, 401);
+    }
+    assert_eq!(
+        page("anna:another").await,
+        [429; 20],
+        "nothing of this client is checked any more"
+    );
+    assert_eq!(page(ANNA).await, [200; 20], "and this need not be");
+}
+
+/// The median of prod's answers, asked one after the other for so long.
+async fn prod_for(it: &Guarded, period: Duration) -> Duration {
+    let mut client = it.door.plain().await;
+    let (end, mut taken) = (Instant::now() + period, Vec::new());
+    while Instant::now() < end {
+        let began = Instant::now();
+        let answer = client.get(PROD, "/").await.unwrap();
+        assert_eq!((answer.status, answer.app()), (200, "prod"));
+        taken.push(began.elapsed());
+        tokio::time::sleep(ms(2)).await;
+    }
+    taken.sort_unstable();
+    taken[taken.len() / 2]
+}
+
+/// Clients that guess, more than checks may wait, each from an address of its own: no client's own bound protects us.
+const GUESSERS: u8 = 128;
+/// Between two guesses of one of them: together a thousand a second, and those that wait for a check beside.
+const EVERY: Duration = ms(60);
+const STORM: Duration = secs(2);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_wrong_passwords_a_second_neither_slow_prod_down_nor_fill_memory() {
+    // Checked on the data plane, the guesses of a second would take both cores for half a minute.
+    let it = Guarded::start("", QUICK_PLAIN, BASIC, |folder| users(folder, &[ANNA], 9)).await;
+    assert_eq!(it.get("/", &basic(ANNA)).await.status, 200);
+    let calm = prod_for(&it, secs(1)).await;
+    let before = it.door.process().resident_kib();
+    let (sent, refused) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let mut storm = tokio::task::JoinSet::new();
+    for guesser in 0..GUESSERS {
+        let (sent, refused, door) = (sent.clone(), refused.clone(), it.door.http());
+        storm.spawn(async move {
+            let mut client = Client::plain_from(Ipv4Addr::new(127, 1, guesser, 1), door)
+                .await
+                .unwrap();
+            let mut due = Instant::now();
+            loop {
+                due += EVERY;
+                sleep_until(due).await;
+                let fields = basic(&format!("anna:{}", sent.fetch_add(1, Ordering::Relaxed)));
+                let answer = client.request("GET", DEV, "/", &fields, b"").await.unwrap();
+                assert!([401, 429, 503].contains(&answer.status), "{answer:?}");
+                refused.fetch_add(usize::from(answer.status != 401), Ordering::Relaxed);
+            }
+        });
+    }
+    let stormy = prod_for(&it, STORM).await;
+    // Who is known gets in meanwhile.
+    assert_eq!(it.get("/", &basic(ANNA)).await.status, 200);
+    let after = it.door.process().resident_kib();
+    let ended = storm.try_join_next();
+    assert!(ended.is_none(), "a guesser ended: {ended:?}");
+    storm.shutdown().await;
+    let (sent, refused) = (sent.load(Ordering::Relaxed), refused.load(Ordering::Relaxed));
+    eprintln!(
+        "{sent} wrong passwords in {STORM:?}, {refused} not even checked: prod's median {calm:?} before, {stormy:?} meanwhile; \
+         {before} KiB before, {after} after"
+    );
+    assert!(refused > 200, "no storm: {sent} sent, {refused} not checked");
+    assert!(
+        stormy < calm * 4 + ms(60),
+        "prod answered in {calm:?} before, and in {stormy:?} meanwhile"
+    );
+    assert!(after < before + 16 * 1024, "{before} KiB before, {after} KiB after");
 }
