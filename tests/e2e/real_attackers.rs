@@ -12,7 +12,7 @@ use crate::common::tool::tool;
 use crate::common::{count, eventually, full, holds, secs};
 
 /// Times of the data plane for clients that are slow on purpose, in milliseconds.
-const HASTY: &str = "handshake=2000,head=2000,pace=2000,linger=1000,spare=500";
+const HASTY: &str = "head=4000,pace=3000,linger=1000";
 /// What clients that behave do meanwhile.
 const GOOD: [(Kind, usize); 4] = [(Kind::Get, 2), (Kind::Fresh, 1), (Kind::Post, 1), (Kind::H2, 1)];
 /// What those that ask for much may leave behind all together: 16 large buffers for each of four cores, half a MiB with what TLS

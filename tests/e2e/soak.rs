@@ -170,7 +170,7 @@ async fn swaps_reloads_renewals_attacks_and_load_together_fail_nobody_and_nothin
     let any = "127.0.0.1:0".parse().unwrap();
     let door = Door::start_at(any, any, "", &config, |folder| {
         issue(folder);
-        std::fs::write(folder.join(TIMES), "handshake=2000,head=2000,pace=2000").unwrap();
+        std::fs::write(folder.join(TIMES), "head=4000,pace=3000").unwrap();
     })
     .await;
     let text = std::fs::read_to_string(door.config()).unwrap();
