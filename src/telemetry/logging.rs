@@ -40,14 +40,19 @@ pub fn init() {
     }));
 }
 
+/// The HTTP/2 library warns of what clients send, as often as they send it: unasked, it only tells of errors.
+const TALKATIVE: &str = "h2";
+
 /// `debug` for all, `greengate=debug` for a part, or several with commas; `info` for the rest.
 fn filter(asked: &str) -> Targets {
     let directives = asked.split(',').map(str::trim).filter(|one| !one.is_empty());
     directives.filter_map(|one| one.parse::<Targets>().ok()).fold(
-        Targets::new().with_default(LevelFilter::INFO),
+        Targets::new()
+            .with_default(LevelFilter::INFO)
+            .with_target(TALKATIVE, LevelFilter::ERROR),
         |filter, directive| {
             let filter = match directive.default_level() {
-                Some(level) => filter.with_default(level),
+                Some(level) => filter.with_default(level).with_target(TALKATIVE, level),
                 None => filter,
             };
             filter.with_targets(directive.iter())
@@ -68,7 +73,11 @@ mod tests {
             assert!(hears(asked, "greengate", Level::INFO), "{asked}");
             assert!(!hears(asked, "hyper", Level::DEBUG), "{asked}");
         }
-        assert!(hears("debug", "hyper", Level::DEBUG));
+        assert!(hears("debug", "hyper", Level::DEBUG) && hears("debug", "h2::proto", Level::DEBUG));
+        assert!(
+            !hears("", "h2::proto::ping_pong", Level::WARN),
+            "as often as a client likes"
+        );
         assert!(hears("h2=warn, greengate=debug", "greengate::proxy", Level::DEBUG));
         assert!(hears("h2=warn, greengate=debug", "rustls", Level::INFO));
         assert!(!hears("h2=warn, greengate=debug", "h2", Level::INFO));
