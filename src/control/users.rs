@@ -218,12 +218,16 @@ mod tests {
 
     const ANNA: &str = "anna:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n";
 
-    #[test]
-    fn what_was_there_is_kept_while_a_file_cannot_be_used() {
+    /// A folder, the path of a file in it that is not there yet, and nothing read of it.
+    fn nothing_yet() -> (tempfile::TempDir, PathBuf, SystemTime, Reading) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("users");
-        let now = SystemTime::now();
-        let mut reading = Reading::default();
+        (folder, file, SystemTime::now(), Reading::default())
+    }
+
+    #[test]
+    fn what_was_there_is_kept_while_a_file_cannot_be_used() {
+        let (_folder, file, now, mut reading) = nothing_yet();
         assert_eq!(reading.look(&file, now), Some(News::Problem));
         assert_eq!(reading.look(&file, now), None, "said once");
         std::fs::write(&file, ANNA).unwrap();
@@ -241,10 +245,7 @@ mod tests {
 
     #[test]
     fn an_emptied_file_counts_once_nobody_writes_it_any_more() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("users");
-        let now = SystemTime::now();
-        let mut reading = Reading::default();
+        let (_folder, file, now, mut reading) = nothing_yet();
         std::fs::write(&file, ANNA).unwrap();
         reading.look(&file, now);
         std::fs::write(&file, "").unwrap();
@@ -255,10 +256,7 @@ mod tests {
 
     #[test]
     fn a_file_that_was_written_just_now_is_looked_at_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("users");
-        let now = SystemTime::now();
-        let mut reading = Reading::default();
+        let (_folder, file, now, mut reading) = nothing_yet();
         std::fs::write(&file, ANNA).unwrap();
         reading.look(&file, now);
         assert!(!reading.settled);

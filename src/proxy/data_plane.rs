@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
@@ -19,7 +20,7 @@ use crate::proxy::limit::limits::Limits;
 use crate::proxy::listen::connection::Transport;
 use crate::proxy::route::snapshot::Routing;
 use crate::proxy::settings::{Front, Settings};
-use crate::proxy::stock::rarely::Rarely;
+use crate::proxy::stock::seldom::Seldom;
 use crate::proxy::wait::outage::Sign;
 use crate::proxy::wait::queue::Waiting;
 use crate::proxy::wait::queues::Queues;
@@ -28,6 +29,8 @@ use crate::telemetry::AccessLog;
 
 /// tokio looks at sockets and timers after so many polls; its 61 is too late for a proxy (`performance.md`).
 const EVENT_INTERVAL: u32 = 16;
+/// That a cap turns clients away is told once in this time.
+const CAPS_TOLD: Duration = Duration::from_secs(60);
 
 /// The running workers.
 pub struct DataPlane {
@@ -71,8 +74,8 @@ impl DataPlane {
             pokes: (0..workers).map(|_| Notify::new()).collect(),
             queues: Queues::default(),
             limits: Limits::default(),
-            crowd: Rarely::default(),
-            greed: Rarely::default(),
+            crowd: Seldom::once_in(CAPS_TOLD),
+            greed: Seldom::once_in(CAPS_TOLD),
             per_client: Mutex::new(HashMap::new()),
         });
         let mut plane = Self {

@@ -46,18 +46,13 @@ const TALKATIVE: &str = "h2";
 /// `debug` for all, `greengate=debug` for a part, or several with commas; `info` for the rest.
 fn filter(asked: &str) -> Targets {
     let directives = asked.split(',').map(str::trim).filter(|one| !one.is_empty());
-    directives.filter_map(|one| one.parse::<Targets>().ok()).fold(
-        Targets::new()
-            .with_default(LevelFilter::INFO)
-            .with_target(TALKATIVE, LevelFilter::ERROR),
-        |filter, directive| {
-            let filter = match directive.default_level() {
-                Some(level) => filter.with_default(level).with_target(TALKATIVE, level),
-                None => filter,
-            };
-            filter.with_targets(directive.iter())
-        },
-    )
+    let directives: Vec<Targets> = directives.filter_map(|one| one.parse().ok()).collect();
+    let for_all = directives.iter().filter_map(Targets::default_level).next_back();
+    let filter = Targets::new()
+        .with_default(for_all.unwrap_or(LevelFilter::INFO))
+        .with_target(TALKATIVE, for_all.unwrap_or(LevelFilter::ERROR));
+    let parts = directives.iter().flat_map(Targets::iter);
+    parts.fold(filter, |filter, (target, level)| filter.with_target(target, level))
 }
 
 #[cfg(test)]
@@ -81,5 +76,6 @@ mod tests {
         assert!(hears("h2=warn, greengate=debug", "greengate::proxy", Level::DEBUG));
         assert!(hears("h2=warn, greengate=debug", "rustls", Level::INFO));
         assert!(!hears("h2=warn, greengate=debug", "h2", Level::INFO));
+        assert!(!hears("h2=warn, debug", "h2", Level::INFO) && hears("h2=warn, debug", "hyper", Level::DEBUG));
     }
 }

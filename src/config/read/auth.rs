@@ -35,28 +35,15 @@ impl Wanted<String> {
     }
 }
 
-/// Whether a value takes away what was set. `false` does not, and is told what does.
-fn is_off(key: &str, value: &Value, wanted: &str, problems: &mut Problems) -> Option<bool> {
-    match &value.kind {
-        Kind::Text(text) if text == "off" => Some(true),
-        Kind::Boolean(false) => {
-            problems
-                .push(plain::mismatch(key, value, wanted, &format!("{wanted}, or `\"off\"`")).hint("write `\"off\"`"));
-            None
-        }
-        Kind::Text(_)
-        | Kind::Integer(_)
-        | Kind::Float(_)
-        | Kind::Boolean(true)
-        | Kind::Date
-        | Kind::List(_)
-        | Kind::Table(_) => Some(false),
-    }
-}
-
 /// Reads `auth.basic`: the path of a file of users.
 pub(crate) fn users(key: &str, value: &Value, problems: &mut Problems) -> Option<Wanted<String>> {
-    if is_off(key, value, "the path of a file", problems)? {
+    if plain::is_off(
+        key,
+        value,
+        "the path of a file",
+        "the path of a file, or `\"off\"`",
+        problems,
+    )? {
         return Some(Wanted::Nothing);
     }
     plain::text(key, value, problems).map(Wanted::This)
@@ -64,7 +51,13 @@ pub(crate) fn users(key: &str, value: &Value, problems: &mut Problems) -> Option
 
 /// Reads `auth.allow`: networks and addresses.
 pub(crate) fn allow(key: &str, value: &Value, problems: &mut Problems) -> Option<Wanted<Vec<IpNet>>> {
-    if is_off(key, value, "a list of networks", problems)? {
+    if plain::is_off(
+        key,
+        value,
+        "a list of networks",
+        "a list of networks, or `\"off\"`",
+        problems,
+    )? {
         return Some(Wanted::Nothing);
     }
     networks::networks(key, value, problems).map(Wanted::This)

@@ -154,19 +154,23 @@ pub(crate) fn positive_duration(key: &str, value: &Value, problems: &mut Problem
 
 /// Reads a duration. `"off"` is zero.
 pub(crate) fn duration_or_off(key: &str, value: &Value, problems: &mut Problems) -> Option<Duration> {
+    if is_off(key, value, "a duration", DURATION, problems)? {
+        return Some(Duration::ZERO);
+    }
+    duration(key, value, problems)
+}
+
+/// Whether a value is `"off"`. `false` is not, and is told what is.
+pub(crate) fn is_off(key: &str, value: &Value, wanted: &str, expected: &str, problems: &mut Problems) -> Option<bool> {
     match &value.kind {
-        Kind::Text(text) if text == "off" => Some(Duration::ZERO),
+        Kind::Text(text) => Some(text == "off"),
         Kind::Boolean(false) => {
-            problems.push(mismatch(key, value, "a duration", DURATION).hint("write `\"off\"`"));
+            problems.push(mismatch(key, value, wanted, expected).hint("write `\"off\"`"));
             None
         }
-        Kind::Text(_)
-        | Kind::Integer(_)
-        | Kind::Float(_)
-        | Kind::Boolean(true)
-        | Kind::Date
-        | Kind::List(_)
-        | Kind::Table(_) => duration(key, value, problems),
+        Kind::Integer(_) | Kind::Float(_) | Kind::Boolean(true) | Kind::Date | Kind::List(_) | Kind::Table(_) => {
+            Some(false)
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::config::text::units;
 use crate::model::slot::Address;
 
 const ADDRESS: &str = "a port (`3000`), `\"host:port\"`, `\"unix:/run/app.sock\"`, or a list of these";
+const CONCURRENT: &str = "an integer between 1 and 1000000, or `\"off\"`";
 const RATE: &str = "requests and a period, as `\"10/s\"`, `\"100/min\"` or `\"1000/h\"`, or `\"off\"`";
 const STATUS: &str = "a status (`204`), `\"2xx\"`, `\"200-299\"`, or a list of these";
 
@@ -289,12 +290,11 @@ pub(crate) fn held_requests(key: &str, value: &Value, problems: &mut Problems) -
 
 /// Reads a number of requests. `"off"` is `None`.
 pub(crate) fn concurrent(key: &str, value: &Value, problems: &mut Problems) -> Option<Option<usize>> {
-    if is_off(value) {
+    if plain::is_off(key, value, "a number of requests", CONCURRENT, problems)? {
         return Some(None);
     }
     if !matches!(value.kind, Kind::Integer(_)) {
-        let expected = "an integer between 1 and 1000000, or `\"off\"`";
-        problems.push(plain::mismatch(key, value, "a number of requests", expected));
+        problems.push(plain::mismatch(key, value, "a number of requests", CONCURRENT));
         return None;
     }
     let requests = plain::integer(key, value, 1..=1_000_000, problems)?;
@@ -303,7 +303,7 @@ pub(crate) fn concurrent(key: &str, value: &Value, problems: &mut Problems) -> O
 
 /// Reads a number of requests and a period, as `"10/s"`. `"off"` is `None`.
 pub(crate) fn rate(key: &str, value: &Value, problems: &mut Problems) -> Option<Option<(u32, Duration)>> {
-    if is_off(value) {
+    if plain::is_off(key, value, "a rate", RATE, problems)? {
         return Some(None);
     }
     if let Kind::Integer(number) = &value.kind {
@@ -326,8 +326,4 @@ pub(crate) fn rate(key: &str, value: &Value, problems: &mut Problems) -> Option<
 
 pub(crate) fn burst(key: &str, value: &Value, problems: &mut Problems) -> Option<u32> {
     plain::integer(key, value, 1..=1_000_000, problems).and_then(|requests| u32::try_from(requests).ok())
-}
-
-fn is_off(value: &Value) -> bool {
-    matches!(&value.kind, Kind::Text(text) if text == "off")
 }

@@ -25,6 +25,8 @@ use crate::telemetry::Lines;
 
 /// How often a core hands begun log blocks over and looks at what has become old: the tick of those that wait.
 pub(crate) const CHORES: Duration = Duration::from_millis(100);
+/// That clients break the rules of HTTP/2 is said once in this time.
+const CONNECTION_ERRORS_TOLD: Duration = Duration::from_secs(5);
 
 /// One worker's own world.
 pub(crate) struct Core {
@@ -73,7 +75,7 @@ impl Core {
             date: DateClock::new(),
             reserve: Reserve::new(),
             visitors: Visitors::new(),
-            connection_errors: Seldom::default(),
+            connection_errors: Seldom::once_in(CONNECTION_ERRORS_TOLD),
         })
     }
 

@@ -12,7 +12,7 @@ use crate::model::client::network;
 use crate::proxy::access::desk::Desk;
 use crate::proxy::limit::limits::Limits;
 use crate::proxy::settings::{Front, Settings};
-use crate::proxy::stock::rarely::Rarely;
+use crate::proxy::stock::seldom::Seldom;
 use crate::proxy::wait::queues::Queues;
 
 /// The state that the cores have in common.
@@ -36,8 +36,8 @@ pub(crate) struct Shared {
     /// How much of each service its clients have.
     pub(crate) limits: Limits,
     /// More clients come than `max_connections` lets, and of one client than `max_connections_per_client` does.
-    pub(crate) crowd: Rarely,
-    pub(crate) greed: Rarely,
+    pub(crate) crowd: Seldom,
+    pub(crate) greed: Seldom,
     /// Connections of each client address; loopback and trusted proxies are not in it.
     pub(crate) per_client: Mutex<HashMap<IpAddr, usize>>,
 }

@@ -5,14 +5,12 @@
 //! - `deadline` one timer for each connection
 //! - `owed` how fast a client moves what it owes
 //! - `seldom` when to say what may happen often
-//! - `rarely` the same, of all cores together
 //! - `waiting` the connections that wait for a request, and which of them makes room; `wakers` tasks that are woken together
 
 pub(crate) mod buffers;
 pub(crate) mod deadline;
 pub(crate) mod descriptors;
 pub(crate) mod owed;
-pub(crate) mod rarely;
 pub(crate) mod seldom;
 pub(crate) mod waiting;
 pub(crate) mod wakers;

@@ -10,7 +10,6 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::time::Instant;
 
 use super::counted::{Counted, Counts, Owed};
 use super::rest::{Rest, Resting};
@@ -144,7 +143,7 @@ fn tell(core: &Core, peer: &Peer, error: &hyper::Error) {
 fn tell_of(core: &Core, peer: &Peer, reason: h2::Reason) {
     // Its streams hear of it behind us, and are recorded then.
     peer.ended.set(Some(End::CONNECTION_ERROR));
-    if let Some(unsaid) = core.connection_errors.happened(Instant::now()) {
+    if let Some(unsaid) = core.connection_errors.happened() {
         tracing::info!(
             client = %peer.client,
             reason = ?Some(reason),
