@@ -2,6 +2,7 @@
 //! A tool that is missing is a failure: `tests/run` installs it.
 
 use serde_json::Value;
+use tokio::process::Command;
 
 use crate::common::app::{App, Step, send};
 use crate::common::door::{Door, QUICK, TIMES};
@@ -18,7 +19,8 @@ const GOOD: [(Kind, usize); 4] = [(Kind::Get, 2), (Kind::Fresh, 1), (Kind::Post,
 /// What those that ask for much may leave behind all together: 16 large buffers for each of four cores, half a MiB with what TLS
 /// makes of them.
 const LARGE_BUFFERS: u64 = 32 * 1024;
-/// What a connection of an attacker may leave behind in memory, in KiB.
+/// What an attack may leave behind in memory, in KiB: once, and for each of its connections.
+const LEFT_ONCE: u64 = 2 * 1024;
 const LEFT_EACH: u64 = 16;
 
 /// The door, with the address that slowhttptest asks for: it knows no names of tests, and sends none.
@@ -32,68 +34,70 @@ async fn door(app: &App) -> Door {
     Door::start_at(any, any, "", &config, hasty).await
 }
 
-/// One mode of slowhttptest. The door ends every connection of it before it gives up by itself, and clients that behave never notice.
-async fn withstands(mode: &[&str], target: &str) {
-    let app = App::start("app", "v1").await;
-    // More than every buffer on the way takes.
-    let large = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 8 << 20);
-    app.on("/large", vec![send(large), Step::Send(vec![b'x'; 8 << 20])]);
-    let door = door(&app).await;
-    let load = Load::start(door.target(HOST), &GOOD).await;
-    let (resident, descriptors) = (door.process().resident_kib(), door.process().descriptors());
+/// A door that is besieged, and what it was like before.
+struct Siege {
+    app: App,
+    door: Door,
+    load: Load,
+    connections: usize,
+    resident: u64,
+    descriptors: usize,
+}
 
-    let connections = count(60, 500);
-    let mut attack = tool("slowhttptest");
-    attack.args(["-c", &connections.to_string(), "-r", "100", "-l", "45", "-p", "5"]);
-    attack.args(mode);
-    attack.args(["-u", &format!("https://{}{target}", door.https())]);
-    let given_up = async {
-        let ended = || async {
-            let log = door.access_log();
-            let ended = log
-                .lines()
-                .filter(|line| line.contains("\"termination\":\"client: "))
-                .count();
-            holds(ended >= connections, || {
-                format!("{ended} of {connections} were given up: {log}")
-            })
-        };
-        eventually(secs(40), ended).await;
-    };
-    if target == "/large" {
-        // What its OpenSSL has read keeps it busy for longer than it is connected: here the door says when it is over.
-        tokio::select! {
-            output = run(attack) => panic!("it gave up by itself: {}", output.all()),
-            () = given_up => {}
+impl Siege {
+    async fn begin() -> Self {
+        let app = App::start("app", "v1").await;
+        let door = door(&app).await;
+        let load = Load::start(door.target(HOST), &GOOD).await;
+        Self {
+            resident: door.process().resident_kib(),
+            descriptors: door.process().descriptors(),
+            connections: count(60, 500),
+            app,
+            door,
+            load,
         }
-    } else {
-        let output = run(attack).await;
-        let said = plain(&output.stdout);
-        assert!(
-            said.contains("No open connections left") && said.contains("service available:   YES"),
-            "{said}\n{}",
-            output.stderr
-        );
-        assert!(!said.contains("service available:   NO"), "{said}");
     }
 
-    load.more(50).await;
-    load.stop().await.assert_no_failures();
-    eventually(secs(20), || async {
-        let open = door.process().descriptors();
-        holds(open <= descriptors, || {
-            format!("{open} descriptors, {descriptors} before")
+    fn attack(&self, mode: &[&str], target: &str) -> Command {
+        let mut attack = tool("slowhttptest");
+        attack.args(["-c", &self.connections.to_string(), "-r", "100", "-l", "45", "-p", "5"]);
+        attack.args(mode);
+        attack.args(["-u", &format!("https://{}{target}", self.door.https())]);
+        attack
+    }
+
+    /// Clients that behave have not noticed, and nothing is left behind but so much memory, in KiB, once and for each connection.
+    async fn end(self, once: u64) {
+        self.load.more(50).await;
+        self.load.stop().await.assert_no_failures();
+        eventually(secs(20), || async {
+            let (open, before) = (self.door.process().descriptors(), self.descriptors);
+            holds(open <= before, || format!("{open} descriptors, {before} before"))
         })
-    })
-    .await;
-    let grown = door.process().resident_kib().saturating_sub(resident);
-    let once = if target == "/large" { LARGE_BUFFERS } else { 2048 };
-    let allowed = once + connections as u64 * LEFT_EACH;
-    eprintln!("{mode:?}: {connections} connections have left {grown} KiB behind");
+        .await;
+        let grown = self.door.process().resident_kib().saturating_sub(self.resident);
+        let allowed = once + self.connections as u64 * LEFT_EACH;
+        eprintln!("{} connections have left {grown} KiB behind", self.connections);
+        assert!(
+            grown <= allowed,
+            "{grown} KiB more than before, and {allowed} are allowed"
+        );
+    }
+}
+
+/// One mode of slowhttptest, whose connections the door ends before it gives up by itself.
+async fn withstands(mode: &[&str], target: &str) {
+    let siege = Siege::begin().await;
+    let output = run(siege.attack(mode, target)).await;
+    let said = plain(&output.stdout);
     assert!(
-        grown <= allowed,
-        "{grown} KiB more than before, and {allowed} are allowed"
+        said.contains("No open connections left") && said.contains("service available:   YES"),
+        "{said}\n{}",
+        output.stderr
     );
+    assert!(!said.contains("service available:   NO"), "{said}");
+    siege.end(LEFT_ONCE).await;
 }
 
 /// Without the escapes that colour it.
@@ -118,7 +122,26 @@ async fn e23_slowhttptests_slow_bodies_end_and_nobody_else_notices() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_slowhttptests_slow_readers_end_and_nobody_else_notices() {
-    withstands(&["-X", "-w", "1", "-y", "64", "-n", "1", "-z", "16"], "/large").await;
+    let siege = Siege::begin().await;
+    // More than every buffer on the way takes.
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 8 << 20);
+    siege
+        .app
+        .on("/large", vec![send(head), Step::Send(vec![b'x'; 8 << 20])]);
+    let attack = siege.attack(&["-X", "-w", "1", "-y", "64", "-n", "1", "-z", "16"], "/large");
+    // What its OpenSSL has read keeps it busy for longer than it is connected: here the door says when it is over.
+    let given_up = eventually(secs(40), || async {
+        let log = siege.door.access_log();
+        let ended = log.matches("\"termination\":\"client: ").count();
+        holds(ended >= siege.connections, || {
+            format!("{ended} of {} were given up: {log}", siege.connections)
+        })
+    });
+    tokio::select! {
+        output = run(attack) => panic!("it gave up by itself: {}", output.all()),
+        () = given_up => {}
+    }
+    siege.end(LARGE_BUFFERS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
