@@ -5,11 +5,13 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::net::{Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use rustix::net::{Shutdown, shutdown};
 use socket2::Socket;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
@@ -74,7 +76,14 @@ enum Place {
 pub struct App {
     inner: Arc<Inner>,
     place: Place,
-    accepting: Mutex<Option<JoinHandle<()>>>,
+    accepting: Mutex<Option<Accepting>>,
+}
+
+/// An app that listens.
+#[derive(Debug)]
+struct Accepting {
+    task: JoinHandle<()>,
+    listener: OwnedFd,
 }
 
 impl App {
@@ -164,36 +173,44 @@ impl App {
     /// Listens (again).
     pub async fn listen(&self) {
         let inner = Arc::clone(&self.inner);
-        let accepting = match &self.place {
+        let (task, listener) = match &self.place {
             Place::Tcp(_, address) => {
                 let listener = listen(*address).await;
-                tokio::spawn(async move {
+                let same = listener.as_fd().try_clone_to_owned();
+                let task = tokio::spawn(async move {
                     while let Ok((tcp, _)) = listener.accept().await {
                         drop(tcp.set_nodelay(true));
                         tokio::spawn(connection(Wire::Tcp(tcp), Arc::clone(&inner)));
                     }
-                })
+                });
+                (task, same)
             }
             Place::Unix(path) => {
                 drop(std::fs::remove_file(path));
                 let listener = UnixListener::bind(path).expect("the Unix socket can be bound");
-                tokio::spawn(async move {
+                let same = listener.as_fd().try_clone_to_owned();
+                let task = tokio::spawn(async move {
                     while let Ok((unix, _)) = listener.accept().await {
                         tokio::spawn(connection(Wire::Unix(unix), Arc::clone(&inner)));
                     }
-                })
+                });
+                (task, same)
             }
         };
-        let before = self.accepting.lock().unwrap().replace(accepting);
+        let listener = listener.expect("a descriptor");
+        let before = self.accepting.lock().unwrap().replace(Accepting { task, listener });
         assert!(before.is_none(), "the app listens already");
     }
 
     /// Stops listening: connects are refused, connections that are open go on.
     pub async fn stop_listening(&self) {
         let accepting = self.accepting.lock().unwrap().take();
-        if let Some(accepting) = accepting {
-            accepting.abort();
-            drop(accepting.await);
+        if let Some(Accepting { task, listener }) = accepting {
+            // Other tests start processes at the same moment, and until each is what it shall be it has our descriptors too: with one
+            // of them alone closed, the kernel would go on taking connections that nobody accepts.
+            shutdown(&listener, Shutdown::Read).expect("it listens");
+            task.abort();
+            drop(task.await);
         }
     }
 
@@ -346,7 +363,7 @@ impl App {
 impl Drop for App {
     fn drop(&mut self) {
         if let Some(accepting) = self.accepting.lock().unwrap().take() {
-            accepting.abort();
+            accepting.task.abort();
         }
         self.inner.kills.send_modify(|kills| *kills += 1);
         if std::thread::panicking() {
