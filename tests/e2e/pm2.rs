@@ -70,7 +70,10 @@ impl Pm2 {
         };
         let server = tests().join("apps/node-app/server.js");
         let port = address.port().to_string();
+        // On a busy machine an app takes more than the 3 s and 1.6 s that PM2 gives it to come and to go.
+        let patience = ["--listen-timeout", "20000", "--kill-timeout", "20000"];
         let mut args = vec!["start", server.to_str().unwrap(), "--name", "app"];
+        args.extend(patience);
         if mode != Mode::Fork {
             args.extend(["-i", "2"]);
         }

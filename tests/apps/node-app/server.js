@@ -7,6 +7,7 @@ const crypto = require("node:crypto");
 const http = require("node:http");
 
 const [port, name, version, leaving] = process.argv.slice(2);
+// What every answer says.
 const identity = { "X-App": name, "X-Version": version };
 
 function number(url, key, fallback) {
@@ -133,11 +134,12 @@ function frame(opcode, data) {
 }
 
 // A worker of a cluster is handed its connections. What is on its way to one that just ends is lost: nobody answers it, and
-// nobody closes it. A worker that says first that it leaves gives them back.
+// nobody closes it. A worker that closes its server first gives them back, and it stays in the cluster until its last answer is
+// out, because PM2 ends a worker that has left.
 if (leaving === "politely") {
   process.on("SIGINT", () => {
-    server.close();
-    cluster.worker.disconnect();
+    identity.Connection = "close";
+    server.close(() => cluster.worker.disconnect());
   });
 }
 
