@@ -52,21 +52,24 @@ pub fn count(reduced: usize, long: usize) -> usize {
     if full() { long } else { reduced }
 }
 
-/// Asks `check` every few milliseconds until it is `Ok`, and panics with its last reason when `deadline` has passed.
+/// Asks `check` until it is `Ok`, and panics with its last reason when `deadline` has passed. It asks soon at first and then
+/// less often: a check may start a process, and other tests need the processor too.
 pub async fn eventually<T, F, Fut>(deadline: Duration, mut check: F) -> T
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, String>>,
 {
     let end = tokio::time::Instant::now() + deadline;
+    let mut pause = Duration::from_millis(2);
     loop {
         match check().await {
             Ok(value) => return value,
             Err(reason) if tokio::time::Instant::now() >= end => {
                 panic!("it did not happen within {deadline:?}: {reason}");
             }
-            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            Err(_) => tokio::time::sleep(pause).await,
         }
+        pause = (pause * 3 / 2).min(Duration::from_millis(40));
     }
 }
 
