@@ -27,6 +27,12 @@ async fn a_60_second_certificate_is_renewed_under_load_and_nobody_notices() {
     assert_eq!(first.why, "when half of its life is left");
     let target = pebble.target(&door, HOST).await;
     let mut socket = open_web_socket(&target, "/ws").await.unwrap();
+    let due: jiff::Timestamp = first.next.as_deref().unwrap().parse().unwrap();
+    eventually(secs(60), || async {
+        let left = due.duration_since(jiff::Timestamp::now());
+        holds(left.as_secs() < 2, || format!("it is due in {left:#}"))
+    })
+    .await;
     let load = Load::start(target, &MIXED).await;
     eventually(secs(60), || async {
         let now = report(&door, HOST).await;

@@ -59,17 +59,18 @@ where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, String>>,
 {
-    let end = tokio::time::Instant::now() + deadline;
-    let mut pause = Duration::from_millis(2);
+    let began = tokio::time::Instant::now();
     loop {
         match check().await {
             Ok(value) => return value,
-            Err(reason) if tokio::time::Instant::now() >= end => {
+            Err(reason) if began.elapsed() >= deadline => {
                 panic!("it did not happen within {deadline:?}: {reason}");
             }
-            Err(_) => tokio::time::sleep(pause).await,
+            Err(_) => {
+                let pause = began.elapsed() / 16;
+                tokio::time::sleep(pause.clamp(Duration::from_millis(2), Duration::from_millis(250))).await;
+            }
         }
-        pause = (pause * 3 / 2).min(Duration::from_millis(40));
     }
 }
 
