@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         check,
         online,
         daemon,
+        arguments: greengate::control::arguments,
         replace,
     };
     cli::run(std::env::args_os(), &host)

@@ -56,6 +56,8 @@ fn dispatch(cli: Cli, host: &Host) -> Outcome {
         Command::Certs(args) => with_daemon(socket, async |client| commands::certs::run(&client, &args).await),
         Command::Passwd(args) => commands::passwd::run(host, socket, &args),
         Command::Check(args) => Ok(commands::check::run(host, socket, &args)),
+        Command::Completions(args) => Ok(commands::completions::run(&args)),
+        Command::Man(args) => commands::man::run(host, &args),
         Command::Demo(args) => in_runtime(commands::demo::run(&args)),
         Command::DemoApp { port, version } => in_runtime(commands::demo::app(port, version)),
         // Taken care of before: the daemon brings its own runtime.

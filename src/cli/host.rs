@@ -17,6 +17,8 @@ pub struct Host {
     /// Runs the daemon with these arguments (the program's name is not among them) until it ends, for the demo, which starts
     /// itself a second time.
     pub daemon: fn(&[OsString]) -> ExitCode,
+    /// What `proxyd` may be given, for its manual page.
+    pub arguments: fn() -> clap::Command,
     /// Puts a file in the place of another, whole or not at all.
     pub replace: fn(&Path, &[u8], Attributes) -> io::Result<()>,
 }

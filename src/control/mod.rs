@@ -27,6 +27,6 @@ mod switcher;
 mod users;
 
 pub use certificates::look as look_online;
-pub use daemon::run;
+pub use daemon::{arguments, run};
 pub use disk::JournalFile;
 pub use switcher::{Initial, initial};

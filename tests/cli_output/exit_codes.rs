@@ -269,6 +269,7 @@ fn help_begins_with_examples() {
         &["swap", "--help"],
         &["status", "-h"],
         &["demo", "--help"],
+        &["completions", "--help"],
     ] {
         let output = proxyctl(args).output().unwrap();
         assert_eq!(code(&output), exit::DONE);

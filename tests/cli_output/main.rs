@@ -3,6 +3,7 @@
 
 mod exit_codes;
 mod rendering;
+mod shells;
 mod typed;
 mod upkeep;
 

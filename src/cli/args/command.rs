@@ -7,9 +7,11 @@ use clap::{Parser, Subcommand};
 
 use super::certs::CertsArgs;
 use super::check::CheckArgs;
+use super::completions::CompletionsArgs;
 use super::demo::DemoArgs;
 use super::help::{TEMPLATE, examples};
 use super::history::HistoryArgs;
+use super::man::ManArgs;
 use super::passwd::PasswdArgs;
 use super::pause::PauseArgs;
 use super::status::StatusArgs;
@@ -79,6 +81,11 @@ pub enum Command {
     Check(CheckArgs),
     /// Watch swaps under load: a daemon, two apps and clients, all on this machine
     Demo(DemoArgs),
+    /// Print what a shell needs to complete these commands
+    Completions(CompletionsArgs),
+    /// Write the manual pages, for packages
+    #[command(hide = true)]
+    Man(ManArgs),
     /// The demo's daemon.
     #[command(name = "__proxyd", hide = true)]
     Daemon {

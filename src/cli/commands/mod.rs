@@ -2,14 +2,17 @@
 //!
 //! - `status`, `watch`, `history` and `certs` look; `check` reads a file, `passwd` writes one; `demo` shows the promise
 //! - `swap` (with rollback), `pause` and `upkeep` (reload, resume, maintenance) ask for an operation, and watch it
+//! - `completions` and `man` are for shells and packages
 //! - `watcher` shows an operation's events
 //! - `environment` what to say to a name that no environment has
 
 pub mod certs;
 pub mod check;
+pub mod completions;
 pub mod demo;
 mod environment;
 pub mod history;
+pub mod man;
 pub mod passwd;
 pub mod pause;
 pub mod status;

@@ -8,6 +8,7 @@
 //! - `table` the picture of `status --watch`
 //! - `evidence` what was measured, in words
 //! - `age` how long something has lasted; `certificate` what is to say about its end
+//! - `page` a command as a manual page
 //! - `line` a line before it is printed; `text` words and numbers as people read them
 
 pub(super) mod age;
@@ -15,6 +16,7 @@ pub(super) mod certificate;
 mod evidence;
 mod line;
 mod operation;
+mod page;
 mod progress;
 mod table;
 mod terminal;
@@ -24,6 +26,7 @@ mod upkeep;
 pub(super) use evidence::complaint;
 pub use line::{Line, Stream};
 pub use operation::{Transcript, render};
+pub use page::{Page, pages};
 pub use progress::progress;
 pub use table::{Rates, table};
 pub use terminal::{

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 
 use super::paths;
 use super::phases::{self, Failure, Options};
@@ -19,10 +19,22 @@ Examples:
 ";
 
 const MORE: &str = "\
-SIGTERM and SIGINT finish what was begun and stop; a second one stops at once. SIGUSR1 opens the log files again. SIGHUP reads
-the configuration again, as `proxyctl reload` does, and says in the log what became of it.
-Exit codes: 0 stopped as asked, 1 failed, 2 usage or invalid configuration.
-`proxyctl check FILE` checks a configuration without serving it.";
+`proxyctl check FILE` checks a configuration without serving it.
+
+Signals:
+  SIGTERM, SIGINT  finish what was begun and stop; a second one stops at once
+  SIGHUP           read the configuration again, as `proxyctl reload` does
+  SIGUSR1          open the log files again
+
+Files:
+  /etc/greengate/proxy.toml    the configuration
+  /var/lib/greengate           state, journal, certificates
+  /run/greengate/control.sock  where proxyctl speaks to the daemon
+
+Exit codes:
+  0  stopped as asked
+  1  failed
+  2  usage, or an invalid configuration";
 
 /// The daemon of Greengate, a TLS front door that no deploy can be seen through.
 #[derive(Debug, Parser)]
@@ -31,6 +43,12 @@ struct Arguments {
     /// The configuration to serve.
     #[arg(long, short, value_name = "FILE", default_value = paths::CONFIG)]
     config: PathBuf,
+}
+
+/// What the daemon may be given.
+#[must_use]
+pub fn arguments() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs the daemon until it ends. The first argument is the program's name. Exits with 2 on its own when the arguments are wrong.

@@ -20,4 +20,4 @@ mod signals;
 mod stop;
 mod systemd;
 
-pub use command::run;
+pub use command::{arguments, run};
