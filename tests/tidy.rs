@@ -60,7 +60,7 @@ const MAY_SEE: [(&str, &[&str]); 10] = [
 const FLOORS: [(&str, &str); 6] = [
     (
         "model",
-        "environment hold reload switch pause gate history state api access",
+        "environment hold reload switch pause gate history state backup api access",
     ),
     ("config", "reload check build read text"),
     ("tls", "store acme resolver shelf files"),
@@ -70,7 +70,7 @@ const FLOORS: [(&str, &str); 6] = [
     ),
     (
         "control",
-        "daemon socket certificates switcher disk evidence served ports",
+        "backup daemon socket certificates switcher disk evidence served ports",
     ),
     ("cli", "commands output client args"),
 ];

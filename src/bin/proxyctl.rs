@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use greengate::cli::{self, Attributes, CheckOutcome, Host};
 use greengate::config::{self, Config};
+use greengate::control;
 use greengate::durable;
 use greengate::model::api::OnlineFinding;
 
@@ -19,8 +20,11 @@ fn main() -> ExitCode {
         check,
         online,
         daemon,
-        arguments: greengate::control::arguments,
+        arguments: control::arguments,
         replace,
+        backup: control::make_backup,
+        is_backup: control::is_backup,
+        restore: control::restore,
     };
     cli::run(std::env::args_os(), &host)
 }
@@ -44,7 +48,7 @@ fn check(file: &Path, color: bool) -> CheckOutcome {
 fn online(file: &Path, probe: Option<&str>) -> Vec<OnlineFinding> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match (Config::load(file), runtime) {
-        (Ok((config, _)), Ok(runtime)) => runtime.block_on(greengate::control::look_online(&config, probe)),
+        (Ok((config, _)), Ok(runtime)) => runtime.block_on(control::look_online(&config, probe)),
         // The file was checked a moment ago; what is wrong with it now is not what was asked.
         (Err(_), _) | (_, Err(_)) => Vec::new(),
     }
@@ -52,7 +56,7 @@ fn online(file: &Path, probe: Option<&str>) -> Vec<OnlineFinding> {
 
 /// Runs the daemon until it ends.
 fn daemon(arguments: &[OsString]) -> ExitCode {
-    greengate::control::run(std::iter::once(OsString::from("proxyd")).chain(arguments.iter().cloned()))
+    control::run(std::iter::once(OsString::from("proxyd")).chain(arguments.iter().cloned()))
 }
 
 /// Puts a file in the place of another, whole or not at all. A folder that could not be synced is no failure: the file is there.

@@ -55,6 +55,8 @@ fn dispatch(cli: Cli, host: &Host) -> Outcome {
         Command::History(args) => with_daemon(socket, async |client| commands::history::run(&client, &args).await),
         Command::Certs(args) => with_daemon(socket, async |client| commands::certs::run(&client, &args).await),
         Command::Passwd(args) => commands::passwd::run(host, socket, &args),
+        Command::Backup(args) => commands::backup::run(host, &args),
+        Command::Restore(args) => commands::restore::run(host, &args),
         Command::Check(args) => Ok(commands::check::run(host, socket, &args)),
         Command::Completions(args) => Ok(commands::completions::run(&args)),
         Command::Man(args) => commands::man::run(host, &args),

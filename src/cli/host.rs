@@ -5,7 +5,8 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::model::api::OnlineFinding;
+use crate::model::api::{OnlineFinding, Problem};
+use crate::model::backup::{BackupOrder, MadeBackup, RestoreOrder, Restored};
 
 /// What the commands need of other rooms, as plain functions.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,12 @@ pub struct Host {
     pub arguments: fn() -> clap::Command,
     /// Puts a file in the place of another, whole or not at all.
     pub replace: fn(&Path, &[u8], Attributes) -> io::Result<()>,
+    /// Makes a backup.
+    pub backup: fn(&BackupOrder) -> Result<MadeBackup, Problem>,
+    /// Whether a file is a backup, as far as its beginning tells.
+    pub is_backup: fn(&Path) -> bool,
+    /// Puts back what is in an archive.
+    pub restore: fn(&[u8], &RestoreOrder) -> Result<Restored, Problem>,
 }
 
 /// What a file is given.

@@ -2,6 +2,7 @@
 //!
 //! Each room sees those below it, and the files at the end:
 //!
+//! - `backup` everything that another machine needs to serve the same, in one archive, and back
 //! - `daemon` the process: arguments, signals, start and stop
 //! - `socket` the control socket, by which `proxyctl` asks for things
 //! - `switcher` owns every environment, and is the only one that changes what is routed where
@@ -13,6 +14,7 @@
 //! - `served` the configuration in use; `fault` why there is no daemon; `limits` what the operating system allows; `clock` calendar
 //!   time
 
+mod backup;
 mod certificates;
 mod clock;
 mod daemon;
@@ -26,6 +28,7 @@ mod socket;
 mod switcher;
 mod users;
 
+pub use backup::{is_backup, make as make_backup, restore};
 pub use certificates::look as look_online;
 pub use daemon::{arguments, run};
 pub use disk::JournalFile;

@@ -270,6 +270,8 @@ fn help_begins_with_examples() {
         &["status", "-h"],
         &["demo", "--help"],
         &["completions", "--help"],
+        &["backup", "--help"],
+        &["restore", "--help"],
     ] {
         let output = proxyctl(args).output().unwrap();
         assert_eq!(code(&output), exit::DONE);

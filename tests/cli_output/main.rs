@@ -1,6 +1,7 @@
 //! What `proxyctl` prints, what may be typed, and how it exits.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod backup;
 mod exit_codes;
 mod rendering;
 mod shells;

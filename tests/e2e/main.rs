@@ -12,6 +12,7 @@
 
 mod access;
 mod acme;
+mod backup;
 mod common;
 mod conformance;
 mod control_side;

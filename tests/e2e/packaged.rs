@@ -41,7 +41,7 @@ const ALLOWED: &[(&str, &str)] = &[
 ];
 
 /// A machine on which the package is installed, with an app in both colours.
-fn installed() -> Systemd {
+pub(crate) fn installed() -> Systemd {
     let systemd = Systemd::boot();
     let put = |name: &str, text: &str| fs::write(systemd.folder().join(name), text).unwrap();
     put("greengate.service", UNIT);

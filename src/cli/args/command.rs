@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use super::backup::{BackupArgs, RestoreArgs};
 use super::certs::CertsArgs;
 use super::check::CheckArgs;
 use super::completions::CompletionsArgs;
@@ -77,6 +78,10 @@ pub enum Command {
     Certs(CertsArgs),
     /// Set or delete a password in a file of users, for `auth.basic`
     Passwd(PasswdArgs),
+    /// Put configuration, state, account and certificates into one file
+    Backup(BackupArgs),
+    /// Put back what is in such a file, here or on another machine
+    Restore(RestoreArgs),
     /// Check a configuration file; every finding at once
     Check(CheckArgs),
     /// Watch swaps under load: a daemon, two apps and clients, all on this machine

@@ -3,6 +3,7 @@
 //! - `command` all of them, and what stands before each
 //! - `help` how every help text looks; `duration` times as people type them
 
+mod backup;
 mod certs;
 mod check;
 mod command;
@@ -18,6 +19,7 @@ mod status;
 mod swap;
 mod upkeep;
 
+pub use backup::{BackupArgs, OutsideFiles, RestoreArgs};
 pub use certs::{CertsArgs, CertsCommand, ImportArgs, RenewArgs};
 pub use check::CheckArgs;
 pub use command::{Cli, Command};

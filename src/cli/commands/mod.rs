@@ -1,11 +1,13 @@
 //! One file a command.
 //!
 //! - `status`, `watch`, `history` and `certs` look; `check` reads a file, `passwd` writes one; `demo` shows the promise
+//! - `backup` takes everything into one file, `restore` puts it back
 //! - `swap` (with rollback), `pause` and `upkeep` (reload, resume, maintenance) ask for an operation, and watch it
 //! - `completions` and `man` are for shells and packages
 //! - `watcher` shows an operation's events
 //! - `environment` what to say to a name that no environment has
 
+pub mod backup;
 pub mod certs;
 pub mod check;
 pub mod completions;
@@ -15,6 +17,7 @@ pub mod history;
 pub mod man;
 pub mod passwd;
 pub mod pause;
+pub mod restore;
 pub mod status;
 pub mod swap;
 pub mod upkeep;

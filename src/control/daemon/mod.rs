@@ -21,3 +21,4 @@ mod stop;
 mod systemd;
 
 pub use command::{arguments, run};
+pub(super) use paths::state_dir;

@@ -30,33 +30,50 @@ impl Paths {
     }
 
     fn resolve_in(server: &Server, variable: &dyn Fn(&str) -> Option<OsString>, root: bool) -> Result<Self, Fault> {
-        // Relative paths in these variables are to be ignored (XDG Base Directory Specification).
-        let folder = |name: &str| Some(PathBuf::from(variable(name)?)).filter(|path| path.is_absolute());
-        let state_dir = || {
-            let systemd = first_of(folder("STATE_DIRECTORY"));
-            let system = || root.then(|| PathBuf::from("/var/lib/greengate"));
-            let user = || folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")));
-            systemd.or_else(system).or_else(|| Some(user()?.join("greengate")))
-        };
+        let folder = |name: &str| folder(variable, name);
         let socket = || {
             let systemd = || Some(first_of(folder("RUNTIME_DIRECTORY"))?.join("control.sock"));
             let system = || root.then(|| PathBuf::from("/run/greengate/control.sock"));
             let user = || Some(folder("XDG_RUNTIME_DIR")?.join("greengate/control.sock"));
             systemd().or_else(system).or_else(user)
         };
-        let missing = |what: &str, key: &str| {
-            Fault::new(format!("there is no place for {what}"))
-                .hint(format!("set `{key}` in `[server]`, or run as root or under systemd"))
-        };
         Ok(Self {
-            state_dir: (server.state_dir.clone())
-                .or_else(state_dir)
-                .ok_or_else(|| missing("the state folder", "state_dir"))?,
+            state_dir: state_dir_in(server, variable, root)?,
             socket: (server.socket.clone())
                 .or_else(socket)
                 .ok_or_else(|| missing("the control socket", "socket"))?,
         })
     }
+}
+
+/// The state folder alone, as [`Paths::resolve`] finds it.
+///
+/// # Errors
+/// When there is no usual place.
+pub(in crate::control) fn state_dir(server: &Server) -> Result<PathBuf, Fault> {
+    let variable = |name: &str| std::env::var_os(name);
+    state_dir_in(server, &variable, rustix::process::geteuid().is_root())
+}
+
+fn state_dir_in(server: &Server, variable: &dyn Fn(&str) -> Option<OsString>, root: bool) -> Result<PathBuf, Fault> {
+    let folder = |name: &str| folder(variable, name);
+    let usual = || {
+        let systemd = first_of(folder("STATE_DIRECTORY"));
+        let system = || root.then(|| PathBuf::from("/var/lib/greengate"));
+        let user = || folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")));
+        systemd.or_else(system).or_else(|| Some(user()?.join("greengate")))
+    };
+    (server.state_dir.clone().or_else(usual)).ok_or_else(|| missing("the state folder", "state_dir"))
+}
+
+/// Relative paths in these variables are to be ignored (XDG Base Directory Specification).
+fn folder(variable: &dyn Fn(&str) -> Option<OsString>, name: &str) -> Option<PathBuf> {
+    Some(PathBuf::from(variable(name)?)).filter(|path| path.is_absolute())
+}
+
+fn missing(what: &str, key: &str) -> Fault {
+    Fault::new(format!("there is no place for {what}"))
+        .hint(format!("set `{key}` in `[server]`, or run as root or under systemd"))
 }
 
 /// systemd separates several folders by colons (systemd.exec(5), `StateDirectory=`).

@@ -12,7 +12,7 @@ use crate::control::certificates::Certificates;
 use crate::control::disk::{JournalFile, StateDir, StateFile};
 use crate::control::fault::Fault;
 use crate::control::served::{Current, Loaded};
-use crate::control::{clock, limits};
+use crate::control::{clock, disk, limits};
 use crate::model::state::State;
 use crate::telemetry::AccessLog;
 
@@ -56,6 +56,9 @@ impl Prepared {
 
         let paths = Paths::resolve(&config.server)?;
         let folder = StateDir::open(&paths.state_dir)?;
+        if let Some(fault) = disk::unfinished_restore(&config.file) {
+            return Err(fault);
+        }
         Addresses::forget(folder.path());
         let store = StateFile::new(&folder);
         let remembered = store.load()?;

@@ -5,10 +5,13 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::control::fault::Fault;
 use crate::durable;
+
+/// For `open`: a link is not followed.
+const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 
 /// The folder, held. Dropping it lets the next daemon in.
 #[derive(Debug)]
@@ -30,7 +33,9 @@ impl StateDir {
         };
         durable::private_folder(path).map_err(unusable)?;
         let mut options = OpenOptions::new();
+        // Root may open it too, in a folder of the daemon's user, and follows no link there.
         let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let options = options.custom_flags(NO_LINK);
         let mut lock = options.open(path.join("lock")).map_err(unusable)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
@@ -45,6 +50,16 @@ impl StateDir {
         })
     }
 
+    /// Who holds a folder just now, in words; `None` when nobody does, or there is no such folder.
+    pub(in crate::control) fn holder(path: &Path) -> Option<String> {
+        let mut options = OpenOptions::new();
+        let mut lock = options.read(true).custom_flags(NO_LINK).open(path.join("lock")).ok()?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => Some(who(&mut lock)),
+            Ok(()) | Err(_) => None,
+        }
+    }
+
     /// Where it is.
     #[must_use]
     pub(in crate::control) fn path(&self) -> &Path {
@@ -53,14 +68,18 @@ impl StateDir {
 }
 
 fn held(path: &Path, lock: &mut File) -> Fault {
+    Fault::new(format!("{} uses the state folder `{}`", who(lock), path.display()))
+        .hint("stop it first, or give this one a `state_dir` of its own in `[server]`")
+}
+
+/// Who has written into a lock.
+fn who(lock: &mut File) -> String {
     let mut holder = String::new();
     let _ = lock.read_to_string(&mut holder);
-    let holder = match holder.trim().parse::<u32>() {
+    match holder.trim().parse::<u32>() {
         Ok(pid) => format!("another daemon (process {pid})"),
         Err(_) => "another daemon".into(),
-    };
-    Fault::new(format!("{holder} uses the state folder `{}`", path.display()))
-        .hint("stop it first, or give this one a `state_dir` of its own in `[server]`")
+    }
 }
 
 #[cfg(test)]
