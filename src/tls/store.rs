@@ -29,6 +29,8 @@ pub enum StoreError {
     LocalCa(CaError),
     /// The system has no randomness to give.
     Randomness,
+    /// What should be ticket keys is none.
+    Tickets,
     /// rustls refuses the configuration.
     Tls(rustls::Error),
 }
@@ -38,6 +40,7 @@ impl fmt::Display for StoreError {
         match self {
             Self::LocalCa(error) => error.fmt(f),
             Self::Randomness => f.write_str("the system has no randomness to give"),
+            Self::Tickets => f.write_str("the ticket keys of the process before this one cannot be read"),
             Self::Tls(error) => write!(f, "TLS cannot be set up: {error}"),
         }
     }
@@ -47,7 +50,7 @@ impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::LocalCa(error) => Some(error),
-            Self::Randomness => None,
+            Self::Randomness | Self::Tickets => None,
             Self::Tls(error) => Some(error),
         }
     }
@@ -124,6 +127,20 @@ impl Store {
         self.resolver.publish(next.table());
         *state = next;
         Ok(warnings)
+    }
+
+    /// The keys of session tickets, for a next process (N28). They are secret.
+    #[must_use]
+    pub fn ticket_keys(&self) -> String {
+        self.tickets.write()
+    }
+
+    /// Goes on with the ticket keys of the process before this one (N28).
+    ///
+    /// # Errors
+    /// When they cannot be read; tickets are made with keys of its own then.
+    pub fn take_ticket_keys(&self, written: &str) -> Result<(), StoreError> {
+        self.tickets.read(written).map_err(|_| StoreError::Tickets)
     }
 
     /// A configuration for every listener: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN, tickets, no 0-RTT (E31).

@@ -13,6 +13,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand;
 use rustls::server::ProducesTickets;
+use serde::{Deserialize, Serialize};
 
 /// How long a key makes tickets; for as long again it only reads them.
 pub(super) const PERIOD: Duration = Duration::from_secs(12 * 60 * 60);
@@ -38,7 +39,25 @@ struct Keys {
 struct TicketKey {
     /// Not a secret: it says which key opens a ticket.
     name: [u8; NAME_LEN],
+    /// What `aead` is made of, for the process that comes after this one.
+    secret: [u8; SECRET_LEN],
     aead: RandomizedNonceKey,
+}
+
+impl Drop for TicketKey {
+    fn drop(&mut self) {
+        self.secret.fill(0);
+        // Without this the compiler may drop the line above as a write that nobody reads.
+        black_box(&self.secret);
+    }
+}
+
+/// The keys as a next process gets them (N28).
+#[derive(Serialize, Deserialize)]
+struct Written {
+    current: ([u8; NAME_LEN], [u8; SECRET_LEN]),
+    previous: Option<([u8; NAME_LEN], [u8; SECRET_LEN])>,
+    since: SystemTime,
 }
 
 impl fmt::Debug for Tickets {
@@ -61,6 +80,37 @@ impl Tickets {
         Ok(Self {
             keys: ArcSwap::from_pointee(keys),
         })
+    }
+
+    /// All that a next process needs to go on with these keys. It is secret: it goes from process to process, and nowhere else.
+    pub(super) fn write(&self) -> String {
+        let keys = self.keys.load();
+        let pair = |key: &Arc<TicketKey>| (key.name, key.secret);
+        let written = Written {
+            current: pair(&keys.current),
+            previous: keys.previous.as_ref().map(pair),
+            since: keys.since,
+        };
+        serde_json::to_string(&written).unwrap_or_default()
+    }
+
+    /// Goes on with the keys of the process before this one (N28).
+    ///
+    /// # Errors
+    /// When they are none; the keys stay as they are.
+    pub(super) fn read(&self, written: &str) -> Result<(), Unspecified> {
+        let Written {
+            current,
+            previous,
+            since,
+        } = serde_json::from_str(written).map_err(|_| Unspecified)?;
+        let key = |(name, secret)| TicketKey::new(name, secret).map(Arc::new);
+        self.keys.store(Arc::new(Keys {
+            current: key(current)?,
+            previous: previous.map(key).transpose()?,
+            since,
+        }));
+        Ok(())
     }
 
     /// Begins a new key when the current one's period is over; only one thread may call this.
@@ -116,17 +166,14 @@ impl TicketKey {
         rand::fill(&mut name)?;
         let mut secret = [0; SECRET_LEN];
         rand::fill(&mut secret)?;
-        let key = Self::new(name, &secret);
-        secret.fill(0);
-        // Without this the compiler may drop the line above as a write that nobody reads.
-        black_box(&secret);
-        key
+        Self::new(name, secret)
     }
 
-    fn new(name: [u8; NAME_LEN], secret: &[u8; SECRET_LEN]) -> Result<Self, Unspecified> {
+    fn new(name: [u8; NAME_LEN], secret: [u8; SECRET_LEN]) -> Result<Self, Unspecified> {
         Ok(Self {
             name,
-            aead: RandomizedNonceKey::new(&AES_256_GCM, secret)?,
+            aead: RandomizedNonceKey::new(&AES_256_GCM, &secret)?,
+            secret,
         })
     }
 
@@ -223,6 +270,35 @@ mod tests {
         );
         tickets.rotate(START).unwrap();
         assert_ne!(tickets.encrypt(b"").unwrap()[..NAME_LEN], ticket[..NAME_LEN]);
+    }
+
+    #[test]
+    fn n28_a_next_process_reads_the_tickets_of_the_one_before_and_turns_the_keys_when_their_time_comes() {
+        let before = Tickets::new(START).unwrap();
+        let old = before.encrypt(b"old").unwrap();
+        before.rotate(START + PERIOD).unwrap();
+        let new = before.encrypt(b"new").unwrap();
+        let after = Tickets::new(START + PERIOD).unwrap();
+        after.read(&before.write()).unwrap();
+        assert_eq!(after.decrypt(&old).as_deref(), Some(&b"old"[..]));
+        assert_eq!(after.decrypt(&new).as_deref(), Some(&b"new"[..]));
+        assert_eq!(
+            before.decrypt(&after.encrypt(b"back").unwrap()).as_deref(),
+            Some(&b"back"[..])
+        );
+        after.rotate(START + PERIOD * 2).unwrap();
+        assert_eq!(after.decrypt(&old), None);
+        assert_eq!(after.decrypt(&new).as_deref(), Some(&b"new"[..]));
+    }
+
+    #[test]
+    fn what_is_no_keys_changes_no_keys() {
+        let tickets = Tickets::new(START).unwrap();
+        let ticket = tickets.encrypt(b"session").unwrap();
+        for written in ["", "{}", r#"{"current":[[1],[2]],"since":0}"#] {
+            assert!(tickets.read(written).is_err());
+        }
+        assert_eq!(tickets.decrypt(&ticket).as_deref(), Some(&b"session"[..]));
     }
 
     #[test]
