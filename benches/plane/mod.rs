@@ -39,7 +39,7 @@ impl Door {
         };
         let log = AccessLog::open(&AccessLogTarget::Stdout).unwrap();
         Self {
-            plane: DataPlane::start(settings, &listeners, &[], &routing, front(), &log).unwrap(),
+            plane: DataPlane::start(settings, &routing, front(), &log).unwrap(),
             routing,
             address: listeners[0].local_addr().unwrap(),
             live,

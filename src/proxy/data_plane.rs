@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 use crate::model::slot::Address;
 use crate::proxy::access::desk::Desk;
@@ -24,7 +24,7 @@ use crate::proxy::stock::seldom::Seldom;
 use crate::proxy::wait::outage::Sign;
 use crate::proxy::wait::queue::Waiting;
 use crate::proxy::wait::queues::Queues;
-use crate::proxy::worker::Worker;
+use crate::proxy::worker::{Ears, Worker};
 use crate::telemetry::AccessLog;
 
 /// tokio looks at sockets and timers after so many polls; its 61 is too late for a proxy (`performance.md`).
@@ -36,6 +36,8 @@ const CAPS_TOLD: Duration = Duration::from_secs(60);
 pub struct DataPlane {
     shared: Arc<Shared>,
     doors: Vec<Door>,
+    /// Each worker hears by it what it is to listen on.
+    ears: Vec<mpsc::UnboundedSender<Ears>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -48,18 +50,11 @@ impl std::fmt::Debug for DataPlane {
 }
 
 impl DataPlane {
-    /// Starts the workers; connections are accepted from here on.
+    /// Starts the workers; connections are accepted from [`DataPlane::listen`] on.
     ///
     /// # Errors
-    /// When a socket, a thread or randomness cannot be had.
-    pub fn start(
-        settings: Settings,
-        http: &[TcpListener],
-        https: &[TcpListener],
-        routing: &Arc<Routing>,
-        front: Front,
-        log: &AccessLog,
-    ) -> io::Result<Self> {
+    /// When a thread or randomness cannot be had.
+    pub fn start(settings: Settings, routing: &Arc<Routing>, front: Front, log: &AccessLog) -> io::Result<Self> {
         let workers = settings.workers.max(1);
         let desk = Desk::new(settings.times.wrong_password)?;
         let shared = Arc::new(Shared {
@@ -81,21 +76,17 @@ impl DataPlane {
         let mut plane = Self {
             shared: shared.clone(),
             doors: Vec::new(),
+            ears: Vec::new(),
             threads: Vec::new(),
         };
         for id in 0..workers {
-            let mut sockets = Vec::new();
-            for (transport, listeners) in [(Transport::Plain, http), (Transport::Tls, https)] {
-                for listener in listeners {
-                    sockets.push((transport, listener.try_clone()?));
-                }
-            }
+            let (ears, orders) = mpsc::unbounded_channel();
             let (door, receiver) = inside::door();
             let worker = Worker {
                 id,
                 shared: shared.clone(),
                 routing: routing.clone(),
-                sockets,
+                orders,
                 lines: log.lines(),
                 receiver,
             };
@@ -107,8 +98,37 @@ impl DataPlane {
             let thread = std::thread::Builder::new().name(format!("core-{id}"));
             plane.threads.push(thread.spawn(move || worker.run(&runtime))?);
             plane.doors.push(door);
+            plane.ears.push(ears);
         }
         Ok(plane)
+    }
+
+    /// From here on every core accepts connections at these sockets.
+    ///
+    /// # Errors
+    /// When there are no descriptors left; nothing is listened on then.
+    pub fn listen(&self, http: &[TcpListener], https: &[TcpListener]) -> io::Result<()> {
+        let mut sockets = Vec::new();
+        for ears in &self.ears {
+            for (transport, listeners) in [(Transport::Plain, http), (Transport::Tls, https)] {
+                for listener in listeners {
+                    sockets.push((ears, Ears::Open(transport, listener.try_clone()?)));
+                }
+            }
+        }
+        for (ears, open) in sockets {
+            // A worker that is gone is told about when its thread is joined.
+            let _ = ears.send(open);
+        }
+        Ok(())
+    }
+
+    /// No core accepts a connection any more. The sockets are closed and not shut down: whoever has another descriptor of them finds
+    /// there what waits in the kernel (N24).
+    pub fn leave(&self) {
+        for ears in &self.ears {
+            let _ = ears.send(Ears::Close);
+        }
     }
 
     /// Every core looks at the snapshot and at its activations' patience again, and at the requests that wait.

@@ -54,6 +54,8 @@ pub struct Times {
     pub password: Duration,
     /// The first wait of a client that has sent too many wrong passwords.
     pub wrong_password: Duration,
+    /// A process that takes over is given up when nothing is heard of it for so long (N25).
+    pub hand_over: Duration,
 }
 
 impl Times {
@@ -72,6 +74,7 @@ impl Times {
         say_continue: Duration::from_secs(1),
         password: Duration::from_secs(10),
         wrong_password: Duration::from_secs(1),
+        hand_over: Duration::from_secs(30),
     };
 
     /// These, but for the ones that a text names, in milliseconds: `head=500,idle=2000`.
@@ -105,6 +108,7 @@ impl Times {
             "say_continue" => &mut self.say_continue,
             "password" => &mut self.password,
             "wrong_password" => &mut self.wrong_password,
+            "hand_over" => &mut self.hand_over,
             _ => return None,
         })
     }

@@ -1,6 +1,7 @@
 //! One worker: a thread that becomes a core, accepts connections, and looks after what it has.
 
 use std::net::TcpListener;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,12 +21,21 @@ use crate::telemetry::Lines;
 /// Chores between two sweeps of the pools.
 const SWEEP_EVERY: u32 = 10;
 
+/// What a core is to listen on.
+#[derive(Debug)]
+pub(crate) enum Ears {
+    /// This socket too.
+    Open(Transport, TcpListener),
+    /// Nothing any more.
+    Close,
+}
+
 /// What a thread needs to become a core.
 pub(crate) struct Worker {
     pub(crate) id: usize,
     pub(crate) shared: Arc<Shared>,
     pub(crate) routing: Arc<Routing>,
-    pub(crate) sockets: Vec<(Transport, TcpListener)>,
+    pub(crate) orders: mpsc::UnboundedReceiver<Ears>,
     pub(crate) lines: Lines,
     pub(crate) receiver: mpsc::UnboundedReceiver<Pipe>,
 }
@@ -37,12 +47,7 @@ impl Worker {
         local.block_on(runtime, async move {
             let core = Core::new(self.id, self.shared, self.routing.swap().clone(), self.lines);
             let group = tasks::Group::new("core");
-            for (transport, listener) in self.sockets {
-                match tokio::net::TcpListener::from_std(listener) {
-                    Ok(listener) => group.spawn_local("accept", accept::accept(core.clone(), listener, transport)),
-                    Err(error) => tracing::error!("cannot register a listening socket: {error}"),
-                }
-            }
+            group.spawn_local("listen", listen(core.clone(), self.orders));
             group.spawn_local("inside", inside::accept(core.clone(), self.receiver));
             look_after(&core).await;
             core.waiting.borrow().wake_all();
@@ -52,6 +57,23 @@ impl Worker {
         // Connections end here, with their tasks.
         drop(local);
     }
+}
+
+/// Accepts at the sockets that the control plane names, until it says that others do.
+async fn listen(core: Rc<Core>, mut orders: mpsc::UnboundedReceiver<Ears>) {
+    let mut group = tasks::Group::new("accept");
+    while let Some(order) = orders.recv().await {
+        match order {
+            Ears::Open(transport, listener) => match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => group.spawn_local("accept", accept::accept(core.clone(), listener, transport)),
+                Err(error) => tracing::error!("cannot register a listening socket: {error}"),
+            },
+            // No connection is lost with its task: between an accept and the task that serves it nothing is waited for.
+            Ears::Close => group = tasks::Group::new("accept"),
+        }
+    }
+    // The control plane is gone, which is no reason to stop.
+    std::future::pending::<()>().await;
 }
 
 /// The core's caretaker: what has to be done now and then, or when the control plane pokes. Returns when the core is to stop.

@@ -64,7 +64,8 @@ impl Bench {
             times: Times::USUAL,
         };
         let routing = Routing::new(snapshot);
-        let plane = DataPlane::start(settings, &[listener], &[], &routing, front(), &log).unwrap();
+        let plane = DataPlane::start(settings, &routing, front(), &log).unwrap();
+        plane.listen(&[listener], &[]).unwrap();
         Self {
             app,
             _other: other,
