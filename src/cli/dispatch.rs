@@ -50,6 +50,7 @@ fn dispatch(cli: Cli, host: &Host) -> Outcome {
             commands::upkeep::maintenance(&client, &args).await
         }),
         Command::Reload(args) => with_daemon(socket, async |client| commands::upkeep::reload(&client, &args).await),
+        Command::Upgrade(args) => with_daemon(socket, async |client| commands::upkeep::upgrade(&client, &args).await),
         Command::Swap(args) => with_daemon(socket, async |client| commands::swap::swap(&client, &args).await),
         Command::Rollback(args) => with_daemon(socket, async |client| commands::swap::rollback(&client, &args).await),
         Command::History(args) => with_daemon(socket, async |client| commands::history::run(&client, &args).await),

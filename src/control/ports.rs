@@ -1,10 +1,12 @@
 //! What the switcher needs from elsewhere: a place for the state, a journal, certificates, and the data plane. Its tests put
 //! something in memory in the place of each.
 
+use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 
 use crate::config::Config;
+use crate::model::handoff::{EarlierProcess, LiveService, Phase};
 use crate::model::history::Entry;
 use crate::model::slot::Address;
 pub(super) use crate::model::state::Durability;
@@ -34,6 +36,45 @@ pub(super) trait Hosts {
     /// # Errors
     /// Why not; nothing has changed then.
     fn serve(&self, configurations: &[&Config]) -> Result<Vec<String>, String>;
+}
+
+/// A process that has taken over.
+#[derive(Debug, Clone)]
+pub(super) struct Successor {
+    /// Its process id.
+    pub(super) pid: u32,
+    /// Its version.
+    pub(super) version: String,
+}
+
+/// What comes of a hand-over: the process that accepts now, or in which phase it failed, and why.
+pub(super) type Handed = Result<Successor, (Phase, String)>;
+
+/// Starts the process that comes after this one.
+pub(super) trait Succession {
+    /// Hands over, and returns when the other process accepts or is given up. `live` is what is live, `operations` are those that
+    /// this process will end in the journal; `tell` hears of each phase.
+    fn hand_over<'a>(
+        &'a self,
+        live: Vec<LiveService>,
+        operations: Vec<u64>,
+        tell: Box<dyn Fn(Phase) + 'a>,
+    ) -> Pin<Box<dyn Future<Output = Handed> + 'a>>;
+}
+
+/// The processes before this one that still drain.
+pub(super) trait Elders: Debug {
+    /// What they wait for, oldest first.
+    fn report(&self) -> Vec<EarlierProcess>;
+
+    /// Whether another one has to end first, before this process may become one of them.
+    fn too_many(&self) -> bool;
+
+    /// Resolves when none of them has anything inside of apps at these addresses.
+    fn have_left(&self, addresses: Vec<Address>) -> Pin<Box<dyn Future<Output = ()>>>;
+
+    /// Asks them to end politely what they still have at these addresses.
+    fn hurry(&self, addresses: Vec<Address>) -> Pin<Box<dyn Future<Output = ()>>>;
 }
 
 /// What is asked of the data plane.

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod drain;
 pub mod environment;
 pub mod gate;
+pub mod handoff;
 pub mod health;
 pub mod history;
 pub mod hold;

@@ -153,6 +153,7 @@ fn a_status(healthy: Option<bool>, protected: bool) -> Status {
         connections: 1_412,
         dropped_log_lines: 0,
         configuration: None,
+        earlier: Vec::new(),
         environments: vec![EnvironmentStatus {
             name: "prod".into(),
             live: Some(Slot::Green),

@@ -50,6 +50,7 @@ mod stance;
 mod swap;
 mod swaps_under_load;
 mod tls_store;
+mod upgrade;
 mod upstream;
 mod verify_and_bake;
 mod vite;

@@ -42,11 +42,11 @@ fn whole_lines_of_a_torn_journal_are_read_and_what_is_appended_behind_them() {
         }
 
         // Torn ends are closed once, and every entry that was there is still there.
-        let torn = journal.close_torn(|_| "blue".into()).len();
+        let torn = journal.close_torn(&[], |_| "blue".into()).len();
         let closed = journal.newest(None, usize::MAX);
         assert_eq!(closed.len(), lines.len() + torn);
         assert_eq!(closed[..lines.len()], lines);
-        assert!(journal.close_torn(|_| "blue".into()).is_empty());
+        assert!(journal.close_torn(&[], |_| "blue".into()).is_empty());
         let stopped = Entry {
             time: "2026-01-01T00:00:00.000Z".into(),
             environment: None,

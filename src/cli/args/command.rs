@@ -17,7 +17,7 @@ use super::passwd::PasswdArgs;
 use super::pause::PauseArgs;
 use super::status::StatusArgs;
 use super::swap::{RollbackArgs, SwapArgs};
-use super::upkeep::{MaintenanceArgs, ReloadArgs, ResumeArgs};
+use super::upkeep::{MaintenanceArgs, ReloadArgs, ResumeArgs, UpgradeArgs};
 
 const EXIT_CODES: &str = "\x1b[1m\x1b[4mExit codes:\x1b[0m
   0  done
@@ -72,6 +72,8 @@ pub enum Command {
     Maintenance(MaintenanceArgs),
     /// Serve the configuration file as it is now; what did not change does not notice
     Reload(ReloadArgs),
+    /// Replace the running proxyd by the one on disk, without a refused connection
+    Upgrade(UpgradeArgs),
     /// Show who switched what, when, and how it ended
     History(HistoryArgs),
     /// Show, renew and import certificates

@@ -32,4 +32,4 @@ pub use passwd::PasswdArgs;
 pub use pause::PauseArgs;
 pub use status::StatusArgs;
 pub use swap::{OperationArgs, RollbackArgs, SwapArgs, parse_target};
-pub use upkeep::{MaintenanceArgs, ReloadArgs, ResumeArgs, Toggle};
+pub use upkeep::{MaintenanceArgs, ReloadArgs, ResumeArgs, Toggle, UpgradeArgs};

@@ -1,4 +1,4 @@
-//! What may be typed for `reload`, `resume` and `maintenance`.
+//! What may be typed for `reload`, `resume`, `maintenance` and `upgrade`.
 
 use std::path::PathBuf;
 
@@ -72,6 +72,17 @@ pub struct ReloadArgs {
     /// Show what would change, and stop
     #[arg(long)]
     pub dry_run: bool,
+    /// Print the daemon's events as JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `upgrade`.
+#[derive(Debug, Args)]
+#[command(help_template = TEMPLATE, before_help = examples![
+    "proxyctl upgrade                           after a new proxyd was put in the place of the old one",
+])]
+pub struct UpgradeArgs {
     /// Print the daemon's events as JSON lines
     #[arg(long)]
     pub json: bool,

@@ -8,7 +8,9 @@ use crate::cli::client::Client;
 use crate::cli::exit::Outcome;
 use crate::cli::output;
 use crate::cli::output::text::{Style, addresses, count, escape, period, short_address};
-use crate::model::api::{Action, CommonStep, Event, MaintenanceStep, Move, PauseStep, ReloadStep, SwapStep, exit};
+use crate::model::api::{
+    Action, CommonStep, Event, MaintenanceStep, Move, PauseStep, ReloadStep, SwapStep, UpgradeStep, exit,
+};
 use crate::model::history::{Entry, Record};
 
 /// Journal entries that an operation may have; enough for one with every step and some warnings.
@@ -184,7 +186,21 @@ fn ending(read: &Read, asked: &str, style: Style) -> Option<String> {
                 style.green("✓"),
                 if on.is_some() { "on" } else { "off" }
             )),
-            Event::Progress(_) | Event::Common(_) | Event::Swap(_) | Event::Reload(_) | Event::Pause(_) => None,
+            Event::Upgrade(UpgradeStep::Upgraded {
+                pid, version, before, ..
+            }) => Some(format!(
+                "{} {} → {}, process {pid}{}",
+                style.green("✓"),
+                escape(before),
+                escape(version),
+                took()
+            )),
+            Event::Progress(_)
+            | Event::Common(_)
+            | Event::Swap(_)
+            | Event::Reload(_)
+            | Event::Pause(_)
+            | Event::Upgrade(_) => None,
         },
         Record::Started { .. } | Record::Stopped { .. } | Record::Asked { .. } => None,
     }

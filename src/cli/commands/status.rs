@@ -68,6 +68,18 @@ pub fn render(status: &Status, now: Timestamp, style: Style) -> Vec<String> {
         count(status.connections, "connection", "connections"),
         bytes(status.resident_bytes),
     )];
+    lines.extend(status.earlier.iter().map(|earlier| {
+        format!(
+            "{} process {}, version {}, replaced{}: {}, {} and {} to go",
+            style.yellow("drains"),
+            earlier.pid,
+            escape(&earlier.version),
+            lasting(age(&earlier.since, now)),
+            count(earlier.connections, "connection", "connections"),
+            count(earlier.requests, "request", "requests"),
+            count(earlier.streams, "stream", "streams"),
+        )
+    }));
     for environment in &status.environments {
         lines.push(String::new());
         lines.extend(render_environment(environment, now, style));

@@ -1,14 +1,14 @@
-//! `proxyctl reload`, `resume` and `maintenance`: ask the daemon, show its events.
+//! `proxyctl reload`, `resume`, `maintenance` and `upgrade`: ask the daemon, show its events.
 
 use std::ops::ControlFlow;
 
 use serde::Serialize;
 
 use super::watcher::Watcher;
-use crate::cli::args::{MaintenanceArgs, ReloadArgs, ResumeArgs, Toggle};
+use crate::cli::args::{MaintenanceArgs, ReloadArgs, ResumeArgs, Toggle, UpgradeArgs};
 use crate::cli::client::Client;
 use crate::cli::exit::{Outcome, Stop};
-use crate::model::api::{MaintenanceRequest, Notice, ReloadRequest, ResumeRequest};
+use crate::model::api::{MaintenanceRequest, Notice, ReloadRequest, ResumeRequest, UpgradeRequest};
 
 /// Has the file served as it is now, or refused whole.
 ///
@@ -18,6 +18,15 @@ pub async fn reload(client: &Client, args: &ReloadArgs) -> Outcome {
     let request = ReloadRequest { dry_run: args.dry_run };
     let watcher = Watcher::of_upkeep(args.json, "Nothing was reloaded.");
     ask(client, "/v1/reload", &request, watcher).await
+}
+
+/// Has another process take over, or nothing changed.
+///
+/// # Errors
+/// When the daemon cannot be asked.
+pub async fn upgrade(client: &Client, args: &UpgradeArgs) -> Outcome {
+    let watcher = Watcher::of_upkeep(args.json, "Nothing changed; the process that served serves on.");
+    ask(client, "/v1/upgrade", &UpgradeRequest {}, watcher).await
 }
 
 /// Lets held requests go on.

@@ -3,7 +3,10 @@
 use super::evidence::{gate_reports, refusal};
 use super::line::{Line, Mark, Stream, err, step};
 use super::text::{Style, count, escape, period};
-use crate::model::api::{Change, ChangeKind, CommonStep, Event, MaintenanceStep, PauseStep, ReloadStep, ValueChange};
+use crate::model::api::{
+    Change, ChangeKind, CommonStep, Event, MaintenanceStep, PauseStep, ReloadStep, UpgradeStep, ValueChange,
+};
+use crate::model::handoff::Phase;
 
 /// How the reader's streams want it, and what a refusal leaves as it was.
 #[derive(Debug, Clone, Copy)]
@@ -106,7 +109,39 @@ pub fn render(event: &Event, words: Words) -> Vec<Line> {
             lines
         }
         Event::Common(CommonStep::Failed { reason, .. }) => vec![step(style, Mark::Bad, "failed", &escape(reason))],
+        Event::Upgrade(UpgradeStep::Upgrading { .. }) => Vec::new(),
+        Event::Upgrade(UpgradeStep::Entered { phase }) => {
+            vec![step(style, Mark::Done, &phase.to_string(), entered(*phase))]
+        }
+        Event::Upgrade(UpgradeStep::Upgraded {
+            pid,
+            version,
+            before,
+            elapsed_ms,
+        }) => {
+            let text = format!(
+                "{} → {}, process {pid}, after {}; the old process ends what it has begun (`proxyctl status`)",
+                escape(before),
+                escape(version),
+                period(*elapsed_ms)
+            );
+            vec![step(style, Mark::Done, "upgrade", &text)]
+        }
         Event::Progress(_) | Event::Swap(_) => Vec::new(),
+    }
+}
+
+/// What the new process does in a phase.
+fn entered(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Starting => "a process is started",
+        Phase::Configuration => "it reads the file",
+        Phase::State => "it reads what is live",
+        Phase::Certificates => "it loads certificates and the keys of session tickets",
+        Phase::Workers => "it has the sockets, and does not accept yet",
+        Phase::Gating => "it asks the apps for their health",
+        Phase::Ready => "it has all that it needs",
+        Phase::Accepting => "it accepts",
     }
 }
 

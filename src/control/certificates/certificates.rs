@@ -89,6 +89,35 @@ impl Certificates {
         self.renewer.run().await;
     }
 
+    /// Whether nothing is renewed by itself from now on: another process is about to do that.
+    pub(in crate::control) fn hold_renewals(&self, held: bool) {
+        self.renewer.hold(held);
+    }
+
+    /// Ends every renewal: another process goes on with them.
+    pub(in crate::control) async fn stop_renewals(&self) {
+        self.renewer.stop().await;
+    }
+
+    /// Why another process could not serve what this one does.
+    pub(in crate::control) fn in_memory_alone(&self) -> Option<String> {
+        self.renewer.in_memory_alone()
+    }
+
+    /// The keys of session tickets, which are secret, for the process that comes after this one (N28).
+    pub(in crate::control) fn ticket_keys(&self) -> String {
+        self.store.ticket_keys()
+    }
+
+    /// Goes on with the ticket keys of the process before this one (N28).
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(in crate::control) fn take_ticket_keys(&self, written: &str) -> Result<(), Fault> {
+        let taken = self.store.take_ticket_keys(written);
+        taken.map_err(|error| Fault::new(error.to_string()))
+    }
+
     /// How every certificate stands, by host.
     pub(in crate::control) fn report(&self) -> api::Certificates {
         let mut reports: BTreeMap<String, CertificateReport> = BTreeMap::new();

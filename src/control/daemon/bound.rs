@@ -1,6 +1,10 @@
 //! The second phase: ports and control socket are the daemon's. From here on the kernel queues connections, which are answered
 //! when the daemon serves.
 
+use std::path::Path;
+
+use super::given::Given;
+use super::handoff::Inheritance;
 use super::listeners::{Addresses, Listeners};
 use super::prepared::Prepared;
 use crate::control::fault::Fault;
@@ -20,12 +24,24 @@ impl Bound {
     ///
     /// # Errors
     /// With the address or the path that is taken or not allowed.
-    pub(super) fn new(prepared: Prepared) -> Result<Self, Fault> {
+    pub(super) fn new(prepared: Prepared, inheritance: &mut Option<Inheritance>) -> Result<Self, Fault> {
         let config = prepared.current.load().config.clone();
-        let listeners = Listeners::bind(&config.server)?;
+        let given = inheritance.as_mut().map(|it| std::mem::take(&mut it.listeners));
+        let listeners = Listeners::bind(&config.server, &mut Given::of(given.unwrap_or_default()))?;
         let addresses = listeners.addresses()?;
         let access = Access::new(config.server.group.as_deref())?;
-        let socket = ControlSocket::bind(&prepared.paths.socket, access)?;
+        let path = &prepared.paths.socket;
+        let socket = match inheritance
+            .as_mut()
+            .and_then(|it| Some((it.socket.take()?, &it.parcel.socket)))
+        {
+            None => ControlSocket::bind(path, access)?,
+            Some((socket, before)) if Path::new(before) == path => ControlSocket::inherit(socket, path, access)?,
+            Some((_, before)) => {
+                let reason = format!("the control socket moves from `{before}` to `{}`", path.display());
+                return Err(Fault::new(reason).hint("another `socket` takes a restart"));
+            }
+        };
         Ok(Self {
             prepared,
             listeners,

@@ -43,6 +43,9 @@ struct Arguments {
     /// The configuration to serve.
     #[arg(long, short, value_name = "FILE", default_value = paths::CONFIG)]
     config: PathBuf,
+    /// Take over from the process at the other end of standard input, as `proxyctl upgrade` has it.
+    #[arg(long, hide = true)]
+    take_over: bool,
 }
 
 /// What the daemon may be given.
@@ -54,9 +57,9 @@ pub fn arguments() -> clap::Command {
 /// Runs the daemon until it ends. The first argument is the program's name. Exits with 2 on its own when the arguments are wrong.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let Arguments { config } = Arguments::parse_from(arguments);
+    let Arguments { config, take_over } = Arguments::parse_from(arguments);
     logging::init();
-    match phases::run(&Options { config }) {
+    match phases::run(&Options { config, take_over }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let colors =

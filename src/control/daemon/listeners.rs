@@ -2,11 +2,13 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
 use serde::Serialize;
 
-use crate::config::Server;
+use super::given::Given;
+use crate::config::{Listen, Server};
 use crate::control::fault::Fault;
 use crate::durable;
 use crate::proxy;
@@ -26,13 +28,31 @@ impl Listeners {
     ///
     /// # Errors
     /// With the address, and what to do about it where that is known.
-    pub(super) fn bind(server: &Server) -> Result<Self, Fault> {
-        // The hint is part of the text.
-        let bind = |listen| proxy::bind(listen).map_err(|error| Fault::new(error.to_string()));
+    pub(super) fn bind(server: &Server, given: &mut Given) -> Result<Self, Fault> {
+        let mut bind = |listen: &Listen| {
+            let taken = given.take(listen).map_err(|error| Fault::new(error.to_string()))?;
+            if !taken.is_empty() {
+                return Ok(taken);
+            }
+            // The hint is part of the text.
+            proxy::bind(listen).map_err(|error| Fault::new(error.to_string()))
+        };
         Ok(Self {
             http: bind(&server.http)?,
             https: bind(&server.https)?,
         })
+    }
+
+    /// A descriptor of each, for a next process; those for TLS last.
+    ///
+    /// # Errors
+    /// When there are none left.
+    pub(super) fn descriptors(&self) -> Result<Vec<OwnedFd>, Fault> {
+        let all = self.http.iter().chain(&self.https);
+        let descriptors = all
+            .map(|one| one.as_fd().try_clone_to_owned())
+            .collect::<io::Result<_>>();
+        descriptors.map_err(|error| Fault::new(format!("a listening socket cannot be kept: {error}")))
     }
 
     /// Where they are.

@@ -10,6 +10,9 @@
 
 mod bound;
 mod command;
+mod given;
+mod handoff;
+mod leaving;
 mod listeners;
 mod paths;
 mod phases;

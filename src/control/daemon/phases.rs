@@ -5,21 +5,25 @@
 //! and a swap never stalls a request.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::bound::Bound;
+use super::handoff::{Inheritance, enter};
 use super::prepared::Prepared;
-use super::serving::Serving;
+use super::serving::{End, Serving};
 use super::signals::Signals;
 use crate::config::LoadError;
 use crate::control::fault::Fault;
 use crate::control::served::Loaded;
+use crate::model::handoff::Phase;
 
 /// What `proxyd` was told.
 #[derive(Debug, Clone)]
 pub(super) struct Options {
     /// The configuration file.
     pub config: PathBuf,
+    /// Whether another process hands over.
+    pub take_over: bool,
 }
 
 /// Starts, serves until a signal says stop, and stops.
@@ -29,7 +33,24 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     // `status` shows the path to people in other folders. Without a current folder it stays as it was given.
     let file = std::path::absolute(&options.config).unwrap_or_else(|_| options.config.clone());
-    let loaded = Loaded::read(&file).map_err(Failure::Configuration)?;
+    let mut inheritance = options.take_over.then(Inheritance::take).transpose()?;
+    let result = live(&file, &mut inheritance);
+    if let (Err(failure), Some(inheritance)) = (&result, &mut inheritance) {
+        inheritance.fail(&failure.to_string());
+    }
+    result
+}
+
+/// Lives; `inheritance` is taken when this process is the front door.
+fn live(file: &Path, inheritance: &mut Option<Inheritance>) -> Result<(), Failure> {
+    enter(inheritance, Phase::Configuration);
+    // What a start has to make do with is no reason for an upgrade, which can be refused.
+    let read = if inheritance.is_some() {
+        Loaded::read_again
+    } else {
+        Loaded::read
+    };
+    let loaded = read(file).map_err(Failure::Configuration)?;
     for diagnostic in &loaded.diagnostics {
         tracing::warn!(file = %file.display(), "{diagnostic}");
     }
@@ -39,11 +60,13 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         // From here on a signal waits until it is asked for: one that comes during the start stops the daemon when it serves.
         let signals = Signals::install();
         let mut signals = signals.map_err(|error| Fault::new(format!("signals cannot be received: {error}")))?;
-        let prepared = Prepared::new(loaded)?;
-        let bound = Bound::new(prepared)?;
-        let serving = Serving::start(bound).await?;
-        serving.until_stop(&mut signals).await;
-        serving.stop(&mut signals).await;
+        let prepared = Prepared::new(loaded, inheritance)?;
+        let bound = Bound::new(prepared, inheritance)?;
+        let serving = Serving::start(bound, inheritance).await?;
+        match serving.until_stop(&mut signals).await {
+            End::Asked => serving.stop(&mut signals).await,
+            End::Replaced => serving.leave(&mut signals).await,
+        }
         Ok(())
     })
 }

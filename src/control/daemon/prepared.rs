@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::handoff::{Inheritance, enter};
 use super::listeners::Addresses;
 use super::paths::Paths;
 use crate::config::AccessLogTarget;
@@ -13,6 +14,7 @@ use crate::control::disk::{JournalFile, StateDir, StateFile};
 use crate::control::fault::Fault;
 use crate::control::served::{Current, Loaded};
 use crate::control::{clock, disk, limits};
+use crate::model::handoff::Phase;
 use crate::model::state::State;
 use crate::telemetry::AccessLog;
 
@@ -48,25 +50,41 @@ impl Prepared {
     ///
     /// # Errors
     /// When another daemon has the folder, or something in it cannot be read.
-    pub(super) fn new(loaded: Loaded) -> Result<Self, Fault> {
+    pub(super) fn new(loaded: Loaded, inheritance: &mut Option<Inheritance>) -> Result<Self, Fault> {
         let started = clock::now();
         let current: Current = Arc::new(ArcSwap::from_pointee(loaded.serve(Vec::new())));
         let config = current.load().config.clone();
         let open_files = limits::raise_open_files();
 
         let paths = Paths::resolve(&config.server)?;
-        let folder = StateDir::open(&paths.state_dir)?;
-        if let Some(fault) = disk::unfinished_restore(&config.file) {
-            return Err(fault);
-        }
-        Addresses::forget(folder.path());
+        enter(inheritance, Phase::State);
+        let folder = match inheritance.as_mut().and_then(|it| it.lock.take()) {
+            Some(lock) => StateDir::inherit(&paths.state_dir, lock)?,
+            None => {
+                let folder = StateDir::open(&paths.state_dir)?;
+                if let Some(fault) = disk::unfinished_restore(&config.file) {
+                    return Err(fault);
+                }
+                Addresses::forget(folder.path());
+                folder
+            }
+        };
         let store = StateFile::new(&folder);
         let remembered = store.load()?;
         let journal = JournalFile::open(folder.path());
-        let mut warnings = journal.close_torn(|environment| live_in(&remembered, environment));
+        // What the process before this one has begun, it ends.
+        let begun = inheritance.as_ref().map_or(&[][..], |it| &it.parcel.operations);
+        let mut warnings = journal.close_torn(begun, |environment| live_in(&remembered, environment));
 
+        enter(inheritance, Phase::Certificates);
         let (certificates, told) = Certificates::open(&config, folder.path())?;
         warnings.extend(told);
+        if let Some(Err(fault)) = inheritance
+            .as_ref()
+            .map(|it| certificates.take_ticket_keys(&it.parcel.tickets))
+        {
+            warnings.push(format!("every client makes a full handshake: {fault}"));
+        }
         let log = open_log(&config.server.access_log, &mut warnings)?;
         Ok(Self {
             started,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bound::Bound;
+use super::handoff::{EarlierProcesses, Giver, Inheritance, Program, Treasure, enter};
 use super::listeners::Addresses;
 use super::prepared::Prepared;
 use super::reload_log::log_reload;
@@ -12,14 +13,17 @@ use super::signals::{Signal, Signals};
 use super::systemd;
 use crate::config::Config;
 use crate::control::disk::StateDir;
+use crate::control::evidence::gating::{self, Candidate};
 use crate::control::fault::Fault;
 use crate::control::limits;
 use crate::control::socket::{Desk as _, Office};
 use crate::control::switcher::{Parts, Request, Switcher, initial};
 use crate::control::users::UserReader;
 use crate::model::api::ReloadRequest;
+use crate::model::handoff::{LiveService, Phase};
 use crate::model::history::{Caller, Record};
-use crate::proxy::{DataPlane, Front, Routing, Settings, Times};
+use crate::model::slot::Address;
+use crate::proxy::{DataPlane, Front, Routing, Settings, Snapshot, Times};
 use crate::tasks::Group;
 
 /// READY waits this long for the first probes, and no longer: apps that come up after the daemon are held for (N31).
@@ -31,7 +35,18 @@ pub(super) struct Serving {
     pub(super) office: Rc<Office>,
     pub(super) tasks: Group,
     /// Held to the last.
-    pub(super) folder: StateDir,
+    pub(super) folder: Rc<StateDir>,
+    pub(super) giver: Rc<Giver>,
+    pub(super) earlier: EarlierProcesses,
+}
+
+/// How a daemon's life in front of the door ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// A signal says stop.
+    Asked,
+    /// Another process is the front door.
+    Replaced,
 }
 
 impl Serving {
@@ -39,7 +54,7 @@ impl Serving {
     ///
     /// # Errors
     /// When TLS cannot be set up, or the workers cannot be started.
-    pub(super) async fn start(bound: Bound) -> Result<Self, Fault> {
+    pub(super) async fn start(bound: Bound, inheritance: &mut Option<Inheritance>) -> Result<Self, Fault> {
         let Bound {
             prepared,
             listeners,
@@ -59,9 +74,10 @@ impl Serving {
             log,
             mut warnings,
         } = prepared;
+        enter(inheritance, Phase::Workers);
         let config = current.load().config.clone();
         let settings = settings(&config, open_files, addresses.https_port(), times()?);
-        let cores = settings.workers;
+        let (cores, patience) = (settings.workers, settings.times.hand_over);
         let first = initial(&config, &remembered, cores);
         warnings.extend(first.messages);
         let routing = Routing::new(first.snapshot);
@@ -71,10 +87,19 @@ impl Serving {
             users: users.files(),
             ..certificates.front()?
         };
-        let plane = DataPlane::start(settings, &listeners.http, &listeners.https, &routing, front, &log);
-        let plane = Arc::new(plane.map_err(|error| Fault::new(format!("the workers cannot be started: {error}")))?);
-        // The workers have handles of their own; these would keep the ports open when the workers have closed theirs.
-        drop(listeners);
+        let failed = |error| Fault::new(format!("the workers cannot be started: {error}"));
+        let plane = Arc::new(DataPlane::start(settings, &routing, front, &log).map_err(failed)?);
+        let folder = Rc::new(folder);
+        let earlier = EarlierProcesses::default();
+        let treasure = Treasure {
+            listeners: listeners.descriptors()?,
+            socket: socket.descriptor().map_err(failed)?,
+            socket_path: paths.socket.clone(),
+            folder: folder.clone(),
+            certificates: certificates.clone(),
+            patience,
+        };
+        let giver = Rc::new(Giver::new(Program::of_process(), treasure));
 
         for warning in &warnings {
             tracing::warn!("{warning}");
@@ -82,7 +107,7 @@ impl Serving {
         let (trouble, of_users, readers) = (certificates.clone(), users.clone(), users.clone());
         let (switcher, switching) = Switcher::start(Parts {
             current: current.clone(),
-            routing,
+            routing: routing.clone(),
             plane: plane.clone(),
             state: first.state,
             store: Box::new(store),
@@ -95,12 +120,13 @@ impl Serving {
                 told
             }),
             users: Box::new(move |config| readers.serve(config)),
+            succession: giver.clone(),
+            elders: Rc::new(earlier.clone()),
         });
         let tasks = Group::new("daemon");
         tasks.spawn_local("switcher", switching);
         tasks.spawn_local("certificates", certificates.clone().keep_fresh());
         tasks.spawn_local("users", users.keep_fresh());
-        tasks.spawn_local("renewals", certificates.clone().renew_what_is_due());
         let office = Rc::new(Office {
             current,
             switcher,
@@ -110,11 +136,32 @@ impl Serving {
             log,
             started,
             warnings,
+            earlier: Rc::new(earlier.clone()),
         });
-        let desk = office.clone();
-        tasks.spawn_local("control socket", async move { match socket.serve(desk).await {} });
 
+        if let Some(inheritance) = inheritance {
+            inheritance.enter(Phase::Gating);
+            gate(inheritance, &routing.load()).await?;
+        }
         office.switcher.first_probes(FIRST_PROBES).await;
+        if let Some(inheritance) = inheritance {
+            inheritance.wait_for_leave().await?;
+        }
+        office.plane.listen(&listeners.http, &listeners.https).map_err(failed)?;
+        // The workers have handles of their own, and the giver has one: these would keep the ports open when those are closed.
+        drop(listeners);
+        let (desk, given) = (office.clone(), giver.given());
+        tasks.spawn_local(
+            "control socket",
+            async move { match socket.serve(desk, given).await {} },
+        );
+        let renewals = office.certificates.clone();
+        tasks.spawn_local("renewals", renewals.renew_what_is_due());
+        if let Some(inheritance) = inheritance.take() {
+            folder.sign();
+            let accepted = inheritance.accepted(&earlier, &tasks);
+            accepted.map_err(|error| Fault::new(format!("the process before this one cannot be followed: {error}")))?;
+        }
         office.journal.note(Record::Started {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
@@ -123,14 +170,25 @@ impl Serving {
             tracing::warn!(%error, "the addresses that are listened on cannot be written to the state folder");
         }
         announce(&addresses, &paths.socket);
-        Ok(Self { office, tasks, folder })
+        Ok(Self {
+            office,
+            tasks,
+            folder,
+            giver,
+            earlier,
+        })
     }
 
-    /// Returns when a signal says stop; does meanwhile what other signals ask for.
-    pub(super) async fn until_stop(&self, signals: &mut Signals) {
+    /// Returns when a signal says stop, or another process has taken over; does meanwhile what other signals ask for.
+    pub(super) async fn until_stop(&self, signals: &mut Signals) -> End {
+        let mut given = std::pin::pin!(self.giver.given());
         loop {
-            match signals.next().await {
-                Signal::Stop => return,
+            let signal = tokio::select! {
+                signal = signals.next() => signal,
+                () = &mut given => return End::Replaced,
+            };
+            match signal {
+                Signal::Stop => return End::Asked,
                 Signal::ReopenLogs => self.office.log.reopen(),
                 Signal::Reload => self.reload(),
             }
@@ -152,6 +210,45 @@ impl Serving {
             }
         });
     }
+}
+
+/// What serves now serves after the upgrade: an instance that the file puts in the place of one has to show that it is well, as in
+/// a reload (N29).
+async fn gate(inheritance: &mut Inheritance, now: &Snapshot) -> Result<(), Fault> {
+    let live = &inheritance.parcel.live;
+    let mut candidates = Vec::new();
+    for service in now.services() {
+        let same =
+            |it: &&LiveService| it.environment == *service.service.environment && it.service == *service.service.name;
+        let before = live.iter().find(same);
+        let fresh = |address: &&Address| before.is_some_and(|before| !before.addresses.contains(*address));
+        candidates.extend(
+            service
+                .activation
+                .addresses
+                .iter()
+                .filter(fresh)
+                .map(|address| Candidate {
+                    service: service.service.clone(),
+                    address: address.clone(),
+                }),
+        );
+    }
+    let patience = candidates.iter().map(|it| it.service.health.deadline).max();
+    let Some(patience) = patience else { return Ok(()) };
+    let passed = gating::pass(&candidates, patience, |_, _| inheritance.enter(Phase::Gating)).await;
+    passed.map(drop).map_err(|reports| {
+        let failed = reports.iter().find(|report| report.passes < report.needed);
+        let why = failed.map_or_else(String::new, |report| {
+            let last = &report.last;
+            let reason = last
+                .reason
+                .clone()
+                .unwrap_or_else(|| "it did not pass often enough".into());
+            format!("{} at {}: {reason}", last.service, last.address)
+        });
+        Fault::new(format!("a live side would move to where nothing is well: {why}"))
+    })
 }
 
 fn settings(config: &Config, open_files: u64, https_port: Option<u16>, times: Times) -> Settings {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::listeners::Addresses;
-use super::serving::Serving;
+use super::serving::{End, Serving};
 use super::signals::Signals;
 use super::systemd;
 use crate::config::Config;
@@ -33,11 +33,18 @@ impl Serving {
         let patience = patience(&self.office.current.load().config);
         tracing::info!(?patience, "stopping");
         systemd::stopping();
+        // From here on nobody is handed anything, and the ports are closed with the workers.
+        self.giver.stop();
         self.office.plane.drain();
         tokio::select! {
             () = drained(&self.office.plane, patience) => {}
-            () = self.until_stop(signals) => tracing::warn!("asked to stop again: what is under way is cut"),
+            _ = self.until_stop(signals) => tracing::warn!("asked to stop again: what is under way is cut"),
         }
+        self.end(End::Asked).await;
+    }
+
+    /// Lets go of what has waited to the last, then ends everything.
+    pub(super) async fn end(self, end: End) {
         // Before operations end, and with them pauses: a held request that is let go now could find no app any more.
         answer_held(&self.office.plane).await;
         if tokio::time::timeout(OPERATIONS, self.office.switcher.stop())
@@ -46,11 +53,11 @@ impl Serving {
         {
             tracing::warn!("an operation did not let go in time; the next start reports it");
         }
-        self.close().await;
+        self.close(end).await;
     }
 
     /// Ends tasks and threads, and says in the journal that it was a stop and no crash.
-    async fn close(self) {
+    async fn close(self, end: End) {
         // With the socket's task go its connections and its file.
         self.tasks.join(Duration::ZERO).await;
         let Office {
@@ -67,11 +74,17 @@ impl Serving {
         if !log.close(LOG) {
             tracing::warn!("the access log could not be written to its end");
         }
-        Addresses::forget(self.folder.path());
-        journal.note(Record::Stopped {
-            pid: std::process::id(),
-        });
-        tracing::info!("stopped");
+        match end {
+            End::Asked => {
+                Addresses::forget(self.folder.path());
+                journal.note(Record::Stopped {
+                    pid: std::process::id(),
+                });
+                tracing::info!("stopped");
+            }
+            // Journal and folder are another process' now.
+            End::Replaced => tracing::info!("everything that was begun has ended"),
+        }
     }
 }
 

@@ -2,9 +2,10 @@
 
 use sd_notify::NotifyState;
 
-/// The front door serves; `status` is what `systemctl status` shows.
+/// The front door serves; `status` is what `systemctl status` shows. After an upgrade it is this process that systemd looks after.
 pub(super) fn ready(status: &str) {
-    notify(&[NotifyState::Ready, NotifyState::Status(status)]);
+    let own = NotifyState::MainPid(std::process::id());
+    notify(&[own, NotifyState::Ready, NotifyState::Status(status)]);
 }
 
 /// The daemon was asked to stop, and ends what was begun.

@@ -63,12 +63,14 @@ impl JournalFile {
     }
 
     /// Ends every operation that the last process did not finish with a [`Record::Torn`]; `live` names what is live in an
-    /// environment, as the state says. Returns a warning for each.
-    pub fn close_torn(&self, live: impl Fn(&str) -> String) -> Vec<String> {
+    /// environment, as the state says. Another process still ends those that are `begun`. Returns a warning for each.
+    pub fn close_torn(&self, begun: &[u64], live: impl Fn(&str) -> String) -> Vec<String> {
         // Bound by a `let`, so that the book is free again when entries are appended.
         let files = self.book().files(SEARCHED);
         let mut warnings = Vec::new();
-        for (operation, (environment, kind)) in unfinished(&files) {
+        let mut unfinished = unfinished(&files);
+        unfinished.retain(|operation, _| !begun.contains(operation));
+        for (operation, (environment, kind)) in unfinished {
             let live = live(&environment);
             warnings.push(format!(
                 "{kind} {operation} of `{environment}` did not finish before the last stop; {live} is live"
@@ -368,7 +370,7 @@ mod tests {
         journal.record(asked("prod", 2));
         journal.record(step("prod", 2, warning("certificates")));
         journal.record(asked("dev", 3));
-        let warnings = journal.close_torn(|environment| format!("green of {environment}"));
+        let warnings = journal.close_torn(&[], |environment| format!("green of {environment}"));
         assert_eq!(
             warnings,
             [
@@ -388,7 +390,7 @@ mod tests {
             )
         );
         let again = JournalFile::open(folder.path());
-        assert!(again.close_torn(|_| String::new()).is_empty());
+        assert!(again.close_torn(&[], |_| String::new()).is_empty());
     }
 
     #[test]
@@ -400,7 +402,7 @@ mod tests {
         journal.record(step("dev", 2, warning("x")));
         journal.record(step("dev", 2, Event::Common(CommonStep::Planned)));
         assert!(folder.path().join("journal.1.jsonl").exists());
-        assert_eq!(journal.close_torn(|_| "blue".into()).len(), 1);
+        assert_eq!(journal.close_torn(&[], |_| "blue".into()).len(), 1);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The state folder: made for the daemon's user alone, and held by one daemon at a time.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
@@ -12,12 +13,14 @@ use crate::durable;
 
 /// For `open`: a link is not followed.
 const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
+/// The file whose lock is the folder's.
+const LOCK: &str = "lock";
 
 /// The folder, held. Dropping it lets the next daemon in.
 #[derive(Debug)]
 pub(in crate::control) struct StateDir {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl StateDir {
@@ -36,28 +39,64 @@ impl StateDir {
         // Root may open it too, in a folder of the daemon's user, and follows no link there.
         let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let options = options.custom_flags(NO_LINK);
-        let mut lock = options.open(path.join("lock")).map_err(unusable)?;
+        let mut lock = options.open(path.join(LOCK)).map_err(unusable)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(held(path, &mut lock)),
             Err(error) => return Err(unusable(error.into())),
         }
-        // Only for the message of another daemon that tries.
-        let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
+        let folder = Self {
+            path: path.into(),
+            lock,
+        };
+        folder.sign();
+        Ok(folder)
+    }
+
+    /// Goes on with the lock of the process before this one: it is held without a gap, by both until one of them ends.
+    ///
+    /// # Errors
+    /// When the lock is of another folder.
+    pub(in crate::control) fn inherit(path: &Path, lock: OwnedFd) -> Result<Self, Fault> {
+        let lock = File::from(lock);
+        let of = |file: io::Result<Metadata>| file.map(|file| (file.dev(), file.ino())).ok();
+        let (held, wanted) = (of(lock.metadata()), of(fs::metadata(path.join(LOCK))));
+        if held.is_none() || held != wanted {
+            return Err(Fault::new(format!(
+                "`{}` is not the state folder of the process that is to be replaced",
+                path.display()
+            ))
+            .hint("another `state_dir` takes a restart"));
+        }
         Ok(Self {
             path: path.into(),
-            _lock: lock,
+            lock,
         })
     }
 
     /// Who holds a folder just now, in words; `None` when nobody does, or there is no such folder.
     pub(in crate::control) fn holder(path: &Path) -> Option<String> {
         let mut options = OpenOptions::new();
-        let mut lock = options.read(true).custom_flags(NO_LINK).open(path.join("lock")).ok()?;
+        let mut lock = options.read(true).custom_flags(NO_LINK).open(path.join(LOCK)).ok()?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Err(rustix::io::Errno::WOULDBLOCK) => Some(who(&mut lock)),
             Ok(()) | Err(_) => None,
         }
+    }
+
+    /// This process alone holds it now: its number is what a third one is told.
+    pub(in crate::control) fn sign(&self) {
+        // Only for the message of another daemon that tries.
+        let written = format!("{}\n", std::process::id());
+        let _ = self
+            .lock
+            .set_len(0)
+            .and_then(|()| self.lock.write_all_at(written.as_bytes(), 0));
+    }
+
+    /// The lock, for the process that comes after this one.
+    pub(in crate::control) fn lock(&self) -> BorrowedFd<'_> {
+        self.lock.as_fd()
     }
 
     /// Where it is.
@@ -84,7 +123,6 @@ fn who(lock: &mut File) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;

@@ -85,6 +85,7 @@ enum Endpoint {
     Pause,
     Resume,
     Maintenance,
+    Upgrade,
     Certificates,
     Renew,
     Import,
@@ -100,6 +101,7 @@ impl Endpoint {
             Self::Pause,
             Self::Resume,
             Self::Maintenance,
+            Self::Upgrade,
             Self::Certificates,
             Self::Renew,
             Self::Import,
@@ -117,6 +119,7 @@ impl Endpoint {
             Self::Pause => "/v1/pause",
             Self::Resume => "/v1/resume",
             Self::Maintenance => "/v1/maintenance",
+            Self::Upgrade => "/v1/upgrade",
             Self::Certificates => "/v1/certificates",
             Self::Renew => "/v1/certificates/renew",
             Self::Import => "/v1/certificates/import",
@@ -131,6 +134,7 @@ impl Endpoint {
             | Self::Pause
             | Self::Resume
             | Self::Maintenance
+            | Self::Upgrade
             | Self::Renew
             | Self::Import => (Method::POST, HeaderValue::from_static("POST")),
         }
@@ -183,6 +187,7 @@ where
         Endpoint::Pause => begin(desk, caller, request, Operation::Pause).await,
         Endpoint::Resume => begin(desk, caller, request, Operation::Resume).await,
         Endpoint::Maintenance => begin(desk, caller, request, Operation::Maintenance).await,
+        Endpoint::Upgrade => begin(desk, caller, request, Operation::Upgrade).await,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Answers what the control socket is asked, out of the rooms of the daemon.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -8,6 +9,7 @@ use super::api::Desk;
 use crate::control::certificates;
 use crate::control::disk::JournalFile;
 use crate::control::limits;
+use crate::control::ports::Elders;
 use crate::control::served::Current;
 use crate::control::switcher::{Report, Request, Switcher};
 use crate::model::api::{
@@ -28,6 +30,8 @@ pub(in crate::control) struct Office {
     pub(in crate::control) log: AccessLog,
     /// RFC 3339.
     pub(in crate::control) started: String,
+    /// The processes before this one that still drain.
+    pub(in crate::control) earlier: Rc<dyn Elders>,
     /// What came up at the start and still holds.
     pub(in crate::control) warnings: Vec<String>,
 }
@@ -55,6 +59,7 @@ impl Desk for Office {
             resident_bytes: limits::resident_bytes(),
             connections: self.plane.connections() as u64,
             dropped_log_lines: self.log.dropped(),
+            earlier: self.earlier.report(),
             environments,
             warnings: told
                 .chain(warnings)

@@ -1,9 +1,11 @@
 //! The control socket: a Unix socket that root, the daemon's user and the members of one group may use (E32). The file's mode
 //! keeps other users out, and so does a look at the peer's credentials.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -33,6 +35,8 @@ pub(in crate::control) struct ControlSocket {
     path: PathBuf,
     file: (u64, u64),
     access: Access,
+    /// Another process has it too, and its file with it.
+    left: Cell<bool>,
 }
 
 impl ControlSocket {
@@ -80,14 +84,58 @@ impl ControlSocket {
             path,
             file,
             access,
+            left: Cell::new(false),
         })
     }
 
-    /// Serves until it is cancelled. A connection that is cancelled with it ends; an operation does not.
-    pub(in crate::control) async fn serve<D: Desk + 'static>(&self, desk: Rc<D>) -> Infallible {
+    /// Goes on with the socket of the process before this one: whoever connects meanwhile waits in the kernel.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(in crate::control) fn inherit(listener: OwnedFd, path: &Path, access: Access) -> Result<Self, Fault> {
+        let failed = |error: io::Error| {
+            Fault::new(format!(
+                "the control socket `{}` cannot be taken over: {error}",
+                path.display()
+            ))
+        };
+        let listener = std::os::unix::net::UnixListener::from(listener);
+        listener.set_nonblocking(true).map_err(failed)?;
+        Ok(Self {
+            listener: UnixListener::from_std(listener).map_err(failed)?,
+            file: identity(path).map_err(failed)?,
+            path: path.into(),
+            access,
+            // Until it is served on, the file is the other process'.
+            left: Cell::new(true),
+        })
+    }
+
+    /// The socket, for the process that comes after this one.
+    pub(in crate::control) fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.listener.as_fd().try_clone_to_owned()
+    }
+
+    /// Serves until it is cancelled. A connection that is cancelled with it ends; an operation does not. From `leave` on it is
+    /// another process that accepts; who is connected is served on.
+    pub(in crate::control) async fn serve<D: Desk + 'static>(
+        &self,
+        desk: Rc<D>,
+        leave: impl Future<Output = ()>,
+    ) -> Infallible {
+        self.left.set(false);
         let connections = Group::new("control socket");
+        let mut leave = std::pin::pin!(leave);
         loop {
-            let stream = match self.listener.accept().await {
+            let accepted = tokio::select! {
+                biased;
+                () = &mut leave => {
+                    self.left.set(true);
+                    return std::future::pending().await;
+                }
+                accepted = self.listener.accept() => accepted,
+            };
+            let stream = match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     // Out of descriptors, most likely: it passes, and must not end the only way to speak to the daemon (N30).
@@ -116,7 +164,7 @@ impl ControlSocket {
 impl Drop for ControlSocket {
     fn drop(&mut self) {
         // Not another daemon's, which may have taken the place by now.
-        if identity(&self.path).is_ok_and(|file| file == self.file) {
+        if !self.left.get() && identity(&self.path).is_ok_and(|file| file == self.file) {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -219,7 +267,7 @@ mod tests {
             let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
             assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
             tokio::select! {
-                never = socket.serve(desk.clone()) => match never {},
+                never = socket.serve(desk.clone(), std::future::pending()) => match never {},
                 () = test(path.clone(), desk) => {}
             }
         });

@@ -13,6 +13,11 @@ use crate::model::{pause, reload, switch};
 impl Owner {
     /// Takes a number for it; the operation begins when that is saved, so that no number is given twice.
     pub(super) fn ask(&mut self, request: Request, caller: Caller, stream: UnboundedSender<Event>) {
+        if let Some(refused) = self.superseded() {
+            // Who asked may have left.
+            let _ = stream.send(refused);
+            return;
+        }
         let place = request.environment().map(|name| (name, self.place(name)));
         if let Some((name, None)) = place {
             // Who asked may have left.
@@ -34,7 +39,8 @@ impl Owner {
                 | Request::Reload(_)
                 | Request::Pause(_)
                 | Request::Resume(_)
-                | Request::Maintenance(_),
+                | Request::Maintenance(_)
+                | Request::Upgrade(_),
                 _,
             ) => {}
         }
@@ -67,7 +73,13 @@ impl Owner {
             caller: caller.clone(),
         };
         self.notices.record(request.environment(), operation, record);
+        if !matches!(request, Request::Upgrade(_))
+            && let Some(refused) = self.superseded()
+        {
+            return self.notices.tell(request.environment(), operation, refused);
+        }
         let place = match request.environment() {
+            None if matches!(request, Request::Upgrade(_)) => return self.upgrade(operation, caller.user),
             None => return self.go_on_with_reload(reload::Input::Numbered { operation }),
             Some(name) => match self.place(name) {
                 Some(place) => place,
@@ -90,8 +102,8 @@ impl Owner {
             }),
             // Maintenance needs nobody's leave: it may be what is wanted in the middle of a deploy that goes wrong.
             Request::Maintenance(request) => return self.toggle(operation, request, user),
-            // Neither comes here: the one has no environment, the other needs no number.
-            Request::Reload(_) | Request::Resume(_) => return,
+            // None comes here: two have no environment, and one needs no number.
+            Request::Reload(_) | Request::Upgrade(_) | Request::Resume(_) => return,
         };
         self.inputs.push_back((place, input));
     }

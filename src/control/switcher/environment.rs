@@ -65,6 +65,7 @@ impl Environment {
         });
         let (environment, id) = (self.place, activation.id);
         let (plane, reply, at_close) = (publisher.plane.clone(), errands.reply(), activation.counters());
+        let (elders, addresses) = (publisher.elders.clone(), activation.addresses.clone());
         errands.run("drain", async move {
             let progress = |requests, streams| {
                 let draining = switch::Input::Draining {
@@ -76,6 +77,8 @@ impl Environment {
                 reply.input(environment, Input::Switch(draining));
             };
             let ended = drainer::drain(activation, limits, at_close, plane, progress).await;
+            // Who is told that an app may be stopped does not care which process still speaks to it.
+            elders.have_left(addresses).await;
             reply.send(Message::Drained {
                 environment,
                 left,

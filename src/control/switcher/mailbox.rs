@@ -10,7 +10,9 @@ use super::message::Message;
 use super::owner::{Owner, Parts};
 use super::request::{Report, Request};
 use crate::model::api::{CommonStep, Event};
+use crate::model::handoff::Inside;
 use crate::model::history::Caller;
+use crate::model::slot::Address;
 
 /// A way to the switcher's mailbox.
 #[derive(Debug, Clone)]
@@ -55,6 +57,18 @@ impl Switcher {
         let (reply, probed) = oneshot::channel();
         let _ = self.mailbox.send(Message::FirstProbes { reply });
         let _ = timeout(deadline, probed).await;
+    }
+
+    /// What is inside of apps.
+    pub(in crate::control) async fn inside(&self) -> Vec<Inside> {
+        let (reply, inside) = oneshot::channel();
+        let _ = self.mailbox.send(Message::Inside { reply });
+        inside.await.unwrap_or_default()
+    }
+
+    /// What is inside of apps at these addresses is to end politely now.
+    pub(in crate::control) fn hurry(&self, addresses: Vec<Address>) {
+        let _ = self.mailbox.send(Message::Hurry { addresses });
     }
 
     /// Answers everybody who still waits, and ends the task. Saves that have begun are finished.

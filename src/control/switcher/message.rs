@@ -4,10 +4,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::request::{Report, Request};
 use crate::config::LoadError;
-use crate::control::ports::Durability;
+use crate::control::ports::{Durability, Handed};
 use crate::control::served::Loaded;
 use crate::model::api::{Event, ProbeReport};
 use crate::model::environment::Input;
+use crate::model::handoff::{Inside, Phase};
 use crate::model::history::Caller;
 use crate::model::reload;
 use crate::model::slot::{Address, Generation};
@@ -57,6 +58,24 @@ pub(super) enum Message {
     },
     FirstProbes {
         reply: oneshot::Sender<()>,
+    },
+    /// The process that is to take over has got so far.
+    Entered {
+        operation: u64,
+        phase: Phase,
+    },
+    /// The hand-over is over, well or not.
+    Handed {
+        operation: u64,
+        handed: Handed,
+    },
+    /// What is inside of apps, for the process that has taken over.
+    Inside {
+        reply: oneshot::Sender<Vec<Inside>>,
+    },
+    /// What is inside of apps at these addresses is to end politely.
+    Hurry {
+        addresses: Vec<Address>,
     },
     Stop {
         reply: oneshot::Sender<()>,

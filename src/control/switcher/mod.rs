@@ -4,12 +4,12 @@
 //!
 //! From the door inwards: `mailbox` is the way to the owner, `request` what can be asked for, `message` everything that it hears.
 //! `run` is its loop, `ask` gives each operation its number, `owner` is what it has. `environment` is one environment with its
-//! machines; `change` is what its switch changes, `pause` what its pause does. `maintenance` and `reload` are what happens beside
-//! them; whatever needs an environment for itself holds it as a swap does (N5). `plan` works out what a reload will publish.
+//! machines; `change` is what its switch changes, `pause` what its pause does. `maintenance`, `reload` and `upgrade` are what happens
+//! beside them; whatever needs an environment for itself holds it as a swap does (N5). `plan` works out what a reload will publish.
 //! `report` tells how things are.
 //!
 //! Below lie what they share: `errands` runs what takes time, `notice` tells and writes down, `publisher` is where a snapshot goes,
-//! `saves` keeps saves in their order, `vigil` watches what is live, `drainer` waits for what is left behind, `rules` and `initial`
+//! `saves` keeps saves in their order, `succession` whether another process takes over, `vigil` watches what is live, `drainer` waits for what is left behind, `rules` and `initial`
 //! read what the file and the state mean.
 
 mod ask;
@@ -32,8 +32,10 @@ mod request;
 mod rules;
 mod run;
 mod saves;
+mod succession;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 mod vigil;
 
 pub use self::initial::{Initial, initial};

@@ -83,6 +83,15 @@ impl Notices {
         }
     }
 
+    /// The operations that have not heard their end yet, but for this one.
+    pub(super) fn unfinished(&self, own: u64) -> Vec<u64> {
+        self.listeners
+            .keys()
+            .copied()
+            .filter(|operation| *operation != own)
+            .collect()
+    }
+
     /// Writes down.
     pub(super) fn record(&mut self, environment: Option<&str>, operation: u64, record: Record) {
         self.journal.record(Entry {

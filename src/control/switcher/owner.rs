@@ -1,6 +1,7 @@
 //! The owner of every switch and the only writer of routing, as data: what it has, and how it looks things up.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -14,9 +15,10 @@ use super::plan::Plan;
 use super::publisher::Publisher;
 use super::rules;
 use super::saves::Saves;
+use super::succession::Succession;
 use super::vigil::Vigil;
 use crate::config::Config;
-use crate::control::ports::{Hosts, Journal, Plane, StateStore};
+use crate::control::ports::{self, Elders, Hosts, Journal, Plane, StateStore};
 use crate::control::served::Current;
 use crate::model::clock::Moment;
 use crate::model::environment::Input;
@@ -49,6 +51,10 @@ pub(in crate::control) struct Parts {
     pub warnings: Warnings,
     /// Reads the files of users that a configuration names, before it is published.
     pub users: Box<dyn Fn(&Config)>,
+    /// Starts the process that comes after this one.
+    pub succession: Rc<dyn ports::Succession>,
+    /// The processes before this one that still drain.
+    pub elders: Rc<dyn Elders>,
 }
 
 pub(super) struct Owner {
@@ -56,6 +62,8 @@ pub(super) struct Owner {
     pub(super) hosts: Box<dyn Hosts>,
     pub(super) warnings: Warnings,
     pub(super) users: Box<dyn Fn(&Config)>,
+    pub(super) next: Rc<dyn ports::Succession>,
+    pub(super) succession: Succession,
     pub(super) epoch: Instant,
     /// In the order in which they came to be; one that is gone is kept, so that places stay.
     pub(super) environments: Vec<Environment>,
@@ -86,6 +94,8 @@ impl Owner {
             hosts: parts.hosts,
             warnings: parts.warnings,
             users: parts.users,
+            next: parts.succession,
+            succession: Succession::None,
             epoch: Instant::now(),
             inputs: VecDeque::new(),
             reload: Reload::new(),
@@ -93,7 +103,7 @@ impl Owner {
             saves: Saves::new(parts.store, state),
             vigil: Vigil::default(),
             notices: Notices::new(parts.journal),
-            publisher: Publisher::new(parts.routing, parts.plane, parts.cores),
+            publisher: Publisher::new(parts.routing, parts.plane, parts.elders, parts.cores),
             errands: Errands::new(mailbox),
         }
     }

@@ -10,6 +10,7 @@ use super::errands::Errands;
 use super::publisher::Publisher;
 use super::rules::{limits, side};
 use crate::control::evidence::gating::{self, Candidate};
+use crate::model::drain::Limits;
 use crate::model::environment;
 use crate::model::pause::Input;
 use crate::model::slot::Generation;
@@ -35,15 +36,28 @@ impl Environment {
             activation.lose_patience(Patience::Polite);
         }
         publisher.plane.poke();
+        let addresses = leaving.iter().flat_map(|activation| activation.addresses.clone());
+        errands.run("earlier processes", publisher.elders.hurry(addresses.collect()));
         let leaving = leaving.iter().map(|activation| number(activation)).collect();
         for live in old {
-            // What an earlier pause left behind may still drain.
-            let (number, side) = (number(&live.activation), side(&live.activation));
-            self.machines.leave(WITHIN, std::iter::once((number, &side)));
             let limits = limits(&live.service);
-            self.retire((WITHIN, number), live.activation, limits, publisher, errands);
+            self.step_aside(live.activation, limits, publisher, errands);
         }
         environment::Input::Pause(Input::Closed { leaving })
+    }
+
+    /// Another activation of the same slot serves in the place of this one, which drains.
+    pub(super) fn step_aside(
+        &mut self,
+        activation: Arc<Activation>,
+        limits: Limits,
+        publisher: &Publisher,
+        errands: &Errands,
+    ) {
+        // What an earlier one left behind may still drain.
+        let (number, side) = (number(&activation), side(&activation));
+        self.machines.leave(WITHIN, std::iter::once((number, &side)));
+        self.retire((WITHIN, number), activation, limits, publisher, errands);
     }
 
     /// Everything by which requests may be inside of the apps of these sides: they themselves, and earlier activations of the

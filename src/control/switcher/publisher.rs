@@ -1,8 +1,9 @@
 //! Where it is published: the snapshot that every core reads, and the data plane that is told of it.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::control::ports::Plane;
+use crate::control::ports::{Elders, Plane};
 use crate::model::slot::{Address, Generation, Slot};
 use crate::proxy::Activation;
 use crate::proxy::{Routing, Snapshot};
@@ -11,13 +12,20 @@ use crate::proxy::{Routing, Snapshot};
 pub(super) struct Publisher {
     routing: Arc<Routing>,
     pub(super) plane: Arc<dyn Plane>,
+    /// Processes that were the front door before this one, and have not let go of everything.
+    pub(super) elders: Rc<dyn Elders>,
     /// Workers of the data plane.
     cores: usize,
 }
 
 impl Publisher {
-    pub(super) fn new(routing: Arc<Routing>, plane: Arc<dyn Plane>, cores: usize) -> Self {
-        Self { routing, plane, cores }
+    pub(super) fn new(routing: Arc<Routing>, plane: Arc<dyn Plane>, elders: Rc<dyn Elders>, cores: usize) -> Self {
+        Self {
+            routing,
+            plane,
+            elders,
+            cores,
+        }
     }
 
     /// What is published.

@@ -2,6 +2,7 @@
 
 use crate::model::api::{
     Action, EnvironmentStatus, MaintenanceRequest, OperationRequest, PauseRequest, ReloadRequest, ResumeRequest,
+    UpgradeRequest,
 };
 
 /// What can be asked for.
@@ -17,6 +18,8 @@ pub(in crate::control) enum Request {
     Resume(ResumeRequest),
     /// To answer with 503, or no longer.
     Maintenance(MaintenanceRequest),
+    /// To hand over to another process.
+    Upgrade(UpgradeRequest),
 }
 
 impl Request {
@@ -27,17 +30,18 @@ impl Request {
             Self::Pause(_) => Action::Pause,
             Self::Resume(_) => Action::Resume,
             Self::Maintenance(_) => Action::Maintenance,
+            Self::Upgrade(_) => Action::Upgrade,
         }
     }
 
-    /// The environment that is named; a reload is of all of them.
+    /// The environment that is named; a reload and an upgrade are of all of them.
     pub(super) fn environment(&self) -> Option<&str> {
         match self {
             Self::Operate(OperationRequest { environment, .. })
             | Self::Pause(PauseRequest { environment, .. })
             | Self::Resume(ResumeRequest { environment, .. })
             | Self::Maintenance(MaintenanceRequest { environment, .. }) => Some(environment),
-            Self::Reload(_) => None,
+            Self::Reload(_) | Self::Upgrade(_) => None,
         }
     }
 }

@@ -12,7 +12,11 @@ use crate::control::ports::Durability;
 use crate::model::environment::{Effect, Input};
 use crate::model::history::Record;
 use crate::model::state::State;
-use crate::model::{api::Action, clock::Moment, pause, reload, switch};
+use crate::model::{
+    api::{Action, UpgradeStep},
+    clock::Moment,
+    pause, reload, switch,
+};
 
 impl Owner {
     pub(super) async fn run(mut self, mut mail: UnboundedReceiver<Message>) {
@@ -74,6 +78,15 @@ impl Owner {
                 });
             }
             Message::FirstProbes { reply } => self.vigil.tell_when_all_seen(reply),
+            Message::Entered { operation, phase } => {
+                self.notices
+                    .tell(None, operation, UpgradeStep::Entered { phase }.into());
+            }
+            Message::Handed { operation, handed } => self.handed(operation, handed),
+            Message::Inside { reply } => {
+                let _ = reply.send(self.inside());
+            }
+            Message::Hurry { addresses } => self.hurry(&addresses),
             // `run` takes it out before.
             Message::Stop { reply } => drop(reply),
         }

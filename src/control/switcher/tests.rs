@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,11 +15,12 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::config::Config;
-use crate::control::ports::{Durability, Hosts, Journal, Plane, StateStore};
+use crate::control::ports::{Durability, Elders, Handed, Hosts, Journal, Plane, StateStore, Succession};
 use crate::control::served::{Current, Loaded};
 use crate::model::api::{CommonStep, Event, Kind, MaintenanceRequest, Notice, OperationRequest, SwapStep, exit};
+use crate::model::handoff::{EarlierProcess, LiveService, Phase};
 use crate::model::history::{Caller, Entry, Record};
-use crate::model::slot::{Generation, Slot};
+use crate::model::slot::{Address, Generation, Slot};
 use crate::model::state::State;
 use crate::proxy::{Answer, Ask, Routing};
 use crate::tasks::Group;
@@ -72,6 +74,39 @@ impl Journal for Book {
 }
 
 struct NoCertificates;
+
+/// There is none before, and none after.
+#[derive(Debug)]
+struct NoProcess;
+
+impl Succession for NoProcess {
+    fn hand_over<'a>(
+        &'a self,
+        _: Vec<LiveService>,
+        _: Vec<u64>,
+        _: Box<dyn Fn(Phase) + 'a>,
+    ) -> Pin<Box<dyn Future<Output = Handed> + 'a>> {
+        Box::pin(async { Err((Phase::Starting, "there is none".into())) })
+    }
+}
+
+impl Elders for NoProcess {
+    fn report(&self) -> Vec<EarlierProcess> {
+        Vec::new()
+    }
+
+    fn too_many(&self) -> bool {
+        false
+    }
+
+    fn have_left(&self, _: Vec<Address>) -> Pin<Box<dyn Future<Output = ()>>> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn hurry(&self, _: Vec<Address>) -> Pin<Box<dyn Future<Output = ()>>> {
+        Box::pin(std::future::ready(()))
+    }
+}
 
 impl Hosts for NoCertificates {
     fn serve(&self, _configurations: &[&Config]) -> Result<Vec<String>, String> {
@@ -135,6 +170,8 @@ impl Scene {
             cores: 2,
             warnings: Box::new(|environment| vec![format!("{environment}: a certificate ends soon")]),
             users: Box::new(|_| {}),
+            succession: Rc::new(NoProcess),
+            elders: Rc::new(NoProcess),
         });
         apps.spawn_local("switcher", task);
         Self {

@@ -1,7 +1,10 @@
 //! What an operation says while it is under way, line by line.
 
+mod upgrade;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::upgrade::UpgradeStep;
 use super::operation::{Kind, Move};
 use super::problem::exit;
 use super::seen::{GateReport, Traffic};
@@ -29,6 +32,8 @@ pub enum Event {
     Pause(PauseStep),
     /// A step of switching maintenance on or off.
     Maintenance(MaintenanceStep),
+    /// A step of an upgrade.
+    Upgrade(UpgradeStep),
 }
 
 impl Event {
@@ -42,6 +47,7 @@ impl Event {
             Self::Reload(step) => step.exit_code(),
             Self::Pause(step) => step.exit_code(),
             Self::Maintenance(MaintenanceStep::Maintained { .. }) => Some(exit::DONE),
+            Self::Upgrade(step) => step.exit_code(),
         }
     }
 
@@ -148,6 +154,12 @@ impl CommonStep {
 impl From<CommonStep> for Event {
     fn from(step: CommonStep) -> Self {
         Self::Common(step)
+    }
+}
+
+impl From<UpgradeStep> for Event {
+    fn from(step: UpgradeStep) -> Self {
+        Self::Upgrade(step)
     }
 }
 

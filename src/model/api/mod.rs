@@ -11,6 +11,7 @@
 //! | `POST /v1/reload` with a [`ReloadRequest`] | a stream of [`Event`] lines |
 //! | `POST /v1/pause` with a [`PauseRequest`] | a stream of [`Event`] lines; hanging up on an attached pause resumes |
 //! | `POST /v1/resume` with a [`ResumeRequest`] | a stream of [`Event`] lines |
+//! | `POST /v1/upgrade` with an [`UpgradeRequest`] | a stream of [`Event`] lines |
 //! | `POST /v1/maintenance` with a [`MaintenanceRequest`] | a stream of [`Event`] lines |
 //!
 //! An operation belongs to the daemon: a client that hangs up stops watching, not the operation. The exception is an attached
@@ -35,7 +36,9 @@ mod status;
 mod upkeep;
 
 pub use certificates::{CertificateReport, Certificates, ImportRequest, Imported, OnlineFinding, RenewRequest};
-pub use event::{Check, CommonStep, Event, MaintenanceStep, PauseStep, Progress, ReloadStep, SafeToStop, SwapStep};
+pub use event::{
+    Check, CommonStep, Event, MaintenanceStep, PauseStep, Progress, ReloadStep, SafeToStop, SwapStep, UpgradeStep,
+};
 pub use operation::{Kind, Move, OperationRequest, Side, Target};
 pub use problem::{Problem, exit};
 pub use seen::{GateReport, ProbeReport, Traffic, millis};
@@ -44,5 +47,6 @@ pub use status::{
     ServiceStatus, Status,
 };
 pub use upkeep::{
-    Action, Change, ChangeKind, MaintenanceRequest, Notice, PauseRequest, ReloadRequest, ResumeRequest, ValueChange,
+    Action, Change, ChangeKind, MaintenanceRequest, Notice, PauseRequest, ReloadRequest, ResumeRequest, UpgradeRequest,
+    ValueChange,
 };

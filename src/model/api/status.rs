@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::operation::Side;
 use super::seen::{ProbeReport, Traffic};
 use super::upkeep::Action;
+use crate::model::handoff::EarlierProcess;
 use crate::model::slot::{Address, Generation, Slot};
 
 /// `GET /v1/status`.
@@ -27,6 +28,9 @@ pub struct Status {
     /// Whether the file still says what is served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration: Option<ConfigurationStatus>,
+    /// Processes that were replaced by an upgrade and still drain, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierProcess>,
     /// Every environment, in the order of the file.
     pub environments: Vec<EnvironmentStatus>,
     /// What an operator should know: torn operations, uncertain durability, certificates that stand in for others.
@@ -124,7 +128,12 @@ impl Holder {
     pub fn hint(&self, environment: &str) -> String {
         match self.kind {
             Action::Pause => format!("`proxyctl resume {environment}` ends it"),
-            Action::Swap | Action::Rollback | Action::Reload | Action::Resume | Action::Maintenance => {
+            Action::Swap
+            | Action::Rollback
+            | Action::Reload
+            | Action::Resume
+            | Action::Maintenance
+            | Action::Upgrade => {
                 format!("`proxyctl status {environment}` shows how far it is")
             }
         }

@@ -20,6 +20,8 @@ pub enum Action {
     Resume,
     /// Requests are answered with 503, or no longer.
     Maintenance,
+    /// Another process takes over.
+    Upgrade,
 }
 
 impl From<Kind> for Action {
@@ -40,6 +42,7 @@ impl std::fmt::Display for Action {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Maintenance => "maintenance",
+            Self::Upgrade => "upgrade",
         })
     }
 }
@@ -52,6 +55,11 @@ pub struct ReloadRequest {
     #[serde(default)]
     pub dry_run: bool,
 }
+
+/// `POST /v1/upgrade`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpgradeRequest {}
 
 /// `POST /v1/pause`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
@@ -66,6 +67,9 @@ pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
 
 /// A file in the door's folder: more times of the data plane, as `head=500,idle=2000` in milliseconds.
 pub const TIMES: &str = "times";
+
+/// A file in the door's folder: the program that is started, where a test puts another one than the daemon that was built.
+pub const PROGRAM: &str = "proxyd";
 
 /// The running daemon and everything around it.
 #[derive(Debug)]
@@ -442,8 +446,17 @@ fn times(folder: &Path) -> String {
 fn spawn(folder: &Path) -> Process {
     // The last process' ports must not be taken for the new one's.
     drop(std::fs::remove_file(folder.join("state/listeners.json")));
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_proxyd"));
+    // A test that upgrades has put a link there, in whose place another program may come.
+    let own = folder.join(PROGRAM);
+    let program = if own.exists() {
+        own
+    } else {
+        env!("CARGO_BIN_EXE_proxyd").into()
+    };
+    let mut command = std::process::Command::new(program);
+    // Whoever takes over from it belongs to the same group, and ends with the test.
     command
+        .process_group(0)
         .arg("--config")
         .arg(folder.join("proxy.toml"))
         .env("GREENGATE_TIMES", times(folder))

@@ -88,8 +88,14 @@ impl H2 {
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response, Broken> {
         let broken = |error: &hyper::Error| Broken::Reset(format!("{error}: {:?}", std::error::Error::source(error)));
         let mut sender = self.sender.clone();
-        sender.ready().await.map_err(|error| broken(&error))?;
-        let answer = sender.send_request(request).await.map_err(|error| broken(&error))?;
+        sender.ready().await.map_err(|_| Broken::Unsent)?;
+        let answer = sender
+            .try_send_request(request)
+            .await
+            .map_err(|error| match error.message() {
+                Some(_) => Broken::Unsent,
+                None => broken(error.error()),
+            })?;
         let (parts, mut body) = answer.into_parts();
         let mut response = Response {
             status: parts.status.as_u16(),

@@ -22,6 +22,8 @@ pub enum Broken {
     Reset(String),
     /// It was closed before the first byte of a head.
     Closed,
+    /// The connection was ended politely before the request was sent: a client asks again on another one.
+    Unsent,
     /// It ended inside a head or a body.
     Truncated(String),
     /// What arrived is not HTTP/1.1.
@@ -38,6 +40,7 @@ impl Broken {
         match self {
             Self::Connect(_) => "connect",
             Self::Tls(_) => "tls",
+            Self::Unsent => "unsent",
             Self::Reset(_) => "reset",
             Self::Closed => "closed",
             Self::Truncated(_) => "truncated",
@@ -51,6 +54,7 @@ impl Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Unsent => f.write_str("the connection takes no requests any more"),
             Self::Closed => f.write_str("closed before an answer"),
             Self::Connect(why)
             | Self::Tls(why)

@@ -184,6 +184,10 @@ impl Drop for Process {
     fn drop(&mut self) {
         let ended = self.ended();
         self.kill9();
+        // Where it has a group of its own, those that took over from it are in that.
+        if let Some(group) = i32::try_from(self.pid()).ok().and_then(Pid::from_raw) {
+            let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        }
         if std::thread::panicking() {
             let how = ended.map_or_else(
                 || "was still running".to_owned(),

@@ -107,7 +107,8 @@ async fn round(
                 | Event::Common(_)
                 | Event::Reload(_)
                 | Event::Pause(_)
-                | Event::Maintenance(_) => {}
+                | Event::Maintenance(_)
+                | Event::Upgrade(_) => {}
             }
             ControlFlow::Continue(())
         })

@@ -1,7 +1,7 @@
 //! Keeps certificates coming: one task looks every second which host is due, and begins at most a few attempts at once. Each
 //! attempt is a task of its own, so that a host that fails harms no other, and a reload aborts none (N29).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
@@ -45,6 +45,8 @@ pub(in crate::control) struct Renewer {
     asking: RefCell<BTreeSet<String>>,
     /// Served from memory, because the disk would not take it.
     pub(super) unsaved: RefCell<BTreeMap<String, (Bundle, String)>>,
+    /// Whether nothing new begins, because another process is about to do this.
+    held: Cell<bool>,
     tasks: Group,
 }
 
@@ -78,6 +80,7 @@ impl Renewer {
             running: RefCell::default(),
             asking: RefCell::default(),
             unsaved: RefCell::default(),
+            held: Cell::new(false),
             tasks: Group::new("certificates"),
         })
     }
@@ -262,7 +265,30 @@ impl Renewer {
         (Some(next), why)
     }
 
+    /// Whether no attempt begins by itself from now on; those that are under way go on.
+    pub(in crate::control) fn hold(&self, held: bool) {
+        self.held.set(held);
+    }
+
+    /// Ends every attempt. Orders that were begun are on disk, and the next process goes on with them.
+    pub(in crate::control) async fn stop(&self) {
+        self.held.set(true);
+        self.tasks.join(Duration::ZERO).await;
+        self.running.take();
+        self.asking.take();
+    }
+
+    /// A host whose certificate is in memory alone, and why.
+    pub(in crate::control) fn in_memory_alone(&self) -> Option<String> {
+        let unsaved = self.unsaved.borrow();
+        let (host, (_, why)) = unsaved.first_key_value()?;
+        Some(format!("the certificate of `{host}` is in memory alone, because {why}"))
+    }
+
     fn look(self: &Rc<Self>) {
+        if self.held.get() {
+            return;
+        }
         let now = unix_now();
         for host in self.store.acme_hosts() {
             if self.running.borrow().len() + self.asking.borrow().len() >= AT_ONCE {

@@ -27,6 +27,7 @@ impl Desk for Rc<FakeDesk> {
             connections: 0,
             dropped_log_lines: 0,
             configuration: None,
+            earlier: Vec::new(),
             environments: Vec::new(),
             warnings: Vec::new(),
         }

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::model::api::{
-    ChangeKind, CommonStep, MaintenanceStep, PauseStep, ProbeReport, Progress, ReloadStep, Side, SwapStep, ValueChange,
+    ChangeKind, CommonStep, MaintenanceStep, PauseStep, ProbeReport, Progress, ReloadStep, Side, SwapStep, UpgradeStep,
+    ValueChange,
 };
+use crate::model::handoff::Phase;
 
 fn address() -> Address {
     "127.0.0.1:3010".parse().unwrap()
@@ -311,6 +313,23 @@ fn lines() -> Vec<(Event, String)> {
                 on: None,
             }),
             r#"{"event":"maintained","environment":"prod"}"#.into(),
+        ),
+        (
+            Event::Upgrade(UpgradeStep::Upgrading { operation: 9 }),
+            r#"{"event":"upgrading","operation":9}"#.into(),
+        ),
+        (
+            Event::Upgrade(UpgradeStep::Entered { phase: Phase::Gating }),
+            r#"{"event":"entered","phase":"gating"}"#.into(),
+        ),
+        (
+            Event::Upgrade(UpgradeStep::Upgraded {
+                pid: 4711,
+                version: "1.1.0".into(),
+                before: "1.0.0".into(),
+                elapsed_ms: 320,
+            }),
+            r#"{"event":"upgraded","pid":4711,"version":"1.1.0","before":"1.0.0","elapsed_ms":320}"#.into(),
         ),
         (
             Event::Common(CommonStep::Failed {

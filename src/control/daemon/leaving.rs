@@ -1,0 +1,98 @@
+//! The end of a process that was replaced (N24, N26): it accepts nothing any more, ends what it has begun, and says to the process
+//! that has taken over what it still waits for.
+
+use std::time::Duration;
+
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::Instant;
+
+use super::handoff::{Heard, say};
+use super::serving::{End, Serving};
+use super::signals::Signals;
+use crate::config::Config;
+use crate::control::ports::Elders as _;
+use crate::model::handoff::{Order, Word};
+
+/// Between two looks at what is left.
+const LOOK: Duration = Duration::from_millis(50);
+/// Streams are ended one after the other, and a client may take a moment to answer (N20).
+const AFTER_STREAMS: Duration = Duration::from_secs(30);
+
+impl Serving {
+    /// Drains, and ends. A signal skips the waiting.
+    pub(super) async fn leave(self, signals: &mut Signals) {
+        let patience = patience(&self.office.current.load().config);
+        tracing::info!(?patience, connections = self.office.plane.connections(), "draining");
+        self.giver.stop();
+        self.office.plane.leave();
+        self.office.plane.drain();
+        tokio::select! {
+            () = self.drain(patience) => {}
+            _ = signals.next() => tracing::warn!("asked to stop: what is under way is cut"),
+        }
+        self.end(End::Replaced).await;
+    }
+
+    /// Waits until no connection is left, and does what the process that has taken over asks for.
+    async fn drain(&self, patience: Duration) {
+        let (heard, said) = self.giver.line().unzip();
+        tokio::select! {
+            () = self.report(said, Instant::now() + patience) => {}
+            () = self.obey(heard) => {}
+        }
+    }
+
+    /// Says what is left whenever that changes, until nothing is left here and in the processes before.
+    async fn report(&self, mut line: Option<OwnedWriteHalf>, deadline: Instant) {
+        let office = &self.office;
+        let mut told = None;
+        loop {
+            let mut inside = office.switcher.inside().await;
+            inside.extend(self.earlier.inside());
+            let left = Order::Drains {
+                connections: office.plane.connections() as u64,
+                inside,
+                earlier: self.earlier.report(),
+            };
+            if told.as_ref() != Some(&left) {
+                let told = told.insert(left);
+                if let Some(writer) = &mut line
+                    && say(writer, told).await.is_err()
+                {
+                    // Nobody is there to be told; what was begun is ended all the same.
+                    line = None;
+                }
+            }
+            if office.plane.connections() == 0 && self.earlier.are_gone() {
+                return;
+            }
+            if Instant::now() >= deadline {
+                let connections = office.plane.connections();
+                return tracing::warn!(connections, "what did not end in time is cut");
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Never ends.
+    async fn obey(&self, line: Option<Heard<OwnedReadHalf>>) {
+        if let Some(mut heard) = line {
+            while let Some(word) = heard.next::<Word>().await {
+                if let Word::Hurries { addresses } = word {
+                    self.office.switcher.hurry(addresses.clone());
+                    self.earlier.hurry(addresses).await;
+                }
+            }
+        }
+        std::future::pending().await
+    }
+}
+
+/// As long as any stream may last.
+fn patience(config: &Config) -> Duration {
+    let services = config.environments.iter().flat_map(|environment| &environment.services);
+    let longest = services
+        .map(|service| service.drain.requests.max(service.drain.streams))
+        .max();
+    longest.unwrap_or_default() + AFTER_STREAMS
+}
