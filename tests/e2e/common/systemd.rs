@@ -1,6 +1,8 @@
 //! A real systemd of a test's own, as root: `tests/systemd/boot` says what it may not touch.
 
 use std::fs;
+use std::future::Future;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -8,13 +10,50 @@ use std::time::{Duration, Instant};
 /// How long it may take to come up.
 const UP: Duration = Duration::from_secs(30);
 
+/// Set for the process in its network: its first process, and its folder.
+const INSIDE: &str = "GREENGATE_TEST_SYSTEMD";
+
 /// It runs for as long as this lives, and nothing of it longer.
 #[derive(Debug)]
 pub struct Systemd {
     launcher: Child,
-    init: String,
+    machine: Machine,
     // Declared last: it is removed when nothing runs in it.
     folder: tempfile::TempDir,
+}
+
+/// What it runs, as a machine that words are typed on.
+#[derive(Debug)]
+pub struct Machine {
+    init: String,
+    folder: PathBuf,
+}
+
+/// Runs `inside` in a process of its own, in the network of a systemd. `test` is the full name of the test that calls this.
+pub fn in_the_network_of_a_systemd<F: Future<Output = ()>>(test: &str, inside: impl FnOnce(Machine) -> F) {
+    if let Ok(place) = std::env::var(INSIDE) {
+        let (init, folder) = place.split_once(' ').unwrap();
+        let machine = Machine {
+            init: init.to_owned(),
+            folder: folder.into(),
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        runtime.unwrap().block_on(inside(machine));
+        return;
+    }
+    let systemd = Systemd::boot();
+    let output = as_root("nsenter")
+        .args(["-t", &systemd.init, "-n", "env"])
+        .arg(format!("{INSIDE}={} {}", systemd.init, systemd.folder().display()))
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("1 passed"), "{said}");
+    // What it measured.
+    eprintln!("{said}");
 }
 
 impl Systemd {
@@ -29,9 +68,13 @@ impl Systemd {
             .stderr(log)
             .spawn()
             .unwrap();
+        let machine = Machine {
+            init: String::new(),
+            folder: folder.path().into(),
+        };
         let mut systemd = Self {
             launcher,
-            init: String::new(),
+            machine,
             folder,
         };
         let end = Instant::now() + UP;
@@ -48,22 +91,32 @@ impl Systemd {
     fn is_up(&mut self) -> bool {
         let id = self.launcher.id();
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
-        self.init = children.trim().to_owned();
+        self.machine.init = children.trim().to_owned();
         if self.init.is_empty() {
             return false;
         }
         let comm = fs::read_to_string(format!("/proc/{}/comm", self.init)).unwrap_or_default();
         comm.trim() == "systemd" && self.run("systemctl is-system-running").status.success()
     }
+}
 
-    /// Where the folder of [`Systemd::folder`] is inside.
+impl Deref for Systemd {
+    type Target = Machine;
+
+    fn deref(&self) -> &Machine {
+        &self.machine
+    }
+}
+
+impl Machine {
+    /// Where a file of [`Machine::folder`] is inside.
     pub fn inside(&self, name: &str) -> PathBuf {
         Path::new("/mnt").join(name)
     }
 
     /// A folder that both sides see.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// Runs a shell's words inside, as root.
@@ -75,12 +128,12 @@ impl Systemd {
             .unwrap()
     }
 
-    /// As [`Systemd::run`], which has to succeed; what was printed.
+    /// As [`Machine::run`], which has to succeed; what was printed.
     pub fn ok(&self, words: &str) -> String {
         let output = self.run(words);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (out, err) = (text(&output.stdout), text(&output.stderr));
-        let log = || fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        let log = || fs::read_to_string(self.folder.join("log")).unwrap_or_default();
         assert!(
             output.status.success(),
             "`{words}`: {}\n{out}{err}\nits log:\n{}",
