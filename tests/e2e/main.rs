@@ -27,6 +27,7 @@ mod harness;
 mod hold;
 mod hostile;
 mod identity;
+mod installed;
 mod limits;
 mod maintenance;
 mod mutated;

@@ -9,7 +9,7 @@
 //! - [`client`], [`h2`]: raw HTTP/1.1 and HTTP/2 clients; [`incoming`]: heads and bodies, read strictly; [`wire`]: TCP, TLS, Unix
 //! - [`frames`]: HTTP/2 by its frames; [`tool`]: the clients that users have
 //! - [`pebble`]: a real ACME server; [`acme_door`]: what stands in front of it, and misbehaves
-//! - [`network`]: a network of a test's own; [`systemd`]: a systemd of its own
+//! - [`network`]: a network of a test's own; [`systemd`]: a systemd of its own; [`package`]: what is installed there
 //! - [`load`]: steady traffic of every kind
 //!
 //! Nothing here sleeps to let something happen: [`eventually`] asks until it has, or fails with the last answer.
@@ -29,6 +29,7 @@ pub mod ledger;
 pub mod load;
 pub mod network;
 pub mod operation;
+pub mod package;
 pub mod pebble;
 pub mod place;
 pub mod port;
