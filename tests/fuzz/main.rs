@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests panic freely")]
 
+mod backup;
 mod connection;
 mod frames;
 mod http1;

@@ -11,7 +11,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use tar::{Archive, Builder, EntryType, Header};
 
-use crate::model::backup::{Files, Flaw, MANIFEST, Manifest};
+use crate::model::backup::{Files, Flaw, MANIFEST, Manifest, shown};
 
 /// Bytes that a file in it may have.
 pub(super) const FILE: u64 = 32 << 20;
@@ -78,28 +78,34 @@ pub(super) fn unpack(bytes: &[u8]) -> Result<(Manifest, Files), Flaw> {
     }
     // One byte more than may be: what reaches it is too large.
     let mut unpacked = Vec::new();
-    let torn = |error: &io::Error| Flaw::Torn(error.to_string());
     (GzDecoder::new(bytes).take(WHOLE + 1))
         .read_to_end(&mut unpacked)
-        .map_err(|error| torn(&error))?;
+        .map_err(|error| Flaw::Torn(error.to_string()))?;
     if unpacked.len() as u64 > WHOLE {
         return Err(Flaw::TooLarge(format!("more than {} MiB unpacked", WHOLE >> 20)));
     }
     let mut archive = Archive::new(unpacked.as_slice());
+    // The library's words quote what it read, and that may be a key.
+    let torn = |error: io::Error| {
+        Flaw::Torn(match error.kind() {
+            io::ErrorKind::UnexpectedEof => "it ends too early".to_owned(),
+            _ => "where one file ends and the next begins cannot be told".to_owned(),
+        })
+    };
     let (mut manifest, mut files) = (None, Vec::new());
-    for entry in archive.entries().map_err(|error| torn(&error))? {
-        let mut entry = entry.map_err(|error| torn(&error))?;
+    for entry in archive.entries().map_err(torn)? {
+        let mut entry = entry.map_err(torn)?;
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         if entry.header().entry_type() != EntryType::Regular {
-            return Err(Flaw::Stranger(format!("`{}`, which is no file", name.escape_debug())));
+            return Err(Flaw::Stranger(format!("`{}`, which is no file", shown(&name))));
         }
         if entry.size() > FILE || files.len() >= FILES {
-            return Err(Flaw::TooLarge(format!("`{}`", name.escape_debug())));
+            return Err(Flaw::TooLarge(format!("`{}`", shown(&name))));
         }
         let mut content = Vec::new();
-        entry.read_to_end(&mut content).map_err(|error| torn(&error))?;
+        entry.read_to_end(&mut content).map_err(torn)?;
         if (content.len() as u64) < entry.size() {
-            return Err(Flaw::Torn(format!("it ends within `{}`", name.escape_debug())));
+            return Err(Flaw::Torn(format!("it ends within `{}`", shown(&name))));
         }
         match (&manifest, name == MANIFEST) {
             (None, true) => manifest = Some(Manifest::parse(&content)?),

@@ -61,6 +61,7 @@ impl Folder {
             Ok(()) => {
                 let made = self.child(name)?;
                 give(&File::from(made.fd.try_clone()?), given)?;
+                self.sync()?;
                 Ok(made)
             }
         }

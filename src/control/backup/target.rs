@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::control::daemon::state_dir;
 use crate::model::api::{Problem, exit};
 use crate::model::backup::{
-    CONFIGURATION, Change, Flaw, Manifest, Outside, Place, Plan, RestoreOrder, Rights, Step, UNITS, place, unit,
+    CONFIGURATION, Change, Flaw, Manifest, Outside, Place, Plan, RestoreOrder, Rights, Step, UNITS, place, shown, unit,
 };
 
 /// A file that is not in the state folder.
@@ -55,13 +55,13 @@ impl Target {
     /// When it is no backup, or none that can be put back here.
     pub(super) fn find(archive: &[u8], order: &RestoreOrder) -> Result<Self, Problem> {
         let (manifest, found) = unpack(archive).map_err(|flaw| flawed(&flaw))?;
-        let mut found = manifest.check(found, sha256).map_err(|flaw| flawed(&flaw))?;
+        let found = manifest.check(found, sha256).map_err(|flaw| flawed(&flaw))?;
         let config = std::path::absolute(&order.config).unwrap_or_else(|_| order.config.clone());
         let text = found.get(CONFIGURATION).map(Vec::as_slice).unwrap_or_default();
         let text = String::from_utf8_lossy(text).into_owned();
         let which = format!(
             "`{CONFIGURATION}` in it, which greengate {} made,",
-            manifest.greengate.escape_debug()
+            shown(&manifest.greengate)
         );
         let refused = |error| Problem {
             hint: Some("install the version that made the backup; `tar -xzf FILE proxy.toml` shows the file".into()),
@@ -77,26 +77,39 @@ impl Target {
                 hint: fault.hint,
             })?,
         };
-        let (mut files, mut state, mut state_rights) = (Vec::new(), BTreeMap::new(), None);
-        for member in &manifest.files {
+        let mut target = Self {
+            config,
+            state_dir,
+            state_rights: None,
+            files: Vec::new(),
+            state: BTreeMap::new(),
+            manifest,
+        };
+        target.sort(found, &named).map_err(|flaw| flawed(&flaw))?;
+        Ok(target)
+    }
+
+    /// Sorts what was found in the archive by where it goes.
+    fn sort(&mut self, mut found: BTreeMap<String, Vec<u8>>, named: &BTreeSet<String>) -> Result<(), Flaw> {
+        let base = folder(&self.config);
+        for member in &self.manifest.files {
             let bytes = found.remove(&member.name).unwrap_or_default();
             let path = match (place(&member.name), &member.path) {
                 (Some(Place::State(path)), _) => {
-                    state_rights.get_or_insert_with(|| member.rights.clone());
-                    state.insert(path.to_owned(), bytes);
+                    self.state_rights.get_or_insert_with(|| member.rights.clone());
+                    self.state.insert(path.to_owned(), bytes);
                     continue;
                 }
-                (Some(Place::Configuration), _) => config.clone(),
-                (Some(Place::Named), Some(path)) if named.contains(path) => folder(&config).join(path),
+                (Some(Place::Configuration), _) => self.config.clone(),
+                (Some(Place::Named), Some(path)) if named.contains(path) => base.join(path),
                 (Some(Place::Named) | None, path) => {
-                    let path = path.as_deref().unwrap_or_default().escape_debug();
-                    return Err(flawed(&Flaw::Stranger(format!(
-                        "a file for `{path}`, which its configuration does not name"
-                    ))));
+                    let path = shown(path.as_deref().unwrap_or_default());
+                    let why = format!("a file for `{path}`, which its configuration does not name");
+                    return Err(Flaw::Stranger(why));
                 }
             };
-            files.push(Written {
-                is_outside: !is_inside(&path, folder(&config)),
+            self.files.push(Written {
+                is_outside: !is_inside(&path, base),
                 path,
                 bytes,
                 folder: member.folder.clone().unwrap_or_else(|| Rights {
@@ -106,14 +119,7 @@ impl Target {
                 rights: member.rights.clone(),
             });
         }
-        Ok(Self {
-            manifest,
-            config,
-            state_dir,
-            state_rights,
-            files,
-            state,
-        })
+        Ok(())
     }
 
     /// Compares it with what is here.

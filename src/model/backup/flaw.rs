@@ -2,6 +2,15 @@
 
 use std::fmt;
 
+/// Characters of a name that are shown: who writes one may write any length.
+const SHOWN: usize = 100;
+
+/// A name from an archive, as it may be shown.
+#[must_use]
+pub fn shown(name: &str) -> String {
+    name.escape_debug().take(SHOWN).collect()
+}
+
 /// What is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flaw {

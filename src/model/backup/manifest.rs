@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::content::{CONFIGURATION, Place, place};
-use super::flaw::Flaw;
+use super::flaw::{Flaw, shown};
 
 /// Names and contents of files, in the order of an archive.
 pub type Files = Vec<(String, Vec<u8>)>;
@@ -114,7 +114,7 @@ impl Manifest {
         let listed = self.listed()?;
         let mut held = BTreeMap::new();
         for (name, bytes) in found {
-            let shown = name.escape_debug().to_string();
+            let shown = shown(&name);
             if place(&name).is_none() {
                 return Err(Flaw::Stranger(format!("`{shown}`")));
             }
@@ -138,7 +138,7 @@ impl Manifest {
     fn listed(&self) -> Result<BTreeMap<&str, &Member>, Flaw> {
         let (mut listed, mut paths) = (BTreeMap::new(), BTreeSet::new());
         for member in &self.files {
-            let shown = member.name.escape_debug();
+            let shown = shown(&member.name);
             let is_right = match place(&member.name) {
                 None => return Err(Flaw::Stranger(format!("`{shown}`"))),
                 Some(Place::Named) => member.path.as_ref().is_some_and(|path| paths.insert(path)),

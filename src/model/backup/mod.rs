@@ -13,7 +13,7 @@ mod order;
 mod plan;
 
 pub use content::{CONFIGURATION, MANIFEST, Place, UNITS, belongs, is_passing, mode_in_state, place, unit};
-pub use flaw::Flaw;
+pub use flaw::{Flaw, shown};
 pub use manifest::{Files, Manifest, Member, Rights};
 pub use order::{BackupOrder, MadeBackup, RestoreOrder, Restored};
 pub use plan::{Change, Outside, Plan, Step};
