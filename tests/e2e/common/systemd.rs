@@ -42,8 +42,11 @@ pub fn in_the_network_of_a_systemd<F: Future<Output = ()>>(test: &str, inside: i
         return;
     }
     let systemd = Systemd::boot();
+    // `sudo` forgets what was asked of this run.
+    let asked = std::env::vars().filter(|(name, _)| name.starts_with("GREENGATE_"));
     let output = as_root("nsenter")
         .args(["-t", &systemd.init, "-n", "env"])
+        .args(asked.map(|(name, value)| format!("{name}={value}")))
         .arg(format!("{INSIDE}={} {}", systemd.init, systemd.folder().display()))
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
