@@ -66,6 +66,7 @@ impl DataPlane {
             cores_draining: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            rounds: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             pokes: (0..workers).map(|_| Notify::new()).collect(),
             queues: Queues::default(),
             limits: Limits::default(),
@@ -164,6 +165,13 @@ impl DataPlane {
     #[must_use]
     pub fn give_up_waiting(&self) -> usize {
         self.shared.queues.give_up()
+    }
+
+    /// How often each core has looked after what it has: one that goes on does it ten times a second.
+    #[must_use]
+    pub fn rounds(&self) -> Vec<usize> {
+        let rounds = self.shared.rounds.iter();
+        rounds.map(|rounds| rounds.load(Ordering::Relaxed)).collect()
     }
 
     /// Open client connections.

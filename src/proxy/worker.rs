@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -86,6 +87,7 @@ async fn look_after(core: &Core) {
         if core.is_stopping() {
             break;
         }
+        core.shared.rounds[core.id].fetch_add(1, Ordering::Relaxed);
         core.view();
         if !poked {
             core.waiting.borrow_mut().tick();

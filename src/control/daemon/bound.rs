@@ -7,6 +7,7 @@ use super::given::Given;
 use super::handoff::Inheritance;
 use super::listeners::{Addresses, Listeners};
 use super::prepared::Prepared;
+use super::systemd;
 use crate::control::fault::Fault;
 use crate::control::socket::{Access, ControlSocket};
 
@@ -26,8 +27,10 @@ impl Bound {
     /// With the address or the path that is taken or not allowed.
     pub(super) fn new(prepared: Prepared, inheritance: &mut Option<Inheritance>) -> Result<Self, Fault> {
         let config = prepared.current.load().config.clone();
-        let given = inheritance.as_mut().map(|it| std::mem::take(&mut it.listeners));
-        let listeners = Listeners::bind(&config.server, &mut Given::of(given.unwrap_or_default()))?;
+        let inherited = inheritance.as_mut().map(|it| std::mem::take(&mut it.listeners));
+        let mut given = inherited.map_or_else(Given::by_systemd, Given::of);
+        let listeners = Listeners::bind(&config.server, &mut given)?;
+        systemd::forget(&given.close());
         let addresses = listeners.addresses()?;
         let access = Access::new(config.server.group.as_deref())?;
         let path = &prepared.paths.socket;

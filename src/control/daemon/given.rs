@@ -1,43 +1,148 @@
-//! Listening sockets that this process was given, by the process before it.
+//! Listening sockets that this process did not bind: the process before it has handed them over, or systemd has, from a socket unit or
+//! from the store in which they were left (N24). Whoever connects meanwhile waits in the kernel.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use rustix::io::FdFlags;
+use socket2::Socket;
 
 use crate::config::Listen;
 
 /// Sockets that listen already.
 #[derive(Debug, Default)]
-pub(super) struct Given(Vec<TcpListener>);
+pub(super) struct Given(Vec<One>);
+
+#[derive(Debug)]
+struct One {
+    /// What systemd calls it in its store.
+    name: Option<String>,
+    listener: TcpListener,
+}
 
 impl Given {
+    /// From the process before this one.
     pub(super) fn of(listeners: Vec<TcpListener>) -> Self {
+        let unnamed = |listener| One { name: None, listener };
+        Self(listeners.into_iter().map(unnamed).collect())
+    }
+
+    /// From systemd. To be asked for once: the sockets are taken.
+    pub(super) fn by_systemd() -> Self {
+        let given = sd_listen_fds::get().unwrap_or_else(|error| {
+            tracing::warn!(%error, "what systemd hands over cannot be understood");
+            Vec::new()
+        });
+        let mut listeners = Vec::new();
+        for (name, descriptor) in given {
+            match listening(descriptor.into_std()) {
+                Ok(listener) => listeners.push(One { name, listener }),
+                Err(error) => tracing::warn!(name, %error, "systemd hands over something that is no listening socket"),
+            }
+        }
         Self(listeners)
     }
 
-    /// Takes the sockets of a listener, as far as they are there. Which port the system chose for `0` is the process' before it to
-    /// know: any that is left at that address is meant.
-    pub(super) fn take(&mut self, listen: &Listen) -> io::Result<Vec<TcpListener>> {
-        let mut taken = Vec::new();
+    /// Takes the sockets of a listener, as far as they are there, and says what is missing. Which port the system chose for `0` is for
+    /// the process before this one to know: the first that is left at that address is meant.
+    pub(super) fn take(&mut self, listen: &Listen) -> (Vec<TcpListener>, Option<Listen>) {
         match listen {
             Listen::At(addresses) => {
-                for address in addresses {
-                    taken.extend(
-                        self.take_one(|there| there == *address || address.port() == 0 && there.ip() == address.ip())?,
-                    );
+                let (mut taken, mut missing) = (Vec::new(), Vec::new());
+                for wanted in addresses {
+                    let any_port = |there: SocketAddr| wanted.port() == 0 && there.ip() == wanted.ip();
+                    match self.take_one(|there| there == *wanted || any_port(there)) {
+                        Some(listener) => taken.push(listener),
+                        None => missing.push(*wanted),
+                    }
                 }
+                (taken, (!missing.is_empty()).then_some(Listen::At(missing)))
             }
             Listen::Everywhere(port) => {
-                taken.extend(self.take_one(|there| there.port() == *port && there.ip().is_unspecified())?);
+                match self.take_one(|there| there.port() == *port && there.ip().is_unspecified()) {
+                    Some(listener) => (vec![listener], None),
+                    None => (Vec::new(), Some(listen.clone())),
+                }
             }
         }
-        Ok(taken)
     }
 
-    fn take_one(&mut self, wanted: impl Fn(SocketAddr) -> bool) -> io::Result<Option<TcpListener>> {
-        let place = self.0.iter().position(|one| one.local_addr().is_ok_and(&wanted));
-        let Some(place) = place else { return Ok(None) };
-        let listener = self.0.remove(place);
-        listener.set_nonblocking(true)?;
-        Ok(Some(listener))
+    fn take_one(&mut self, wanted: impl Fn(SocketAddr) -> bool) -> Option<TcpListener> {
+        let of_this = |one: &One| one.listener.local_addr().is_ok_and(&wanted);
+        let place = self.0.iter().position(of_this)?;
+        let one = self.0.remove(place);
+        let address = one.listener.local_addr().ok();
+        // From a socket unit and from the store: the same socket twice.
+        self.0.retain(|other| other.listener.local_addr().ok() != address);
+        Some(one.listener)
+    }
+
+    /// Closes what the configuration does not name. Returns what systemd called it.
+    pub(super) fn close(self) -> Vec<String> {
+        let mut names = Vec::new();
+        for One { name, listener } in self.0 {
+            if let Ok(address) = listener.local_addr() {
+                tracing::info!(%address, "nothing is listened for any more at an address that was handed over");
+            }
+            names.extend(name);
+        }
+        names
+    }
+}
+
+/// A socket that listens; no child of this process gets it.
+fn listening(descriptor: OwnedFd) -> io::Result<TcpListener> {
+    rustix::io::fcntl_setfd(descriptor.as_fd(), FdFlags::CLOEXEC)?;
+    let socket = Socket::from(descriptor);
+    if !socket.is_listener()? || socket.local_addr()?.as_socket().is_none() {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(address: &str) -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind(address).unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    #[test]
+    fn n24_each_listener_takes_what_is_at_its_address_and_says_what_is_missing() {
+        let ((one, first), (two, _)) = (at("127.0.0.1:0"), at("127.0.0.2:0"));
+        let again = one.try_clone().unwrap();
+        let mut given = Given::of(vec![one, again, two]);
+        let elsewhere = "127.0.0.3:0".parse().unwrap();
+        let (taken, missing) = given.take(&Listen::At(vec![elsewhere, first]));
+        assert_eq!((taken.len(), taken[0].local_addr().unwrap()), (1, first));
+        assert_eq!(missing, Some(Listen::At(vec![elsewhere])));
+        let (taken, missing) = given.take(&Listen::At(vec![first]));
+        assert!(taken.is_empty(), "the second descriptor of the same socket");
+        assert_eq!(missing, Some(Listen::At(vec![first])));
+        let (taken, missing) = given.take(&Listen::At(vec!["127.0.0.2:0".parse().unwrap()]));
+        assert_eq!((taken.len(), missing), (1, None), "whichever port it has");
+    }
+
+    #[test]
+    fn n24_a_socket_for_both_families_is_the_one_for_everywhere() {
+        let (listener, address) = at("[::]:0");
+        let mut given = Given::of(vec![at("127.0.0.1:0").0, listener]);
+        let (taken, missing) = given.take(&Listen::Everywhere(1));
+        assert_eq!((taken.len(), missing), (0, Some(Listen::Everywhere(1))));
+        let (taken, missing) = given.take(&Listen::Everywhere(address.port()));
+        assert_eq!((taken.len(), missing), (1, None));
+    }
+
+    #[test]
+    fn what_does_not_listen_is_not_taken_for_something_that_does() {
+        let (ours, _theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        assert!(listening(ours.into()).is_err());
+        let (listener, _) = at("127.0.0.1:0");
+        assert!(listening(listener.into()).is_ok());
     }
 }

@@ -30,12 +30,11 @@ impl Listeners {
     /// With the address, and what to do about it where that is known.
     pub(super) fn bind(server: &Server, given: &mut Given) -> Result<Self, Fault> {
         let mut bind = |listen: &Listen| {
-            let taken = given.take(listen).map_err(|error| Fault::new(error.to_string()))?;
-            if !taken.is_empty() {
-                return Ok(taken);
-            }
+            let (taken, missing) = given.take(listen);
             // The hint is part of the text.
-            proxy::bind(listen).map_err(|error| Fault::new(error.to_string()))
+            let bound = missing.map(|listen| proxy::bind(&listen)).transpose();
+            let bound = bound.map_err(|error| Fault::new(error.to_string()))?;
+            Ok(taken.into_iter().chain(bound.into_iter().flatten()).collect())
         };
         Ok(Self {
             http: bind(&server.http)?,

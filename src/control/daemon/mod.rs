@@ -22,6 +22,7 @@ mod serving;
 mod signals;
 mod stop;
 mod systemd;
+mod watchdog;
 
 pub use command::{arguments, run};
 pub(super) use paths::state_dir;

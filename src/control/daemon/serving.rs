@@ -10,7 +10,7 @@ use super::listeners::Addresses;
 use super::prepared::Prepared;
 use super::reload_log::log_reload;
 use super::signals::{Signal, Signals};
-use super::systemd;
+use super::{systemd, watchdog};
 use crate::config::Config;
 use crate::control::disk::StateDir;
 use crate::control::evidence::gating::{self, Candidate};
@@ -148,6 +148,7 @@ impl Serving {
             inheritance.wait_for_leave().await?;
         }
         office.plane.listen(&listeners.http, &listeners.https).map_err(failed)?;
+        listeners.http.iter().chain(&listeners.https).for_each(systemd::keep);
         // The workers have handles of their own, and the giver has one: these would keep the ports open when those are closed.
         drop(listeners);
         let (desk, given) = (office.clone(), giver.given());
@@ -155,6 +156,7 @@ impl Serving {
             "control socket",
             async move { match socket.serve(desk, given).await {} },
         );
+        tasks.spawn_local("watchdog", watchdog::watch(office.plane.clone()));
         let renewals = office.certificates.clone();
         tasks.spawn_local("renewals", renewals.renew_what_is_due());
         if let Some(inheritance) = inheritance.take() {

@@ -1,5 +1,9 @@
 //! What systemd is told (sd_notify(3)). Without systemd there is nobody to tell, which is no error.
 
+use std::net::TcpListener;
+use std::os::fd::AsFd as _;
+use std::time::Duration;
+
 use sd_notify::NotifyState;
 
 /// The front door serves; `status` is what `systemctl status` shows. After an upgrade it is this process that systemd looks after.
@@ -11,6 +15,39 @@ pub(super) fn ready(status: &str) {
 /// The daemon was asked to stop, and ends what was begun.
 pub(super) fn stopping() {
     notify(&[NotifyState::Stopping]);
+}
+
+/// Leaves a listening socket with systemd, which hands it to the next process: after a restart, a crash, `kill -9`. One that it has
+/// already is left there once.
+pub(super) fn keep(listener: &TcpListener) {
+    let name = listener.local_addr().map(|address| name(&address.to_string()));
+    let name = name.unwrap_or_else(|_| "listener".into());
+    let state = [NotifyState::FdStore, NotifyState::FdName(&name)];
+    if let Err(error) = sd_notify::notify_with_fds(&state, &[listener.as_fd()]) {
+        tracing::warn!(%error, "systemd cannot be given a listening socket");
+    }
+}
+
+/// What systemd keeps under these names is of no use any more.
+pub(super) fn forget(names: &[String]) {
+    for name in names {
+        notify(&[NotifyState::FdStoreRemove, NotifyState::FdName(name)]);
+    }
+}
+
+/// How often systemd wants to hear that all is well, if it does.
+pub(super) fn watchdog() -> Option<Duration> {
+    sd_notify::watchdog_enabled()
+}
+
+/// All is well.
+pub(super) fn alive() {
+    notify(&[NotifyState::Watchdog]);
+}
+
+/// A colon would part names.
+fn name(address: &str) -> String {
+    address.replace(':', ".")
 }
 
 fn notify(state: &[NotifyState<'_>]) {

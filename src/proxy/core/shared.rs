@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) cores_draining: AtomicUsize,
     pub(crate) draining: AtomicBool,
     pub(crate) stopping: AtomicBool,
+    /// How often each core has looked after what it has.
+    pub(crate) rounds: Box<[AtomicUsize]>,
     /// Wakes each core's caretaker.
     pub(crate) pokes: Box<[Notify]>,
     /// Requests that wait for their app.

@@ -149,6 +149,8 @@ impl Giver {
         let (ours, theirs) = StdStream::pair()?;
         let mut command = std::process::Command::new(&self.program.path);
         command.args(&self.program.arguments).arg(TAKE_OVER);
+        // Whoever is told to say that all is well is the main process.
+        command.env_remove("WATCHDOG_PID");
         command.stdin(Stdio::from(OwnedFd::from(theirs)));
         let mut command = tokio::process::Command::from(command);
         let child = command.kill_on_drop(false).spawn()?;
