@@ -140,6 +140,7 @@ fn an_upgrade_of_the_package_fails_no_request() {
             };
             machine.ok("proxyctl swap prod");
             let before = machine.ok("sha256sum /etc/greengate/proxy.toml");
+            let pid = main_pid(&machine);
 
             let load = Load::start(target, &MIXED).await;
             load.more(200).await;
@@ -149,6 +150,8 @@ fn an_upgrade_of_the_package_fails_no_request() {
             tally.assert_no_failures();
             ledger.assert_no_post_twice();
             eprintln!("{} exchanges, no failure", tally.total());
+            assert_ne!(main_pid(&machine), pid, "the old version serves on: {said}");
+            assert_eq!(machine.ok("systemctl show -P NRestarts greengate"), "0\n");
             assert_eq!(machine.ok("sha256sum /etc/greengate/proxy.toml"), before, "{said}");
             let status = machine.ok("proxyctl status prod");
             assert!(status.contains("green is live"), "{status}");

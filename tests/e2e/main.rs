@@ -28,6 +28,7 @@ mod hold;
 mod hostile;
 mod identity;
 mod installed;
+mod kept_by_systemd;
 mod limits;
 mod maintenance;
 mod mutated;

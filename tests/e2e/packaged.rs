@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use crate::common::systemd::Systemd;
+use crate::common::systemd::{Machine, Systemd};
 
+const SOCKET: &str = include_str!("../../packaging/greengate.socket");
 const UNIT: &str = include_str!("../../packaging/greengate.service");
 
 const CONFIG: &str = "[defaults]\ntls = \"internal\"\nhealth.interval = \"20ms\"\n\n\
@@ -43,9 +44,26 @@ const ALLOWED: &[(&str, &str)] = &[
 /// A machine on which the package is installed, with an app in both colours.
 pub(crate) fn installed() -> Systemd {
     let systemd = Systemd::boot();
+    install(&systemd, CONFIG);
+    let put = |name: &str, text: &str| fs::write(systemd.folder().join(name), text).unwrap();
+    for (port, colour) in [(3000, "blue"), (3001, "green")] {
+        let app = format!("[Service]\nExecStart=/usr/bin/proxyctl __demo-app --port={port} --version={colour}\n");
+        put(&format!("{colour}.service"), &app);
+        systemd.ok(&format!(
+            "install -m 644 {} /etc/greengate-units",
+            systemd.inside(&format!("{colour}.service")).display()
+        ));
+    }
+    systemd.ok("systemctl daemon-reload && systemctl start blue green greengate");
+    systemd
+}
+
+/// Puts programs, units and a configuration where they belong; nothing is started.
+pub(crate) fn install(systemd: &Machine, config: &str) {
     let put = |name: &str, text: &str| fs::write(systemd.folder().join(name), text).unwrap();
     put("greengate.service", UNIT);
-    put("proxy.toml", CONFIG);
+    put("greengate.socket", SOCKET);
+    put("proxy.toml", config);
     for (name, program) in [
         ("proxyd", env!("CARGO_BIN_EXE_proxyd")),
         ("proxyctl", env!("CARGO_BIN_EXE_proxyctl")),
@@ -57,20 +75,10 @@ pub(crate) fn installed() -> Systemd {
     systemd.ok(&format!("install -m 755 {} {} /usr/bin", at("proxyd"), at("proxyctl")));
     systemd.ok("mkdir -m 755 /etc/greengate");
     systemd.ok(&format!("install -m 644 {} /etc/greengate", at("proxy.toml")));
-    systemd.ok(&format!(
-        "install -m 644 {} /etc/greengate-units",
-        at("greengate.service")
-    ));
-    for (port, colour) in [(3000, "blue"), (3001, "green")] {
-        let app = format!("[Service]\nExecStart=/usr/bin/proxyctl __demo-app --port={port} --version={colour}\n");
-        put(&format!("{colour}.service"), &app);
-        systemd.ok(&format!(
-            "install -m 644 {} /etc/greengate-units",
-            at(&format!("{colour}.service"))
-        ));
+    for unit in ["greengate.service", "greengate.socket"] {
+        systemd.ok(&format!("install -m 644 {} /etc/greengate-units", at(unit)));
     }
-    systemd.ok("systemctl daemon-reload && systemctl start blue green greengate");
-    systemd
+    systemd.ok("systemctl daemon-reload");
 }
 
 /// The head of an answer over HTTPS, on port 443.

@@ -18,8 +18,6 @@ use crate::proxy::DataPlane;
 
 /// Between two looks at whether the connections from before the signal are gone.
 const LOOK: Duration = Duration::from_millis(10);
-/// Answers to newcomers may still take this long after that.
-const NEWCOMERS: Duration = Duration::from_secs(2);
 /// Answers to requests that were held may take this long.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// Operations may take this long to let go.
@@ -88,8 +86,7 @@ impl Serving {
     }
 }
 
-/// Waits for the connections from before the signal, at most `patience`; then a moment more for answers on connections that came
-/// since. The data plane itself closes connections that are idle after a grace.
+/// Waits for the connections from before the signal, and then for those that came since, at most `patience` for all. The data plane itself closes connections that are idle after a grace.
 async fn drained(plane: &DataPlane, patience: Duration) {
     let deadline = Instant::now() + patience;
     while plane.connections_before_drain() > 0 {
@@ -102,7 +99,8 @@ async fn drained(plane: &DataPlane, patience: Duration) {
         }
         tokio::time::sleep(LOOK).await;
     }
-    let deadline = deadline.min(Instant::now() + NEWCOMERS);
+    // Who comes now is the next process' to answer, if there is one: systemd has kept the sockets for it.
+    plane.leave();
     while plane.connections() > 0 && Instant::now() < deadline {
         tokio::time::sleep(LOOK).await;
     }

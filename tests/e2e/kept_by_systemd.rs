@@ -1,0 +1,232 @@
+//! Under a real systemd: a restart, a crash and `kill -9` refuse no connection, because the listening sockets stay with systemd (N24);
+//! a daemon that hangs is started again; after an upgrade it is the new process that systemd looks after.
+
+use std::time::Duration;
+
+use crate::common::app::App;
+use crate::common::door::{QUICK, environment};
+use crate::common::fixture::HOST;
+use crate::common::ledger::Ledger;
+use crate::common::load::{Kind, Load, MIXED, Target};
+use crate::common::systemd::{Machine, in_the_network_of_a_systemd};
+use crate::common::wire::trusting;
+use crate::common::{count, eventually, holds, secs};
+use crate::packaged::install;
+
+/// Two apps, and the daemon in front of them on port 443.
+struct Scene {
+    machine: Machine,
+    target: Target,
+    blue: App,
+    green: App,
+    ledger: Ledger,
+}
+
+impl Scene {
+    async fn new(machine: Machine, more: &str) -> Self {
+        let ledger = Ledger::default();
+        let blue = App::start_in("blue", "v1", &ledger).await;
+        let green = App::start_in("green", "v2", &ledger).await;
+        let config = format!("{QUICK}{}", environment("prod", HOST, &blue, &green));
+        install(&machine, &config);
+        machine.ok(&format!(
+            "{more} systemctl start greengate && cp /var/lib/greengate/ca/root.pem /mnt"
+        ));
+        let root = machine.folder().join("root.pem");
+        let target = Target {
+            address: ([127, 0, 0, 1], 443).into(),
+            host: HOST.into(),
+            tls: Some((trusting(&root, &["http/1.1"]), trusting(&root, &["h2"]))),
+        };
+        Self {
+            machine,
+            target,
+            blue,
+            green,
+            ledger,
+        }
+    }
+
+    /// What systemd says of the service.
+    fn show(&self, property: &str) -> String {
+        let shown = self.machine.ok(&format!("systemctl show -P {property} greengate"));
+        shown.trim().to_owned()
+    }
+
+    async fn get(&self, target: &str) -> String {
+        let mut client = self.target.client().await.expect("the door accepts");
+        let answer = client.get(HOST, target).await.expect("an answer");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.app().to_owned()
+    }
+
+    /// Waits until systemd has started another process than this one.
+    async fn replaced(&self, pid: &str) {
+        eventually(secs(20), || async {
+            let (now, state) = (self.show("MainPID"), self.show("SubState"));
+            holds(now != pid && now != "0" && state == "running", || {
+                format!("{state}: {now}, was {pid}")
+            })
+        })
+        .await;
+    }
+}
+
+#[test]
+fn n24_a_restart_by_systemd_fails_nobody() {
+    in_the_network_of_a_systemd(
+        "kept_by_systemd::n24_a_restart_by_systemd_fails_nobody",
+        async |machine| {
+            let scene = Scene::new(machine, "").await;
+            assert_eq!(scene.show("NFileDescriptorStore"), "2");
+            let load = Load::start(
+                scene.target.clone(),
+                &[(Kind::Get, 4), (Kind::Fresh, 4), (Kind::Post, 2), (Kind::H2, 2)],
+            )
+            .await;
+            for _ in 0..count(2, 20) {
+                load.more(40).await;
+                let pid = scene.show("MainPID");
+                scene.machine.ok("systemctl restart greengate");
+                assert_ne!(scene.show("MainPID"), pid);
+            }
+            load.more(40).await;
+            load.stop().await.assert_no_failures();
+            scene.ledger.assert_no_post_twice();
+            assert_eq!(scene.show("NFileDescriptorStore"), "2");
+            scene
+                .machine
+                .ok("systemctl reload greengate && systemctl stop greengate");
+            assert!(
+                scene.target.client().await.is_err(),
+                "a stopped service listens no more"
+            );
+        },
+    );
+}
+
+#[test]
+fn n24_after_a_kill_9_exactly_what_was_in_flight_is_lost_and_no_connection_is_refused() {
+    in_the_network_of_a_systemd(
+        "kept_by_systemd::n24_after_a_kill_9_exactly_what_was_in_flight_is_lost_and_no_connection_is_refused",
+        async |machine| {
+            let scene = Scene::new(machine, "").await;
+            for round in 0..count(3, 20) {
+                let path = format!("/slow-{round}");
+                scene.blue.answer_when(&path, "never", "never");
+                let mut lost = Vec::new();
+                for _ in 0..5 {
+                    let mut client = scene.target.client().await.unwrap();
+                    client
+                        .send(format!(
+                            "POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 0\r\n\r\n"
+                        ))
+                        .await
+                        .unwrap();
+                    lost.push(client);
+                }
+                eventually(secs(10), || async {
+                    let status = scene.machine.ok("proxyctl status --json");
+                    let status: greengate::model::api::Status = serde_json::from_str(&status).unwrap();
+                    let inside = status.connections;
+                    holds(inside == 5, || format!("{inside} connections"))
+                })
+                .await;
+                scene.blue.reached(&path).await;
+                let pid = scene.show("MainPID");
+                scene.machine.ok(&format!("kill -9 {pid}"));
+                // While nobody accepts, whoever connects waits.
+                let waiting: Vec<_> = (0..20).map(|_| scene.get("/who")).collect();
+                let answers = futures_util::future::join_all(waiting).await;
+                assert!(answers.iter().all(|app| app == "blue"), "{answers:?}");
+                for mut client in lost {
+                    assert!(client.response("POST").await.is_err(), "it was in flight");
+                }
+                scene.replaced(&pid).await;
+            }
+            assert_eq!(scene.show("NRestarts"), count(3, 20).to_string());
+        },
+    );
+}
+
+#[test]
+fn n24_an_upgrade_under_systemd_is_the_main_process_afterwards() {
+    in_the_network_of_a_systemd(
+        "kept_by_systemd::n24_an_upgrade_under_systemd_is_the_main_process_afterwards",
+        async |machine| {
+            let scene = Scene::new(machine, "").await;
+            let load = Load::start(scene.target.clone(), &MIXED).await;
+            for _ in 0..2 {
+                load.more(40).await;
+                let pid = scene.show("MainPID");
+                scene.machine.ok("proxyctl upgrade");
+                scene.replaced(&pid).await;
+                // It ends when the last connection does: those that wait for a request have ten seconds.
+                eventually(secs(20), || async {
+                    let there = scene.machine.run(&format!("test -e /proc/{pid}")).status.success();
+                    holds(!there, || format!("process {pid} still drains"))
+                })
+                .await;
+                assert_eq!(scene.show("SubState"), "running");
+            }
+            load.more(40).await;
+            load.stop().await.assert_no_failures();
+            assert_eq!(
+                (scene.show("NRestarts"), scene.show("NFileDescriptorStore")),
+                ("0".into(), "2".into())
+            );
+            // What comes after it has the same sockets.
+            let pid = scene.show("MainPID");
+            scene.machine.ok(&format!("kill -9 {pid}"));
+            assert_eq!(scene.get("/who").await, "blue");
+            scene.machine.ok("systemctl stop greengate");
+            assert_eq!(scene.show("Result"), "success");
+        },
+    );
+}
+
+#[test]
+fn a_daemon_that_hangs_is_started_again() {
+    in_the_network_of_a_systemd(
+        "kept_by_systemd::a_daemon_that_hangs_is_started_again",
+        async |machine| {
+            let quick = "mkdir -p /etc/systemd/system/greengate.service.d && \
+                     printf '[Service]\\nWatchdogSec=1\\n' > /etc/systemd/system/greengate.service.d/quick.conf && \
+                     systemctl daemon-reload &&";
+            let scene = Scene::new(machine, quick).await;
+            let pid = scene.show("MainPID");
+            tokio::time::sleep(Duration::from_millis(2500)).await;
+            assert_eq!(scene.show("MainPID"), pid, "one that is alive is left alone");
+            scene.machine.ok(&format!("kill -STOP {pid}"));
+            assert_eq!(scene.get("/who").await, "blue");
+            scene.replaced(&pid).await;
+        },
+    );
+}
+
+#[test]
+fn n31_with_a_socket_unit_the_first_client_starts_it_and_waits_for_an_app_that_comes_up_late() {
+    in_the_network_of_a_systemd(
+        "kept_by_systemd::n31_with_a_socket_unit_the_first_client_starts_it_and_waits_for_an_app_that_comes_up_late",
+        async |machine| {
+            let scene = Scene::new(machine, "").await;
+            scene
+                .machine
+                .ok("proxyctl swap prod && systemctl stop greengate && systemctl start greengate.socket");
+            scene.green.stop_listening().await;
+            assert_eq!(scene.show("ActiveState"), "inactive");
+            let (answer, ()) = tokio::join!(scene.get("/who"), async {
+                eventually(secs(20), || async {
+                    let status = scene.machine.run("proxyctl status --json");
+                    let status = serde_json::from_slice::<greengate::model::api::Status>(&status.stdout);
+                    let held = status.map_or(0, |status| status.environments[0].services[0].held);
+                    holds(held == 1, || "nobody is held".into())
+                })
+                .await;
+                scene.green.listen().await;
+            });
+            assert_eq!(answer, "green", "the side that was live before");
+            assert_eq!(scene.show("ActiveState"), "active");
+        },
+    );
+}
