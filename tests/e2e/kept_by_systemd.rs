@@ -13,6 +13,11 @@ use crate::common::wire::trusting;
 use crate::common::{count, eventually, holds, secs};
 use crate::packaged::install;
 
+/// systemd waits a second for a word, and not thirty.
+const QUICK_WATCHDOG: &str = "mkdir -p /etc/systemd/system/greengate.service.d && \
+     printf '[Service]\\nWatchdogSec=1\\n' > /etc/systemd/system/greengate.service.d/quick.conf && \
+     systemctl daemon-reload &&";
+
 /// Two apps, and the daemon in front of them on port 443.
 struct Scene {
     machine: Machine,
@@ -190,10 +195,7 @@ fn a_daemon_that_hangs_is_started_again() {
     in_the_network_of_a_systemd(
         "kept_by_systemd::a_daemon_that_hangs_is_started_again",
         async |machine| {
-            let quick = "mkdir -p /etc/systemd/system/greengate.service.d && \
-                     printf '[Service]\\nWatchdogSec=1\\n' > /etc/systemd/system/greengate.service.d/quick.conf && \
-                     systemctl daemon-reload &&";
-            let scene = Scene::new(machine, quick).await;
+            let scene = Scene::new(machine, QUICK_WATCHDOG).await;
             let pid = scene.show("MainPID");
             tokio::time::sleep(Duration::from_millis(2500)).await;
             assert_eq!(scene.show("MainPID"), pid, "one that is alive is left alone");
@@ -227,6 +229,73 @@ fn n31_with_a_socket_unit_the_first_client_starts_it_and_waits_for_an_app_that_c
             });
             assert_eq!(answer, "green", "the side that was live before");
             assert_eq!(scene.show("ActiveState"), "active");
+            // The same sockets from the unit and from the store are the same sockets.
+            for _ in 0..count(2, 20) {
+                let pid = scene.show("MainPID");
+                scene.machine.ok(&format!("kill -9 {pid}"));
+                assert_eq!(scene.get("/who").await, "green");
+                scene.replaced(&pid).await;
+            }
+            scene.machine.ok("systemctl restart greengate");
+            assert_eq!(scene.get("/who").await, "green");
+            assert_eq!(scene.show("NFileDescriptorStore"), "2");
+        },
+    );
+}
+
+#[test]
+fn n24_an_address_that_the_file_moves_is_let_go_of() {
+    in_the_network_of_a_systemd(
+        "kept_by_systemd::n24_an_address_that_the_file_moves_is_let_go_of",
+        async |machine| {
+            let scene = Scene::new(machine, "").await;
+            let moves = async |from: &str, to: &str, how: &str| {
+                let edit = format!("sed -i 's/{from}/{to}/' /etc/greengate/proxy.toml");
+                scene.machine.ok(&format!("{edit} && {how}"));
+            };
+            let server = "[server]\\nhttp = \"127.0.0.1:8080\"\\n[defaults]";
+            moves("\\[defaults\\]", server, "systemctl restart greengate").await;
+            let refused = |port: u16| std::net::TcpStream::connect(("127.0.0.1", port)).is_err();
+            assert!(refused(80) && !refused(8080));
+            // A narrower address stands in the way of a wider one until systemd lets go of it.
+            moves("127.0.0.1:8080", "0.0.0.0:8080", "systemctl restart greengate").await;
+            assert!(!refused(8080));
+            assert_eq!(scene.show("NRestarts"), "0");
+            moves("0.0.0.0:8080", "127.0.0.1:8081", "proxyctl upgrade").await;
+            assert!(!refused(8081));
+            eventually(secs(30), || async {
+                holds(refused(8080), || "8080 is still open".into())
+            })
+            .await;
+            assert_eq!(scene.show("NFileDescriptorStore"), "2");
+            // A new process that fails takes nothing from the old one.
+            let output = scene
+                .machine
+                .run("sed -i 's/127.0.0.1:8081/127.0.0.1:443/' /etc/greengate/proxy.toml && proxyctl upgrade");
+            assert_eq!(output.status.code(), Some(4), "{output:?}");
+            assert_eq!(scene.show("NFileDescriptorStore"), "2");
+            assert_eq!(scene.get("/who").await, "blue");
+        },
+    );
+}
+
+#[test]
+fn a_process_that_drains_does_not_speak_for_the_new_one() {
+    in_the_network_of_a_systemd(
+        "kept_by_systemd::a_process_that_drains_does_not_speak_for_the_new_one",
+        async |machine| {
+            let scene = Scene::new(machine, QUICK_WATCHDOG).await;
+            scene.blue.answer_when("/slow-one", "slow", "slow");
+            let mut slow = scene.target.client().await.unwrap();
+            slow.send(format!("GET /slow-one HTTP/1.1\r\nHost: {HOST}\r\n\r\n"))
+                .await
+                .unwrap();
+            scene.blue.reached("/slow-one").await;
+            scene.machine.ok("proxyctl upgrade");
+            let pid = scene.show("MainPID");
+            scene.machine.ok(&format!("kill -STOP {pid}"));
+            scene.replaced(&pid).await;
+            assert_eq!(scene.get("/who").await, "blue");
         },
     );
 }

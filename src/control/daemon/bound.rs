@@ -18,6 +18,8 @@ pub(super) struct Bound {
     pub(super) listeners: Listeners,
     pub(super) addresses: Addresses,
     pub(super) socket: ControlSocket,
+    /// What systemd is to forget when this process accepts.
+    pub(super) useless: Vec<String>,
 }
 
 impl Bound {
@@ -28,9 +30,12 @@ impl Bound {
     pub(super) fn new(prepared: Prepared, inheritance: &mut Option<Inheritance>) -> Result<Self, Fault> {
         let config = prepared.current.load().config.clone();
         let inherited = inheritance.as_mut().map(|it| std::mem::take(&mut it.listeners));
-        let mut given = inherited.map_or_else(Given::by_systemd, Given::of);
-        let listeners = Listeners::bind(&config.server, &mut given)?;
-        systemd::forget(&given.close());
+        let mut useless = Vec::new();
+        let listeners = match inherited {
+            None => Listeners::bind(&config.server, Given::by_systemd(), systemd::forget)?,
+            // The process before this one may have to go on with all of them.
+            Some(inherited) => Listeners::bind(&config.server, Given::of(inherited), |names| useless = names.to_vec())?,
+        };
         let addresses = listeners.addresses()?;
         let access = Access::new(config.server.group.as_deref())?;
         let path = &prepared.paths.socket;
@@ -50,6 +55,7 @@ impl Bound {
             listeners,
             addresses,
             socket,
+            useless,
         })
     }
 }

@@ -8,11 +8,16 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use rustix::io::FdFlags;
 use socket2::Socket;
 
+use super::systemd;
 use crate::config::Listen;
 
 /// Sockets that listen already.
 #[derive(Debug, Default)]
-pub(super) struct Given(Vec<One>);
+pub(super) struct Given {
+    listeners: Vec<One>,
+    /// What systemd keeps in vain, by the names under which it does.
+    useless: Vec<String>,
+}
 
 #[derive(Debug)]
 struct One {
@@ -24,8 +29,15 @@ struct One {
 impl Given {
     /// From the process before this one.
     pub(super) fn of(listeners: Vec<TcpListener>) -> Self {
-        let unnamed = |listener| One { name: None, listener };
-        Self(listeners.into_iter().map(unnamed).collect())
+        let named = |listener| One {
+            // That process has left it with systemd, if there is one.
+            name: Some(systemd::name(&listener)),
+            listener,
+        };
+        Self {
+            listeners: listeners.into_iter().map(named).collect(),
+            useless: Vec::new(),
+        }
     }
 
     /// From systemd. To be asked for once: the sockets are taken.
@@ -34,14 +46,17 @@ impl Given {
             tracing::warn!(%error, "what systemd hands over cannot be understood");
             Vec::new()
         });
-        let mut listeners = Vec::new();
+        let (mut listeners, mut useless) = (Vec::new(), Vec::new());
         for (name, descriptor) in given {
             match listening(descriptor.into_std()) {
                 Ok(listener) => listeners.push(One { name, listener }),
-                Err(error) => tracing::warn!(name, %error, "systemd hands over something that is no listening socket"),
+                Err(error) => {
+                    tracing::warn!(name, %error, "systemd hands over something that is no listening socket");
+                    useless.extend(name);
+                }
             }
         }
-        Self(listeners)
+        Self { listeners, useless }
     }
 
     /// Takes the sockets of a listener, as far as they are there, and says what is missing. Which port the system chose for `0` is for
@@ -60,7 +75,10 @@ impl Given {
                 (taken, (!missing.is_empty()).then_some(Listen::At(missing)))
             }
             Listen::Everywhere(port) => {
-                match self.take_one(|there| there.port() == *port && there.ip().is_unspecified()) {
+                let everywhere = |there: SocketAddr| there.port() == *port && there.ip().is_unspecified();
+                // The one for both families, where there are two.
+                let both = self.take_one(|there| everywhere(there) && there.is_ipv6());
+                match both.or_else(|| self.take_one(everywhere)) {
                     Some(listener) => (vec![listener], None),
                     None => (Vec::new(), Some(listen.clone())),
                 }
@@ -70,18 +88,19 @@ impl Given {
 
     fn take_one(&mut self, wanted: impl Fn(SocketAddr) -> bool) -> Option<TcpListener> {
         let of_this = |one: &One| one.listener.local_addr().is_ok_and(&wanted);
-        let place = self.0.iter().position(of_this)?;
-        let one = self.0.remove(place);
+        let place = self.listeners.iter().position(of_this)?;
+        let one = self.listeners.remove(place);
         let address = one.listener.local_addr().ok();
         // From a socket unit and from the store: the same socket twice.
-        self.0.retain(|other| other.listener.local_addr().ok() != address);
+        self.listeners
+            .retain(|other| other.listener.local_addr().ok() != address);
         Some(one.listener)
     }
 
-    /// Closes what the configuration does not name. Returns what systemd called it.
+    /// Closes what the configuration does not name. Returns what systemd is to forget.
     pub(super) fn close(self) -> Vec<String> {
-        let mut names = Vec::new();
-        for One { name, listener } in self.0 {
+        let mut names = self.useless;
+        for One { name, listener } in self.listeners {
             if let Ok(address) = listener.local_addr() {
                 tracing::info!(%address, "nothing is listened for any more at an address that was handed over");
             }

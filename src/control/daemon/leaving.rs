@@ -23,6 +23,8 @@ impl Serving {
     pub(super) async fn leave(self, signals: &mut Signals) {
         let patience = patience(&self.office.current.load().config);
         tracing::info!(?patience, connections = self.office.plane.connections(), "draining");
+        // systemd would take what this one says for a word of the new process.
+        self.watchdog.join(Duration::ZERO).await;
         self.giver.stop();
         self.office.plane.leave();
         self.office.plane.drain();

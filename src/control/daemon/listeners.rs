@@ -4,8 +4,10 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::given::Given;
 use crate::config::{Listen, Server};
@@ -16,6 +18,9 @@ use crate::proxy;
 /// In the state folder; says which addresses are listened on. Scripts and tests learn from it which ports the system chose.
 const NAME: &str = "listeners.json";
 
+/// systemd takes a moment to let go of a socket that it is to forget.
+const FORGETTING: Duration = Duration::from_secs(3);
+
 /// Sockets that are bound and wait for the workers.
 #[derive(Debug)]
 pub(super) struct Listeners {
@@ -24,21 +29,19 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Binds what `[server]` names.
+    /// Has what `[server]` names: takes what was given, and binds what is missing. Whatever else was given is closed before, because a
+    /// wider address cannot be bound beside it; `forget` hears what systemd calls that.
     ///
     /// # Errors
     /// With the address, and what to do about it where that is known.
-    pub(super) fn bind(server: &Server, given: &mut Given) -> Result<Self, Fault> {
-        let mut bind = |listen: &Listen| {
-            let (taken, missing) = given.take(listen);
-            // The hint is part of the text.
-            let bound = missing.map(|listen| proxy::bind(&listen)).transpose();
-            let bound = bound.map_err(|error| Fault::new(error.to_string()))?;
-            Ok(taken.into_iter().chain(bound.into_iter().flatten()).collect())
-        };
+    pub(super) fn bind(server: &Server, mut given: Given, forget: impl FnOnce(&[String])) -> Result<Self, Fault> {
+        let (http, https) = (given.take(&server.http), given.take(&server.https));
+        let useless = given.close();
+        forget(&useless);
+        let patience = if useless.is_empty() { Duration::ZERO } else { FORGETTING };
         Ok(Self {
-            http: bind(&server.http)?,
-            https: bind(&server.https)?,
+            http: whole(http, patience)?,
+            https: whole(https, patience)?,
         })
     }
 
@@ -65,6 +68,28 @@ impl Listeners {
             http: of(&self.http).map_err(failed)?,
             https: of(&self.https).map_err(failed)?,
         })
+    }
+}
+
+/// What was taken, and what is missing.
+fn whole(
+    (mut taken, missing): (Vec<TcpListener>, Option<Listen>),
+    patience: Duration,
+) -> Result<Vec<TcpListener>, Fault> {
+    let Some(missing) = missing else { return Ok(taken) };
+    let until = Instant::now() + patience;
+    loop {
+        match proxy::bind(&missing) {
+            Ok(bound) => {
+                taken.extend(bound);
+                return Ok(taken);
+            }
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < until => {
+                std::thread::sleep(FORGETTING / 100);
+            }
+            // The hint is part of the text.
+            Err(error) => return Err(Fault::new(error.to_string())),
+        }
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) struct Serving {
     pub(super) folder: Rc<StateDir>,
     pub(super) giver: Rc<Giver>,
     pub(super) earlier: EarlierProcesses,
+    /// Speaks for the main process, as long as this is it.
+    pub(super) watchdog: Group,
 }
 
 /// How a daemon's life in front of the door ends.
@@ -60,6 +62,7 @@ impl Serving {
             listeners,
             addresses,
             socket,
+            useless,
         } = bound;
         let Prepared {
             started,
@@ -148,6 +151,7 @@ impl Serving {
             inheritance.wait_for_leave().await?;
         }
         office.plane.listen(&listeners.http, &listeners.https).map_err(failed)?;
+        systemd::forget(&useless);
         listeners.http.iter().chain(&listeners.https).for_each(systemd::keep);
         // The workers have handles of their own, and the giver has one: these would keep the ports open when those are closed.
         drop(listeners);
@@ -156,7 +160,8 @@ impl Serving {
             "control socket",
             async move { match socket.serve(desk, given).await {} },
         );
-        tasks.spawn_local("watchdog", watchdog::watch(office.plane.clone()));
+        let watchdog = Group::new("watchdog");
+        watchdog.spawn_local("watchdog", watchdog::watch(office.plane.clone()));
         let renewals = office.certificates.clone();
         tasks.spawn_local("renewals", renewals.renew_what_is_due());
         if let Some(inheritance) = inheritance.take() {
@@ -178,6 +183,7 @@ impl Serving {
             folder,
             giver,
             earlier,
+            watchdog,
         })
     }
 

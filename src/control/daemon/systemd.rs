@@ -20,8 +20,7 @@ pub(super) fn stopping() {
 /// Leaves a listening socket with systemd, which hands it to the next process: after a restart, a crash, `kill -9`. One that it has
 /// already is left there once.
 pub(super) fn keep(listener: &TcpListener) {
-    let name = listener.local_addr().map(|address| name(&address.to_string()));
-    let name = name.unwrap_or_else(|_| "listener".into());
+    let name = name(listener);
     let state = [NotifyState::FdStore, NotifyState::FdName(&name)];
     if let Err(error) = sd_notify::notify_with_fds(&state, &[listener.as_fd()]) {
         tracing::warn!(%error, "systemd cannot be given a listening socket");
@@ -45,9 +44,10 @@ pub(super) fn alive() {
     notify(&[NotifyState::Watchdog]);
 }
 
-/// A colon would part names.
-fn name(address: &str) -> String {
-    address.replace(':', ".")
+/// What a listening socket is called there. A colon would part names.
+pub(super) fn name(listener: &TcpListener) -> String {
+    let address = listener.local_addr();
+    address.map_or_else(|_| "listener".into(), |address| address.to_string().replace(':', "."))
 }
 
 fn notify(state: &[NotifyState<'_>]) {
