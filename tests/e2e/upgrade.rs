@@ -197,7 +197,7 @@ async fn n28_sessions_are_resumed_by_the_new_process() {
 
 /// The door's folder is prepared for another program in the place of the daemon.
 fn link(folder: &Path) {
-    std::fs::write(folder.join(TIMES), "hand_over=4000").unwrap();
+    std::fs::write(folder.join(TIMES), "hand_over=6000").unwrap();
     symlink(env!("CARGO_BIN_EXE_proxyd"), folder.join(PROGRAM)).unwrap();
 }
 

@@ -235,7 +235,11 @@ async fn post(line: StdStream, treasure: &Treasure, live: Vec<LiveService>, oper
     if descriptors.len() > DESCRIPTORS {
         return Err(io::Error::other(format!("more than {DESCRIPTORS} sockets")));
     }
-    wire::send_descriptors(&line, &descriptors)?;
+    match wire::send_descriptors(&line, &descriptors) {
+        // One that is gone already may have said why: what is heard next decides.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        sent => sent?,
+    }
     let parcel = Parcel {
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").into(),
@@ -248,7 +252,7 @@ async fn post(line: StdStream, treasure: &Treasure, live: Vec<LiveService>, oper
     };
     line.set_nonblocking(true)?;
     let (read, mut write) = UnixStream::from_std(line)?.into_split();
-    // A process that never reads must not be waited for, and one that is gone may have said why: what is heard next decides.
+    // A process that never reads must not be waited for, and one that is gone shows in what is heard next.
     let _ = tokio::time::timeout(PARCEL, wire::say(&mut write, &parcel)).await;
     Ok((Heard::new(read), write))
 }
