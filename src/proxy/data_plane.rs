@@ -124,8 +124,8 @@ impl DataPlane {
         Ok(())
     }
 
-    /// No core accepts a connection any more. The sockets are closed and not shut down: whoever has another descriptor of them finds
-    /// there what waits in the kernel (N24).
+    /// No core accepts a connection any more. The sockets are closed and not shut down: what waits in the kernel is there for a
+    /// process that has another descriptor of them (N24).
     pub fn leave(&self) {
         for ears in &self.ears {
             let _ = ears.send(Ears::Close);

@@ -288,7 +288,7 @@ async fn nothing_is_upgraded_while_something_else_is_under_way_and_nothing_else_
         .await;
     let busy = door.proxyctl(&["upgrade"]).await;
     busy.assert_code(exit::BUSY)
-        .assert_says(&["swap", "is under way since"]);
+        .assert_says(&["swap", "holds `prod` since"]);
     swap.finish().await.assert_code(exit::REFUSED);
     door.proxyctl(&["pause", "prod"]).await.assert_code(exit::DONE);
     let paused = door.proxyctl(&["upgrade"]).await;

@@ -1,5 +1,5 @@
 //! Listening sockets that this process did not bind: the process before it has handed them over, or systemd has, from a socket unit or
-//! from the store in which they were left (N24). Whoever connects meanwhile waits in the kernel.
+//! from the store in which they were left (N24). Clients that connect meanwhile wait in the kernel.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};

@@ -87,7 +87,8 @@ impl Serving {
     }
 }
 
-/// Waits for the connections from before the signal, and then for those that came since, at most `patience` for all. The data plane itself closes connections that are idle after a grace.
+/// Waits for the connections from before the signal, and then for those that came since, at most `patience` for all. The data plane
+/// itself closes connections that are idle after a grace.
 async fn drained(plane: &DataPlane, patience: Duration) {
     let deadline = Instant::now() + patience;
     while plane.connections_before_drain() > 0 {

@@ -88,7 +88,7 @@ impl ControlSocket {
         })
     }
 
-    /// Goes on with the socket of the process before this one: whoever connects meanwhile waits in the kernel.
+    /// Goes on with the socket of the process before this one: clients that connect meanwhile wait in the kernel.
     ///
     /// # Errors
     /// When the system refuses.

@@ -21,13 +21,9 @@ impl Owner {
         let (code, reason) = match &self.succession {
             Succession::None => return None,
             Succession::UnderWay { holder, .. } => {
-                let Holder {
-                    operation, user, since, ..
-                } = holder;
-                (
-                    exit::BUSY,
-                    format!("upgrade {operation} by {user} is under way since {since}"),
-                )
+                let (operation, user, since) = (holder.operation, &holder.user, &holder.since);
+                let reason = format!("upgrade {operation} by {user} is under way since {since}");
+                (exit::BUSY, reason)
             }
             Succession::Over(new) => (exit::FAILED, format!("process {} has taken over; ask again", new.pid)),
         };
@@ -81,15 +77,7 @@ impl Owner {
         }
         let held = environments.find_map(|it| Some((&it.name, it.machines.holder()?)));
         if let Some((name, holder)) = held {
-            let Holder {
-                operation,
-                kind,
-                user,
-                since,
-                ..
-            } = holder;
-            let reason = format!("{kind} {operation} of {name} by {user} is under way since {since}");
-            return Some(refusal(exit::BUSY, reason, None));
+            return Some(refusal(exit::BUSY, holder.refusal(name), Some(holder.hint(name))));
         }
         if let Some(reload) = self.reload.operation() {
             return Some(refusal(exit::BUSY, format!("reload {reload} is under way"), None));

@@ -53,13 +53,16 @@ pub fn in_a_network_of_its_own(test: &str, network: &Network<'_>, inside: impl F
         "if [ -e /etc/nsswitch.conf ]; then mount --bind {switch} /etc/nsswitch.conf; fi"
     ));
     script.push("exec \"$0\" \"$@\"".to_owned());
-    let output = Command::new("unshare")
-        .args(["-Urnm", "sh", "-c", &script.join(" && ")])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
+    let mut command = Command::new("unshare");
+    command.args(["-Urnm", "sh", "-c", &script.join(" && ")]);
+    in_a_process_of_its_own(command.env(INSIDE, "1"), test);
+}
+
+/// Runs a test by a command that takes a program and its arguments; the test has to pass there.
+pub fn in_a_process_of_its_own(command: &mut Command, test: &str) {
+    let program = std::env::current_exe().unwrap();
+    let output = command.arg(program).args(["--exact", test, "--nocapture"]).output();
+    let output = output.unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert!(said.contains("1 passed"), "{said}");

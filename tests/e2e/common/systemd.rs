@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use super::network::in_a_process_of_its_own;
+
 /// How long it may take to come up.
 const UP: Duration = Duration::from_secs(30);
 
@@ -44,19 +46,12 @@ pub fn in_the_network_of_a_systemd<F: Future<Output = ()>>(test: &str, inside: i
     let systemd = Systemd::boot();
     // `sudo` forgets what was asked of this run.
     let asked = std::env::vars().filter(|(name, _)| name.starts_with("GREENGATE_"));
-    let output = as_root("nsenter")
+    let mut command = as_root("nsenter");
+    command
         .args(["-t", &systemd.init, "-n", "env"])
         .args(asked.map(|(name, value)| format!("{name}={value}")))
-        .arg(format!("{INSIDE}={} {}", systemd.init, systemd.folder().display()))
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("1 passed"), "{said}");
-    // What it measured.
-    eprintln!("{said}");
+        .arg(format!("{INSIDE}={} {}", systemd.init, systemd.folder().display()));
+    in_a_process_of_its_own(&mut command, test);
 }
 
 impl Systemd {

@@ -1,6 +1,6 @@
 //! The old process: starts the new one, gives it what it needs, and says whether it accepts.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::future::Future;
 use std::io;
@@ -74,9 +74,8 @@ pub(in crate::control::daemon) struct Giver {
     program: Program,
     /// `None` from the stop on.
     treasure: RefCell<Option<Rc<Treasure>>>,
-    line: RefCell<Option<(Heard<OwnedReadHalf>, OwnedWriteHalf)>>,
+    line: RefCell<Option<Line>>,
     given: watch::Sender<bool>,
-    busy: Cell<bool>,
 }
 
 impl Giver {
@@ -86,7 +85,6 @@ impl Giver {
             treasure: RefCell::new(Some(Rc::new(treasure))),
             line: RefCell::default(),
             given: watch::Sender::new(false),
-            busy: Cell::new(false),
         }
     }
 
@@ -101,7 +99,7 @@ impl Giver {
     }
 
     /// The line to the new process, once.
-    pub(in crate::control::daemon) fn line(&self) -> Option<(Heard<OwnedReadHalf>, OwnedWriteHalf)> {
+    pub(in crate::control::daemon) fn line(&self) -> Option<Line> {
         self.line.borrow_mut().take()
     }
 
@@ -149,7 +147,7 @@ impl Giver {
         let (ours, theirs) = StdStream::pair()?;
         let mut command = std::process::Command::new(&self.program.path);
         command.args(&self.program.arguments).arg(TAKE_OVER);
-        // Whoever is told to say that all is well is the main process.
+        // It names the process that is to say that all is well, which this one is no longer.
         command.env_remove("WATCHDOG_PID");
         command.stdin(Stdio::from(OwnedFd::from(theirs)));
         let mut command = tokio::process::Command::from(command);
@@ -165,14 +163,7 @@ impl Succession for Giver {
         operations: Vec<u64>,
         tell: Box<dyn Fn(Phase) + 'a>,
     ) -> Pin<Box<dyn Future<Output = Handed> + 'a>> {
-        Box::pin(async move {
-            if self.busy.replace(true) {
-                return Err((Phase::Starting, "another process is being started".into()));
-            }
-            let result = self.give(live, operations, &*tell).await;
-            self.busy.set(false);
-            result
-        })
+        Box::pin(async move { self.give(live, operations, &*tell).await })
     }
 }
 
