@@ -31,9 +31,15 @@ impl Config {
     /// Every host that is served or redirected, with where its certificate comes from, in the order of the file. A host
     /// with services under several paths comes once for each.
     pub fn hosts(&self) -> impl Iterator<Item = (&Arc<str>, &Tls)> {
-        let services = self.environments.iter().flat_map(|environment| &environment.services);
-        let of_services = services.flat_map(|service| service.hosts.iter().map(|host| (host, &service.tls)));
+        let of_services = self
+            .services()
+            .flat_map(|service| service.hosts.iter().map(|host| (host, &service.tls)));
         of_services.chain(self.redirects.iter().map(|redirect| (&redirect.host, &redirect.tls)))
+    }
+
+    /// The services of every environment, in the order of the file.
+    pub fn services(&self) -> impl Iterator<Item = &Arc<Service>> {
+        self.environments.iter().flat_map(|environment| &environment.services)
     }
 }
 

@@ -67,9 +67,6 @@ pub(super) trait Elders: Debug {
     /// What they wait for, oldest first.
     fn report(&self) -> Vec<EarlierProcess>;
 
-    /// Whether another one has to end first, before this process may become one of them.
-    fn too_many(&self) -> bool;
-
     /// Resolves when none of them has anything inside of apps at these addresses.
     fn have_left(&self, addresses: Vec<Address>) -> Pin<Box<dyn Future<Output = ()>>>;
 

@@ -28,4 +28,5 @@ pub mod renewal;
 pub mod routes;
 pub mod slot;
 pub mod state;
+pub mod succession;
 pub mod switch;

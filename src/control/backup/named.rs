@@ -29,7 +29,7 @@ impl Named {
                 files.push(path);
             }
         };
-        for service in config.environments.iter().flat_map(|environment| &environment.services) {
+        for service in config.services() {
             service.auth.basic.iter().for_each(&mut add);
         }
         for (_, tls) in config.hosts() {

@@ -2,11 +2,11 @@
 //! from the store in which they were left (N24). Clients that connect meanwhile wait in the kernel.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use rustix::io::FdFlags;
-use socket2::Socket;
+use socket2::{SockRef, Socket};
 
 use super::systemd;
 use crate::config::Listen;
@@ -76,12 +76,19 @@ impl Given {
             }
             Listen::Everywhere(port) => {
                 let everywhere = |there: SocketAddr| there.port() == *port && there.ip().is_unspecified();
-                // The one for both families, where there are two.
-                let both = self.take_one(|there| everywhere(there) && there.is_ipv6());
-                match both.or_else(|| self.take_one(everywhere)) {
-                    Some(listener) => (vec![listener], None),
-                    None => (Vec::new(), Some(listen.clone())),
+                let v6 = self.take_one(|there| everywhere(there) && there.is_ipv6());
+                let takes_both = |one: &TcpListener| SockRef::from(one).only_v6().is_ok_and(|only| !only);
+                if v6.as_ref().is_some_and(takes_both) {
+                    return (v6.into_iter().collect(), None);
                 }
+                let v4 = self.take_one(|there| everywhere(there) && there.is_ipv4());
+                let missing = match (&v6, &v4) {
+                    (None, None) => Some(listen.clone()),
+                    (Some(_), None) => Some(Listen::At(vec![(Ipv4Addr::UNSPECIFIED, *port).into()])),
+                    // A machine without IPv6 has no other.
+                    (_, Some(_)) => None,
+                };
+                (v6.into_iter().chain(v4).collect(), missing)
             }
         }
     }
@@ -155,6 +162,26 @@ mod tests {
         assert_eq!((taken.len(), missing), (0, Some(Listen::Everywhere(1))));
         let (taken, missing) = given.take(&Listen::Everywhere(address.port()));
         assert_eq!((taken.len(), missing), (1, None));
+    }
+
+    #[test]
+    fn n24_everywhere_is_one_socket_for_each_family_where_none_is_for_both() {
+        let only_v6 = || {
+            let listen = Listen::At(vec!["[::]:0".parse().unwrap()]);
+            crate::proxy::bind(&listen).unwrap().remove(0)
+        };
+        let v6 = only_v6();
+        let port = v6.local_addr().unwrap().port();
+        let v4 = at(&format!("0.0.0.0:{port}")).0;
+        let mut given = Given::of(vec![v4, v6]);
+        let (taken, missing) = given.take(&Listen::Everywhere(port));
+        assert_eq!((taken.len(), missing), (2, None));
+
+        let v6 = only_v6();
+        let port = v6.local_addr().unwrap().port();
+        let (taken, missing) = Given::of(vec![v6]).take(&Listen::Everywhere(port));
+        let v4 = Listen::At(vec![(Ipv4Addr::UNSPECIFIED, port).into()]);
+        assert_eq!((taken.len(), missing), (1, Some(v4)), "IPv4 would find nobody");
     }
 
     #[test]

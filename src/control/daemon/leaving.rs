@@ -92,8 +92,8 @@ impl Serving {
 
 /// As long as any stream may last.
 fn patience(config: &Config) -> Duration {
-    let services = config.environments.iter().flat_map(|environment| &environment.services);
-    let longest = services
+    let longest = config
+        .services()
         .map(|service| service.drain.requests.max(service.drain.streams))
         .max();
     longest.unwrap_or_default() + AFTER_STREAMS

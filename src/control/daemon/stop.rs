@@ -123,6 +123,6 @@ async fn answer_held(plane: &DataPlane) {
 
 /// The longest `drain.requests` of all services.
 fn patience(config: &Config) -> Duration {
-    let services = config.environments.iter().flat_map(|environment| &environment.services);
-    services.map(|service| service.drain.requests).max().unwrap_or_default()
+    let drains = config.services().map(|service| service.drain.requests);
+    drains.max().unwrap_or_default()
 }

@@ -13,7 +13,7 @@ use crate::model::{pause, reload, switch};
 impl Owner {
     /// Takes a number for it; the operation begins when that is saved, so that no number is given twice.
     pub(super) fn ask(&mut self, request: Request, caller: Caller, stream: UnboundedSender<Event>) {
-        if let Some(refused) = self.superseded() {
+        if let Some(refused) = self.succession.refusal() {
             // Who asked may have left.
             let _ = stream.send(refused);
             return;
@@ -61,8 +61,8 @@ impl Owner {
         self.saves.next(&self.errands);
     }
 
-    /// Its number is saved.
-    pub(super) fn begin(&mut self, asked: Asked) {
+    /// Its number is saved, or `unsaved` says why not.
+    pub(super) fn begin(&mut self, asked: Asked, unsaved: Option<&str>) {
         let Asked {
             operation,
             request,
@@ -74,12 +74,12 @@ impl Owner {
         };
         self.notices.record(request.environment(), operation, record);
         if !matches!(request, Request::Upgrade(_))
-            && let Some(refused) = self.superseded()
+            && let Some(refused) = self.succession.refusal()
         {
             return self.notices.tell(request.environment(), operation, refused);
         }
         let place = match request.environment() {
-            None if matches!(request, Request::Upgrade(_)) => return self.upgrade(operation, caller.user),
+            None if matches!(request, Request::Upgrade(_)) => return self.upgrade(operation, caller.user, unsaved),
             None => return self.go_on_with_reload(reload::Input::Numbered { operation }),
             Some(name) => match self.place(name) {
                 Some(place) => place,

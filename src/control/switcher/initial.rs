@@ -36,7 +36,7 @@ pub fn initial(config: &Config, state: &State, cores: usize) -> Initial {
             cores,
         )
     });
-    for service in config.environments.iter().flat_map(|environment| &environment.services) {
+    for service in config.services() {
         if let Some(addresses) = previous(service, state.environments.get(&*service.environment)) {
             snapshot = snapshot.with_previous(&service.environment, &service.name, &addresses);
         }

@@ -9,7 +9,7 @@
 //! `report` tells how things are.
 //!
 //! Below lie what they share: `errands` runs what takes time, `notice` tells and writes down, `publisher` is where a snapshot goes,
-//! `saves` keeps saves in their order, `succession` whether another process takes over, `vigil` watches what is live, `drainer` waits for what is left behind, `rules` and `initial`
+//! `saves` keeps saves in their order, `vigil` watches what is live, `drainer` waits for what is left behind, `rules` and `initial`
 //! read what the file and the state mean.
 
 mod ask;
@@ -32,7 +32,6 @@ mod request;
 mod rules;
 mod run;
 mod saves;
-mod succession;
 #[cfg(test)]
 mod tests;
 mod upgrade;

@@ -15,7 +15,6 @@ use super::plan::Plan;
 use super::publisher::Publisher;
 use super::rules;
 use super::saves::Saves;
-use super::succession::Succession;
 use super::vigil::Vigil;
 use crate::config::Config;
 use crate::control::ports::{self, Elders, Hosts, Journal, Plane, StateStore};
@@ -24,6 +23,7 @@ use crate::model::clock::Moment;
 use crate::model::environment::Input;
 use crate::model::reload::Reload;
 use crate::model::state::State;
+use crate::model::succession::Succession;
 use crate::proxy::Routing;
 
 /// What an operator of an environment should know before an operation begins.

@@ -215,7 +215,7 @@ impl Owner {
                 if let Err(error) = &result {
                     tracing::warn!(operation = asked.operation, %error, "the operation's number could not be saved");
                 }
-                self.begin(asked);
+                self.begin(asked, result.err().as_deref());
             }
             Some(Save::Environment { place, ticket, .. }) => {
                 let persisted = switch::Input::Persisted { ticket, result };
@@ -239,7 +239,7 @@ impl Owner {
             }
             // What begins now may want to be saved in its turn.
             for asked in asked {
-                self.begin(asked);
+                self.begin(asked, None);
             }
             for toggle in toggles {
                 self.toggle_stopped(&toggle);

@@ -95,10 +95,6 @@ impl Elders for NoProcess {
         Vec::new()
     }
 
-    fn too_many(&self) -> bool {
-        false
-    }
-
     fn have_left(&self, _: Vec<Address>) -> Pin<Box<dyn Future<Output = ()>>> {
         Box::pin(std::future::ready(()))
     }

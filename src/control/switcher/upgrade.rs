@@ -1,52 +1,31 @@
-//! An upgrade (N25): another process takes over while nothing else is under way. Nothing is switched, held or saved from its start to
-//! its end, so that what the new process reads on disk is what is served.
+//! Carries an upgrade out (N25): another process takes over while nothing else is under way.
 
 use std::sync::Arc;
-
-use tokio::time::Instant;
 
 use super::message::Message;
 use super::owner::Owner;
 use super::rules::limits;
-use super::succession::Succession;
 use crate::control::ports::{Handed, Successor};
-use crate::model::api::{Action, CommonStep, Event, Holder, UpgradeStep, exit, millis};
+use crate::model::api::{UpgradeStep, exit, millis};
 use crate::model::handoff::{Inside, LiveService};
 use crate::model::slot::Address;
+use crate::model::succession::{Succession, in_the_way, refused};
 use crate::proxy::{Activation, Live, Patience};
 
 impl Owner {
-    /// Why nothing can begin now, because of an upgrade.
-    pub(super) fn superseded(&self) -> Option<Event> {
-        let (code, reason) = match &self.succession {
-            Succession::None => return None,
-            Succession::UnderWay { holder, .. } => {
-                let (operation, user, since) = (holder.operation, &holder.user, &holder.since);
-                let reason = format!("upgrade {operation} by {user} is under way since {since}");
-                (exit::BUSY, reason)
-            }
-            Succession::Over(new) => (exit::FAILED, format!("process {} has taken over; ask again", new.pid)),
-        };
-        Some(refusal(code, reason, None))
-    }
-
-    /// Its number is saved: nothing else may be under way.
-    pub(super) fn upgrade(&mut self, operation: u64, user: String) {
-        if let Some(refused) = self.superseded().or_else(|| self.in_the_way()) {
+    /// Its number is saved, or `unsaved` says why not.
+    pub(super) fn upgrade(&mut self, operation: u64, user: String, unsaved: Option<&str>) {
+        let now = self.moment();
+        let machines = self.environments.iter().filter(|it| !it.gone).map(|it| &it.machines);
+        let (reload, draining) = (self.reload.operation(), self.publisher.elders.report().len());
+        let refusal = self.succession.refusal();
+        if let Some(refused) = refusal.or_else(|| in_the_way(machines, reload, draining, unsaved)) {
             return self.notices.tell(None, operation, refused);
         }
-        let holder = Holder {
-            operation,
-            kind: Action::Upgrade,
-            user,
-            since: self.moment().written(),
-            step: "hand-over".into(),
-        };
+        let holder = self.succession.begin(operation, user, now);
         for environment in self.environments.iter_mut().filter(|it| !it.gone) {
             environment.machines.take(holder.clone());
         }
-        let since = Instant::now();
-        self.succession = Succession::UnderWay { holder, since };
         let upgrading = UpgradeStep::Upgrading { operation };
         self.notices.tell(None, operation, upgrading.into());
         let snapshot = self.publisher.snapshot();
@@ -64,49 +43,20 @@ impl Owner {
         });
     }
 
-    /// What has to end before an upgrade: it is finished, and never torn.
-    fn in_the_way(&self) -> Option<Event> {
-        let mut environments = self.environments.iter().filter(|it| !it.gone);
-        if let Some(paused) = environments.clone().find(|it| it.machines.is_paused()) {
-            let hint = format!("`proxyctl resume {}`", paused.name);
-            let reason = format!(
-                "{} is paused, and a new process would not hold its requests",
-                paused.name
-            );
-            return Some(refusal(exit::REFUSED, reason, Some(hint)));
-        }
-        let held = environments.find_map(|it| Some((&it.name, it.machines.holder()?)));
-        if let Some((name, holder)) = held {
-            return Some(refusal(exit::BUSY, holder.refusal(name), Some(holder.hint(name))));
-        }
-        if let Some(reload) = self.reload.operation() {
-            return Some(refusal(exit::BUSY, format!("reload {reload} is under way"), None));
-        }
-        self.publisher.elders.too_many().then(|| {
-            let reason = "too many earlier processes still drain".to_owned();
-            refusal(
-                exit::REFUSED,
-                reason,
-                Some("`proxyctl status` shows what they wait for".into()),
-            )
-        })
-    }
-
     /// It is over.
     pub(super) fn handed(&mut self, operation: u64, handed: Handed) {
         let Succession::UnderWay { since, .. } = &self.succession else {
             return;
         };
-        let elapsed_ms = millis(since.elapsed());
+        let elapsed_ms = millis(self.moment().at.saturating_sub(*since));
         match handed {
-            Ok(successor) => {
-                let Successor { pid, version } = successor.clone();
+            Ok(Successor { pid, version }) => {
                 tracing::info!(
                     pid,
                     version,
                     "process {pid} is the front door now; this one ends what it has begun"
                 );
-                self.succession = Succession::Over(successor);
+                self.succession = Succession::Over { pid };
                 self.let_everything_go();
                 let before = env!("CARGO_PKG_VERSION").into();
                 let upgraded = UpgradeStep::Upgraded {
@@ -124,7 +74,7 @@ impl Owner {
                 }
                 let reason = format!("the new process failed at `{phase}`: {reason}");
                 tracing::warn!(operation, "an upgrade was refused: {reason}");
-                self.notices.tell(None, operation, refusal(exit::REFUSED, reason, None));
+                self.notices.tell(None, operation, refused(exit::REFUSED, reason, None));
             }
         }
     }
@@ -179,14 +129,4 @@ impl Owner {
         let retired = self.environments.iter().flat_map(|it| &it.retired);
         live.chain(retired.map(|it| it.activation.clone())).collect()
     }
-}
-
-fn refusal(code: u8, reason: String, hint: Option<String>) -> Event {
-    Event::Common(CommonStep::Refused {
-        code,
-        reason,
-        evidence: Vec::new(),
-        hint,
-        live: None,
-    })
 }

@@ -74,7 +74,7 @@ impl Snapshot {
     pub fn new(config: &Config, mut live: impl FnMut(&Arc<config::Service>) -> Arc<Activation>) -> Self {
         let mut rules = Vec::new();
         let mut services = Vec::new();
-        for service in config.environments.iter().flat_map(|environment| &environment.services) {
+        for service in config.services() {
             for host in &service.hosts {
                 rules.push((host.clone(), service.path.clone(), Destination::Service(services.len())));
             }

@@ -16,9 +16,6 @@ use crate::model::handoff::{EarlierProcess, Inside, Order, Word};
 use crate::model::slot::Address;
 use crate::tasks::Group;
 
-/// As many may drain at once; the next upgrade waits for one of them.
-const AT_ONCE: usize = 16;
-
 /// Those that still drain.
 #[derive(Debug, Clone, Default)]
 pub(in crate::control::daemon) struct EarlierProcesses(Rc<Shared>);
@@ -105,10 +102,6 @@ impl Elders for EarlierProcesses {
         let before = self.0.before.borrow();
         let all = |before: &Before| before.earlier.iter().chain([&before.known]).cloned().collect();
         before.as_ref().map(all).unwrap_or_default()
-    }
-
-    fn too_many(&self) -> bool {
-        self.report().len() >= AT_ONCE
     }
 
     fn have_left(&self, addresses: Vec<Address>) -> Pin<Box<dyn Future<Output = ()>>> {

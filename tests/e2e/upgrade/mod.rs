@@ -1,22 +1,22 @@
 //! `proxyctl upgrade`: another process takes over, and nobody notices (N24, N25, N28). Whatever goes wrong with the new process, the
 //! old one goes on as if nothing had been.
 
+mod failing;
+mod surroundings;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::Path;
 
-use crate::common::app::{App, Health};
 use crate::common::client::tls;
-use crate::common::door::{Door, PROGRAM, QUICK, TIMES, environment};
+use crate::common::door::Door;
 use crate::common::fixture::{HOST, Pair};
 use crate::common::load::{Load, MIXED, next, open_web_socket};
-use crate::common::port::reserve;
 use crate::common::wire::Wire;
 use crate::common::{count, eventually, holds, secs};
 use futures_util::SinkExt as _;
-use greengate::model::api::{CommonStep, Event, UpgradeStep, exit};
+use greengate::model::api::{Event, UpgradeStep, exit};
 use greengate::model::handoff::EarlierProcess;
+use greengate::model::succession::MAX_DRAINING;
 use rustls::HandshakeKind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
@@ -72,12 +72,12 @@ async fn n24_upgrades_under_load_of_every_kind_fail_nobody_and_the_sockets_stay_
     let rounds = count(3, 100);
     for round in 0..rounds {
         // Those that wait for a request go on with the process that they are connected to.
-        let mut idle = Vec::new();
-        for _ in 0..count(20, 1000) {
+        let opened = (0..count(20, 1000)).map(|_| async {
             let mut client = pair.target().client().await.unwrap();
             assert_eq!(client.get(HOST, "/who").await.unwrap().status, 200);
-            idle.push(client);
-        }
+            client
+        });
+        let mut idle = futures_util::future::join_all(opened).await;
         load.more(50).await;
         assert!(pids.insert(upgrade(&pair.door).await), "the same process again");
         let asked = idle.iter_mut().map(|client| client.get(HOST, "/who"));
@@ -132,6 +132,39 @@ async fn what_is_under_way_ends_in_the_old_process_and_status_says_what_that_wai
     alone(&pair.door).await;
     assert_eq!(pair.door.end(secs(10)).await.code(), Some(0));
     pair.door.proxyctl(&["history"]).await.assert_says(&["upgrade #"]);
+    assert_eq!(pair.serving().await, "blue");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n24_sixteen_processes_may_drain_and_the_next_upgrade_waits_for_one_of_them() {
+    let pair = Pair::tls("").await;
+    let mut sockets = Vec::new();
+    for _ in 0..MAX_DRAINING {
+        sockets.push(open_web_socket(&pair.target(), "/ws").await.unwrap());
+        upgrade(&pair.door).await;
+    }
+    let pid = pair.door.status().await.pid;
+    let refused = pair.door.proxyctl(&["upgrade"]).await;
+    refused
+        .assert_code(exit::REFUSED)
+        .assert_says(&["16 earlier processes still drain", "proxyctl status"]);
+    assert_eq!(pair.door.status().await.pid, pid);
+    // Each of them still carries what it has begun.
+    for (number, socket) in sockets.iter_mut().enumerate() {
+        let word = Message::text(format!("socket {number}"));
+        socket.send(word.clone()).await.unwrap();
+        assert_eq!(next(socket).await.unwrap(), word);
+    }
+    let oldest = pair.door.status().await.earlier[0].pid;
+    sockets.remove(0).close(None).await.unwrap();
+    eventually(secs(10), || async {
+        let earlier = pair.door.status().await.earlier;
+        holds(earlier.iter().all(|one| one.pid != oldest), || format!("{earlier:?}"))
+    })
+    .await;
+    upgrade(&pair.door).await;
+    drop(sockets);
+    alone(&pair.door).await;
     assert_eq!(pair.serving().await, "blue");
 }
 
@@ -193,140 +226,4 @@ async fn n28_sessions_are_resumed_by_the_new_process() {
     assert_eq!(kind().await, Some(HandshakeKind::Resumed));
     upgrade(&pair.door).await;
     assert_eq!(kind().await, Some(HandshakeKind::Resumed));
-}
-
-/// The door's folder is prepared for another program in the place of the daemon.
-fn link(folder: &Path) {
-    std::fs::write(folder.join(TIMES), "hand_over=6000").unwrap();
-    symlink(env!("CARGO_BIN_EXE_proxyd"), folder.join(PROGRAM)).unwrap();
-}
-
-async fn linked() -> (Door, App, App) {
-    let (blue, green) = (App::start("blue", "v1").await, App::start("green", "v2").await);
-    let any = "127.0.0.1:0".parse().unwrap();
-    let config = format!("{QUICK}{}", environment("prod", HOST, &blue, &green));
-    let door = Door::start_at(any, any, "", &config, link).await;
-    (door, blue, green)
-}
-
-/// From now on this shell script is what an upgrade starts.
-fn replace(door: &Door, script: &str) {
-    let (new, place) = (door.folder().join("new"), door.folder().join(PROGRAM));
-    std::fs::write(&new, format!("#!/bin/bash\n{script}\n")).unwrap();
-    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
-    std::fs::rename(&new, &place).unwrap();
-}
-
-/// An upgrade is refused with these words, and nothing has changed.
-async fn refused(door: &Door, words: &[&str]) {
-    let before = (door.status().await.pid, door.unmoved("prod").await);
-    let output = door.proxyctl(&["upgrade"]).await;
-    output
-        .assert_code(exit::REFUSED)
-        .assert_says(words)
-        .assert_says(&["Nothing changed"]);
-    assert_eq!((door.status().await.pid, door.unmoved("prod").await), before);
-    assert!(door.environment("prod").await.operation.is_none(), "it is still held");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn n25_a_new_process_that_ends_in_any_phase_changes_nothing() {
-    let (door, _blue, _green) = linked().await;
-    let load = Load::start(door.target(HOST), &MIXED).await;
-    let phases = ["configuration", "state", "certificates", "workers", "gating", "ready"];
-    for count in 0..=phases.len() {
-        let said: Vec<String> = phases[..count]
-            .iter()
-            .map(|phase| format!(r#"echo '{{"says":"enters","phase":"{phase}","version":"9.9.9"}}' >&0"#))
-            .collect();
-        let phase = count.checked_sub(1).map_or("starting", |last| phases[last]);
-        let failed = format!("failed at `{phase}`");
-        replace(&door, &format!("{}\nkill -9 $$", said.join("\n")));
-        refused(&door, &[&failed, "signal: 9"]).await;
-        load.more(20).await;
-    }
-    replace(&door, "exec sleep 60");
-    refused(&door, &["failed at `starting`", "nothing was heard of it"]).await;
-    let words = r#"echo '{"says":"fails","reason":"no room on this disk"}' >&0"#;
-    replace(&door, words);
-    refused(&door, &["failed at `starting`", "no room on this disk"]).await;
-    std::fs::remove_file(door.folder().join(PROGRAM)).unwrap();
-    refused(&door, &["cannot be started", "No such file"]).await;
-    // Whatever went wrong, the next one is not kept from anything.
-    symlink(env!("CARGO_BIN_EXE_proxyd"), door.folder().join(PROGRAM)).unwrap();
-    upgrade(&door).await;
-    load.more(20).await;
-    load.stop().await.assert_no_failures();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_upgrade_reads_the_file_as_a_reload_does() {
-    let (door, blue, _green) = linked().await;
-    let file = door.folder().join("proxy.toml");
-    let good = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, good.replace("blue =", "bleu =")).unwrap();
-    refused(&door, &["failed at `configuration`", "bleu"]).await;
-    // A live side must not move to where nothing is.
-    let nowhere = reserve();
-    let moved = good.replace(&blue.address(), &nowhere.1.to_string());
-    let moved = moved.replace("health.deadline = \"5s\"", "health.deadline = \"300ms\"");
-    std::fs::write(&file, &moved).unwrap();
-    refused(&door, &["failed at `gating`", &nowhere.1.to_string(), "refused"]).await;
-    let there = App::start("there", "v3").await;
-    std::fs::write(&file, good.replace(&blue.address(), &there.address())).unwrap();
-    upgrade(&door).await;
-    let mut client = door.target(HOST).client().await.unwrap();
-    assert_eq!(client.get(HOST, "/who").await.unwrap().app(), "there");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_upgraded_while_something_else_is_under_way_and_nothing_else_begins_while_it_is() {
-    let (door, _blue, green) = linked().await;
-    green.health(Health::status(503));
-    let mut swap = door.watch(&["swap", "prod"]);
-    swap.until("the gate", |event| matches!(event, Event::Progress(_)))
-        .await;
-    let busy = door.proxyctl(&["upgrade"]).await;
-    busy.assert_code(exit::BUSY)
-        .assert_says(&["swap", "holds `prod` since"]);
-    swap.finish().await.assert_code(exit::REFUSED);
-    door.proxyctl(&["pause", "prod"]).await.assert_code(exit::DONE);
-    let paused = door.proxyctl(&["upgrade"]).await;
-    paused
-        .assert_code(exit::REFUSED)
-        .assert_says(&["prod is paused", "proxyctl resume prod"]);
-    door.proxyctl(&["resume", "prod"]).await.assert_code(exit::DONE);
-
-    let go = door.folder().join("go");
-    let wait = format!("while [ ! -e {} ]; do sleep 0.02; done; exit 7", go.display());
-    replace(&door, &wait);
-    let upgrade = door.watch(&["upgrade"]);
-    eventually(secs(10), || async {
-        let holder = door.environment("prod").await.operation;
-        holds(holder.is_some(), || "it has not begun".into())
-    })
-    .await;
-    let maintenance = ["maintenance", "prod", "on"];
-    for asked in [
-        &["swap", "prod"][..],
-        &["reload"],
-        &["pause", "prod"],
-        &maintenance,
-        &["upgrade"],
-    ] {
-        let busy = door.proxyctl(asked).await;
-        busy.assert_code(exit::BUSY)
-            .assert_says(&["upgrade", "is under way since"]);
-    }
-    std::fs::write(&go, "").unwrap();
-    let finished = upgrade.finish().await;
-    finished.assert_code(exit::REFUSED);
-    let reason = finished.find(|event| match event {
-        Event::Common(CommonStep::Refused { reason, .. }) => Some(reason.clone()),
-        _ => None,
-    });
-    assert!(reason.unwrap().contains("exit status: 7"));
-    door.proxyctl(&["maintenance", "prod", "on"])
-        .await
-        .assert_code(exit::DONE);
 }
