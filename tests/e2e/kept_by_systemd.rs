@@ -16,6 +16,11 @@ const QUICK_WATCHDOG: &str = "mkdir -p /etc/systemd/system/greengate.service.d &
      printf '[Service]\\nWatchdogSec=4\\n' > /etc/systemd/system/greengate.service.d/quick.conf && \
      systemctl daemon-reload &&";
 
+/// There is no journal.
+const LOGGED: &str = "mkdir -p /etc/systemd/system/greengate.service.d && \
+     printf '[Service]\\nStandardError=append:/mnt/stderr\\n' > /etc/systemd/system/greengate.service.d/log.conf && \
+     systemctl daemon-reload &&";
+
 /// Two apps, and the daemon in front of them on port 443.
 struct Scene {
     machine: Machine,
@@ -33,7 +38,7 @@ impl Scene {
         let config = format!("{QUICK}{}", environment("prod", HOST, &blue, &green));
         install(&machine, &config);
         machine.ok(&format!(
-            "{more} systemctl start greengate && cp /var/lib/greengate/ca/root.pem /mnt"
+            "{LOGGED} {more} systemctl start greengate && cp /var/lib/greengate/ca/root.pem /mnt"
         ));
         let root = machine.folder().join("root.pem");
         let target = Target {
@@ -50,6 +55,11 @@ impl Scene {
         }
     }
 
+    /// What the daemon has said on standard error.
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.machine.folder().join("stderr")).unwrap()
+    }
+
     /// What systemd says of the service.
     fn show(&self, property: &str) -> String {
         let shown = self.machine.ok(&format!("systemctl show -P {property} greengate"));
@@ -61,6 +71,18 @@ impl Scene {
         let answer = client.get(HOST, target).await.expect("an answer");
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.app().to_owned()
+    }
+
+    /// An app begins to listen when a request waits for it.
+    async fn comes_up_late(&self, app: &App) {
+        eventually(secs(20), || async {
+            let status = self.machine.run("proxyctl status --json");
+            let status = serde_json::from_slice::<greengate::model::api::Status>(&status.stdout);
+            let held = status.map_or(0, |status| status.environments[0].services[0].held);
+            holds(held == 1, || "nobody is held".into())
+        })
+        .await;
+        app.listen().await;
     }
 
     /// Waits until systemd has started another process than this one.
@@ -214,6 +236,37 @@ fn a_daemon_that_hangs_is_started_again() {
 }
 
 #[test]
+fn a_daemon_with_one_core_that_hangs_is_started_again() {
+    in_the_network_of_a_systemd(
+        "kept_by_systemd::a_daemon_with_one_core_that_hangs_is_started_again",
+        async |machine| {
+            let scene = Scene::new(machine, QUICK_WATCHDOG).await;
+            let pid = scene.show("MainPID");
+            let threads = scene.machine.ok(&format!("grep -H . /proc/{pid}/task/*/comm"));
+            let core = threads.lines().find(|line| line.ends_with(":core-1"));
+            let core = core
+                .unwrap_or_else(|| panic!("no core: {threads}"))
+                .split('/')
+                .nth(4)
+                .unwrap();
+            // A tracer stops one thread, and the others go on (ptrace(2): SEIZE, INTERRUPT). Its end is told to the tracer first.
+            let tracer = format!(
+                "import ctypes, os\ncall = ctypes.CDLL(None).ptrace\n\
+                 assert call(0x4206, {core}, None, None) == 0 and call(0x4207, {core}, None, None) == 0\n\
+                 os.waitpid({core}, 0x40000000)\nprint('stopped', flush=True)\nos.waitpid({core}, 0x40000000)\n"
+            );
+            std::fs::write(scene.machine.folder().join("tracer"), tracer).unwrap();
+            scene
+                .machine
+                .ok("python3 /mnt/tracer > /mnt/traced 2>&1 & until grep -q stopped /mnt/traced; do sleep 0.02; done");
+            scene.replaced(&pid).await;
+            assert_eq!(scene.get("/who").await, "blue");
+            assert!(scene.log().contains("a core does not go on"), "{}", scene.log());
+        },
+    );
+}
+
+#[test]
 fn n31_with_a_socket_unit_the_first_client_starts_it_and_waits_for_an_app_that_comes_up_late() {
     in_the_network_of_a_systemd(
         "kept_by_systemd::n31_with_a_socket_unit_the_first_client_starts_it_and_waits_for_an_app_that_comes_up_late",
@@ -224,16 +277,7 @@ fn n31_with_a_socket_unit_the_first_client_starts_it_and_waits_for_an_app_that_c
                 .ok("proxyctl swap prod && systemctl stop greengate && systemctl start greengate.socket");
             scene.green.stop_listening().await;
             assert_eq!(scene.show("ActiveState"), "inactive");
-            let (answer, ()) = tokio::join!(scene.get("/who"), async {
-                eventually(secs(20), || async {
-                    let status = scene.machine.run("proxyctl status --json");
-                    let status = serde_json::from_slice::<greengate::model::api::Status>(&status.stdout);
-                    let held = status.map_or(0, |status| status.environments[0].services[0].held);
-                    holds(held == 1, || "nobody is held".into())
-                })
-                .await;
-                scene.green.listen().await;
-            });
+            let (answer, ()) = tokio::join!(scene.get("/who"), scene.comes_up_late(&scene.green));
             assert_eq!(answer, "green", "the side that was live before");
             assert_eq!(scene.show("ActiveState"), "active");
             // The same sockets from the unit and from the store are the same sockets.
@@ -246,6 +290,77 @@ fn n31_with_a_socket_unit_the_first_client_starts_it_and_waits_for_an_app_that_c
             scene.machine.ok("systemctl restart greengate");
             assert_eq!(scene.get("/who").await, "green");
             assert_eq!(scene.show("NFileDescriptorStore"), "2");
+        },
+    );
+}
+
+#[test]
+fn n31_after_a_reboot_the_side_that_was_live_serves_and_requests_wait_for_an_app_that_comes_up_late() {
+    in_the_network_of_a_systemd(
+        "kept_by_systemd::n31_after_a_reboot_the_side_that_was_live_serves_and_requests_wait_for_an_app_that_comes_up_late",
+        async |machine| {
+            let mut scene = Scene::new(machine, "systemctl enable greengate &&").await;
+            scene.machine.ok("proxyctl swap prod");
+            scene.green.stop_listening().await;
+            scene.machine.reboot();
+            assert_eq!(scene.show("NRestarts"), "0");
+            let (answer, ()) = tokio::join!(scene.get("/who"), scene.comes_up_late(&scene.green));
+            assert_eq!(answer, "green");
+            // With the socket unit nobody is refused before the daemon is there.
+            scene
+                .machine
+                .ok("systemctl stop greengate && systemctl disable greengate && systemctl enable greengate.socket");
+            scene.machine.reboot();
+            assert_eq!(scene.show("ActiveState"), "inactive");
+            assert_eq!(scene.get("/who").await, "green");
+        },
+    );
+}
+
+#[test]
+fn an_invalid_file_does_not_cost_the_ports_of_a_socket_unit() {
+    in_the_network_of_a_systemd(
+        "kept_by_systemd::an_invalid_file_does_not_cost_the_ports_of_a_socket_unit",
+        async |machine| {
+            let scene = Scene::new(machine, "").await;
+            // One address is the unit's, and one the daemon's own.
+            let beside =
+                "[server]\\nhttps = [\"0.0.0.0:443\", \"127.0.0.1:8443\"]\\nhttp = \"0.0.0.0:80\"\\n[defaults]";
+            let unit =
+                "sed -i 's/^ListenStream=/&0.0.0.0:/' /etc/greengate-units/greengate.socket && systemctl daemon-reload";
+            scene.machine.ok(&format!(
+                "systemctl stop greengate && {unit} && systemctl start greengate.socket && \
+                 sed -i 's/\\[defaults\\]/{beside}/' /etc/greengate/proxy.toml && cp /etc/greengate/proxy.toml /etc/good"
+            ));
+            assert_eq!(scene.get("/who").await, "blue");
+            assert_eq!(scene.show("NFileDescriptorStore"), "3");
+            let beside = Target {
+                address: ([127, 0, 0, 1], 8443).into(),
+                ..scene.target.clone()
+            };
+            let pid = scene.show("MainPID");
+            scene.machine.ok(&format!("kill -9 {pid}"));
+            let mut client = beside.client().await.expect("systemd has kept it");
+            assert_eq!(client.get(HOST, "/who").await.unwrap().app(), "blue");
+
+            scene
+                .machine
+                .run("echo nonsense = 1 >> /etc/greengate/proxy.toml; systemctl stop greengate");
+            let starts = || scene.log().matches("nonsense").count();
+            let began = std::time::Instant::now();
+            let (answer, ()) = tokio::join!(scene.get("/who"), async {
+                eventually(secs(20), || async {
+                    holds(starts() >= 3, || format!("{} starts", starts()))
+                })
+                .await;
+                // Its ports stay; systemd gives them up after 20 starts in 2 s.
+                let per_second = starts() as f64 / began.elapsed().as_secs_f64();
+                assert!(per_second < 5.0, "{per_second} starts a second");
+                scene
+                    .machine
+                    .ok("systemctl is-active greengate.socket && cp /etc/good /etc/greengate/proxy.toml");
+            });
+            assert_eq!(answer, "blue", "who came meanwhile has waited");
         },
     );
 }

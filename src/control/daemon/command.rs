@@ -9,6 +9,7 @@ use clap::{CommandFactory as _, Parser};
 
 use super::paths;
 use super::phases::{self, Failure, Options};
+use super::systemd;
 use crate::telemetry::logging;
 
 const EXAMPLES: &str = "\
@@ -66,7 +67,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             tell(&failure.render(colors));
             match failure {
-                Failure::Configuration(_) => ExitCode::from(2),
+                Failure::Configuration(_) => {
+                    systemd::breathe();
+                    ExitCode::from(2)
+                }
                 Failure::Fault(_) => ExitCode::FAILURE,
             }
         }

@@ -6,6 +6,18 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
+/// A socket unit starts a daemon that has ended again at once, for the client that waits already, and is stopped itself by systemd
+/// after 20 such starts in 2 s (`TriggerLimitBurst=`). An invalid file does not become valid so fast.
+const BREATH: Duration = Duration::from_secs(1);
+
+/// Waits a moment before a daemon ends that its socket unit would start again.
+pub(super) fn breathe() {
+    let for_this_process = std::env::var("LISTEN_PID").is_ok_and(|pid| pid == std::process::id().to_string());
+    if for_this_process {
+        std::thread::sleep(BREATH);
+    }
+}
+
 /// The front door serves; `status` is what `systemctl status` shows. After an upgrade it is this process that systemd looks after.
 pub(super) fn ready(status: &str) {
     let own = NotifyState::MainPid(std::process::id());

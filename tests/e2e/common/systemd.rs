@@ -12,7 +12,7 @@ use super::network::in_a_process_of_its_own;
 /// How long it may take to come up.
 const UP: Duration = Duration::from_secs(30);
 
-/// Set for the process in its network: its first process, and its folder.
+/// Set for the process in its network: what launched it, and its folder.
 const INSIDE: &str = "GREENGATE_TEST_SYSTEMD";
 
 /// It runs for as long as this lives, and nothing of it longer.
@@ -27,6 +27,8 @@ pub struct Systemd {
 /// What it runs, as a machine that words are typed on.
 #[derive(Debug)]
 pub struct Machine {
+    launcher: u32,
+    /// Its first process.
     init: String,
     folder: PathBuf,
 }
@@ -34,11 +36,13 @@ pub struct Machine {
 /// Runs `inside` in a process of its own, in the network of a systemd. `test` is the full name of the test that calls this.
 pub fn in_the_network_of_a_systemd<F: Future<Output = ()>>(test: &str, inside: impl FnOnce(Machine) -> F) {
     if let Ok(place) = std::env::var(INSIDE) {
-        let (init, folder) = place.split_once(' ').unwrap();
-        let machine = Machine {
-            init: init.to_owned(),
+        let (launcher, folder) = place.split_once(' ').unwrap();
+        let mut machine = Machine {
+            launcher: launcher.parse().unwrap(),
+            init: String::new(),
             folder: folder.into(),
         };
+        assert!(machine.is_up(), "it is not up any more");
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         runtime.unwrap().block_on(inside(machine));
         return;
@@ -50,7 +54,11 @@ pub fn in_the_network_of_a_systemd<F: Future<Output = ()>>(test: &str, inside: i
     command
         .args(["-t", &systemd.init, "-n", "env"])
         .args(asked.map(|(name, value)| format!("{name}={value}")))
-        .arg(format!("{INSIDE}={} {}", systemd.init, systemd.folder().display()));
+        .arg(format!(
+            "{INSIDE}={} {}",
+            systemd.launcher.id(),
+            systemd.folder().display()
+        ));
     in_a_process_of_its_own(&mut command, test);
 }
 
@@ -67,6 +75,7 @@ impl Systemd {
             .spawn()
             .unwrap();
         let machine = Machine {
+            launcher: launcher.id(),
             init: String::new(),
             folder: folder.path().into(),
         };
@@ -75,26 +84,8 @@ impl Systemd {
             machine,
             folder,
         };
-        let end = Instant::now() + UP;
-        while !systemd.is_up() {
-            let log = || fs::read_to_string(systemd.folder.path().join("log")).unwrap_or_default();
-            let ended = systemd.launcher.try_wait().unwrap();
-            assert!(ended.is_none(), "it ended with {ended:?}: {}", log());
-            assert!(Instant::now() < end, "systemd did not come up: {}", log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        systemd.machine.wait_until_up(|machine| machine.is_up());
         systemd
-    }
-
-    fn is_up(&mut self) -> bool {
-        let id = self.launcher.id();
-        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
-        self.machine.init = children.trim().to_owned();
-        if self.init.is_empty() {
-            return false;
-        }
-        let comm = fs::read_to_string(format!("/proc/{}/comm", self.init)).unwrap_or_default();
-        comm.trim() == "systemd" && self.run("systemctl is-system-running").status.success()
     }
 }
 
@@ -117,6 +108,53 @@ impl Machine {
         &self.folder
     }
 
+    /// Ends all its processes as a reboot does, and waits until it is up again with the same disk.
+    pub fn reboot(&mut self) {
+        let before = self.init.clone();
+        // SIGRTMIN+5 starts reboot.target. A shell inside would be stopped with the rest, and its ancestor outside with it.
+        assert!(as_root("kill").args(["-39", &before]).status().unwrap().success());
+        self.wait_until_up(|machine| machine.first_process().is_some_and(|init| init != before) && machine.is_up());
+    }
+
+    fn wait_until_up(&mut self, is_up: impl Fn(&mut Self) -> bool) {
+        let end = Instant::now() + UP;
+        while !is_up(self) {
+            let there = Path::new("/proc").join(self.launcher.to_string()).exists();
+            assert!(there && Instant::now() < end, "systemd did not come up: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn is_up(&mut self) -> bool {
+        let Some(init) = self.first_process() else { return false };
+        self.init = init;
+        self.run("systemctl is-system-running").status.success()
+    }
+
+    /// The nearest process below the launcher that has become a systemd.
+    fn first_process(&self) -> Option<String> {
+        let mut generation = vec![self.launcher.to_string()];
+        while !generation.is_empty() {
+            let is_systemd = |id: &&String| {
+                let comm = fs::read_to_string(format!("/proc/{id}/comm"));
+                comm.is_ok_and(|comm| comm.trim() == "systemd")
+            };
+            if let Some(init) = generation.iter().find(is_systemd) {
+                return Some(init.clone());
+            }
+            let children =
+                |id: &String| fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+            let lines: Vec<String> = generation.iter().map(children).collect();
+            let ids = lines.iter().flat_map(|line| line.split_whitespace());
+            generation = ids.map(str::to_owned).collect();
+        }
+        None
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
     /// Runs a shell's words inside, as root.
     pub fn run(&self, words: &str) -> Output {
         as_root("nsenter")
@@ -131,12 +169,11 @@ impl Machine {
         let output = self.run(words);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (out, err) = (text(&output.stdout), text(&output.stderr));
-        let log = || fs::read_to_string(self.folder.join("log")).unwrap_or_default();
         assert!(
             output.status.success(),
             "`{words}`: {}\n{out}{err}\nits log:\n{}",
             output.status,
-            log()
+            self.log()
         );
         out
     }
