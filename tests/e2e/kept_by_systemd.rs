@@ -342,6 +342,7 @@ fn an_invalid_file_does_not_cost_the_ports_of_a_socket_unit() {
             scene.machine.ok(&format!("kill -9 {pid}"));
             let mut client = beside.client().await.expect("systemd has kept it");
             assert_eq!(client.get(HOST, "/who").await.unwrap().app(), "blue");
+            drop(client);
 
             scene
                 .machine

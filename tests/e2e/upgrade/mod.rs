@@ -128,7 +128,9 @@ async fn what_is_under_way_ends_in_the_old_process_and_status_says_what_that_wai
     assert_eq!(next(&mut socket).await.unwrap(), Message::text("still here"));
     pair.blue.release("slow");
     assert_eq!(slow.response("GET").await.unwrap().text(), "slow");
+    drop(slow);
     socket.close(None).await.unwrap();
+    drop(socket);
     alone(&pair.door).await;
     assert_eq!(pair.door.end(secs(10)).await.code(), Some(0));
     pair.door.proxyctl(&["history"]).await.assert_says(&["upgrade #"]);
