@@ -5,21 +5,23 @@ use std::hint::black_box;
 use std::time::{Duration, SystemTime};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use greengate::config::AccessLogTarget;
-use greengate::telemetry::{AccessLog, Line};
+use greengate::config::{AccessLogFormat, AccessLogTarget};
+use greengate::model::log_query::LogQuery;
+use greengate::telemetry::{AccessLog, Line, Origin};
 
-fn line(path: &'static [u8]) -> Line<'static> {
+fn line<'l>(origin: &'l Origin, path: &'static [u8]) -> Line<'l> {
     Line {
         time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_767_225_600_007),
-        environment: "prod",
-        service: "web",
-        slot: "blue",
-        generation: 118,
+        origin,
         client: "203.0.113.70".parse().unwrap(),
         user: "",
         host: b"app.example.com",
         method: b"GET",
         path,
+        query: &LogQuery::Keep,
+        referer: b"https://app.example.com/articles",
+        user_agent:
+            b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
         status: 200,
         bytes_in: 0,
         bytes_out: 15_312,
@@ -37,16 +39,21 @@ fn line(path: &'static [u8]) -> Line<'static> {
 }
 
 fn access_log(criterion: &mut Criterion) {
-    let log = AccessLog::open(&AccessLogTarget::File("/dev/null".into())).unwrap();
+    let origin = Origin::new("prod", "web", "blue", 118);
     let mut group = criterion.benchmark_group("access_log");
     group.throughput(Throughput::Elements(1));
-    let cases: [(&str, &'static [u8]); 2] = [
-        ("plain", b"/api/v2/articles/4711/comments?page=3&per_page=50"),
-        ("escaped", b"/search?q=\"quoted\"&name=J\xc3\xbcrgen\x1b[0m"),
-    ];
-    for (name, path) in cases {
+    let (plain, escaped): (&[u8], &[u8]) = (
+        b"/api/v2/articles/4711/comments?page=3&per_page=50",
+        b"/search?q=\"quoted\"&name=J\xc3\xbcrgen\x1b[0m",
+    );
+    for (name, format, path) in [
+        ("plain", AccessLogFormat::Json, plain),
+        ("escaped", AccessLogFormat::Json, escaped),
+        ("combined", AccessLogFormat::Combined, plain),
+    ] {
+        let log = AccessLog::open(&AccessLogTarget::File("/dev/null".into()), format).unwrap();
         let mut lines = log.lines();
-        let line = line(path);
+        let line = line(&origin, path);
         group.bench_function(name, |bencher| bencher.iter(|| lines.write(black_box(&line))));
     }
     group.finish();

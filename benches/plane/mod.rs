@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use greengate::config::{AccessLogTarget, Config, Listen};
+use greengate::config::{AccessLogFormat, AccessLogTarget, Config, Listen};
 use greengate::model::slot::{Address, Generation, Slot};
 use greengate::proxy::{Activation, DataPlane, Front, Routing, Settings, Snapshot, Times, TlsChallenges, bind};
 use greengate::telemetry::AccessLog;
@@ -37,7 +37,7 @@ impl Door {
             https_port: None,
             times: Times::USUAL,
         };
-        let log = AccessLog::open(&AccessLogTarget::Stdout).unwrap();
+        let log = AccessLog::open(&AccessLogTarget::Stdout, AccessLogFormat::Json).unwrap();
         Self {
             plane: DataPlane::start(settings, &routing, front(), &log).unwrap(),
             routing,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::log_query::LogQuery;
 use crate::model::rate::Rate;
 use crate::model::slot::{Address, Slot};
 
@@ -25,6 +26,9 @@ pub struct Config {
     pub redirects: Vec<Redirect>,
     /// `[acme]`.
     pub acme: Acme,
+    /// What the access log says of the queries of requests that reach no service: redirected, refused, or for unknown hosts.
+    /// Nothing that `[defaults]` or any service hides.
+    pub log_query: LogQuery,
 }
 
 impl Config {
@@ -68,6 +72,8 @@ pub struct Server {
     pub max_connections_per_client: usize,
     /// Where access-log lines go.
     pub access_log: AccessLogTarget,
+    /// How they are written.
+    pub access_log_format: AccessLogFormat,
 }
 
 /// What the listeners of one kind, plain or TLS, are bound to.
@@ -86,6 +92,15 @@ pub enum AccessLogTarget {
     Stdout,
     /// A file, which is opened again on SIGUSR1 and after it was moved.
     File(PathBuf),
+}
+
+/// `access_log_format`: how access-log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessLogFormat {
+    /// JSON objects with all that is known.
+    Json,
+    /// Apache's and nginx' combined format.
+    Combined,
 }
 
 /// One `[env.NAME]`: services that a swap switches together.
@@ -144,6 +159,8 @@ pub struct Service {
     pub label: Option<Arc<str>>,
     /// Whether requests are written to the access log.
     pub log: bool,
+    /// What is written there of their queries.
+    pub log_query: LogQuery,
 }
 
 impl Service {

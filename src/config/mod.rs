@@ -19,8 +19,9 @@ mod reload;
 mod text;
 
 pub use checked::{
-    AccessLogTarget, Acme, Auth, Bake, Challenge, Config, Drain, Eab, Environment, Health, Hold, Keepalive, Limits,
-    Listen, Redirect, Reuse, Scope, Server, Service, Slots, StatusRange, Timeouts, Tls, VersionSource,
+    AccessLogFormat, AccessLogTarget, Acme, Auth, Bake, Challenge, Config, Drain, Eab, Environment, Health, Hold,
+    Keepalive, Limits, Listen, Redirect, Reuse, Scope, Server, Service, Slots, StatusRange, Timeouts, Tls,
+    VersionSource,
 };
 pub use reload::diff::{Diff, adopt, diff};
 pub use text::report::{Diagnostic, LoadError, Severity, render};

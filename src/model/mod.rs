@@ -15,6 +15,7 @@ pub mod health;
 pub mod history;
 pub mod hold;
 pub mod host;
+pub mod log_query;
 pub mod outage;
 pub mod pace;
 pub mod paths;

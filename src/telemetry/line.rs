@@ -3,16 +3,18 @@
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-/// One exchange, as it is written. Byte strings come from the internet: control characters and escapes are escaped (E34).
+use super::origin::Origin;
+use crate::model::log_query::LogQuery;
+
+/// One exchange, as it is written. Byte strings come from the internet: control characters and escapes are escaped (E34), and of a
+/// value at most [`LONGEST_VALUE`](crate::telemetry::LONGEST_VALUE) bytes are written.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "each is the log field of its name")]
 pub struct Line<'l> {
     /// When the request's head was complete.
     pub time: SystemTime,
-    pub environment: &'l str,
-    pub service: &'l str,
-    pub slot: &'static str,
-    pub generation: u64,
+    /// Environment, service, slot and generation.
+    pub origin: &'l Origin,
     pub client: IpAddr,
     /// Who asks, as a password has proved; empty where none was asked for or it was not right.
     pub user: &'l str,
@@ -20,6 +22,13 @@ pub struct Line<'l> {
     pub method: &'l [u8],
     /// Path and query as the client sent them.
     pub path: &'l [u8],
+    /// What is written of the query, and of that in `referer`.
+    pub query: &'l LogQuery,
+    /// The page that led here, as the client says.
+    pub referer: &'l [u8],
+    /// The client's software, as it says.
+    pub user_agent: &'l [u8],
+    /// 0 for an exchange that had no answer.
     pub status: u16,
     /// Bytes of the request's body.
     pub bytes_in: u64,

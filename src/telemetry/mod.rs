@@ -1,16 +1,24 @@
 //! What the process tells about itself: counters, the access log, the application log.
 //!
-//! - `access_log` one line for each exchange, never waited for; `line` what it says, `json_line` how, `log_writer` where to
+//! - `access_log` one line for each exchange, never waited for; `line` what it says, `log_writer` where to
+//! - `formatter` how a line is written: `json_line` or `combined_line`, with `stamp` and `value` for both, `origin` for the first
 //! - `logging` the application log, for operators
 //! - `metrics` counters of each core, read together
 
 mod access_log;
+mod combined_line;
+mod formatter;
 mod json_line;
 mod line;
 mod log_writer;
 pub mod logging;
 mod metrics;
+mod origin;
+mod stamp;
+mod value;
 
 pub use access_log::{AccessLog, Lines};
 pub use line::Line;
 pub use metrics::{CoreCounters, Counters, ErrorFrom};
+pub use origin::Origin;
+pub use value::LONGEST_VALUE;

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use greengate::config::{
-    AccessLogTarget, Auth, Bake, Config, Drain, Health, Hold, Keepalive, Limits, Listen, Reuse, Scope, Slots,
-    StatusRange, Timeouts, Tls, VersionSource,
+    AccessLogFormat, AccessLogTarget, Auth, Bake, Config, Drain, Health, Hold, Keepalive, Limits, Listen, Reuse, Scope,
+    Slots, StatusRange, Timeouts, Tls, VersionSource,
 };
+use greengate::model::log_query::LogQuery;
 use greengate::model::rate::Rate;
 use greengate::model::slot::{Address, Slot};
 
@@ -87,6 +88,7 @@ fn three_lines_are_a_site_and_the_rest_are_the_defaults_of_the_manual() {
     assert_eq!(service.tls, Tls::Acme);
     assert_eq!(service.label, None);
     assert!(service.log);
+    assert_eq!(service.log_query, LogQuery::Keep);
 }
 
 #[test]
@@ -103,6 +105,7 @@ fn the_defaults_of_the_server_are_those_of_the_manual() {
     assert_eq!(server.max_connections, None);
     assert_eq!(server.max_connections_per_client, 512);
     assert_eq!(server.access_log, AccessLogTarget::Stdout);
+    assert_eq!(server.access_log_format, AccessLogFormat::Json);
 }
 
 #[test]
@@ -151,6 +154,7 @@ auth.except = ["/hooks/", "/a/b"]
 tls = "internal"
 label = "beta"
 log = false
+log_query = ["token", "a b"]
 "#,
     );
     assert!(environment(&config, "prod").protected);
@@ -252,6 +256,8 @@ log = false
     assert_eq!(api.tls, Tls::Internal);
     assert_eq!(api.label.as_deref(), Some("beta"));
     assert!(!api.log);
+    assert_eq!(api.log_query, LogQuery::Mask(vec!["token".into(), "a b".into()]));
+    assert_eq!(config.log_query, api.log_query);
 }
 
 #[test]
@@ -269,7 +275,8 @@ trusted_proxies = ["10.1.2.3/8", "192.0.2.7", "fd00::/8"]
 proxy_protocol = true
 max_connections = 1000
 max_connections_per_client = 10
-access_log = "log/access.json"
+access_log = "log/access.log"
+access_log_format = "combined"
 [env.prod]
 host = "example.com"
 upstream = 3000
@@ -288,7 +295,8 @@ upstream = 3000
     assert!(server.proxy_protocol);
     assert_eq!(server.max_connections, Some(1000));
     assert_eq!(server.max_connections_per_client, 10);
-    assert_eq!(server.access_log, AccessLogTarget::File("log/access.json".into()));
+    assert_eq!(server.access_log, AccessLogTarget::File("log/access.log".into()));
+    assert_eq!(server.access_log_format, AccessLogFormat::Combined);
 }
 
 #[test]
@@ -482,4 +490,32 @@ limit.rate = "off"
         assert_eq!(api.rate, Some((rate(1, 3600, 1), Scope::Service)), "{env}");
     }
     assert_eq!(service(&config, "prod", "prod").limits, Limits::default());
+}
+
+#[test]
+fn queries_are_logged_by_the_nearest_rule_and_elsewhere_by_all_of_them() {
+    let config = accepted(
+        r#"
+[defaults]
+log_query = ["token"]
+[env.a]
+host = "a.com"
+upstream = 3000
+log_query = []
+[env.b]
+host = "b.com"
+upstream = 3001
+log_query = ["key", "token"]
+[env.c]
+host = "c.com"
+upstream = 3002
+"#,
+    );
+    let names = |names: &[&str]| LogQuery::Mask(names.iter().map(|name| (*name).into()).collect());
+    let rule = |env: &str| service(&config, env, env).log_query.clone();
+    assert_eq!((rule("a"), rule("b")), (LogQuery::Keep, names(&["key", "token"])));
+    assert_eq!(rule("c"), names(&["token"]));
+    assert_eq!(config.log_query, names(&["token", "key"]));
+    let redirects = "[defaults]\nlog_query = \"drop\"\n[redirect]\n\"a.com\" = \"https://b.com\"\n";
+    assert_eq!(accepted(redirects).log_query, LogQuery::Drop);
 }

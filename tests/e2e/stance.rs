@@ -8,7 +8,7 @@ use crate::common::app::App;
 use crate::common::client::{Client, Response};
 use crate::common::incoming::Broken;
 use crate::common::{eventually, holds, secs};
-use greengate::config::{AccessLogTarget, Config};
+use greengate::config::{AccessLogFormat, AccessLogTarget, Config};
 use greengate::model::slot::{Generation, Slot};
 use greengate::proxy::{
     Activation, Ask, DataPlane, Front, MaintenancePage, Routing, Settings, Snapshot, Stance, Times, TlsChallenges,
@@ -47,7 +47,11 @@ impl Bench {
             Activation::new(names.0, names.1, Slot::Upstream, Generation(1), addresses, CORES)
         });
         let folder = tempfile::tempdir().unwrap();
-        let log = AccessLog::open(&AccessLogTarget::File(folder.path().join("access.log"))).unwrap();
+        let log = AccessLog::open(
+            &AccessLogTarget::File(folder.path().join("access.log")),
+            AccessLogFormat::Json,
+        )
+        .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();

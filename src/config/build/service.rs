@@ -58,6 +58,7 @@ pub(crate) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnosti
         tls: merged.tls(folder),
         label: settings.label().cloned(),
         log: settings.log(),
+        log_query: settings.log_query(),
         health: health?,
         hosts: hosts?,
         slots: slots?,

@@ -166,7 +166,9 @@ impl Tables {
                 .map(Arc::new)
                 .collect(),
         });
-        let environments = environments.collect();
+        let environments: Vec<Environment> = environments.collect();
+        let configured = environments.iter().flat_map(|environment| &environment.services);
+        let log_query = configured.fold(self.defaults.log_query(), |all, service| all.and(&service.log_query));
         // Services that lack something are compared with the others too, so that every error is shown at once.
         let services: Vec<Merged> = merged.into_iter().flatten().flatten().collect();
         let tls: Option<&At<_>> = self.defaults.tls.as_ref();
@@ -191,6 +193,7 @@ impl Tables {
             environments,
             server: self.server.server,
             acme: self.acme,
+            log_query,
         }
     }
 }

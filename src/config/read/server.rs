@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::keys::Unknown;
 use super::networks::networks;
 use super::plain;
-use crate::config::checked::{AccessLogTarget, Listen, Server};
+use crate::config::checked::{AccessLogFormat, AccessLogTarget, Listen, Server};
 use crate::config::text::raw::{At, Entry, Kind, Value};
 use crate::config::text::report::Diagnostic;
 
@@ -23,6 +23,7 @@ pub(crate) const SERVER_KEYS: &[&str] = &[
     "max_connections",
     "max_connections_per_client",
     "access_log",
+    "access_log_format",
 ];
 
 /// Default of `max_connections_per_client`.
@@ -51,6 +52,7 @@ impl Default for RawServer {
                 max_connections: None,
                 max_connections_per_client: MAX_CONNECTIONS_PER_CLIENT,
                 access_log: AccessLogTarget::Stdout,
+                access_log_format: AccessLogFormat::Json,
             },
             listeners: Vec::new(),
         }
@@ -123,6 +125,11 @@ impl RawServer {
                     };
                 }
             }
+            "access_log_format" => {
+                if let Some(format) = format(key, value, problems) {
+                    server.access_log_format = format;
+                }
+            }
             _ => unknown.push(Unknown {
                 prefix: String::new(),
                 key: &entry.key,
@@ -166,6 +173,20 @@ impl RawServer {
 /// Reads a count between 1 and `most`.
 fn count(key: &str, value: &Value, most: i64, problems: &mut Vec<Diagnostic>) -> Option<usize> {
     plain::integer(key, value, 1..=most, problems).and_then(|count| usize::try_from(count).ok())
+}
+
+fn format(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<AccessLogFormat> {
+    match plain::text(key, value, problems)?.as_str() {
+        "json" => Some(AccessLogFormat::Json),
+        "combined" => Some(AccessLogFormat::Combined),
+        other => {
+            problems.push(
+                Diagnostic::error(&value.span, format!("`{key}` cannot be `{other}`"))
+                    .expected("expected `\"json\"` or `\"combined\"`"),
+            );
+            None
+        }
+    }
 }
 
 fn listeners(

@@ -10,10 +10,11 @@ use ipnet::IpNet;
 use super::auth::Wanted;
 use super::keys::{Key, Place, Unknown};
 use super::tls::RawTls;
-use super::{auth, host, plain, tls, values};
+use super::{auth, host, log_query, plain, tls, values};
 use crate::config::checked::{Reuse, StatusRange, VersionSource};
 use crate::config::text::raw::{At, Entry, Kind, Table, Value};
 use crate::config::text::report::Diagnostic;
+use crate::model::log_query::LogQuery;
 use crate::model::slot::Address;
 
 const ANYWHERE: &[Place] = &[Place::Defaults, Place::Environment, Place::Service];
@@ -166,6 +167,8 @@ settings! {
     label: Arc<str> = "label", SERVICE, values::label;
     /// Whether requests are written to the access log.
     log: bool = "log", ANYWHERE, plain::boolean, or true;
+    /// What is written there of queries.
+    log_query: LogQuery = "log_query", ANYWHERE, log_query::log_query, or LogQuery::Keep;
 }
 
 /// The keys that say what a service answers to and where it runs.

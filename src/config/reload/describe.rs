@@ -6,6 +6,7 @@ use crate::config::checked::{
     StatusRange, Timeouts, Tls, VersionSource,
 };
 use crate::config::text::units::{format_duration, format_rate, format_size};
+use crate::model::log_query::LogQuery;
 use crate::model::state::list;
 
 /// Keys of the file, each with its value.
@@ -38,6 +39,7 @@ pub(crate) fn of_service(service: &Service) -> Values {
         tls: source,
         label,
         log,
+        log_query: of_queries,
     } = service;
     let mut values = vec![
         ("host", joined(hosts)),
@@ -85,6 +87,7 @@ pub(crate) fn of_service(service: &Service) -> Values {
         ("stale_assets", joined(stale_assets)),
         ("tls", tls(source)),
         ("log", log.to_string()),
+        ("log_query", log_query(of_queries)),
     ]);
     if let Some((most, scope)) = concurrent {
         values.push(("limit.concurrent", format!("{most}{}", counted(*scope))));
@@ -108,6 +111,15 @@ pub(crate) fn of_service(service: &Service) -> Values {
         values.push(("label", label.to_string()));
     }
     values
+}
+
+/// What the access log says of queries.
+pub(crate) fn log_query(rule: &LogQuery) -> String {
+    match rule {
+        LogQuery::Keep => "keep".into(),
+        LogQuery::Drop => "drop".into(),
+        LogQuery::Mask(names) => joined(names),
+    }
 }
 
 /// What a limit counts.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::describe::{of_acme, of_service, tls};
+use super::describe::{log_query, of_acme, of_service, tls};
 use crate::config::checked::{Acme, Config, Environment, Redirect, Server, Service};
 use crate::model::api::{Change, ChangeKind, ValueChange};
 
@@ -42,6 +42,7 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
     diff.certificates |= acme.is_some();
     diff.changes.extend(acme);
     diff.changes.extend(redirects(&old.redirects, &new.redirects));
+    diff.changes.extend(elsewhere(old, new));
     diff
 }
 
@@ -137,6 +138,17 @@ fn acme(old: &Acme, new: &Acme) -> Option<Change> {
     })
 }
 
+/// The change of what holds for requests that reach no service, if there is one.
+fn elsewhere(old: &Config, new: &Config) -> Option<Change> {
+    let values = |config: &Config| [("log_query", log_query(&config.log_query))];
+    (old.log_query != new.log_query).then(|| Change {
+        section: "defaults".into(),
+        name: None,
+        kind: ChangeKind::Changed,
+        values: differing(&values(old), &values(new)),
+    })
+}
+
 fn redirects(old: &[Redirect], new: &[Redirect]) -> Vec<Change> {
     let change = |redirect: &Redirect, kind, values| Change {
         section: "redirect".into(),
@@ -200,8 +212,9 @@ fn server(old: &Server, new: &Server) -> Vec<&'static str> {
         max_connections,
         max_connections_per_client,
         access_log,
+        access_log_format,
     } = old;
-    let same: [(&str, bool); 11] = [
+    let same: [(&str, bool); 12] = [
         ("server.http", *http == new.http),
         ("server.https", *https == new.https),
         ("server.socket", *socket == new.socket),
@@ -216,6 +229,7 @@ fn server(old: &Server, new: &Server) -> Vec<&'static str> {
             *max_connections_per_client == new.max_connections_per_client,
         ),
         ("server.access_log", *access_log == new.access_log),
+        ("server.access_log_format", *access_log_format == new.access_log_format),
     ];
     same.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
 }
@@ -405,6 +419,19 @@ mod tests {
               limit.burst - → 10"
             ]
         );
+    }
+
+    #[test]
+    fn what_is_logged_of_queries_is_told_for_services_and_for_the_rest() {
+        let diff = changed("blue = 3000", "blue = 3000\n        log_query = [\"token\", \"key\"]");
+        assert_eq!(
+            shown(&diff),
+            [
+                "Changed prod/prod log_query keep → token, key",
+                "Changed defaults/* log_query keep → token, key"
+            ]
+        );
+        assert_eq!(diff.environments, ["prod".into()]);
     }
 
     #[test]

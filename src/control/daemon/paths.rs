@@ -88,7 +88,7 @@ fn first_of(folders: Option<PathBuf>) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{AccessLogTarget, Listen};
+    use crate::config::{AccessLogFormat, AccessLogTarget, Listen};
 
     fn server() -> Server {
         Server {
@@ -103,6 +103,7 @@ mod tests {
             max_connections: None,
             max_connections_per_client: 512,
             access_log: AccessLogTarget::Stdout,
+            access_log_format: AccessLogFormat::Json,
         }
     }
 

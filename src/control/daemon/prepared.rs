@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use super::handoff::{Inheritance, enter};
 use super::listeners::Addresses;
 use super::paths::Paths;
-use crate::config::AccessLogTarget;
+use crate::config::{AccessLogTarget, Server};
 use crate::control::certificates::Certificates;
 use crate::control::disk::{JournalFile, StateDir, StateFile};
 use crate::control::fault::Fault;
@@ -85,7 +85,7 @@ impl Prepared {
         {
             warnings.push(format!("every client makes a full handshake: {fault}"));
         }
-        let log = open_log(&config.server.access_log, &mut warnings)?;
+        let log = open_log(&config.server, &mut warnings)?;
         Ok(Self {
             started,
             current,
@@ -108,12 +108,12 @@ fn live_in(state: &State, environment: &str) -> String {
     known.map_or("blue", |environment| environment.live.as_str()).to_owned()
 }
 
-fn open_log(target: &AccessLogTarget, warnings: &mut Vec<String>) -> Result<AccessLog, Fault> {
+fn open_log(server: &Server, warnings: &mut Vec<String>) -> Result<AccessLog, Fault> {
     let failed = |error: std::io::Error| Fault::new(format!("the access log cannot be opened: {error}"));
-    AccessLog::open(target).or_else(|error| {
+    AccessLog::open(&server.access_log, server.access_log_format).or_else(|error| {
         // A folder that is missing after a reboot must not keep the sites down (N27).
         let fault = failed(error);
         warnings.push(format!("{}; its lines go to standard output", fault.reason));
-        AccessLog::open(&AccessLogTarget::Stdout).map_err(failed)
+        AccessLog::open(&AccessLogTarget::Stdout, server.access_log_format).map_err(failed)
     })
 }

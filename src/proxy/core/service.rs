@@ -12,7 +12,7 @@ use crate::proxy::stock::wakers::Wakers;
 use crate::proxy::upstream::pool::Pool;
 use crate::proxy::upstream::retry::RetryBudget;
 use crate::proxy::wait::queue::Queue;
-use crate::telemetry::CoreCounters;
+use crate::telemetry::{CoreCounters, Origin};
 
 /// A service as one core serves it.
 pub(crate) struct CoreService {
@@ -28,6 +28,8 @@ pub(crate) struct CoreService {
     pub(crate) limits: ServiceLimits,
     /// The instances' addresses as the log writes them.
     addresses: Vec<String>,
+    /// What all lines of the log say of the activation.
+    origin: Origin,
     pub(crate) core: usize,
     /// Streams that wait for bytes; woken when patience ends.
     pub(crate) streams: RefCell<Wakers>,
@@ -42,7 +44,10 @@ impl CoreService {
         limits: ServiceLimits,
         guard: Option<Guard>,
     ) -> Self {
+        let activation = &live.activation;
+        let (environment, service) = (&activation.environment, &activation.service);
         Self {
+            origin: Origin::new(environment, service, activation.slot.as_str(), activation.generation.0),
             config: live.service.clone(),
             activation: live.activation.clone(),
             pool: Pool::new(live.activation.addresses.len(), live.service.keepalive.idle),
@@ -75,6 +80,11 @@ impl CoreService {
     /// The instances' addresses as the log writes them.
     pub(crate) fn addresses(&self) -> &[String] {
         &self.addresses
+    }
+
+    /// What all lines of the log say of the activation.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// Wakes the streams if patience has changed since it was looked at last.

@@ -52,7 +52,7 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
     let (service, claim, entry) = loop {
         let view = core.view();
         let (settings, front) = (&core.shared.settings, &core.shared.front);
-        let place = match route(
+        let found = route(
             &view.snapshot,
             settings,
             front,
@@ -60,7 +60,15 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
             record.secure,
             &request.host,
             request.target,
-        ) {
+        );
+        let is_logged = match &found {
+            Ok(Found::Service(place)) => view.services[*place].config.log,
+            Ok(Found::Answer(_)) | Err(_) => true,
+        };
+        if is_logged {
+            record.describe_client(request);
+        }
+        let place = match found {
             Ok(Found::Service(place)) => place,
             Ok(Found::Answer(answer)) => return own(answer, record),
             Err(error) => return fail(&error, record, None),

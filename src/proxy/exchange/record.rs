@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::asked::Asked;
+use crate::model::log_query::LogQuery;
 use crate::proxy::core::core::Core;
 use crate::proxy::core::service::CoreService;
 use crate::proxy::limit::Token;
@@ -16,7 +17,7 @@ use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::request::{Fields, Peer, Request};
 use crate::proxy::message::request_id::RequestId;
 use crate::proxy::message::termination::{Termination, Who};
-use crate::telemetry::{ErrorFrom, Line};
+use crate::telemetry::{ErrorFrom, Line, Origin};
 
 /// One exchange, from its head to its last byte.
 pub(crate) struct Record {
@@ -86,13 +87,18 @@ impl Record {
         self.secure = request.is_secure(&self.peer);
         let shared = &self.core.shared;
         self.client = request.client(&self.peer, |hop| shared.is_trusted(hop));
-        self.asked = Asked::of(request);
+        self.asked.note(request);
+    }
+
+    /// Remembers what the log says of the client; for a request that is logged.
+    pub(crate) fn describe_client<'r, F: Fields<'r>>(&mut self, request: &Request<'r, F>) {
+        self.asked.note_client(request);
     }
 
     /// A request was read, and is not one that is forwarded.
     pub(crate) fn describe_refused(&mut self, protocol: &'static str, method: &[u8], target: &[u8]) {
         self.protocol = protocol;
-        self.asked = Asked::without_host(method, target);
+        self.asked.note_without_host(method, target);
     }
 
     /// The app's response head is there.
@@ -197,17 +203,19 @@ impl Drop for Record {
         }
         let instance = service.zip(self.instance);
         let instance = instance.map(|(service, instance)| service.addresses()[instance].as_str());
+        let view = service.is_none().then(|| self.core.view());
+        let elsewhere = view.as_ref().map_or(&LogQuery::Keep, |view| view.snapshot.log_query());
         self.core.log.borrow_mut().write(&Line {
             time: SystemTime::now() - duration,
-            environment: service.map_or("", |service| &service.activation.environment),
-            service: service.map_or("", |service| &service.activation.service),
-            slot: service.map_or("", |service| service.activation.slot.as_str()),
-            generation: service.map_or(0, |service| service.activation.generation.0),
+            origin: service.map_or(&Origin::NONE, |service| service.origin()),
             client: self.client,
             user: self.user.as_deref().unwrap_or_default(),
             method: self.asked.method(),
             host: self.asked.host().as_bytes(),
             path: self.asked.target(),
+            query: service.map_or(elsewhere, |service| &service.config.log_query),
+            referer: self.asked.referer(),
+            user_agent: self.asked.user_agent(),
             status: self.status,
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,

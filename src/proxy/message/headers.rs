@@ -86,6 +86,7 @@ pub(crate) fn request<'r, F: Fields<'r>>(
             | Name::ContentType
             | Name::Date
             | Name::ProxyAuthenticate
+            | Name::Referer
             | Name::RetryAfter
             | Name::Server
             | Name::Trailer
@@ -225,6 +226,7 @@ pub(crate) fn response<'b>(fields: &'b [Field], buffer: &'b [u8]) -> impl Iterat
             | Name::Host
             | Name::Proxy
             | Name::ProxyAuthorization
+            | Name::Referer
             | Name::RetryAfter
             | Name::Server
             | Name::Trailer

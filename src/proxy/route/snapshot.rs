@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use super::activation::Activation;
 use super::maintenance::MaintenancePage;
 use crate::config::{self, Config, Tls};
+use crate::model::log_query::LogQuery;
 use crate::model::routes::RouteTable;
 use crate::model::slot::Address;
 
@@ -66,6 +67,7 @@ pub struct Snapshot {
     table: Arc<RouteTable<Destination>>,
     redirects: Arc<[config::Redirect]>,
     services: Vec<Live>,
+    log_query: Arc<LogQuery>,
 }
 
 impl Snapshot {
@@ -92,6 +94,7 @@ impl Snapshot {
             table: Arc::new(RouteTable::from_iter(rules)),
             redirects: config.redirects.clone().into(),
             services,
+            log_query: Arc::new(config.log_query.clone()),
         }
     }
 
@@ -182,6 +185,12 @@ impl Snapshot {
     #[must_use]
     pub fn redirects(&self) -> &[config::Redirect] {
         &self.redirects
+    }
+
+    /// What the access log says of the queries of requests that reach no service.
+    #[must_use]
+    pub fn log_query(&self) -> &LogQuery {
+        &self.log_query
     }
 
     /// How a destination is served: with which certificates, or on the plain port.
