@@ -12,6 +12,7 @@
 //! control  the daemon: swaps, probes, state, journal, control socket
 //! proxy    the data plane            tls   certificates, tickets, local CA   (they never see each other)
 //! telemetry  logs and access log
+//! import   the configuration of nginx or Caddy → the text of a `proxy.toml`
 //! config   text → a `Config` that cannot be wrong
 //! model    PURE decisions            http1  PURE HTTP/1.1 as bytes
 //! tasks    the only spawn            durable  files that survive a crash
@@ -22,6 +23,7 @@ pub mod config;
 pub mod control;
 pub mod durable;
 pub mod http1;
+pub mod import;
 pub mod model;
 pub mod proxy;
 pub mod tasks;

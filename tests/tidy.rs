@@ -30,12 +30,13 @@ use tokens::{Kind, tokens};
 const LINES: usize = 450;
 
 /// Which rooms a room may see, beside itself. An arrow that is not here points up, or sideways.
-const MAY_SEE: [(&str, &[&str]); 10] = [
+const MAY_SEE: [(&str, &[&str]); 11] = [
     ("model", &[]),
     ("http1", &[]),
     ("tasks", &[]),
     ("durable", &["model"]),
     ("config", &["model", "http1"]),
+    ("import", &["config"]),
     ("telemetry", &["config", "model", "http1"]),
     ("tls", &["telemetry", "config", "model", "http1", "tasks", "durable"]),
     ("proxy", &["telemetry", "config", "model", "http1", "tasks"]),
@@ -57,12 +58,16 @@ const MAY_SEE: [(&str, &[&str]); 10] = [
 
 /// The floors of the rooms that have some, from the top down: folders, and files of the room itself that have their place among
 /// them. An arrow from one to another that stands before it points up.
-const FLOORS: [(&str, &str); 6] = [
+const FLOORS: [(&str, &str); 7] = [
     (
         "model",
         "environment hold reload switch pause gate history state backup api access",
     ),
     ("config", "reload check build read text"),
+    (
+        "import",
+        "arrange write nginx caddy fields draft directive source files pattern spell value",
+    ),
     ("tls", "store acme resolver shelf files"),
     (
         "proxy",

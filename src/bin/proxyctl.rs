@@ -5,10 +5,12 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use greengate::cli::{self, Attributes, CheckOutcome, Host};
+use greengate::cli::args::FrontDoor;
+use greengate::cli::{self, Attributes, CheckOutcome, Host, ImportOutcome};
 use greengate::config::{self, Config};
 use greengate::control;
 use greengate::durable;
+use greengate::import::{self, Disk, Language};
 use greengate::model::api::OnlineFinding;
 
 #[cfg(feature = "mimalloc")]
@@ -19,6 +21,7 @@ fn main() -> ExitCode {
     let host = Host {
         check,
         online,
+        import,
         daemon,
         arguments: control::arguments,
         replace,
@@ -41,6 +44,22 @@ fn check(file: &Path, color: bool) -> CheckOutcome {
         report: config::render(&file.display().to_string(), &text, &diagnostics, color),
         errors: errors.len(),
         warnings: warnings.len(),
+    }
+}
+
+/// Reads the configuration of another front door.
+fn import(of: FrontDoor, file: &Path, color: bool) -> Result<ImportOutcome, String> {
+    let language = match of {
+        FrontDoor::Nginx => Language::Nginx,
+        FrontDoor::Caddy => Language::Caddyfile,
+    };
+    match import::import(language, &Disk, file) {
+        Ok(imported) => Ok(ImportOutcome {
+            text: imported.text,
+            carried: imported.carried,
+            looks: imported.looks,
+        }),
+        Err(unreadable) => Err(unreadable.render(color)),
     }
 }
 

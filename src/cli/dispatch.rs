@@ -59,6 +59,7 @@ fn dispatch(cli: Cli, host: &Host) -> Outcome {
         Command::Backup(args) => commands::backup::run(host, &args),
         Command::Restore(args) => commands::restore::run(host, &args),
         Command::Check(args) => Ok(commands::check::run(host, socket, &args)),
+        Command::Import(args) => commands::import::run(host, &args),
         Command::Completions(args) => Ok(commands::completions::run(&args)),
         Command::Man(args) => commands::man::run(host, &args),
         Command::Demo(args) => in_runtime(commands::demo::run(&args)),

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::args::FrontDoor;
 use crate::model::api::{OnlineFinding, Problem};
 use crate::model::backup::{BackupOrder, MadeBackup, RestoreOrder, Restored};
 
@@ -15,6 +16,8 @@ pub struct Host {
     pub check: fn(&Path, bool) -> CheckOutcome,
     /// Looks whether the hosts of a configuration that can be used lead here; with what the running daemon calls itself.
     pub online: fn(&Path, Option<&str>) -> Vec<OnlineFinding>,
+    /// Reads the configuration of another front door; the flag asks for colour in the report of what is wrong with it.
+    pub import: fn(FrontDoor, &Path, bool) -> Result<ImportOutcome, String>,
     /// Runs the daemon with these arguments (the program's name is not among them) until it ends, for the demo, which starts
     /// itself a second time.
     pub daemon: fn(&[OsString]) -> ExitCode,
@@ -39,6 +42,17 @@ pub struct Attributes {
     pub owner: Option<u32>,
     /// Group id; `None` leaves it to who writes.
     pub group: Option<u32>,
+}
+
+/// What was made of another front door's configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImportOutcome {
+    /// The `proxy.toml`.
+    pub text: String,
+    /// Directives that were carried over.
+    pub carried: usize,
+    /// What needs a look.
+    pub looks: usize,
 }
 
 /// What is to say about a configuration file.

@@ -26,4 +26,4 @@ mod signals;
 mod typed;
 
 pub use dispatch::run;
-pub use host::{Attributes, CheckOutcome, Host};
+pub use host::{Attributes, CheckOutcome, Host, ImportOutcome};

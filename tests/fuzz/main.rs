@@ -12,6 +12,7 @@ mod frames;
 mod http1;
 #[path = "../http1_codec/hyper_side.rs"]
 mod hyper_side;
+mod imports;
 mod journal;
 mod kept;
 mod mutation;

@@ -12,6 +12,7 @@ use super::completions::CompletionsArgs;
 use super::demo::DemoArgs;
 use super::help::{TEMPLATE, examples};
 use super::history::HistoryArgs;
+use super::import::ImportConfigArgs;
 use super::man::ManArgs;
 use super::passwd::PasswdArgs;
 use super::pause::PauseArgs;
@@ -37,6 +38,7 @@ const EXIT_CODES: &str = "\x1b[1m\x1b[4mExit codes:\x1b[0m
     help_template = TEMPLATE,
     before_help = examples![
         "proxyctl demo --once                       see it work: no root, no file, no network",
+        "proxyctl import nginx /etc/nginx/nginx.conf > proxy.toml",
         "proxyctl check proxy.toml                  is this configuration right?",
         "proxyctl status                            what is live, and is it well?",
         "proxyctl swap prod                         check the idle side, switch, drain the old one",
@@ -86,6 +88,8 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Check a configuration file; every finding at once
     Check(CheckArgs),
+    /// Make a proxy.toml of the configuration of nginx or Caddy
+    Import(ImportConfigArgs),
     /// Watch swaps under load: a daemon, two apps and clients, all on this machine
     Demo(DemoArgs),
     /// Print what a shell needs to complete these commands

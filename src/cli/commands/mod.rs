@@ -3,6 +3,7 @@
 //! - `status`, `watch`, `history` and `certs` look; `check` reads a file, `passwd` writes one; `demo` shows the promise
 //! - `backup` takes everything into one file, `restore` puts it back
 //! - `swap` (with rollback), `pause` and `upkeep` (reload, resume, maintenance) ask for an operation, and watch it
+//! - `import` makes a configuration of another front door's
 //! - `completions` and `man` are for shells and packages
 //! - `watcher` shows an operation's events
 //! - `environment` what to say to a name that no environment has
@@ -14,6 +15,7 @@ pub mod completions;
 pub mod demo;
 mod environment;
 pub mod history;
+pub mod import;
 pub mod man;
 pub mod passwd;
 pub mod pause;

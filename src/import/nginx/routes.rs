@@ -1,0 +1,413 @@
+//! The locations of a server, each with who answers there.
+
+use std::collections::BTreeMap;
+
+use super::condition::{self, If};
+use super::http::Http;
+use super::known::FASTCGI;
+use super::level::{Folder, Level};
+use super::location::{Location, On};
+use super::passing;
+use super::redirect::{self, Leads, Rewrite};
+use crate::import::directive::Directive;
+use crate::import::draft::{Note, Route, Settings, Slots, Target};
+use crate::import::source::Place;
+use crate::import::spell;
+use crate::import::value::Value;
+
+/// The locations of one server, while they are collected.
+pub(super) struct Routes<'d> {
+    pub(super) http: &'d Http,
+    is_tls: bool,
+    /// The server's own.
+    pub(super) level: Level,
+    /// `try_files` of the server.
+    pub(super) tries: Option<&'d Directive>,
+    pub(super) named: BTreeMap<String, Location<'d>>,
+    found: Vec<Location<'d>>,
+    /// Who is asked by `auth_request`, by the path of the location.
+    asked: BTreeMap<String, &'d Directive>,
+    rewritten: Vec<Route>,
+    /// Who gets what is no file, as an `if` says.
+    missing: Option<Target>,
+    hidden: Vec<Location<'d>>,
+    whole: Option<(Leads, &'d Directive)>,
+}
+
+impl<'d> Routes<'d> {
+    pub(super) fn new(http: &'d Http, is_tls: bool, level: Level) -> Self {
+        Self {
+            http,
+            is_tls,
+            level,
+            tries: None,
+            named: BTreeMap::new(),
+            found: Vec::new(),
+            asked: BTreeMap::new(),
+            rewritten: Vec::new(),
+            missing: None,
+            hidden: Vec::new(),
+            whole: None,
+        }
+    }
+
+    /// Keeps a location that others refer to.
+    pub(super) fn name(&mut self, location: Location<'d>) {
+        if let On::Named(name) = &location.on {
+            self.named.insert(name.clone(), location);
+        }
+    }
+
+    /// Keeps a location, and those in it as its equals.
+    pub(super) fn add(&mut self, location: Location<'d>) {
+        for nested in &location.nested {
+            let mut inner = Location::read(nested, self.http, self.is_tls, &location.level);
+            inner.level.settings = location.level.settings.under(&inner.level.settings);
+            if inner.level.folder.is_none() {
+                inner.level.folder.clone_from(&location.level.folder);
+            }
+            self.add(inner);
+        }
+        match location.on {
+            On::Challenge => self.level.carried += location.level.carried,
+            On::Hidden => self.hidden.push(location),
+            _ => self.found.push(location),
+        }
+    }
+
+    /// `if (!-f $request_filename) { proxy_pass …; }` of the server.
+    pub(super) fn pass_missing(&mut self, url: &str) {
+        self.level.carry();
+        self.missing = Some(self.http.target(url, false));
+    }
+
+    /// A `rewrite` of the server.
+    pub(super) fn rewrite(&mut self, directive: &Directive, rewrite: &Rewrite) {
+        self.level.carry();
+        let mut settings = Settings::default();
+        lead(&mut settings, &rewrite.leads, rewrite.status, &rewrite.prefix);
+        self.rewritten.push(Route {
+            place: directive.place,
+            paths: vec![rewrite.prefix.clone()],
+            target: None,
+            settings,
+            notes: Vec::new(),
+        });
+    }
+
+    /// The server's level, its routes, and where all of it leads if it leads elsewhere.
+    pub(super) fn finish(mut self) -> (Level, Vec<Route>, Option<(Leads, &'d Directive)>) {
+        let found = std::mem::take(&mut self.found);
+        let inside = self.inside(&found);
+        let mut asked = BTreeMap::new();
+        let (mut prefixes, mut expressions) = (Vec::new(), Vec::new());
+        for location in found {
+            match (
+                &location.on,
+                location.paths().first().filter(|path| inside.contains(path)),
+            ) {
+                (_, Some(path)) => {
+                    self.level.carried += location.level.carried;
+                    asked.extend(location.pass.map(|pass| (path.clone(), pass)));
+                }
+                (On::Several(_), None) => expressions.push(location),
+                _ => prefixes.push(location),
+            }
+        }
+        self.asked = asked;
+        if let Some(forward) = self.forward() {
+            self.level.settings.set("auth.forward", forward);
+        }
+        // Of several expressions the first one counts, of several entries the last one.
+        let mut routes = Vec::new();
+        for location in prefixes.into_iter().chain(expressions.into_iter().rev()) {
+            routes.extend(self.resolve(location));
+        }
+        routes.append(&mut self.rewritten);
+        self.root(&mut routes);
+        self.hide(&routes);
+        (self.level, routes, self.whole)
+    }
+
+    /// The paths of locations that no client is meant to reach: `auth_request` asks them, or they are pages of errors.
+    fn inside(&self, found: &[Location<'_>]) -> Vec<String> {
+        let levels = || found.iter().map(|location| &location.level).chain([&self.level]);
+        let asked = levels().filter_map(|level| level.asks.as_ref().map(|(path, _)| path.clone()));
+        asked.chain(levels().flat_map(|level| level.pages.clone())).collect()
+    }
+
+    /// What answers everything that no location is about.
+    fn root(&mut self, routes: &mut Vec<Route>) {
+        if routes
+            .iter()
+            .any(|route| route.paths.iter().any(|path| path == "/") && route.target.is_some())
+        {
+            return;
+        }
+        let Some(folder) = self.level.folder.clone() else {
+            return;
+        };
+        let mut settings = Settings::default();
+        let mut notes = Level::default();
+        let target = match (&self.missing, self.tries) {
+            (Some(target), _) => {
+                settings.set("public", Value::text(folder.path));
+                Some(target.clone())
+            }
+            (None, Some(tries)) => self.try_files(tries, &folder, &mut settings, &mut notes),
+            (None, None) => Some(files(&folder)),
+        };
+        self.level.carried += notes.carried;
+        let place = self.tries.map(|tries| tries.place);
+        let known = routes
+            .iter_mut()
+            .find(|route| route.paths.iter().any(|path| path == "/"));
+        match known {
+            Some(route) => {
+                route.target = target;
+                route.settings = settings.under(&route.settings);
+                route.notes.extend(notes.notes);
+            }
+            None => routes.push(Route {
+                place: place.unwrap_or(Place {
+                    file: 0,
+                    start: 0,
+                    end: 0,
+                }),
+                paths: vec!["/".to_owned()],
+                target,
+                settings,
+                notes: notes.notes,
+            }),
+        }
+    }
+
+    /// Files whose name begins with a dot: no folder gives them away, but an app may.
+    fn hide(&mut self, routes: &[Route]) {
+        let root = routes.iter().find(|route| route.paths.iter().any(|path| path == "/"));
+        let target = root.and_then(|route| route.target.as_ref());
+        let is_folder = target.is_none_or(|target| matches!(target.slots, Slots::Folder(_) | Slots::Nothing(_)));
+        for location in std::mem::take(&mut self.hidden) {
+            if is_folder {
+                self.level.carried += location.level.carried;
+                continue;
+            }
+            self.level.notes.push(Note {
+                place: location.place,
+                what: format!("`{}`", location.shown),
+                nearest: "no folder gives dotfiles away; an app has to refuse them itself".to_owned(),
+            });
+        }
+    }
+
+    fn resolve(&mut self, mut location: Location<'d>) -> Vec<Route> {
+        if let Some((path, place)) = location.level.asks.take() {
+            match passing::forwarded(self.http, &path, self.asked.get(&path).copied(), &mut location.level) {
+                Some(forward) => location.level.settings.set("auth.forward", forward),
+                None => location.level.notes.push(Note {
+                    place,
+                    what: format!("`auth_request {path}`"),
+                    nearest: "`auth.forward = { url = \"http://…\" }` asks an app".to_owned(),
+                }),
+            }
+        }
+        let folder = location.level.folder.clone().or_else(|| self.level.folder.clone());
+        let mut settings = std::mem::take(&mut location.level.settings);
+        let mut paths = location.paths();
+        let mut target = None;
+        for condition in std::mem::take(&mut location.conditions) {
+            match (condition::read(condition), &folder) {
+                (If::ByItself, _) => location.level.carry(),
+                (If::PassMissing(url), Some(folder)) => {
+                    settings.set("public", Value::text(folder.path.as_str()));
+                    target = Some(self.http.target(&url, false));
+                    location.level.carry();
+                }
+                (If::Look(nearest), _) => location.level.look(condition, nearest),
+                (If::HostTo(..) | If::PassMissing(_), _) => {
+                    location.level.look(condition, "`[redirect]` leads a host elsewhere");
+                }
+            }
+        }
+        let mut strip = false;
+        for rewrite in std::mem::take(&mut location.rewrites) {
+            let found = redirect::rewrite(rewrite.arg(0), rewrite.arg(1), rewrite.arg(2));
+            let own = paths.first().map(|path| spell::prefix(path));
+            match found {
+                Some(found)
+                    if found.status.is_none()
+                        && Some(&found.prefix) == own.as_ref()
+                        && found.leads == Leads::To("/*".into()) =>
+                {
+                    strip = true;
+                    location.level.carry();
+                }
+                Some(found) if Some(&found.prefix) == own.as_ref() => {
+                    lead(&mut settings, &found.leads, found.status, &found.prefix);
+                    location.level.carry();
+                }
+                Some(found) => self.rewrite(rewrite, &found),
+                None => location.level.look(
+                    rewrite,
+                    "`redirect` and `rewrite` of an `at` entry take a prefix, and `*` for the rest",
+                ),
+            }
+        }
+        if let Some(returns) = location.returns.take() {
+            self.returns(returns, &mut location, &mut settings);
+        }
+        if let Some(foreign) = location.foreign {
+            target = Some(Target {
+                slots: Slots::Nothing(FASTCGI.to_owned()),
+                strip: false,
+            });
+            location.level.look(foreign, FASTCGI);
+        } else if let Some(pass) = location.pass {
+            target = Some(passing::pass(
+                self.http,
+                pass,
+                &paths,
+                strip,
+                &mut location.level,
+                &mut settings,
+            ));
+        } else if let Some(tries) = location.tries {
+            match &folder {
+                Some(folder) => target = self.try_files(tries, folder, &mut settings, &mut location.level),
+                None => location.level.look(tries, "no `root` says where the files are"),
+            }
+        } else if target.is_none()
+            && let Some(folder) = &location.level.folder
+        {
+            target = Some(files(folder));
+        }
+        let is_of_endings = paths.iter().any(|path| path.starts_with('*'));
+        if is_of_endings
+            && target
+                .as_ref()
+                .is_some_and(|target| matches!(target.slots, Slots::Folder(_)))
+        {
+            target = None;
+            if let Some(folder) = &location.level.folder {
+                location.level.notes.push(Note {
+                    place: location.place,
+                    what: format!("`{}` has files of its own", location.shown),
+                    nearest: format!(
+                        "`public = \"{}\"` looks there before the app, for every file in it",
+                        folder.path
+                    ),
+                });
+            }
+        }
+        self.level.carried += location.level.carried;
+        if paths.is_empty() {
+            let mut notes = std::mem::take(&mut location.level.notes);
+            notes.insert(
+                0,
+                Note {
+                    place: location.place,
+                    what: format!("`{}`", location.shown),
+                    nearest: "`path` takes a prefix, as `/api`, and an `at` entry endings too, as `*.js`".to_owned(),
+                },
+            );
+            self.level.notes.extend(notes);
+            return Vec::new();
+        }
+        for path in &mut paths {
+            if !path.starts_with('*') {
+                *path = spell::prefix(path);
+            }
+        }
+        if settings.is_empty() && location.level.notes.is_empty() && target.is_none() {
+            return Vec::new();
+        }
+        vec![Route {
+            place: location.place,
+            paths,
+            target,
+            settings,
+            notes: location.level.notes,
+        }]
+    }
+
+    fn returns(&mut self, returns: &'d Directive, location: &mut Location<'d>, settings: &mut Settings) {
+        let status: Option<u16> = returns.arg(0).parse().ok();
+        let leads = redirect::target(returns.args.last().map_or("", String::as_str));
+        let path = location
+            .paths()
+            .first()
+            .map(|path| spell::prefix(path))
+            .unwrap_or_default();
+        match (status, leads) {
+            (Some(status), Some(leads)) if redirect::is_redirect(status) => {
+                location.level.carry();
+                match leads {
+                    Leads::ToTls => {
+                        if path == "/" {
+                            self.whole = Some((Leads::ToTls, returns));
+                        }
+                    }
+                    Leads::ToHost(_) if path == "/" => self.whole = Some((leads, returns)),
+                    // The whole path is kept, of which `*` is what stands behind the prefix.
+                    Leads::To(to) if path != "/" && to.ends_with("/*") => {
+                        let to = format!("{}{path}/*", to.trim_end_matches("/*"));
+                        lead(settings, &Leads::To(to), Some(status), &path);
+                    }
+                    other => lead(settings, &other, Some(status), &path),
+                }
+            }
+            (None, Some(leads)) => {
+                location.level.carry();
+                lead(settings, &leads, Some(302), &path);
+            }
+            (Some(403 | 404 | 410 | 444), _) => {
+                let status = returns.arg(0);
+                let mut closed = Level::default();
+                closed.close(&format!("nginx answered {status}"));
+                *settings = settings.under(&closed.settings);
+                location.level.look(returns, "who may not enter gets 403");
+            }
+            _ => location.level.look(
+                returns,
+                "an answer of its own is the app's to give, or a file's in `public`",
+            ),
+        }
+    }
+
+    /// `auth.forward` of the server itself.
+    fn forward(&mut self) -> Option<Value> {
+        let (path, place) = self.level.asks.clone()?;
+        let mut level = std::mem::take(&mut self.level);
+        let forward = passing::forwarded(self.http, &path, self.asked.get(&path).copied(), &mut level);
+        if forward.is_none() {
+            level.notes.push(Note {
+                place,
+                what: format!("`auth_request {path}`"),
+                nearest: "`auth.forward = { url = \"http://…\" }` asks an app".to_owned(),
+            });
+        }
+        self.level = level;
+        forward
+    }
+}
+
+pub(super) fn files(folder: &Folder) -> Target {
+    Target {
+        slots: Slots::Folder(folder.path.trim_end_matches('/').to_owned()),
+        strip: folder.strip,
+    }
+}
+
+/// Sets `redirect`, or `rewrite` where the request goes on inside.
+fn lead(settings: &mut Settings, leads: &Leads, status: Option<u16>, path: &str) {
+    let to = match leads {
+        Leads::ToTls => return,
+        Leads::ToHost(host) if path == "/" => format!("{host}/*"),
+        Leads::ToHost(host) => format!("{host}{path}/*"),
+        Leads::To(to) => to.clone(),
+    };
+    match status {
+        Some(status) => settings.set("redirect", redirect::value(&to, status)),
+        None => settings.set("rewrite", Value::Text(to)),
+    }
+}

@@ -1,0 +1,38 @@
+//! The keys that `proxy.toml` is to have and that this version does not know: they are written as comments, ready to be uncommented.
+
+/// Keys, each with all below it. `files:` is a folder as a slot, `[redirect] /` one with a path.
+const NOT_YET: &[&str] = &[
+    "at",
+    "headers",
+    "security_headers",
+    "compress",
+    "cache",
+    "redirect",
+    "rewrite",
+    "error_pages",
+    "auth.forward",
+    "public",
+    "files",
+    "files:",
+    "[redirect] /",
+];
+
+/// Whether this version does not know a key.
+pub(in crate::import) fn is_not_yet(key: &str) -> bool {
+    NOT_YET.iter().any(|one| {
+        let rest = key.strip_prefix(one);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_not_yet;
+
+    #[test]
+    fn what_is_known_from_the_first_day_is_known() {
+        for key in ["host", "auth.basic", "limit.rate", "tls"] {
+            assert!(!is_not_yet(key), "{key}");
+        }
+    }
+}
