@@ -28,6 +28,7 @@ mod harness;
 mod hold;
 mod hostile;
 mod identity;
+mod imported;
 mod installed;
 mod kept_by_systemd;
 mod limits;

@@ -1,0 +1,275 @@
+//! What `proxyctl import` makes of a configuration of nginx answers as nginx does: both stand in front of the same apps, and are asked
+//! the same. Compared are the status, where a redirect leads, who answered, and the fields that the configuration sets.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::common::app::App;
+use crate::common::client::{Client, Response, WEB_SOCKET};
+use crate::common::door::Door;
+use crate::common::port::reserve;
+use crate::common::process::Process;
+use crate::common::tool::tool;
+use crate::common::{eventually, holds, secs};
+
+/// A request, and the fields of its answer that the configuration sets.
+type Asked<'a> = (&'a str, &'a str, &'a [&'a str]);
+
+/// nginx and proxyd in front of the same apps.
+struct Both {
+    nginx: Nginx,
+    door: Door,
+    apps: BTreeMap<u16, App>,
+}
+
+/// A running nginx, in a folder of its own.
+struct Nginx {
+    // Before its folder: the child has to be gone before that is removed.
+    _process: Process,
+    address: SocketAddr,
+    folder: TempDir,
+}
+
+impl Both {
+    /// Starts both on a case of `tests/import`, with apps on the ports that it names and files where it says `/srv`.
+    async fn start(case: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/import/nginx/{case}"));
+        let text = |file: &Path| std::fs::read_to_string(file).unwrap();
+        let mut apps = BTreeMap::new();
+        for port in ports(&text(&path.join("nginx.conf"))) {
+            apps.insert(port, App::start(&port.to_string(), "v1").await);
+        }
+        let nginx = Nginx::start(&rewritten(&text(&path.join("nginx.conf")), &apps)).await;
+        let output = Command::new(env!("CARGO_BIN_EXE_proxyctl"))
+            .arg("import")
+            .arg("nginx")
+            .arg(nginx.folder.path().join("nginx.conf"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let imported = String::from_utf8(output.stdout).unwrap();
+        // The door of the tests says itself where it listens.
+        let (before, after) = imported.split_once("[server]\n").unwrap_or((&imported, ""));
+        let after = after.split_once("\n\n").map_or("", |(_, after)| after);
+        let door = Door::start(&format!("{before}\n{after}")).await;
+        Self { nginx, door, apps }
+    }
+
+    /// The answer of each to a GET.
+    async fn answers(&self, host: &str, target: &str) -> [Response; 2] {
+        let mut nginx = Client::plain(self.nginx.address).await.unwrap();
+        let mut door = Client::plain(self.door.http()).await.unwrap();
+        [
+            nginx.get(host, target).await.unwrap(),
+            door.get(host, target).await.unwrap(),
+        ]
+    }
+
+    /// Fails where the two do not agree.
+    async fn agree(&self, asked: &[Asked<'_>]) {
+        for (host, target, fields) in asked {
+            let [nginx, door] = self.answers(host, target).await;
+            let told = |response: &Response| {
+                let fields: Vec<_> = fields
+                    .iter()
+                    .map(|name| response.field(name).map(str::to_owned))
+                    .collect();
+                (status(response.status), location(response), who(response), fields)
+            };
+            assert_eq!(told(&door), told(&nginx), "{host}{target}: {door:?} and {nginx:?}");
+        }
+    }
+}
+
+impl Nginx {
+    async fn start(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (port, address) = reserve();
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let text = format!("\n{text}")
+            .replace("listen 80", &format!("listen {address}"))
+            .replace(
+                "\nevents {",
+                &format!("pid {}; error_log {};\nevents {{", at("pid"), at("error.log")),
+            )
+            .replace("http {", &format!("http {{ {}", temporary(folder.path())))
+            .replace("user www-data;", "")
+            .replace("pid /run/nginx.pid;", "")
+            .replace("include mime.types;", "include /etc/nginx/mime.types;");
+        std::fs::write(folder.path().join("nginx.conf"), text).unwrap();
+        drop(port);
+        let mut command = tool("nginx").into_std();
+        command
+            .args(["-g", "daemon off;", "-p"])
+            .arg(folder.path())
+            .arg("-c")
+            .arg(folder.path().join("nginx.conf"));
+        // Its workers end with the test, too.
+        command.process_group(0);
+        let process = Process::spawn("nginx", command);
+        eventually(secs(10), || async {
+            if process.ended().is_some() {
+                panic!("nginx has ended: {}", process.last_words());
+            }
+            let connected = Client::plain(address).await;
+            holds(connected.is_ok(), || format!("{connected:?}"))
+        })
+        .await;
+        Self {
+            _process: process,
+            address,
+            folder,
+        }
+    }
+}
+
+/// Where nginx may write, which is elsewhere than where it would.
+fn temporary(folder: &Path) -> String {
+    let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let paths = kinds.map(|kind| format!("{kind}_temp_path {}/{kind}; ", folder.display()));
+    format!("{} access_log off;", paths.concat())
+}
+
+/// The ports of apps in a configuration.
+fn ports(text: &str) -> Vec<u16> {
+    let places = ["127.0.0.1:", "localhost:"]
+        .iter()
+        .flat_map(|host| text.split(host).skip(1));
+    let mut ports: Vec<u16> = places
+        .filter_map(|rest| rest.split(|char: char| !char.is_ascii_digit()).next()?.parse().ok())
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+/// The configuration with the ports that the apps really have.
+fn rewritten(text: &str, apps: &BTreeMap<u16, App>) -> String {
+    apps.iter().fold(text.to_owned(), |text, (port, app)| {
+        let real = app.tcp();
+        text.replace(&format!("127.0.0.1:{port}"), &real.to_string())
+            .replace(&format!("localhost:{port}"), &real.to_string())
+    })
+}
+
+/// A redirect that holds for good is one, whether it says so with 301 or with 308, which keeps the method.
+fn status(status: u16) -> u16 {
+    if status == 308 { 301 } else { status }
+}
+
+/// Where a redirect leads, without the port that only this test has.
+fn location(response: &Response) -> Option<String> {
+    let location = response.field("location")?;
+    let Some((scheme, rest)) = location.split_once("://") else {
+        return Some(location.to_owned());
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = authority.split(':').next().unwrap_or(authority);
+    Some(format!("{scheme}://{host}/{path}"))
+}
+
+/// What an app has said: its name, and the target as it saw it; nothing where no app was asked.
+fn who(response: &Response) -> String {
+    if response.app().is_empty() {
+        String::new()
+    } else {
+        response.text()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_next_js_app_with_an_api_answers_as_behind_nginx() {
+    let both = Both::start("nextjs").await;
+    both.agree(&[
+        ("example.com", "/", &[]),
+        ("example.com", "/about?a=1&b=%20", &[]),
+        ("example.com", "/api/users?id=1", &[]),
+        ("example.com", "/apis", &[]),
+        ("example.com", "/_next/static/app.js", &[]),
+        ("example.com", "/status/404", &[]),
+    ])
+    .await;
+    // The one that nginx tells all of it; ours are told anyway.
+    let seen = both.apps[&8000].seen();
+    let asked: Vec<_> = seen.iter().filter(|one| one.target.starts_with("/users")).collect();
+    assert_eq!(asked.len(), 2, "by nginx and by proxyd");
+    for (name, expected) in [
+        ("host", "example.com"),
+        ("x-real-ip", "127.0.0.1"),
+        ("x-forwarded-for", "127.0.0.1"),
+    ] {
+        let told: Vec<_> = asked.iter().map(|one| one.head.fields.get(name)).collect();
+        assert_eq!(told, [Some(expected); 2], "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn websockets_pass_as_behind_nginx_without_a_word_for_it() {
+    let both = Both::start("nextjs").await;
+    for address in [both.nginx.address, both.door.http()] {
+        let mut client = Client::plain(address).await.unwrap();
+        let request = format!("GET /ws HTTP/1.1\r\nHost: example.com\r\n{WEB_SOCKET}\r\n");
+        client.send(request).await.unwrap();
+        let (status, _) = client.head().await.unwrap();
+        assert_eq!(status, 101, "{address}");
+    }
+    let both = Both::start("websockets").await;
+    both.agree(&[("chat.example.com", "/", &[]), ("chat.example.com", "/events", &[])])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upstreams_prefixes_and_variables_lead_where_nginx_leads() {
+    let both = Both::start("upstreams").await;
+    both.agree(&[
+        ("app.example.com", "/sticky/a/b?c", &[]),
+        ("app.example.com", "/search?q=1", &[]),
+    ])
+    .await;
+    let [nginx, door] = both.answers("app.example.com", "/").await;
+    assert_eq!((nginx.status, door.status), (200, 200), "one of the two instances");
+    assert!(both.apps[&3002].seen().is_empty() && both.apps[&3004].seen().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_that_lead_elsewhere_lead_there_and_others_are_served() {
+    let both = Both::start("maps-and-ifs").await;
+    both.agree(&[
+        ("example.com", "/a?b=c", &[]),
+        ("example.org", "/", &[]),
+        ("example.org", "/a/b?c=d", &[]),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_turn_away_whom_nginx_turns_away() {
+    let both = Both::start("rate-limits").await;
+    both.agree(&[("api.example.com", "/", &[]), ("api.example.com", "/healthz", &[])])
+        .await;
+    for address in [both.nginx.address, both.door.http()] {
+        let mut turned_away = 0;
+        for _ in 0..40 {
+            let mut client = Client::plain(address).await.unwrap();
+            let answer = client.get("api.example.com", "/").await.unwrap();
+            assert!(matches!(answer.status, 200 | 429), "{answer:?}");
+            turned_away += u32::from(answer.status == 429);
+        }
+        assert!((10..30).contains(&turned_away), "{turned_away} of 40 at {address}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blue_is_live_where_nginx_had_two_colours() {
+    let both = Both::start("blue-green").await;
+    both.agree(&[("example.com", "/", &[])]).await;
+    assert_eq!(
+        both.door.environment("prod").await.live,
+        Some(greengate::model::slot::Slot::Blue)
+    );
+}
