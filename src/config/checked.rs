@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::policy::{Parts, Policy};
 use crate::model::log_query::LogQuery;
-use crate::model::rate::Rate;
 use crate::model::slot::{Address, Slot};
 
 /// The production directory of Let's Encrypt.
@@ -142,14 +142,10 @@ pub struct Service {
     pub bake: Option<Bake>,
     /// How connections to the app are reused.
     pub keepalive: Keepalive,
-    /// Deadlines for a request and its response.
-    pub timeout: Timeouts,
-    /// Most bytes that a request body may have.
-    pub limit_body: u64,
-    /// How many requests may be in flight, and how many a client may send.
-    pub limits: Limits,
-    /// Who may enter.
-    pub auth: Auth,
+    /// What holds for its requests, but for those to one of its parts.
+    pub policy: Policy,
+    /// Parts of it with rules of their own.
+    pub parts: Parts,
     /// Path prefixes of static files: what the live slot answers with 404 is requested of the previous one (N23).
     pub stale_assets: Vec<Arc<str>>,
     /// Where the certificate comes from.
@@ -157,13 +153,29 @@ pub struct Service {
     /// Value of `X-Environment` in responses, which also keeps search engines out: for environments that are not
     /// production.
     pub label: Option<Arc<str>>,
-    /// Whether requests are written to the access log.
-    pub log: bool,
-    /// What is written there of their queries.
+    /// What is written to the access log of queries.
     pub log_query: LogQuery,
 }
 
 impl Service {
+    /// The policies that its requests may be under: its own, at 0, and those of its parts. [`Parts::find`] says which.
+    pub fn policies(&self) -> impl Iterator<Item = &Policy> {
+        std::iter::once(&self.policy).chain(&self.parts.policies)
+    }
+
+    /// The policy at this place among [`Service::policies`].
+    #[must_use]
+    pub fn policy(&self, place: u16) -> &Policy {
+        let part = usize::from(place).checked_sub(1);
+        part.and_then(|part| self.parts.policies.get(part))
+            .unwrap_or(&self.policy)
+    }
+
+    /// The files of users that it asks, for whatever part; one may come more than once.
+    pub fn user_files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.policies().filter_map(|policy| policy.auth.basic.as_ref())
+    }
+
     /// The path prefix that the app does not see; empty when it sees all of a path.
     #[must_use]
     pub fn stripped(&self) -> &str {
@@ -301,48 +313,6 @@ pub enum Reuse {
     Safe,
     /// All of them.
     Always,
-}
-
-/// `timeout.*`: the deadlines for a request and its response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeouts {
-    /// Time to connect to the app.
-    pub connect: Duration,
-    /// Time from the request's last byte to the response head.
-    pub response: Duration,
-    /// Time between two bytes of a body.
-    pub idle: Duration,
-    /// Time that a tunnel or an event stream may be silent.
-    pub stream: Duration,
-}
-
-/// `limit.concurrent`, `limit.rate` and `limit.burst`. `None` limits nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Limits {
-    /// Most requests in flight, from the head to the last byte of the answer, or of the tunnel.
-    pub concurrent: Option<(usize, Scope)>,
-    /// How often one client may ask (IPv6: one /64).
-    pub rate: Option<(Rate, Scope)>,
-}
-
-/// What a limit counts, by the table that its key stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// All services of an environment together: it stands in the environment's table, or in `[defaults]`.
-    Environment,
-    /// One service alone: it stands in the service's own table.
-    Service,
-}
-
-/// `auth.*`: who may enter. Where both are asked for, both have to pass.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Auth {
-    /// The file of users whose passwords are asked for; `None` asks for none.
-    pub basic: Option<PathBuf>,
-    /// Networks that clients have to come from; `None` is anywhere.
-    pub allow: Option<Vec<ipnet::IpNet>>,
-    /// Path prefixes, as clients ask for them, that are for everybody: each is `/` and more, without a slash at its end.
-    pub except: Vec<Arc<str>>,
 }
 
 /// `tls`: where a service's certificates come from.

@@ -5,7 +5,7 @@
 //! that stand before it here:
 //!
 //! - `text` TOML with the place of every value, units, and the reports that point into the file
-//! - `checked` the types of a checked configuration
+//! - `policy` and `checked` the types of a checked configuration
 //! - `read` each table on its own: what was typed becomes checked values, or a diagnostic
 //! - `build` services from their tables, with `extends` and defaults
 //! - `check` the whole file, with its services compared with each other and the world; every error at once
@@ -14,14 +14,15 @@
 mod build;
 mod check;
 mod checked;
+mod policy;
 mod read;
 mod reload;
 mod text;
 
 pub use checked::{
-    AccessLogFormat, AccessLogTarget, Acme, Auth, Bake, Challenge, Config, Drain, Eab, Environment, Health, Hold,
-    Keepalive, Limits, Listen, Redirect, Reuse, Scope, Server, Service, Slots, StatusRange, Timeouts, Tls,
-    VersionSource,
+    AccessLogFormat, AccessLogTarget, Acme, Bake, Challenge, Config, Drain, Eab, Environment, Health, Hold, Keepalive,
+    Listen, Redirect, Reuse, Server, Service, Slots, StatusRange, Tls, VersionSource,
 };
+pub use policy::{Auth, Limits, Part, Parts, PathPattern, Policy, Scope, Timeouts};
 pub use reload::diff::{Diff, adopt, diff};
 pub use text::report::{Diagnostic, LoadError, Severity, render};

@@ -72,7 +72,10 @@ impl UserReader {
     pub(super) fn serve(&self, config: &Config) {
         let mut asked: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
         for environment in &config.environments {
-            let files = environment.services.iter().filter_map(|it| it.auth.basic.clone());
+            let files = environment
+                .services
+                .iter()
+                .flat_map(|service| service.user_files().cloned());
             asked.insert(environment.name.to_string(), files.collect());
         }
         let mut files = self.files.borrow_mut();

@@ -272,7 +272,7 @@ upstream = 9001
     let (config, diagnostics) = Config::parse(Path::new("/elsewhere/bench.toml"), &text).unwrap();
     assert_eq!(diagnostics, []);
     assert_eq!(config.environments[0].services[0].tls, Tls::Off);
-    assert!(!config.environments[0].services[0].log);
+    assert!(!config.environments[0].services[0].policy.log);
     assert!(matches!(config.environments[1].services[0].tls, Tls::Files { .. }));
 }
 

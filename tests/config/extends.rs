@@ -56,10 +56,10 @@ fn an_extended_environment_has_the_same_rules_at_other_addresses() {
         (web.health.path.as_str(), web.health.host.as_str()),
         ("/up", "probe.com")
     );
-    assert_eq!((web.health.passes, web.log), (7, false));
+    assert_eq!((web.health.passes, web.policy.log), (7, false));
     assert_eq!(web.label, None);
-    assert_eq!(web.auth.allow, Some(vec!["10.0.0.0/8".parse().unwrap()]));
-    assert_eq!(web.auth.except, ["/hooks".into()]);
+    assert_eq!(web.policy.auth.allow, Some(vec!["10.0.0.0/8".parse().unwrap()]));
+    assert_eq!(web.policy.auth.except, ["/hooks".into()]);
     assert_eq!(web.tls, Tls::Internal);
     assert_eq!(
         (web.hold.period.as_secs(), web.hold.max_requests, web.hold.max_bytes),
@@ -126,7 +126,7 @@ health.path = "/up"
 "#,
     );
     let c = service(&config, "c", "c");
-    assert_eq!((c.health.path.as_str(), c.timeout.connect.as_secs()), ("/up", 2));
+    assert_eq!((c.health.path.as_str(), c.policy.timeout.connect.as_secs()), ("/up", 2));
     assert_eq!(c.hosts, ["c.com".into()]);
     assert!(!c.slots.can_swap());
 }
@@ -138,8 +138,8 @@ fn off_takes_away_what_was_copied() {
         "extends = \"prod\"\nauth.allow = \"off\"\nauth.except = []",
     );
     let (config, _) = complained(&format!("{PROD}{off}"));
-    assert_eq!(service(&config, "staging", "api").auth, Auth::default());
-    assert!(service(&config, "prod", "api").auth.allow.is_some());
+    assert_eq!(service(&config, "staging", "api").policy.auth, Auth::default());
+    assert!(service(&config, "prod", "api").policy.auth.allow.is_some());
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn said(users: &str) -> (Vec<Diagnostic>, String) {
     let text = "[env.dev]\nhost = \"dev.example.com\"\nupstream = 4000\nauth.basic = \"dev.htpasswd\"\n";
     let (config, diagnostics) = Config::parse(&folder.path().join("proxy.toml"), text).unwrap();
     let service = &config.environments[0].services[0];
-    assert_eq!(service.auth.basic, Some(folder.path().join("dev.htpasswd")));
+    assert_eq!(service.policy.auth.basic, Some(folder.path().join("dev.htpasswd")));
     (diagnostics, folder.path().display().to_string())
 }
 

@@ -74,7 +74,7 @@ fn three_lines_are_a_site_and_the_rest_are_the_defaults_of_the_manual() {
         }
     );
     assert_eq!(
-        service.timeout,
+        service.policy.timeout,
         Timeouts {
             connect: seconds(4),
             response: seconds(60),
@@ -82,12 +82,12 @@ fn three_lines_are_a_site_and_the_rest_are_the_defaults_of_the_manual() {
             stream: seconds(3600),
         }
     );
-    assert_eq!(service.limit_body, 100 * 1024 * 1024);
-    assert_eq!(service.limits, Limits::default());
-    assert_eq!(service.auth, Auth::default());
+    assert_eq!(service.policy.limit_body, 100 * 1024 * 1024);
+    assert_eq!(service.policy.limits, Limits::default());
+    assert_eq!(service.policy.auth, Auth::default());
     assert_eq!(service.tls, Tls::Acme);
     assert_eq!(service.label, None);
-    assert!(service.log);
+    assert!(service.policy.log);
     assert_eq!(service.log_query, LogQuery::Keep);
 }
 
@@ -220,7 +220,7 @@ log_query = ["token", "a b"]
         }
     );
     assert_eq!(
-        api.timeout,
+        api.policy.timeout,
         Timeouts {
             connect: seconds(1),
             response: seconds(120),
@@ -228,21 +228,21 @@ log_query = ["token", "a b"]
             stream: seconds(86_400),
         }
     );
-    assert_eq!(api.limit_body, 1 << 30);
+    assert_eq!(api.policy.limit_body, 1 << 30);
     let rate = Rate {
         requests: 100,
         period: seconds(60),
         burst: 7,
     };
     assert_eq!(
-        api.limits,
+        api.policy.limits,
         Limits {
             concurrent: Some((50, Scope::Service)),
             rate: Some((rate, Scope::Service)),
         }
     );
     assert_eq!(
-        api.auth,
+        api.policy.auth,
         Auth {
             basic: None,
             allow: Some(vec![
@@ -255,7 +255,7 @@ log_query = ["token", "a b"]
     );
     assert_eq!(api.tls, Tls::Internal);
     assert_eq!(api.label.as_deref(), Some("beta"));
-    assert!(!api.log);
+    assert!(!api.policy.log);
     assert_eq!(api.log_query, LogQuery::Mask(vec!["token".into(), "a b".into()]));
     assert_eq!(config.log_query, api.log_query);
 }
@@ -338,7 +338,7 @@ upstream = 3001
     assert_eq!((web.health.passes, api.health.passes), (1, 1));
     assert!(web.warmup.is_empty());
     assert_eq!(api.warmup, ["/"]);
-    assert_eq!((&web.tls, web.log), (&Tls::Internal, false));
+    assert_eq!((&web.tls, web.policy.log), (&Tls::Internal, false));
 }
 
 #[test]
@@ -482,14 +482,14 @@ limit.rate = "off"
         burst,
     };
     for env in ["dev", "staging"] {
-        let web = service(&config, env, "web").limits;
+        let web = &service(&config, env, "web").policy.limits;
         assert_eq!(web.concurrent, Some((20, Scope::Environment)), "{env}");
         assert_eq!(web.rate, Some((rate(10, 1, 50), Scope::Environment)), "{env}");
-        let api = service(&config, env, "api").limits;
+        let api = &service(&config, env, "api").policy.limits;
         assert_eq!(api.concurrent, None, "{env}");
         assert_eq!(api.rate, Some((rate(1, 3600, 1), Scope::Service)), "{env}");
     }
-    assert_eq!(service(&config, "prod", "prod").limits, Limits::default());
+    assert_eq!(service(&config, "prod", "prod").policy.limits, Limits::default());
 }
 
 #[test]

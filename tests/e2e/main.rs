@@ -35,6 +35,7 @@ mod limits;
 mod maintenance;
 mod mutated;
 mod packaged;
+mod parts;
 mod passwd;
 mod pause;
 mod pm2;

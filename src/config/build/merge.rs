@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::checked::Tls;
+use crate::config::policy::Scope;
 use crate::config::read::environments::{RawEnvironment, RawService, Services};
+use crate::config::read::parts::RawPart;
 use crate::config::read::settings::Settings;
 use crate::config::text::raw::At;
 use crate::config::text::report::Diagnostic;
@@ -22,6 +24,8 @@ pub(crate) struct Merged {
     pub(crate) settings: Settings,
     /// Those of them that stand in its own table, or are copied into it.
     pub(crate) own: Settings,
+    /// Its parts with rules of their own, which are laid over `settings`.
+    pub(crate) parts: Option<At<Vec<RawPart>>>,
 }
 
 impl Merged {
@@ -33,6 +37,14 @@ impl Merged {
     /// Where its certificate comes from; files are relative to `folder`.
     pub(crate) fn tls(&self, folder: &Path) -> Tls {
         self.settings.tls().in_folder(folder)
+    }
+
+    /// What the limit of this key counts: the service alone where it stands in the service's own table.
+    pub(crate) fn scope(&self, key: &str) -> Scope {
+        match self.own.seen(key) {
+            Some(_) => Scope::Service,
+            None => Scope::Environment,
+        }
     }
 
     /// `` `web` of `prod` ``; in the short form the service has no name of its own.
@@ -66,19 +78,20 @@ pub(crate) fn merge(
 
 fn services(defaults: &Settings, environment: &RawEnvironment, shape: &Shape) -> Vec<Merged> {
     let base = shape.settings.over(defaults);
-    let merged = |name: &At<Arc<str>>, own: Settings| Merged {
+    let merged = |name: &At<Arc<str>>, own: Settings, parts: &Option<At<Vec<RawPart>>>| Merged {
         environment: Arc::clone(&environment.name.value),
         name: Arc::clone(&name.value),
         span: name.span.clone(),
         settings: own.over(&base),
         own,
+        parts: parts.clone(),
     };
     match &shape.services {
         Some(list) => list
             .iter()
-            .map(|service| merged(&service.name, service.settings.clone()))
+            .map(|service| merged(&service.name, service.settings.clone(), &service.parts))
             .collect(),
-        None => vec![merged(&environment.name, Settings::default())],
+        None => vec![merged(&environment.name, Settings::default(), &shape.parts)],
     }
 }
 
@@ -86,6 +99,8 @@ fn services(defaults: &Settings, environment: &RawEnvironment, shape: &Shape) ->
 #[derive(Debug, Clone)]
 struct Shape {
     settings: Settings,
+    /// Of the short form.
+    parts: Option<At<Vec<RawPart>>>,
     /// `None` in the short form.
     services: Option<Vec<RawService>>,
 }
@@ -120,7 +135,9 @@ impl Shapes<'_> {
 
     fn build(&mut self, index: usize) -> Option<Shape> {
         let environment = &self.environments[index];
-        if let (Some((key, span)), Some(services)) = (environment.settings.routing_key(), &environment.services) {
+        let of_short_form = environment.settings.routing_key();
+        let of_short_form = of_short_form.or_else(|| Some(("at", &environment.parts.as_ref()?.span)));
+        if let (Some((key, span)), Some(services)) = (of_short_form, &environment.services) {
             self.problems.push(
                 Diagnostic::error(span, format!("`{key}` stands beside services"))
                     .expected("the short form here")
@@ -164,6 +181,7 @@ impl Shapes<'_> {
         }
         Some(Shape {
             settings: environment.settings.clone(),
+            parts: environment.parts.clone(),
             services: environment.services.as_ref().map(|services| services.list.clone()),
         })
     }
@@ -250,17 +268,20 @@ impl Shapes<'_> {
                 Some(own.iter().map(|service| inherit(service, inherited)).collect())
             }
         };
-        Some(Shape { settings, services })
+        Some(Shape {
+            settings,
+            parts: environment.parts.clone().or_else(|| base.parts.clone()),
+            services,
+        })
     }
 }
 
 fn inherit(service: &RawService, inherited: &[RawService]) -> RawService {
-    let settings = match inherited.iter().find(|base| base.name.value == service.name.value) {
-        Some(base) => service.settings.over(&base.settings.inheritable()),
-        None => service.settings.clone(),
-    };
-    RawService {
-        name: service.name.clone(),
-        settings,
+    let mut service = service.clone();
+    if let Some(base) = inherited.iter().find(|base| base.name.value == service.name.value) {
+        service.settings = service.settings.over(&base.settings.inheritable());
+        // One list takes the place of another, as the values of all keys do.
+        service.parts = service.parts.or_else(|| base.parts.clone());
     }
+    service
 }

@@ -1,7 +1,11 @@
 //! Tables become services.
 //!
 //! - `merge` which settings hold for each service, after `extends` and `[defaults]`
+//! - `policy` what its requests are under, from the same settings
+//! - `parts` the same for each set of parts that a path may lie in
 //! - `service` the checked service from its settings
 
 pub(crate) mod merge;
+mod parts;
+mod policy;
 pub(crate) mod service;

@@ -1,15 +1,18 @@
 //! One checked service from the settings that hold for it.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::merge::Merged;
-use crate::config::checked::{Auth, Bake, Drain, Health, Hold, Keepalive, Limits, Scope, Service, Slots, Timeouts};
+use super::parts;
+use super::policy::policy;
+use crate::config::checked::{Bake, Drain, Health, Hold, Keepalive, Service, Slots};
 use crate::config::read::settings::Settings;
 use crate::config::text::raw::At;
 use crate::config::text::report::Diagnostic;
 use crate::config::text::units::format_duration;
-use crate::model::rate::Rate;
 use crate::model::slot::Address;
 
 /// Builds the service. `None` when a key without a default is missing or could not be read.
@@ -21,13 +24,9 @@ pub(crate) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnosti
         requests: settings.drain_requests(),
         streams: settings.drain_streams(),
     };
-    let timeout = Timeouts {
-        connect: settings.timeout_connect(),
-        response: settings.timeout_response(),
-        idle: settings.timeout_idle(),
-        stream: settings.timeout_stream(),
-    };
-    warn_of_short_drain(merged, drain, timeout, problems);
+    let policy = policy(settings, folder, |key| merged.scope(key));
+    let parts = parts::build(merged, folder, problems);
+    warn_of_short_drain(merged, drain, policy.timeout.response, problems);
     let health = health(merged, hosts.as_deref(), problems);
     Some(Service {
         environment: Arc::clone(&merged.environment),
@@ -46,18 +45,11 @@ pub(crate) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnosti
             idle: settings.keepalive_idle(),
             reuse: settings.keepalive_reuse(),
         },
-        timeout,
-        limit_body: settings.limit_body(),
-        limits: limits(merged),
-        auth: Auth {
-            basic: settings.auth_basic().in_folder(folder),
-            allow: settings.auth_allow().as_ref().cloned(),
-            except: settings.auth_except(),
-        },
+        policy,
+        parts,
         stale_assets: settings.stale_assets(),
         tls: merged.tls(folder),
         label: settings.label().cloned(),
-        log: settings.log(),
         log_query: settings.log_query(),
         health: health?,
         hosts: hosts?,
@@ -188,39 +180,34 @@ fn bake(settings: &Settings) -> Option<Bake> {
     (!period.is_zero()).then_some(Bake { period, max_error_rate })
 }
 
-/// A limit counts a service alone where its key stands in the service's own table.
-fn limits(merged: &Merged) -> Limits {
-    let settings = &merged.settings;
-    let scope = |key| match merged.own.seen(key) {
-        Some(_) => Scope::Service,
-        None => Scope::Environment,
-    };
-    let rate = settings.limit_rate().map(|(requests, period)| Rate {
-        requests,
-        period,
-        burst: settings.limit_burst().copied().unwrap_or(requests),
+/// Warns of a drain that is shorter than `timeout.response`: it would cut off a request that was sent just before a
+/// swap.
+fn warn_of_short_drain(merged: &Merged, drain: Drain, response: Duration, problems: &mut Vec<Diagnostic>) {
+    let of_parts = merged.parts.iter().flat_map(|parts| &parts.value);
+    let of_parts = of_parts.filter_map(|part| {
+        let response = part.settings.timeout_response.as_ref()?.value;
+        Some((part.settings.seen("timeout.response"), response))
     });
-    Limits {
-        concurrent: settings
-            .limit_concurrent()
-            .map(|most| (most, scope("limit.concurrent"))),
-        rate: rate.map(|rate| (rate, scope("limit.rate"))),
+    let of_service = (merged.settings.seen("timeout.response"), response);
+    for (written, response) in std::iter::once(of_service).chain(of_parts) {
+        if drain.requests < response {
+            warn_of_cut(merged, drain, (written, response), problems);
+        }
     }
 }
 
-/// Warns of a drain that is shorter than `timeout.response`: it would cut off a request that was sent just before a
-/// swap.
-fn warn_of_short_drain(merged: &Merged, drain: Drain, timeout: Timeouts, problems: &mut Vec<Diagnostic>) {
-    if drain.requests >= timeout.response {
-        return;
-    }
-    let written = |key| merged.settings.seen(key);
-    let (span, other) = match (written("drain.requests"), written("timeout.response")) {
+fn warn_of_cut(
+    merged: &Merged,
+    drain: Drain,
+    (written, response): (Option<&Range<usize>>, Duration),
+    problems: &mut Vec<Diagnostic>,
+) {
+    let (span, other) = match (merged.settings.seen("drain.requests"), written) {
         (Some(drain), other) => (drain, other),
         (None, Some(response)) => (response, None),
         (None, None) => return,
     };
-    let (drain, response) = (format_duration(drain.requests), format_duration(timeout.response));
+    let (drain, response) = (format_duration(drain.requests), format_duration(response));
     let mut warning = Diagnostic::warning(
         span,
         format!("`drain.requests` ({drain}) is shorter than `timeout.response` ({response})"),

@@ -28,13 +28,14 @@ pub(crate) fn check(services: &[Merged], folder: &Path, problems: &mut Vec<Diagn
     // Two ways to one file are one file; where there is none, its name has to do. Shown is the way that is written first.
     let mut files: BTreeMap<PathBuf, (PathBuf, Vec<Asking<'_>>)> = BTreeMap::new();
     for service in services {
-        let Some(written) = &service.settings.auth_basic else {
-            continue;
-        };
-        if let Some(path) = written.value.in_folder(folder) {
-            let file = path.canonicalize().unwrap_or_else(|_| path.clone());
-            let (_, asking) = files.entry(file).or_insert_with(|| (path, Vec::new()));
-            asking.push((service, &written.span));
+        let parts = service.parts.iter().flat_map(|parts| &parts.value);
+        let settings = std::iter::once(&service.settings).chain(parts.map(|part| &part.settings));
+        for written in settings.filter_map(|settings| settings.auth_basic.as_ref()) {
+            if let Some(path) = written.value.in_folder(folder) {
+                let file = path.canonicalize().unwrap_or_else(|_| path.clone());
+                let (_, asking) = files.entry(file).or_insert_with(|| (path, Vec::new()));
+                asking.push((service, &written.span));
+            }
         }
     }
     for (path, asking) in files.values() {

@@ -5,10 +5,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::keys::{Place, Section};
+use super::parts::{self, RawPart};
 use super::plain;
 use super::settings::Settings;
 use super::unknown;
-use crate::config::text::raw::{At, Kind, Value};
+use crate::config::text::raw::{At, Entry, Kind, Value};
 use crate::config::text::report::Diagnostic;
 
 /// One `[env.NAME]`.
@@ -19,6 +20,8 @@ pub(crate) struct RawEnvironment {
     pub(crate) extends: Option<At<String>>,
     /// The settings in the environment's own table.
     pub(crate) settings: Settings,
+    /// `at` in the environment's own table, for the short form; `None` where it is not written.
+    pub(crate) parts: Option<At<Vec<RawPart>>>,
     /// `None` in the short form.
     pub(crate) services: Option<Services>,
     /// Whether `extends` or `service` could not be read, so that nothing can be said about its services.
@@ -38,6 +41,8 @@ pub(crate) struct Services {
 pub(crate) struct RawService {
     pub(crate) name: At<Arc<str>>,
     pub(crate) settings: Settings,
+    /// `at`, where it is written.
+    pub(crate) parts: Option<At<Vec<RawPart>>>,
 }
 
 /// Reads `[env]`.
@@ -77,6 +82,7 @@ fn environment(
     let mut protected = None;
     let mut extends = None;
     let mut services = None;
+    let mut parts = None;
     let mut broken = false;
     let (settings, unknown) = Settings::read(table, Place::Environment, problems, |own, problems| {
         let value = &own.value;
@@ -86,6 +92,7 @@ fn environment(
                 extends = plain::text("extends", value, problems).map(|name| value.at(name));
                 broken |= extends.is_none();
             }
+            "at" => parts = read_parts(own, problems),
             "service" => {
                 services = read_services(&key.value, &own.key, value, problems);
                 broken |= services.is_none();
@@ -107,6 +114,7 @@ fn environment(
         protected: protected.unwrap_or(false),
         extends,
         settings,
+        parts,
         services,
         broken,
     })
@@ -140,10 +148,17 @@ fn read_services(
             place: Place::Service,
             title: &title,
         };
-        let (settings, unknown) = Settings::read(table, section.place, problems, |_, _| false);
+        let mut parts = None;
+        let (settings, unknown) = Settings::read(table, section.place, problems, |own, problems| {
+            let is_at = own.key.value == "at";
+            if is_at {
+                parts = read_parts(own, problems);
+            }
+            is_at
+        });
         unknown::refuse(section, &unknown, problems);
         if let Some(name) = name {
-            list.push(RawService { name, settings });
+            list.push(RawService { name, settings, parts });
         }
     }
     // Wrong entries were named above: "no services" would be one error too many.
@@ -153,6 +168,14 @@ fn read_services(
     Some(Services {
         span: key.span.clone(),
         list,
+    })
+}
+
+/// The entries of `at`, with where the word stands.
+fn read_parts(own: &Entry, problems: &mut Vec<Diagnostic>) -> Option<At<Vec<RawPart>>> {
+    Some(At {
+        value: parts::parts(&own.value, problems)?,
+        span: own.key.span.clone(),
     })
 }
 

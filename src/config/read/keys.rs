@@ -14,6 +14,8 @@ pub(crate) enum Place {
     Environment,
     /// `[env.NAME.service.NAME]`.
     Service,
+    /// `[[env.NAME.service.NAME.at]]`.
+    Part,
     /// `[server]`.
     Server,
     /// `[acme]`.

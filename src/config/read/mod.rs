@@ -4,7 +4,7 @@
 //!   `tls`, `auth` and `log_query` likewise
 //! - `keys` the kinds of tables, and where a key may stand
 //! - `settings` the keys that `[defaults]`, environments and services share, with their defaults
-//! - `environments`, `server`, `acme`, `redirects` the tables
+//! - `environments`, `parts`, `server`, `acme`, `redirects` the tables
 //! - `unknown` what is said about a key that its table does not know
 
 pub(crate) mod acme;
@@ -14,6 +14,7 @@ mod host;
 pub(crate) mod keys;
 mod log_query;
 mod networks;
+pub(crate) mod parts;
 pub(crate) mod plain;
 pub(crate) mod redirects;
 pub(crate) mod server;

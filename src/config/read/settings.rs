@@ -18,6 +18,8 @@ use crate::model::log_query::LogQuery;
 use crate::model::slot::Address;
 
 const ANYWHERE: &[Place] = &[Place::Defaults, Place::Environment, Place::Service];
+/// For what may be otherwise for a part of a service.
+const PARTS: &[Place] = &[Place::Defaults, Place::Environment, Place::Service, Place::Part];
 /// For what tells services apart. An environment's table may hold these when it is a service by itself.
 const SERVICE: &[Place] = &[Place::Environment, Place::Service];
 
@@ -138,27 +140,27 @@ settings! {
     /// Which requests may be sent on a reused connection.
     keepalive_reuse: Reuse = "keepalive.reuse", ANYWHERE, values::reuse, or Reuse::Safe;
     /// Time to connect to the app.
-    timeout_connect: Duration = "timeout.connect", ANYWHERE, plain::positive_duration, or Duration::from_secs(4);
+    timeout_connect: Duration = "timeout.connect", PARTS, plain::positive_duration, or Duration::from_secs(4);
     /// Time from the request's last byte to the response head.
-    timeout_response: Duration = "timeout.response", ANYWHERE, plain::positive_duration, or Duration::from_secs(60);
+    timeout_response: Duration = "timeout.response", PARTS, plain::positive_duration, or Duration::from_secs(60);
     /// Time between two bytes of a body.
-    timeout_idle: Duration = "timeout.idle", ANYWHERE, plain::positive_duration, or Duration::from_secs(60);
+    timeout_idle: Duration = "timeout.idle", PARTS, plain::positive_duration, or Duration::from_secs(60);
     /// Time that a tunnel or an event stream may be without a byte.
-    timeout_stream: Duration = "timeout.stream", ANYWHERE, plain::positive_duration, or Duration::from_secs(3600);
+    timeout_stream: Duration = "timeout.stream", PARTS, plain::positive_duration, or Duration::from_secs(3600);
     /// Bytes that a request body may have.
-    limit_body: u64 = "limit.body", ANYWHERE, plain::body_limit, or 100 << 20;
+    limit_body: u64 = "limit.body", PARTS, plain::body_limit, or 100 << 20;
     /// Requests that may be in flight; `None` is any number.
-    limit_concurrent: Option<usize> = "limit.concurrent", ANYWHERE, values::concurrent, or None;
+    limit_concurrent: Option<usize> = "limit.concurrent", PARTS, values::concurrent, or None;
     /// Requests in a period that one client may send; `None` is any number.
-    limit_rate: Option<(u32, Duration)> = "limit.rate", ANYWHERE, values::rate, or None;
+    limit_rate: Option<(u32, Duration)> = "limit.rate", PARTS, values::rate, or None;
     /// Requests that one client may send at once; by default, as many as the rate lets in its period.
-    limit_burst: u32 = "limit.burst", ANYWHERE, values::burst;
+    limit_burst: u32 = "limit.burst", PARTS, values::burst;
     /// The file of users whose passwords are asked for.
-    auth_basic: Wanted<String> = "auth.basic", ANYWHERE, auth::users, or Wanted::Nothing;
+    auth_basic: Wanted<String> = "auth.basic", PARTS, auth::users, or Wanted::Nothing;
     /// Networks that clients have to come from.
-    auth_allow: Wanted<Vec<IpNet>> = "auth.allow", ANYWHERE, auth::allow, or Wanted::Nothing;
+    auth_allow: Wanted<Vec<IpNet>> = "auth.allow", PARTS, auth::allow, or Wanted::Nothing;
     /// Path prefixes that are for everybody.
-    auth_except: Vec<Arc<str>> = "auth.except", ANYWHERE, auth::except, or Vec::new();
+    auth_except: Vec<Arc<str>> = "auth.except", PARTS, auth::except, or Vec::new();
     /// Path prefixes whose files the previous slot is asked for when the live one does not have them.
     stale_assets: Vec<Arc<str>> = "stale_assets", ANYWHERE, values::asset_prefixes, or Vec::new();
     /// Where the certificate comes from.
@@ -166,7 +168,7 @@ settings! {
     /// Marks the responses of an environment that is not production.
     label: Arc<str> = "label", SERVICE, values::label;
     /// Whether requests are written to the access log.
-    log: bool = "log", ANYWHERE, plain::boolean, or true;
+    log: bool = "log", PARTS, plain::boolean, or true;
     /// What is written there of queries.
     log_query: LogQuery = "log_query", ANYWHERE, log_query::log_query, or LogQuery::Keep;
 }
@@ -232,6 +234,11 @@ impl Settings {
                 problems.push(plain::mismatch(&path, value, "a table", "a table of keys").hint(hint));
             }
         }
+    }
+
+    /// Every key that stands here.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'static str> {
+        self.seen.keys().copied()
     }
 
     /// Where a key stands, if the file has it.

@@ -18,7 +18,7 @@ fn refusal(section: Section<'_>, unknown: &Unknown<'_>) -> Diagnostic {
     let path = format!("{prefix}{}", key.value);
     let message = match section.place {
         Place::Root => format!("unknown key `{path}`"),
-        Place::Defaults | Place::Environment | Place::Service | Place::Server | Place::Acme => {
+        Place::Defaults | Place::Environment | Place::Service | Place::Part | Place::Server | Place::Acme => {
             format!("unknown key `{path}` in `{}`", section.title)
         }
     };
@@ -77,9 +77,16 @@ fn siblings(place: Place, prefix: &str) -> Vec<&'static str> {
 const ROOT_KEYS: &[&str] = &["acme", "defaults", "env", "redirect", "server"];
 
 /// The keys of an environment as a whole, beside the settings.
-const ENVIRONMENT_KEYS: &[&str] = &["extends", "protected", "service"];
+const ENVIRONMENT_KEYS: &[&str] = &["at", "extends", "protected", "service"];
+
+/// The keys of a service, beside the settings.
+const SERVICE_KEYS: &[&str] = &["at"];
+
+/// The keys of a part of a service, beside the settings.
+const PART_KEYS: &[&str] = &["path"];
 
 impl Place {
+    /// The tables that a key may belong to. What a part may hold, its service may hold, too.
     const ALL: [Self; 6] = [
         Self::Root,
         Self::Defaults,
@@ -100,7 +107,9 @@ impl Place {
             Self::Server => SERVER_KEYS.to_vec(),
             Self::Acme => ACME_KEYS.to_vec(),
             Self::Environment => settings.chain(ENVIRONMENT_KEYS.iter().copied()).collect(),
-            Self::Defaults | Self::Service => settings.collect(),
+            Self::Service => settings.chain(SERVICE_KEYS.iter().copied()).collect(),
+            Self::Part => PART_KEYS.iter().copied().chain(settings).collect(),
+            Self::Defaults => settings.collect(),
         }
     }
 
@@ -110,6 +119,7 @@ impl Place {
             Self::Defaults => "`[defaults]`",
             Self::Environment => "`[env.NAME]`",
             Self::Service => "`[env.NAME.service.NAME]`",
+            Self::Part => "`[[env.NAME.service.NAME.at]]`",
             Self::Server => "`[server]`",
             Self::Acme => "`[acme]`",
         }

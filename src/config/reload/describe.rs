@@ -1,16 +1,18 @@
 //! A checked configuration as keys and values again, in the words of the file, for what a reload shows. Types are
 //! destructured, so that a new field cannot be forgotten.
 
+use std::borrow::Cow;
+
 use crate::config::checked::{
-    Acme, Auth, Bake, Challenge, Drain, Eab, Health, Hold, Keepalive, Limits, Reuse, Scope, Service, Slots,
-    StatusRange, Timeouts, Tls, VersionSource,
+    Acme, Bake, Challenge, Drain, Eab, Health, Hold, Keepalive, Reuse, Service, Slots, StatusRange, Tls, VersionSource,
 };
+use crate::config::policy::{Auth, Limits, Part, Parts, Policy, Scope, Timeouts, part_name};
 use crate::config::text::units::{format_duration, format_rate, format_size};
 use crate::model::log_query::LogQuery;
 use crate::model::state::list;
 
 /// Keys of the file, each with its value.
-pub(crate) type Values = Vec<(&'static str, String)>;
+pub(crate) type Values = Vec<(Cow<'static, str>, String)>;
 
 /// Every value of a service.
 pub(crate) fn of_service(service: &Service) -> Values {
@@ -31,84 +33,107 @@ pub(crate) fn of_service(service: &Service) -> Values {
         drain: Drain { requests, streams },
         bake,
         keepalive: Keepalive { idle, reuse },
-        timeout,
-        limit_body,
-        limits: Limits { concurrent, rate },
-        auth: Auth { basic, allow, except },
+        policy,
+        parts,
         stale_assets,
         tls: source,
         label,
-        log,
         log_query: of_queries,
     } = service;
-    let mut values = vec![
+    let mut values = named([
         ("host", joined(hosts)),
         ("path", path.to_string()),
         ("strip_prefix", strip_prefix.to_string()),
-    ];
+    ]);
     match slots {
-        Slots::Pair { blue, green } => values.extend([("blue", list(blue)), ("green", list(green))]),
-        Slots::Single(only) => values.push(("upstream", list(only))),
+        Slots::Pair { blue, green } => values.extend(named([("blue", list(blue)), ("green", list(green))])),
+        Slots::Single(only) => values.extend(named([("upstream", list(only))])),
     }
     values.extend(of_health(health));
-    values.push(("warmup", joined(warmup)));
-    values.extend([
+    values.extend(named([
+        ("warmup", joined(warmup)),
         ("hold.for", format_duration(*hold_for)),
         ("hold.max_requests", max_requests.to_string()),
         ("hold.max_bytes", format_size(*max_bytes)),
-    ]);
-    values.push(("drain.requests", format_duration(*requests)));
-    values.push(("drain.streams", format_duration(*streams)));
+        ("drain.requests", format_duration(*requests)),
+        ("drain.streams", format_duration(*streams)),
+    ]));
     if let Some(Bake { period, max_error_rate }) = bake {
-        values.push(("bake.for", format_duration(*period)));
-        values.push(("bake.max_error_rate", format!("{} %", max_error_rate * 100.0)));
+        values.extend(named([
+            ("bake.for", format_duration(*period)),
+            ("bake.max_error_rate", format!("{} %", max_error_rate * 100.0)),
+        ]));
     }
-    let Timeouts {
-        connect,
-        response,
-        idle: between,
-        stream,
-    } = timeout;
-    values.extend([
+    let reuse = match reuse {
+        Reuse::Safe => "safe",
+        Reuse::Always => "always",
+    };
+    values.extend(named([
         ("keepalive.idle", format_duration(*idle)),
-        (
-            "keepalive.reuse",
-            match reuse {
-                Reuse::Safe => "safe",
-                Reuse::Always => "always",
-            }
-            .into(),
-        ),
-        ("timeout.connect", format_duration(*connect)),
-        ("timeout.response", format_duration(*response)),
-        ("timeout.idle", format_duration(*between)),
-        ("timeout.stream", format_duration(*stream)),
-        ("limit.body", format_size(*limit_body)),
+        ("keepalive.reuse", reuse.into()),
         ("stale_assets", joined(stale_assets)),
         ("tls", tls(source)),
-        ("log", log.to_string()),
         ("log_query", log_query(of_queries)),
+    ]));
+    values.extend(of_policy(policy));
+    if let Some(label) = label {
+        values.extend(named([("label", label.to_string())]));
+    }
+    let Parts {
+        entries,
+        policies: _,
+        table: _,
+    } = parts;
+    values.extend(
+        entries
+            .iter()
+            .enumerate()
+            .flat_map(|(place, part)| of_part(place, part)),
+    );
+    values
+}
+
+/// Every value of a policy.
+fn of_policy(policy: &Policy) -> Values {
+    let Policy {
+        timeout: Timeouts {
+            connect,
+            response,
+            idle,
+            stream,
+        },
+        limit_body,
+        limits: Limits { concurrent, rate },
+        auth: Auth { basic, allow, except },
+        log,
+    } = policy;
+    let mut values = named([
+        ("timeout.connect", format_duration(*connect)),
+        ("timeout.response", format_duration(*response)),
+        ("timeout.idle", format_duration(*idle)),
+        ("timeout.stream", format_duration(*stream)),
+        ("limit.body", format_size(*limit_body)),
+        ("log", log.to_string()),
     ]);
     if let Some((most, scope)) = concurrent {
-        values.push(("limit.concurrent", format!("{most}{}", counted(*scope))));
+        values.extend(named([("limit.concurrent", format!("{most}{}", counted(scope)))]));
     }
     if let Some((rate, scope)) = rate {
         let each = format_rate(rate.requests, rate.period);
-        values.push(("limit.rate", format!("{each}{}", counted(*scope))));
-        values.push(("limit.burst", rate.burst.to_string()));
+        values.extend(named([
+            ("limit.rate", format!("{each}{}", counted(scope))),
+            ("limit.burst", rate.burst.to_string()),
+        ]));
     }
     if let Some(file) = basic {
-        values.push(("auth.basic", file.display().to_string()));
+        values.extend(named([("auth.basic", file.display().to_string())]));
     }
     if let Some(networks) = allow {
         let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
-        values.push(("auth.allow", joined(&networks)));
+        values.extend(named([("auth.allow", joined(&networks))]));
     }
     if !except.is_empty() {
-        values.push(("auth.except", joined(except)));
-    }
-    if let Some(label) = label {
-        values.push(("label", label.to_string()));
+        values.extend(named([("auth.except", joined(except))]));
     }
     values
 }
@@ -122,11 +147,28 @@ pub(crate) fn log_query(rule: &LogQuery) -> String {
     }
 }
 
+/// What stands in an entry of `at`, each value behind the number of the entry and its paths.
+fn of_part(place: usize, part: &Part) -> Values {
+    let Part { paths, keys, policy } = part;
+    let name = format!("at {} ({})", place + 1, part_name(paths));
+    let known = of_policy(policy);
+    let value = |key: &&'static str| {
+        let known = known.iter().find(|(known, _)| known == key);
+        let text = known.map_or_else(|| "off".to_owned(), |(_, text)| text.clone());
+        (Cow::Owned(format!("{name} {key}")), text)
+    };
+    keys.iter().map(value).collect()
+}
+
+fn named<const N: usize>(values: [(&'static str, String); N]) -> Values {
+    values.map(|(key, text)| (Cow::Borrowed(key), text)).into()
+}
+
 /// What a limit counts.
-fn counted(scope: Scope) -> &'static str {
+fn counted(scope: &Scope) -> &'static str {
     match scope {
         Scope::Environment => " in the environment",
-        Scope::Service => "",
+        Scope::Service | Scope::Part(_) => "",
     }
 }
 
@@ -147,7 +189,7 @@ fn of_health(health: &Health) -> Values {
         (low, high) if low % 100 == 0 && high == low + 99 => format!("{}xx", low / 100),
         (low, high) => format!("{low}-{high}"),
     };
-    let mut values = vec![
+    let mut values = named([
         ("health.path", path.clone()),
         ("health.status", joined(&status.iter().map(range).collect::<Vec<_>>())),
         ("health.host", host.clone()),
@@ -155,15 +197,15 @@ fn of_health(health: &Health) -> Values {
         ("health.timeout", format_duration(*timeout)),
         ("health.passes", passes.to_string()),
         ("health.deadline", format_duration(*deadline)),
-    ];
+    ]);
     if let Some(body) = body {
-        values.push(("health.body", body.clone()));
+        values.extend(named([("health.body", body.clone())]));
     }
-    match version {
-        Some(VersionSource::Header(name)) => values.push(("health.version", format!("header:{name}"))),
-        Some(VersionSource::Json(field)) => values.push(("health.version", format!("json:{field}"))),
-        None => {}
-    }
+    let version = version.as_ref().map(|version| match version {
+        VersionSource::Header(name) => format!("header:{name}"),
+        VersionSource::Json(field) => format!("json:{field}"),
+    });
+    values.extend(version.map(|version| (Cow::Borrowed("health.version"), version)));
     values
 }
 
@@ -177,20 +219,23 @@ pub(crate) fn of_acme(acme: &Acme) -> Values {
         root,
         challenge,
     } = acme;
-    let mut values = vec![("email", joined(email)), ("directory", joined(directories))];
-    values.extend(profile.iter().map(|profile| ("profile", profile.clone())));
-    values.extend(
-        eab.iter()
-            .map(|Eab { kid, key_file }| ("eab", format!("{kid} with {}", key_file.display()))),
-    );
-    values.extend(root.iter().map(|root| ("root", root.display().to_string())));
+    let mut values = named([("email", joined(email)), ("directory", joined(directories))]);
+    if let Some(profile) = profile {
+        values.extend(named([("profile", profile.clone())]));
+    }
+    if let Some(Eab { kid, key_file }) = eab {
+        values.extend(named([("eab", format!("{kid} with {}", key_file.display()))]));
+    }
+    if let Some(root) = root {
+        values.extend(named([("root", root.display().to_string())]));
+    }
     let challenge = match challenge {
         Challenge::Either => "http-01 or tls-alpn-01".to_owned(),
         Challenge::Http => "http-01".to_owned(),
         Challenge::TlsAlpn => "tls-alpn-01".to_owned(),
         Challenge::Dns(command) => format!("dns-01 by `{command}`"),
     };
-    values.push(("challenge", challenge));
+    values.extend(named([("challenge", challenge)]));
     values
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::describe::{log_query, of_acme, of_service, tls};
+use super::describe::{Values, log_query, of_acme, of_service, tls};
 use crate::config::checked::{Acme, Config, Environment, Redirect, Server, Service};
 use crate::model::api::{Change, ChangeKind, ValueChange};
 
@@ -140,7 +140,7 @@ fn acme(old: &Acme, new: &Acme) -> Option<Change> {
 
 /// The change of what holds for requests that reach no service, if there is one.
 fn elsewhere(old: &Config, new: &Config) -> Option<Change> {
-    let values = |config: &Config| [("log_query", log_query(&config.log_query))];
+    let values = |config: &Config| vec![("log_query".into(), log_query(&config.log_query))];
     (old.log_query != new.log_query).then(|| Change {
         section: "defaults".into(),
         name: None,
@@ -247,17 +247,15 @@ fn all(service: &Service) -> Vec<ValueChange> {
     let told = ["host", "path", "blue", "green", "upstream"];
     let values = of_service(service).into_iter();
     values
-        .filter(|(key, text)| told.contains(key) && !(*key == "path" && text == "/"))
-        .map(|(key, text)| value(key, None, Some(text)))
+        .filter(|(key, text)| told.contains(&&**key) && !(key == "path" && text == "/"))
+        .map(|(key, text)| value(&key, None, Some(text)))
         .collect()
 }
 
-fn differing(before: &[(&'static str, String)], after: &[(&'static str, String)]) -> Vec<ValueChange> {
-    let of = |values: &[(&'static str, String)], key: &str| {
-        values
-            .iter()
-            .find(|(known, _)| *known == key)
-            .map(|(_, text)| text.clone())
+fn differing(before: &Values, after: &Values) -> Vec<ValueChange> {
+    let of = |values: &Values, key: &str| {
+        let found = values.iter().find(|(known, _)| known == key);
+        found.map(|(_, text)| text.clone())
     };
     let mut values = Vec::new();
     for (key, text) in after {

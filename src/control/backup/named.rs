@@ -30,7 +30,7 @@ impl Named {
             }
         };
         for service in config.services() {
-            service.auth.basic.iter().for_each(&mut add);
+            service.user_files().for_each(&mut add);
         }
         for (_, tls) in config.hosts() {
             match tls {

@@ -69,7 +69,7 @@ pub(in crate::control) async fn connect(service: &Service, address: &Address) ->
 
 /// Asks one instance for a warm-up path. Returns whether it is warm there: it answered with 2xx, or with what `health.status` lists.
 pub(in crate::control) async fn warm(service: &Service, address: &Address, path: &str) -> bool {
-    let patience = service.timeout.response;
+    let patience = service.policy.timeout.response;
     let cold = match within(patience, exchange(service, address, path)).await {
         Ok(reply) if is_warm(&service.health, reply.status) => return true,
         Ok(reply) => format!("answered {}", reply.status),

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 
 use super::service::CoreService;
 use super::shared::Shared;
-use crate::proxy::access::guard::Guard;
 use crate::proxy::access::visitors::Visitors;
 use crate::proxy::message::date::DateClock;
 use crate::proxy::message::request_id::RequestId;
@@ -196,11 +195,9 @@ impl View {
             let same = previous.and_then(|view| view.services.get(place)).filter(|service| {
                 Arc::ptr_eq(&service.activation, &live.activation) && Arc::ptr_eq(&service.config, &live.service)
             });
-            same.or_else(|| carried(live)).cloned().unwrap_or_else(|| {
-                let (queue, limits) = (shared.queues.of(&live.service), shared.limits.of(&live.service));
-                let guard = Guard::of(&live.service.auth, &shared.front.users);
-                Rc::new(CoreService::new(live, core, queue, limits, guard))
-            })
+            same.or_else(|| carried(live))
+                .cloned()
+                .unwrap_or_else(|| Rc::new(CoreService::new(live, core, shared)))
         });
         let services = services.collect();
         Self { snapshot, services }

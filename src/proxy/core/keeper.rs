@@ -94,7 +94,7 @@ fn outlook(core: &Core, queue: &Queue, shown: &mut Option<Arc<MaintenancePage>>)
 
 /// Connects to any instance. The first of the requests that wait can have the connection.
 async fn connect(core: Rc<Core>, service: Rc<CoreService>) -> io::Result<()> {
-    let timeout = service.config.timeout.connect;
+    let timeout = service.config.policy.timeout.connect;
     let tell = |instance: usize, tried: Result<(), &str>| {
         if core.expects(&service) || tried.is_ok() {
             service.queue.tried(&service.activation.addresses[instance], tried);

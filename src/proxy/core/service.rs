@@ -3,9 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
+use super::shared::Shared;
 use crate::config::{self, Reuse};
 use crate::proxy::access::guard::Guard;
-use crate::proxy::limit::limits::ServiceLimits;
+use crate::proxy::limit::limits::PolicyLimits;
 use crate::proxy::route::activation::{Activation, Patience};
 use crate::proxy::route::snapshot::Live;
 use crate::proxy::stock::wakers::Wakers;
@@ -14,18 +15,24 @@ use crate::proxy::upstream::retry::RetryBudget;
 use crate::proxy::wait::queue::Queue;
 use crate::telemetry::{CoreCounters, Origin};
 
+/// How requests under one policy enter a service.
+pub(crate) struct Door {
+    /// Who may; `None` is everybody.
+    pub(crate) guard: Option<Guard>,
+    /// How much clients may have at a time.
+    pub(crate) limits: PolicyLimits,
+}
+
 /// A service as one core serves it.
 pub(crate) struct CoreService {
     pub(crate) config: Arc<config::Service>,
     pub(crate) activation: Arc<Activation>,
     pub(crate) pool: Pool,
     pub(crate) retry_budget: RetryBudget,
-    /// Who may enter; `None` is everybody.
-    pub(crate) guard: Option<Guard>,
+    /// How requests enter, by the place of the policy that they are under; there is at least one.
+    doors: Box<[Door]>,
     /// Where requests wait while the app cannot be reached.
     pub(crate) queue: Arc<Queue>,
-    /// How much of it clients may have at a time.
-    pub(crate) limits: ServiceLimits,
     /// The instances' addresses as the log writes them.
     addresses: Vec<String>,
     /// What all lines of the log say of the activation.
@@ -37,13 +44,12 @@ pub(crate) struct CoreService {
 }
 
 impl CoreService {
-    pub(crate) fn new(
-        live: &Live,
-        core: usize,
-        queue: Arc<Queue>,
-        limits: ServiceLimits,
-        guard: Option<Guard>,
-    ) -> Self {
+    pub(crate) fn new(live: &Live, core: usize, shared: &Shared) -> Self {
+        let limits = shared.limits.of(&live.service);
+        let doors = live.service.policies().zip(limits).map(|(policy, limits)| Door {
+            guard: Guard::of(&policy.auth, &shared.front.users),
+            limits,
+        });
         let activation = &live.activation;
         let (environment, service) = (&activation.environment, &activation.service);
         Self {
@@ -52,9 +58,8 @@ impl CoreService {
             activation: live.activation.clone(),
             pool: Pool::new(live.activation.addresses.len(), live.service.keepalive.idle),
             retry_budget: RetryBudget::default(),
-            guard,
-            queue,
-            limits,
+            doors: doors.collect(),
+            queue: shared.queues.of(&live.service),
             addresses: live.activation.addresses.iter().map(ToString::to_string).collect(),
             core,
             streams: RefCell::default(),
@@ -65,6 +70,11 @@ impl CoreService {
     /// This core's counters of the activation.
     pub(crate) fn counters(&self) -> &CoreCounters {
         self.activation.core(self.core)
+    }
+
+    /// How requests under the policy at this place enter.
+    pub(crate) fn door(&self, policy: u16) -> &Door {
+        self.doors.get(usize::from(policy)).unwrap_or(&self.doors[0])
     }
 
     /// The path prefix that the app does not see.

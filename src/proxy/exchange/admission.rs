@@ -49,7 +49,8 @@ pub(crate) fn enter<'r, F: Fields<'r>>(
         is_open: true,
         credentials: None,
     };
-    let Some(guard) = service.guard.as_ref().filter(|_| !record.is_inside()) else {
+    let guard = service.door(record.policy).guard.as_ref();
+    let Some(guard) = guard.filter(|_| !record.is_inside()) else {
         return Ok(free);
     };
     let Some(file) = guard.look(record.client, request.path())? else {

@@ -107,7 +107,7 @@ impl Exchange {
                 return Err(ProxyError::Unreachable(io::ErrorKind::NotConnected.into()));
             }
             let address = &self.service.activation.addresses[instance];
-            let (timeout, reserve) = (self.service.config.timeout.connect, &self.record.core().reserve);
+            let (timeout, reserve) = (self.policy().timeout.connect, &self.record.core().reserve);
             // Boxed: most requests find a connection, and should not carry the room for making one.
             match Box::pin(pool.connect(address, timeout, reserve)).await {
                 Ok(upstream) => {
@@ -208,7 +208,7 @@ impl Exchange {
     }
 
     fn time_for_head(&self) -> Duration {
-        let timeout = &self.service.config.timeout;
+        let timeout = &self.policy().timeout;
         if self.sending.done {
             timeout.response
         } else {

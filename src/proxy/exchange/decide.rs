@@ -62,7 +62,11 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
             request.target,
         );
         let is_logged = match &found {
-            Ok(Found::Service(place)) => view.services[*place].config.log,
+            Ok(Found::Service(place)) => {
+                let service = &view.services[*place].config;
+                let policy = service.parts.find(request.path()).unwrap_or_default();
+                service.policy(policy).log
+            }
             Ok(Found::Answer(_)) | Err(_) => true,
         };
         if is_logged {
@@ -74,6 +78,13 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
             Err(error) => return fail(&error, record, None),
         };
         let service = &view.services[place];
+        match service.config.parts.find(request.path()) {
+            Some(policy) => record.policy = policy,
+            None => {
+                record.service = Some(service.clone());
+                return fail(&ProxyError::AMBIGUOUS_PATH, record, None);
+            }
+        }
         let entry = match admission::enter(core, service, &mut record, request) {
             Ok(entry) => entry,
             Err(error) => {
@@ -93,13 +104,13 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
     record.service = Some(service.clone());
     // Guesses take no place of those who may enter: who is checked first is counted afterwards.
     if !peer.inside && entry.is_open {
-        match service.limits.admit(record.client) {
+        match service.door(record.policy).limits.admit(record.client) {
             Ok(token) => record.token = token,
             Err(error) => return fail(&error, record, claim),
         }
     }
     if let Framing::Length(length) = request.framing
-        && length > service.config.limit_body
+        && length > service.config.policy(record.policy).limit_body
         && entry.is_open
     {
         return fail(&ProxyError::BodyTooLarge, record, claim);

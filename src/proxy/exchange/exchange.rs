@@ -12,6 +12,7 @@ use super::body::Body;
 use super::client::Client;
 use super::record::Record;
 use super::sending::Sending;
+use crate::config::Policy;
 use crate::http1::head::{Method, ResponseHead};
 use crate::model::access::Credentials;
 use crate::model::pace::Rule;
@@ -78,6 +79,7 @@ impl Exchange {
         let mut out = Out::new();
         let (strip, close) = (service.stripped(), (credentials.is_some(), !service.pool.keeps()));
         let (client, id) = (record.client, record.id);
+        let limit_body = service.config.policy(record.policy).limit_body;
         let stripped = headers::request(&mut out.bytes, request, peer, client, strip, close, id);
         let may_reuse = service.reuses_for_all() || request.method.is_idempotent();
         Self {
@@ -89,12 +91,7 @@ impl Exchange {
             head: ResponseHead::new(),
             method: request.method,
             upgrade: request.upgrade,
-            sending: Sending::new(
-                out,
-                request.framing,
-                service.config.limit_body,
-                request.expects_continue,
-            ),
+            sending: Sending::new(out, request.framing, limit_body, request.expects_continue),
             body: Body::none(),
             seat: None,
             upstream: None,
@@ -139,8 +136,8 @@ impl Exchange {
         self.seat = None;
     }
 
-    /// From now on it is this service's, which may be another than before.
-    pub(crate) fn move_to(&mut self, service: &Rc<CoreService>, claim: Option<Claim>) {
+    /// From now on it is this service's, which may be another than before, and under the policy at this place of it.
+    pub(crate) fn move_to(&mut self, service: &Rc<CoreService>, policy: u16, claim: Option<Claim>) {
         let (from, to) = (self.service.stripped(), service.stripped());
         if from != to {
             let head = &mut self.sending.out.bytes;
@@ -150,7 +147,8 @@ impl Exchange {
             self.number = None;
         }
         self.may_reuse = service.reuses_for_all() || self.method.is_idempotent();
-        self.sending.limit = service.config.limit_body;
+        self.sending.limit = service.config.policy(policy).limit_body;
+        self.record.policy = policy;
         self.service = service.clone();
         self.record.service = Some(service.clone());
         self.claim = claim;
@@ -166,7 +164,7 @@ impl Exchange {
 
     /// How long the response's body may stand still: between bytes, or between events.
     pub(crate) fn silence(&self) -> Duration {
-        let timeout = &self.service.config.timeout;
+        let timeout = &self.policy().timeout;
         if self.body.is_event_stream {
             timeout.stream
         } else {
@@ -177,9 +175,14 @@ impl Exchange {
     /// What the client has to keep to while it owes bytes (E23).
     pub(crate) fn rule(&self) -> Rule {
         Rule {
-            idle: self.service.config.timeout.idle,
+            idle: self.policy().timeout.idle,
             period: self.times().pace,
         }
+    }
+
+    /// What it is under.
+    pub(crate) fn policy(&self) -> &Policy {
+        self.service.config.policy(self.record.policy)
     }
 
     pub(crate) fn times(&self) -> &Times {

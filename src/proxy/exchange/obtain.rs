@@ -112,7 +112,8 @@ async fn wait(
             Next::Check(file) => {
                 admission::check(exchange, &file, client, deadline).await?;
                 if exchange.record.token.is_none() {
-                    exchange.record.token = exchange.service.limits.admit(exchange.record.client)?;
+                    let door = exchange.service.door(exchange.record.policy);
+                    exchange.record.token = door.limits.admit(exchange.record.client)?;
                 }
                 None
             }
@@ -199,15 +200,20 @@ fn claim_again(exchange: &mut Exchange) -> Result<Next, Ending> {
             Found::Answer(answer) => return Err(Ending::Answer(answer)),
         };
         let service = &view.services[place];
-        if let Some(guard) = service.guard.as_ref().filter(|_| !exchange.record.is_inside()) {
+        let Some(policy) = service.config.parts.find(asked.path()) else {
+            exchange.move_to(service, 0, None);
+            return Err(ProxyError::AMBIGUOUS_PATH.into());
+        };
+        let guard = service.door(policy).guard.as_ref();
+        if let Some(guard) = guard.filter(|_| !exchange.record.is_inside()) {
             match admission::enter_again(exchange, &core, guard) {
                 Ok(None) => {}
                 Ok(Some(file)) => {
-                    exchange.move_to(service, None);
+                    exchange.move_to(service, policy, None);
                     return Ok(Next::Check(file));
                 }
                 Err(error) => {
-                    exchange.move_to(service, None);
+                    exchange.move_to(service, policy, None);
                     return Err(error.into());
                 }
             }
@@ -219,12 +225,12 @@ fn claim_again(exchange: &mut Exchange) -> Result<Next, Ending> {
             return Err(Ending::Maintenance(page.clone()));
         }
         if stance.paused {
-            exchange.move_to(service, None);
+            exchange.move_to(service, policy, None);
             return Ok(Next::Paused);
         }
         // A closed gate means that a newer snapshot is published already, so this loop ends (N1).
         if let Some(claim) = Claim::of(service) {
-            exchange.move_to(service, Some(claim));
+            exchange.move_to(service, policy, Some(claim));
             return Ok(Next::Claimed);
         }
     }

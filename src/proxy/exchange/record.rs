@@ -35,6 +35,8 @@ pub(crate) struct Record {
     pub(crate) user: Option<Rc<str>>,
     /// Whose request it is; `None` before that is known.
     pub(crate) service: Option<Rc<CoreService>>,
+    /// The place of the policy that it is under there.
+    pub(crate) policy: u16,
     /// What counts it among the requests in flight, from its head to its last byte, waits included.
     pub(crate) token: Option<Token>,
     /// The time that it has waited in the queue.
@@ -66,6 +68,7 @@ impl Record {
             secure: peer.secure,
             user: None,
             service: None,
+            policy: 0,
             token: None,
             held: Duration::ZERO,
             stale_from: None,
@@ -198,7 +201,7 @@ impl Drop for Record {
         }
         // What a CA asks is no exchange with a site; what could not be understood ends otherwise.
         let is_silent = self.asked.is_empty() && end == End::DONE;
-        if is_silent || service.is_some_and(|service| !service.config.log) {
+        if is_silent || service.is_some_and(|service| !service.config.policy(self.policy).log) {
             return;
         }
         let instance = service.zip(self.instance);

@@ -1,4 +1,4 @@
-//! Which counters belong to a service, by what its limits count: itself alone, or its whole environment. They are kept by name, so
+//! Which counters belong to a policy, by what its limits count: a part of a service, the service alone, or its whole environment. They are kept by name, so
 //! that a reload or a swap forgets nothing of what is under way.
 
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clients::Clients;
 use super::in_flight::{InFlight, Token};
-use crate::config::{Scope, Service};
+use crate::config::{self, Scope, Service};
 use crate::model::rate::Rate;
 use crate::proxy::message::error::ProxyError;
 
@@ -21,45 +21,55 @@ struct Counters {
     clients: HashMap<Name, Arc<Clients>>,
 }
 
-/// An environment, and one service of it or all.
-type Name = (Arc<str>, Option<Arc<str>>);
+/// An environment; one service of it, or all; a part of that, or all of it.
+type Name = (Arc<str>, Option<Arc<str>>, Option<Arc<str>>);
 
-/// The limits of one service, with the counters that they go by.
+/// The limits of one policy, with the counters that they go by.
 #[derive(Default)]
-pub(crate) struct ServiceLimits {
+pub(crate) struct PolicyLimits {
     in_flight: Option<(Arc<InFlight>, usize)>,
     clients: Option<(Arc<Clients>, Rate)>,
 }
 
 impl Limits {
-    /// The limits of a service. Called where a view is made: no request waits for this.
-    pub(crate) fn of(&self, service: &Service) -> ServiceLimits {
+    /// The limits of each policy of a service. Called where a view is made: no request waits for this.
+    pub(crate) fn of(&self, service: &Service) -> Vec<PolicyLimits> {
         let mut counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that nobody goes by any more, since a reload; what is under way still holds its own.
         counters.in_flight.retain(|_, kept| Arc::strong_count(kept) > 1);
         counters.clients.retain(|_, kept| Arc::strong_count(kept) > 1);
-        let name = |scope| {
-            let own = match scope {
-                Scope::Environment => None,
-                Scope::Service => Some(service.name.clone()),
-            };
-            (service.environment.clone(), own)
+        service
+            .policies()
+            .map(|policy| counters.of_policy(service, &policy.limits))
+            .collect()
+    }
+}
+
+impl Counters {
+    fn of_policy(&mut self, service: &Service, limits: &config::Limits) -> PolicyLimits {
+        let name = |scope: &Scope| {
+            let (environment, own) = (service.environment.clone(), service.name.clone());
+            match scope {
+                Scope::Environment => (environment, None, None),
+                Scope::Service => (environment, Some(own), None),
+                Scope::Part(part) => (environment, Some(own), Some(part.clone())),
+            }
         };
-        ServiceLimits {
-            in_flight: service.limits.concurrent.map(|(most, scope)| {
-                let counter = counters.in_flight.entry(name(scope)).or_default();
-                (counter.clone(), most)
+        PolicyLimits {
+            in_flight: limits.concurrent.as_ref().map(|(most, scope)| {
+                let counter = self.in_flight.entry(name(scope)).or_default();
+                (counter.clone(), *most)
             }),
-            clients: service.limits.rate.map(|(rate, scope)| {
-                let entry = counters.clients.entry(name(scope));
+            clients: limits.rate.as_ref().map(|(rate, scope)| {
+                let entry = self.clients.entry(name(scope));
                 let clients = entry.or_insert_with(|| Arc::new(Clients::new()));
-                (clients.clone(), rate)
+                (clients.clone(), *rate)
             }),
         }
     }
 }
 
-impl ServiceLimits {
+impl PolicyLimits {
     /// Lets a request in. The token is to be kept until its last byte; there is none where nothing counts it.
     ///
     /// # Errors

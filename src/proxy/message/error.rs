@@ -82,6 +82,9 @@ pub(crate) enum ProxyError {
 }
 
 impl ProxyError {
+    /// An app that decodes or collapses the path would see one that other rules hold for (E20).
+    pub(crate) const AMBIGUOUS_PATH: Self = Self::BadRequest("the path could be read in two ways");
+
     /// The status of the answer.
     pub(crate) fn status(&self) -> u16 {
         match self {
@@ -254,7 +257,7 @@ impl From<Refusal> for ProxyError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NotAllowed => Self::NotAllowed,
-            Refusal::AmbiguousPath => Self::BadRequest("the path could be read in two ways"),
+            Refusal::AmbiguousPath => Self::AMBIGUOUS_PATH,
             Refusal::NoCredentials => Self::NoCredentials,
             Refusal::WrongCredentials => Self::WrongCredentials,
             Refusal::TooManyWrong(wait) => {

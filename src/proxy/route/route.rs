@@ -34,7 +34,7 @@ pub(crate) fn route(
         Lookup::UnknownHost if peer.secure => return Err(ProxyError::Misdirected),
         Lookup::UnknownHost => return Err(ProxyError::UnknownHost),
         Lookup::NoPath => return Err(ProxyError::UnknownPath),
-        Lookup::Ambiguous => return Err(ProxyError::BadRequest("the path could be read in two ways")),
+        Lookup::Ambiguous => return Err(ProxyError::AMBIGUOUS_PATH),
     };
     let plain = *snapshot.tls_of(destination) == Tls::Off;
     if peer.secure && !peer.inside && (plain || !fits_handshake(snapshot, front, peer, host)) {

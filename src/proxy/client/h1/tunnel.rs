@@ -76,7 +76,7 @@ pub(crate) async fn run(wire: &mut Wire, exchange: &mut Exchange, out: Out, dead
         to_app.frames.follow(first.filled());
         to_app.inbox = wire.inbox.take();
     }
-    let stream_timeout = exchange.service.config.timeout.stream;
+    let stream_timeout = exchange.policy().timeout.stream;
     deadline.set(stream_timeout);
     let mut leaving = Leaving::No;
     let mut seen = 0;
