@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::model::parts::PartTable;
 use crate::model::rate::Rate;
+use crate::model::template::Template;
 
 /// The settings that a request is under.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,61 @@ pub struct Policy {
     pub auth: Auth,
     /// Whether requests are written to the access log.
     pub log: bool,
+    /// What is changed of the fields that an app sees.
+    pub request_headers: Vec<HeaderRule>,
+    /// What is changed of the fields that a client sees, whoever answers.
+    pub response_headers: Vec<HeaderRule>,
+    /// The fields that browsers are told for safety, where the app does not say otherwise.
+    pub security_headers: Option<SecurityHeaders>,
+    /// What caches may do with answers, where the app does not say it.
+    pub cache: Option<Cache>,
+}
+
+impl Policy {
+    /// Whether it changes fields of answers.
+    #[must_use]
+    pub fn changes_responses(&self) -> bool {
+        !self.response_headers.is_empty() || self.security_headers.is_some() || self.cache.is_some()
+    }
+}
+
+/// One name of `headers.request` or `headers.response`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderRule {
+    /// The field's name, in lower case.
+    pub name: Arc<str>,
+    /// What takes the place of all fields of this name; `None` takes them away.
+    pub value: Option<Template>,
+}
+
+/// `security_headers = true`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SecurityHeaders {
+    /// Whether browsers may be told to ask for the host over TLS alone (RFC 6797): its certificate is one that they trust.
+    pub strict_transport: bool,
+}
+
+/// `cache`: the `Cache-Control` of answers (RFC 9111 §5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cache {
+    /// What stands at this URL never changes (RFC 8246).
+    Immutable,
+    /// It may be kept for so long.
+    For(Duration),
+    /// It may not be kept.
+    NoStore,
+}
+
+impl Cache {
+    /// The field's value.
+    #[must_use]
+    pub fn value(self) -> String {
+        match self {
+            Self::Immutable => "max-age=31536000, immutable".to_owned(),
+            Self::For(time) => format!("max-age={}", time.as_secs()),
+            Self::NoStore => "no-store".to_owned(),
+        }
+    }
 }
 
 /// `at`: parts of a service with rules of their own. A path may lie in several of them.

@@ -33,3 +33,4 @@ pub mod slot;
 pub mod state;
 pub mod succession;
 pub mod switch;
+pub mod template;

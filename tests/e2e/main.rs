@@ -21,6 +21,7 @@ mod draining;
 mod exchange;
 mod exhaustion;
 mod field;
+mod fields;
 mod framing;
 mod full_disk;
 mod gate;

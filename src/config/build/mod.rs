@@ -7,5 +7,5 @@
 
 pub(crate) mod merge;
 mod parts;
-mod policy;
+pub(crate) mod policy;
 pub(crate) mod service;

@@ -4,11 +4,10 @@
 //! ([`PartTable`]). So there are at most as many policies as pairs of both, and fewer where pairs match the same entries.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::merge::Merged;
-use super::policy::policy;
+use super::policy::{Surroundings, policy};
 use crate::config::policy::{Part, Parts, PathPattern, Policy, Scope, part_name};
 use crate::config::read::parts::RawPart;
 use crate::config::read::settings::Settings;
@@ -19,14 +18,14 @@ use crate::model::parts::PartTable;
 const MOST: usize = 1000;
 
 /// Builds the parts of a service.
-pub(crate) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnostic>) -> Parts {
+pub(crate) fn build(merged: &Merged, around: Surroundings<'_>, problems: &mut Vec<Diagnostic>) -> Parts {
     let Some(written) = &merged.parts else {
         return Parts::default();
     };
     let raw = &written.value;
     warn_of_other_paths(merged, raw, problems);
     let pattern = |part: &RawPart| part.paths.iter().map(|path| path.value.clone()).collect::<Vec<_>>();
-    let parts = Laid { merged, raw, folder };
+    let parts = Laid { merged, raw, around };
     let entries = raw.iter().enumerate().map(|(place, part)| Part {
         paths: pattern(part),
         keys: part.settings.keys().collect(),
@@ -76,7 +75,7 @@ pub(crate) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnosti
 struct Laid<'a> {
     merged: &'a Merged,
     raw: &'a [RawPart],
-    folder: &'a Path,
+    around: Surroundings<'a>,
 }
 
 impl Laid<'_> {
@@ -84,7 +83,7 @@ impl Laid<'_> {
     fn policy(&self, matching: &[usize]) -> Policy {
         let laid = |below: Settings, place: &usize| self.raw[*place].settings.over(&below);
         let settings = matching.iter().fold(self.merged.settings.clone(), laid);
-        policy(&settings, self.folder, |key| {
+        policy(&settings, self.around, |key| {
             let holds = |place: &&usize| self.raw[**place].settings.seen(key).is_some();
             match matching.iter().rev().find(holds) {
                 Some(place) => {

@@ -1,13 +1,12 @@
 //! One checked service from the settings that hold for it.
 
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::merge::Merged;
 use super::parts;
-use super::policy::policy;
+use super::policy::{Surroundings, policy};
 use crate::config::checked::{Bake, Drain, Health, Hold, Keepalive, Service, Slots};
 use crate::config::read::settings::Settings;
 use crate::config::text::raw::At;
@@ -16,7 +15,7 @@ use crate::config::text::units::format_duration;
 use crate::model::slot::Address;
 
 /// Builds the service. `None` when a key without a default is missing or could not be read.
-pub(crate) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnostic>) -> Option<Service> {
+pub(crate) fn build(merged: &Merged, around: Surroundings<'_>, problems: &mut Vec<Diagnostic>) -> Option<Service> {
     let settings = &merged.settings;
     let hosts = hosts(merged, problems);
     let slots = slots(merged, problems);
@@ -24,8 +23,8 @@ pub(crate) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnosti
         requests: settings.drain_requests(),
         streams: settings.drain_streams(),
     };
-    let policy = policy(settings, folder, |key| merged.scope(key));
-    let parts = parts::build(merged, folder, problems);
+    let policy = policy(settings, around, |key| merged.scope(key));
+    let parts = parts::build(merged, around, problems);
     warn_of_short_drain(merged, drain, policy.timeout.response, problems);
     let health = health(merged, hosts.as_deref(), problems);
     Some(Service {
@@ -48,7 +47,7 @@ pub(crate) fn build(merged: &Merged, folder: &Path, problems: &mut Vec<Diagnosti
         policy,
         parts,
         stale_assets: settings.stale_assets(),
-        tls: merged.tls(folder),
+        tls: merged.tls(around.folder),
         label: settings.label().cloned(),
         log_query: settings.log_query(),
         health: health?,

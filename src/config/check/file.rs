@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use super::{addresses, certificates, hosts, users};
 use crate::config::build::merge::Merged;
+use crate::config::build::policy::Surroundings;
 use crate::config::build::{merge, service};
 use crate::config::checked::{Acme, Challenge, Config, Environment, Redirect};
 use crate::config::read::environments::RawEnvironment;
@@ -156,13 +157,17 @@ impl Tables {
         now: SystemTime,
         problems: &mut Vec<Diagnostic>,
     ) -> Config {
+        let around = Surroundings {
+            folder,
+            acme: &self.acme,
+        };
         let environments = self.environments.iter().zip(&merged).map(|(raw, merged)| Environment {
             name: Arc::clone(&raw.name.value),
             protected: raw.protected,
             services: merged
                 .iter()
                 .flatten()
-                .filter_map(|service| service::build(service, folder, problems))
+                .filter_map(|service| service::build(service, around, problems))
                 .map(Arc::new)
                 .collect(),
         });

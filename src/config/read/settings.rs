@@ -10,8 +10,9 @@ use ipnet::IpNet;
 use super::auth::Wanted;
 use super::keys::{Key, Place, Unknown};
 use super::tls::RawTls;
-use super::{auth, host, log_query, plain, tls, values};
+use super::{auth, headers, host, log_query, plain, tls, values};
 use crate::config::checked::{Reuse, StatusRange, VersionSource};
+use crate::config::policy::Cache;
 use crate::config::text::raw::{At, Entry, Kind, Table, Value};
 use crate::config::text::report::Diagnostic;
 use crate::model::log_query::LogQuery;
@@ -51,9 +52,8 @@ macro_rules! settings {
                 }
             }
 
-            /// Lays these settings over those of a table further away: what is written here wins, key by key.
-            #[must_use]
-            pub(crate) fn over(&self, base: &Self) -> Self {
+            /// Each value from here where it is written here, and from `base` otherwise.
+            fn nearest(&self, base: &Self) -> Self {
                 let mut seen = base.seen.clone();
                 seen.extend(self.seen.iter().map(|(key, span)| (*key, span.clone())));
                 Self {
@@ -171,6 +171,14 @@ settings! {
     log: bool = "log", PARTS, plain::boolean, or true;
     /// What is written there of queries.
     log_query: LogQuery = "log_query", ANYWHERE, log_query::log_query, or LogQuery::Keep;
+    /// What is changed of the fields that the app sees.
+    headers_request: headers::Rules = "headers.request", PARTS, headers::request, or Vec::new();
+    /// What is changed of the fields that the client sees.
+    headers_response: headers::Rules = "headers.response", PARTS, headers::response, or Vec::new();
+    /// Whether browsers are told what is safe.
+    security_headers: bool = "security_headers", PARTS, plain::boolean, or false;
+    /// What caches may do with answers.
+    cache: Wanted<Cache> = "cache", PARTS, headers::cache, or Wanted::Nothing;
 }
 
 /// The keys that say what a service answers to and where it runs.
@@ -233,6 +241,17 @@ impl Settings {
                 };
                 problems.push(plain::mismatch(&path, value, "a table", "a table of keys").hint(hint));
             }
+        }
+    }
+
+    /// Lays these settings over those of a table further away: what is written here wins, key by key, and name by name where
+    /// the keys are names.
+    #[must_use]
+    pub(crate) fn over(&self, base: &Self) -> Self {
+        Self {
+            headers_request: headers::over(self.headers_request.as_ref(), base.headers_request.as_ref()),
+            headers_response: headers::over(self.headers_response.as_ref(), base.headers_response.as_ref()),
+            ..self.nearest(base)
         }
     }
 

@@ -6,7 +6,9 @@ use std::borrow::Cow;
 use crate::config::checked::{
     Acme, Bake, Challenge, Drain, Eab, Health, Hold, Keepalive, Reuse, Service, Slots, StatusRange, Tls, VersionSource,
 };
-use crate::config::policy::{Auth, Limits, Part, Parts, Policy, Scope, Timeouts, part_name};
+use crate::config::policy::{
+    Auth, Cache, HeaderRule, Limits, Part, Parts, Policy, Scope, SecurityHeaders, Timeouts, part_name,
+};
 use crate::config::text::units::{format_duration, format_rate, format_size};
 use crate::model::log_query::LogQuery;
 use crate::model::state::list;
@@ -106,6 +108,10 @@ fn of_policy(policy: &Policy) -> Values {
         limits: Limits { concurrent, rate },
         auth: Auth { basic, allow, except },
         log,
+        request_headers,
+        response_headers,
+        security_headers,
+        cache,
     } = policy;
     let mut values = named([
         ("timeout.connect", format_duration(*connect)),
@@ -135,6 +141,26 @@ fn of_policy(policy: &Policy) -> Values {
     if !except.is_empty() {
         values.extend(named([("auth.except", joined(except))]));
     }
+    for (key, rules) in [
+        ("headers.request", request_headers),
+        ("headers.response", response_headers),
+    ] {
+        if !rules.is_empty() {
+            values.extend(named([(key, joined(&rules.iter().map(rule).collect::<Vec<_>>()))]));
+        }
+    }
+    if let Some(SecurityHeaders { strict_transport }) = security_headers {
+        let without = if *strict_transport { "" } else { ", without HSTS" };
+        values.extend(named([("security_headers", format!("true{without}"))]));
+    }
+    if let Some(cache) = cache {
+        let text = match cache {
+            Cache::Immutable => "immutable".to_owned(),
+            Cache::For(time) => format_duration(*time),
+            Cache::NoStore => "no-store".to_owned(),
+        };
+        values.extend(named([("cache", text)]));
+    }
     values
 }
 
@@ -144,6 +170,14 @@ pub(crate) fn log_query(rule: &LogQuery) -> String {
         LogQuery::Keep => "keep".into(),
         LogQuery::Drop => "drop".into(),
         LogQuery::Mask(names) => joined(names),
+    }
+}
+
+/// `x-frame-options: DENY`, or `server: taken away`.
+fn rule(HeaderRule { name, value }: &HeaderRule) -> String {
+    match value {
+        Some(value) => format!("{name}: {value}"),
+        None => format!("{name} taken away"),
     }
 }
 

@@ -105,9 +105,15 @@ impl Environment {
         let old = activations_of(&snapshot, &self.name, moves);
         let new: Vec<_> = moves
             .iter()
-            .map(|step| {
+            .enumerate()
+            .map(|(service, step)| {
                 let names = (&self.name, &Arc::from(step.service.as_str()));
-                publisher.activation(names, step.to.slot, generation, step.to.addresses.clone())
+                let new = publisher.activation(names, step.to.slot, generation, step.to.addresses.clone());
+                let called = self.called.get(&service);
+                if let Some((_, version)) = called.filter(|(address, _)| new.addresses.contains(address)) {
+                    new.is_called(Some(version));
+                }
+                new
             })
             .collect();
         let fixed = snapshot

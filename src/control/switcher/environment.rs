@@ -12,7 +12,7 @@ use crate::config::{self, Service};
 use crate::control::evidence::figures::Publication;
 use crate::model::drain::Limits;
 use crate::model::environment::{self, Input};
-use crate::model::slot::Generation;
+use crate::model::slot::{Address, Generation};
 use crate::model::state::EnvironmentState;
 use crate::model::switch::{self, Ended};
 use crate::proxy::Activation;
@@ -25,6 +25,8 @@ pub(super) struct Environment {
     pub(super) machines: environment::Environment,
     /// The services with two sides, as the switch counts them.
     pub(super) pairs: Vec<Arc<Service>>,
+    /// What an instance of each service called its version when the gate asked it last.
+    pub(super) called: BTreeMap<usize, (Address, String)>,
     pub(super) publications: BTreeMap<Generation, Publication>,
     pub(super) retired: Vec<Retired>,
     /// Not in the file any more; what it served may still drain.
@@ -44,9 +46,24 @@ impl Environment {
             name: file.name.clone(),
             machines: environment::Environment::new(rules::rules(file), state),
             pairs: rules::pairs(file),
+            called: BTreeMap::new(),
             publications: BTreeMap::new(),
             retired: Vec::new(),
             gone: false,
+        }
+    }
+
+    /// Remembers what an instance that the gate has asked calls its version.
+    pub(super) fn listen(&mut self, input: &Input) {
+        if let Input::Switch(switch::Input::Probed {
+            service,
+            address,
+            report,
+            ..
+        }) = input
+            && let Some(version) = &report.version
+        {
+            self.called.insert(*service, (address.clone(), version.clone()));
         }
     }
 

@@ -42,7 +42,7 @@ impl Publisher {
         self.plane.poke();
     }
 
-    /// A new live period of a service.
+    /// A new live period of a service. What runs there already keeps the version that it was heard to call itself.
     pub(super) fn activation(
         &self,
         (environment, service): (&Arc<str>, &Arc<str>),
@@ -50,14 +50,17 @@ impl Publisher {
         generation: Generation,
         addresses: Vec<Address>,
     ) -> Arc<Activation> {
-        Activation::new(
-            environment.clone(),
-            service.clone(),
-            slot,
-            generation,
-            addresses,
-            self.cores,
-        )
+        let (environment, service) = (environment.clone(), service.clone());
+        let new = Activation::new(environment, service, slot, generation, addresses, self.cores);
+        let snapshot = self.snapshot();
+        let same = |old: &&Arc<Activation>| {
+            (&old.environment, &old.service, &old.addresses) == (&new.environment, &new.service, &new.addresses)
+        };
+        let old = snapshot.services().iter().map(|live| &live.activation).find(same);
+        if let Some(version) = old.and_then(|old| old.version()) {
+            new.is_called(Some(&version));
+        }
+        new
     }
 
     /// A new live period of the same slot, in the same generation.

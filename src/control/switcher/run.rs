@@ -48,7 +48,12 @@ impl Owner {
                 caller,
                 stream,
             } => self.ask(request, caller, stream),
-            Message::Input { environment, input } => self.inputs.push_back((environment, input)),
+            Message::Input { environment, input } => {
+                if let Some(it) = self.environments.get_mut(environment) {
+                    it.listen(&input);
+                }
+                self.inputs.push_back((environment, input));
+            }
             Message::Drained {
                 environment,
                 left,

@@ -16,7 +16,7 @@ use crate::control::ports::Plane;
 use crate::model::api::{HealthStatus, ProbeReport};
 use crate::model::clock::{ClockWatch, Moment};
 use crate::model::slot::Address;
-use crate::proxy::{Sign, Snapshot};
+use crate::proxy::{Activation, Sign, Snapshot};
 
 const INTERVAL: Duration = Duration::from_secs(5);
 /// A jump of the clock is told in the status for this long.
@@ -45,6 +45,7 @@ struct Instance {
 struct Asked {
     at: Instant,
     service: Arc<Service>,
+    activation: Arc<Activation>,
     /// Nobody has planned since then that the app may be away.
     expected: bool,
 }
@@ -68,7 +69,11 @@ impl Vigil {
     pub(super) fn seen(&mut self, activation: u64, address: Address, report: ProbeReport, plane: &dyn Plane) {
         // One that is no longer live is not there any more.
         if let Some(instance) = self.instances.get_mut(&(activation, address.clone())) {
-            if let Some(asked) = instance.asked.take()
+            let asked = instance.asked.take();
+            if let Some(asked) = asked.as_ref().filter(|_| report.passed) {
+                asked.activation.is_called(report.version.as_deref());
+            }
+            if let Some(asked) = asked
                 && let Some(sign) = asked.sign(&report)
             {
                 plane.looked(&asked.service.environment, &asked.service.name, &address, &sign);
@@ -180,6 +185,7 @@ impl Vigil {
                     instance.asked = Some(Asked {
                         at: now,
                         service: live.service.clone(),
+                        activation: live.activation.clone(),
                         expected: live.stance.is_open(),
                     });
                     let (service, address) = (live.service.clone(), address.clone());

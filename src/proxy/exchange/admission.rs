@@ -78,15 +78,16 @@ pub(crate) fn enter_again(
     core: &Core,
     guard: &Guard,
 ) -> Result<Option<Arc<UserFile>>, ProxyError> {
-    let record = &mut exchange.record;
+    let record = &exchange.record;
     let Some(file) = guard.look(record.client, record.asked.path())? else {
         return Ok(None);
     };
     if exchange.credentials.is_none() {
         // Nobody had asked for them, so they are in the head that was built for the app.
-        let sent = headers::authorization(&exchange.sending.out.bytes).and_then(Credentials::parse);
+        let sent = headers::authorization(exchange.built_head()).and_then(Credentials::parse);
         exchange.credentials = Some(Box::new(sent.ok_or(Refusal::NoCredentials)?));
     }
+    let record = &mut exchange.record;
     match &exchange.credentials {
         Some(credentials) if is_known(core, record, file, credentials) => Ok(None),
         Some(_) | None => Ok(Some(file.clone())),

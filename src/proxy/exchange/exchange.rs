@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::body::Body;
 use super::client::Client;
+use super::fields;
 use super::record::Record;
 use super::sending::Sending;
 use crate::config::Policy;
@@ -22,6 +23,7 @@ use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
 use crate::proxy::message::prefix::Stripped;
 use crate::proxy::message::request::{Fields, Peer, Request};
+use crate::proxy::message::rules;
 use crate::proxy::settings::Times;
 use crate::proxy::stock::buffers::Out;
 use crate::proxy::upstream::connection::Upstream;
@@ -47,6 +49,8 @@ pub(crate) struct Exchange {
     pub(crate) method: Method,
     pub(crate) upgrade: bool,
     pub(crate) sending: Sending,
+    /// The head as it was built, where `headers.request` changes it: another activation may want other values.
+    built: Option<Vec<u8>>,
     pub(crate) body: Body,
     /// At the instance that it is sent to.
     pub(crate) seat: Option<Seat>,
@@ -82,7 +86,7 @@ impl Exchange {
         let limit_body = service.config.policy(record.policy).limit_body;
         let stripped = headers::request(&mut out.bytes, request, peer, client, strip, close, id);
         let may_reuse = service.reuses_for_all() || request.method.is_idempotent();
-        Self {
+        let mut exchange = Self {
             record,
             claim,
             stripped,
@@ -102,7 +106,35 @@ impl Exchange {
             retries: Retries::default(),
             app_idle: None,
             reusable: false,
+            built: None,
+        };
+        exchange.apply_rules();
+        exchange
+    }
+
+    /// The head as it was built, before `headers.request` has changed it.
+    pub(crate) fn built_head(&self) -> &[u8] {
+        self.built.as_deref().unwrap_or(&self.sending.out.bytes)
+    }
+
+    /// How many bytes of memory the request needs while it waits.
+    pub(crate) fn kept(&self) -> usize {
+        self.sending.out.bytes.len() + self.built.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Applies `headers.request` to the head as it was built.
+    fn apply_rules(&mut self) {
+        let has_rules = !self.policy().request_headers.is_empty();
+        if !has_rules && self.built.is_none() {
+            return;
         }
+        let sent = rules::head_len(&self.sending.out.bytes);
+        let built = self.built.take();
+        let built = built.unwrap_or_else(|| self.sending.out.bytes[..sent].to_vec());
+        let ruled = fields::ruled_head(&built, &self.record, &self.service);
+        let leaves = ruled.as_ref().unwrap_or(&built);
+        self.sending.out.bytes.splice(..sent, leaves.iter().copied());
+        self.built = ruled.is_some().then_some(built);
     }
 
     /// Sends what is there to be sent; see [`Sending::poll`].
@@ -140,7 +172,7 @@ impl Exchange {
     pub(crate) fn move_to(&mut self, service: &Rc<CoreService>, policy: u16, claim: Option<Claim>) {
         let (from, to) = (self.service.stripped(), service.stripped());
         if from != to {
-            let head = &mut self.sending.out.bytes;
+            let head = self.built.as_mut().unwrap_or(&mut self.sending.out.bytes);
             self.stripped.rewrite(head, self.record.asked.target(), from, to);
         }
         if !Arc::ptr_eq(&self.service.queue, &service.queue) {
@@ -152,6 +184,7 @@ impl Exchange {
         self.service = service.clone();
         self.record.service = Some(service.clone());
         self.claim = claim;
+        self.apply_rules();
     }
 
     /// Ends it without an answer of the app: what is still to be counted, and the claim that is held until it is.

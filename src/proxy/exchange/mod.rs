@@ -9,6 +9,7 @@
 //! - `head`, `body`, `pieces` the response as it is read
 //! - `sending` the request as it is sent; `reading` how the client reads its answer
 //! - `asked` what the client has asked for
+//! - `fields` what a policy makes of the fields that leave
 //! - `exchange` what all of these work on; `client` what they ask of the client's side; `record` what is counted and logged
 
 pub(crate) mod admission;
@@ -18,6 +19,7 @@ pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod decide;
 pub(crate) mod exchange;
+pub(crate) mod fields;
 pub(crate) mod head;
 pub(crate) mod obtain;
 pub(crate) mod pieces;

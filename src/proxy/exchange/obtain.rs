@@ -129,7 +129,7 @@ async fn stand_in_queue(
 ) -> Result<Pass, ProxyError> {
     exchange.give_up_claim();
     let bounds = &exchange.service.config.hold;
-    let bytes = exchange.sending.out.bytes.len() as u64;
+    let bytes = exchange.kept() as u64;
     let queue = &exchange.service.queue;
     let place = queue.enter(why, exchange.number, bytes, bounds, |alive| {
         keeper::keep(exchange.record.core().clone(), queue.clone(), alive);

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::body::{Cut, Piece};
 use super::client::Client;
 use super::exchange::Exchange;
+use super::fields;
 use super::reading::Reading;
 use super::record::Record;
 use crate::http1::framing::Framing;
@@ -16,6 +17,7 @@ use crate::http1::head::{Method, Name};
 use crate::model::pace::Rule;
 use crate::proxy::core::claim::Claim;
 use crate::proxy::message::answer::Answer;
+use crate::proxy::message::changes::Changes;
 use crate::proxy::message::end::End;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
@@ -27,8 +29,8 @@ const COPIED: usize = 4 * 1024;
 /// A response on its way to the client.
 pub(crate) struct Reply {
     pub(crate) status: u16,
-    /// Fields that take the place of those of the same name.
-    set: Vec<(Name, &'static [u8], Vec<u8>)>,
+    /// What is changed of the fields that the source says.
+    changes: Changes,
     source: Source,
     reading: Reading,
 }
@@ -99,30 +101,19 @@ impl Reply {
     fn new(status: u16, source: Source) -> Self {
         let mut reply = Self {
             status,
-            set: Vec::new(),
+            changes: Changes::default(),
             source,
             reading: Reading::default(),
         };
-        reply.mark();
-        reply
-    }
-
-    /// A response of an environment that is not production says so, and is not for search engines.
-    fn mark(&mut self) {
-        let service = match &self.source {
+        let service = match &reply.source {
             Source::App(exchange) => Some(&exchange.service),
             Source::Own(own) => own.record.service.as_ref(),
         };
-        let label = service.and_then(|service| service.config.label.as_ref());
-        if let Some(label) = label.map(|label| label.as_bytes().to_vec()) {
-            self.set(b"x-environment", label);
-            self.set(b"x-robots-tag", b"noindex".to_vec());
+        if let Some(service) = service {
+            let has = |name: &str, is_such: &dyn Fn(&[u8]) -> bool| reply.has(name, is_such);
+            reply.changes = fields::changes(status, reply.record(), service, &has);
         }
-    }
-
-    /// Puts a field in the place of all of its name, which is written in lower case.
-    pub(crate) fn set(&mut self, name: &'static [u8], value: Vec<u8>) {
-        self.set.push((Name::of(name), name, value));
+        reply
     }
 
     /// The reason phrase of the app; empty for the standard one.
@@ -143,7 +134,7 @@ impl Reply {
             Source::App(exchange) => {
                 let Some(inbox) = &exchange.body.inbox else { return };
                 for (kind, name, value) in headers::response(&exchange.head.fields, inbox.filled()) {
-                    if self.set.is_empty() || !self.is_set(kind, name) {
+                    if !self.changes.concern(kind, name) {
                         dated |= kind == Name::Date;
                         field(name, value);
                     }
@@ -151,14 +142,14 @@ impl Reply {
             }
             Source::Own(own) => {
                 for (name, value) in &own.answer.fields {
-                    if !self.is_set(Name::of(name.as_bytes()), name.as_bytes()) {
+                    if !self.changes.concern(Name::of(name.as_bytes()), name.as_bytes()) {
                         field(name.as_bytes(), value.as_bytes());
                     }
                 }
             }
         }
-        for (kind, name, value) in &self.set {
-            dated |= *kind == Name::Date;
+        for (kind, name, value) in self.changes.fields() {
+            dated |= kind == Name::Date;
             field(name, value);
         }
         if !dated {
@@ -187,10 +178,11 @@ impl Reply {
         }
     }
 
-    fn is_set(&self, kind: Name, name: &[u8]) -> bool {
-        let is =
-            |set: &(Name, &[u8], Vec<u8>)| set.0 == kind && (kind != Name::Other || name.eq_ignore_ascii_case(set.1));
-        self.set.iter().any(is)
+    /// Whether a field of this name, in lower case, has such a value. Valid until [`Reply::begin_body`].
+    fn has(&self, name: &str, is_such: &dyn Fn(&[u8]) -> bool) -> bool {
+        let mut has = false;
+        self.for_each_field(|known, value| has |= known.eq_ignore_ascii_case(name.as_bytes()) && is_such(value));
+        has
     }
 
     /// What the head says of the body's length. Valid until [`Reply::begin_body`].

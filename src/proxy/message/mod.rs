@@ -2,6 +2,7 @@
 //!
 //! - `request` a checked request of either protocol
 //! - `headers` what is forwarded of a head, and what is added to it; `prefix` what depends on the prefix that is stripped
+//! - `rules` what `headers.request` changes of a head; `changes` what is changed of an answer's fields
 //! - `probe` the request of a probe, as traffic's
 //! - `terms` what an app's head says of its connection
 //! - `date` the moment of an answer
@@ -11,6 +12,7 @@
 //! - `request_id` the name of one exchange
 
 pub(crate) mod answer;
+pub(crate) mod changes;
 pub(crate) mod connection_error;
 pub(crate) mod date;
 pub(crate) mod end;
@@ -20,5 +22,6 @@ pub(crate) mod prefix;
 pub(crate) mod probe;
 pub(crate) mod request;
 pub(crate) mod request_id;
+pub(crate) mod rules;
 pub(crate) mod termination;
 pub(crate) mod terms;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
+use arc_swap::ArcSwapOption;
 use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
@@ -46,6 +47,8 @@ pub struct Activation {
     gate: Gate,
     counters: Box<[CachePadded<CoreCounters>]>,
     patience: AtomicU8,
+    /// What the app calls its version, once it was asked.
+    version: ArcSwapOption<String>,
     emptied: Notify,
 }
 
@@ -71,6 +74,7 @@ impl Activation {
             gate: Gate::new(cores),
             counters: (0..cores).map(|_| CachePadded::new(CoreCounters::default())).collect(),
             patience: AtomicU8::new(Patience::Open as u8),
+            version: ArcSwapOption::empty(),
             emptied: Notify::new(),
         })
     }
@@ -111,6 +115,20 @@ impl Activation {
     /// Becomes less patient; the data plane has to be poked after it (`DataPlane::poke`).
     pub fn lose_patience(&self, patience: Patience) {
         self.patience.fetch_max(patience as u8, Ordering::AcqRel);
+    }
+
+    /// An instance has been asked, and calls its version so.
+    pub fn is_called(&self, version: Option<&str>) {
+        let known = self.version.load();
+        if known.as_ref().map(|known| known.as_str()) != version {
+            self.version.store(version.map(|version| Arc::new(version.to_owned())));
+        }
+    }
+
+    /// What the app calls its version, as its instances were asked last.
+    #[must_use]
+    pub fn version(&self) -> Option<Arc<String>> {
+        self.version.load_full()
     }
 
     /// How patient it still is.

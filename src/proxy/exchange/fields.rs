@@ -1,0 +1,109 @@
+//! What the policy of a request makes of the fields that leave: for the app, and for the client, whoever answers.
+
+use std::borrow::Cow;
+use std::io::Write as _;
+
+use super::record::Record;
+use crate::config::SecurityHeaders;
+use crate::model::template::Placeholder;
+use crate::proxy::core::service::CoreService;
+use crate::proxy::message::changes::{Changes, FieldName};
+use crate::proxy::message::rules;
+
+/// Whether an answer has a field of a name, in lower case, with such a value.
+type Has<'a> = dyn Fn(&str, &dyn Fn(&[u8]) -> bool) -> bool + 'a;
+
+/// For how long browsers are told to ask over TLS alone: a year.
+const STRICT_TRANSPORT: &str = "max-age=31536000";
+/// The directive of `Content-Security-Policy` that says who may frame a page.
+const FRAME_ANCESTORS: &[u8] = b"frame-ancestors";
+
+/// The changes of an answer's fields that the service and the policy of its request ask for. `has` says whether the answer has a field of
+/// this name, in lower case, with a value as asked for.
+pub(super) fn changes(status: u16, record: &Record, service: &CoreService, has: &Has<'_>) -> Changes {
+    let mut changes = Changes::default();
+    if let Some(label) = &service.config.label {
+        changes.set(FieldName::Ours("x-environment"), Some(label.as_bytes().to_vec()));
+        changes.set(FieldName::Ours("x-robots-tag"), Some(b"noindex".to_vec()));
+    }
+    let policy = service.config.policy(record.policy);
+    if !policy.changes_responses() {
+        return changes;
+    }
+    let mut where_missing = |name: &'static str, value: &str| {
+        if !has(name, &|_| true) {
+            changes.set(FieldName::Ours(name), Some(value.as_bytes().to_vec()));
+        }
+    };
+    if let Some(preset) = policy.security_headers.filter(|_| status >= 200) {
+        secure(preset, record, has, &mut where_missing);
+    }
+    if let Some(cache) = policy.cache
+        && matches!(status, 200 | 203 | 206 | 304)
+        && matches!(record.asked.method(), b"GET" | b"HEAD")
+    {
+        where_missing("cache-control", &cache.value());
+    }
+    for rule in &policy.response_headers {
+        let value = rule.value.as_ref();
+        let value = value.map(|value| value.fill(|placeholder, out| fill(record, service, placeholder, out)));
+        // A value that nobody knows yet is none.
+        changes.set(
+            FieldName::Configured(rule.name.clone()),
+            value.filter(|value| !value.is_empty()),
+        );
+    }
+    changes
+}
+
+/// What browsers are told for safety, where the app has not said otherwise.
+fn secure(preset: SecurityHeaders, record: &Record, has: &Has<'_>, set: &mut impl FnMut(&'static str, &str)) {
+    // RFC 6797 §7.2: never over plain HTTP.
+    if preset.strict_transport && record.secure {
+        set("strict-transport-security", STRICT_TRANSPORT);
+    }
+    set("x-content-type-options", "nosniff");
+    set("referrer-policy", "strict-origin-when-cross-origin");
+    // Who may frame a page may be said there, too, and wins over the older field.
+    let frames = |value: &[u8]| {
+        value.split(|byte| matches!(byte, b';' | b',')).any(|directive| {
+            let name = directive.trim_ascii_start().get(..FRAME_ANCESTORS.len());
+            name.is_some_and(|name| name.eq_ignore_ascii_case(FRAME_ANCESTORS))
+        })
+    };
+    if !has("content-security-policy", &frames) {
+        set("x-frame-options", "SAMEORIGIN");
+    }
+}
+
+/// A head that was built for the app, as `headers.request` changes it; `None` where it says nothing.
+pub(super) fn ruled_head(head: &[u8], record: &Record, service: &CoreService) -> Option<Vec<u8>> {
+    let written = &service.config.policy(record.policy).request_headers;
+    (!written.is_empty()).then(|| {
+        rules::apply(head, written, |placeholder, out| {
+            fill(record, service, placeholder, out)
+        })
+    })
+}
+
+fn fill(record: &Record, service: &CoreService, placeholder: Placeholder, out: &mut Vec<u8>) {
+    let activation = &service.activation;
+    let value: Cow<'_, [u8]> = match placeholder {
+        Placeholder::Client => {
+            // Writing into a Vec cannot fail.
+            let _ = write!(out, "{}", record.client);
+            return;
+        }
+        Placeholder::Host => record.asked.host().as_bytes().into(),
+        Placeholder::Path => record.asked.path().into(),
+        Placeholder::RequestId => record.id.text().to_vec().into(),
+        Placeholder::Environment => activation.environment.as_bytes().into(),
+        Placeholder::Service => activation.service.as_bytes().into(),
+        Placeholder::Slot => activation.slot.as_str().as_bytes().into(),
+        Placeholder::Version => match activation.version() {
+            Some(version) => version.as_bytes().to_vec().into(),
+            None => return,
+        },
+    };
+    out.extend_from_slice(&value);
+}
