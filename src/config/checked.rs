@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::policy::{Parts, Policy};
 use crate::model::log_query::LogQuery;
+use crate::model::relocation::Relocation;
 use crate::model::slot::{Address, Slot};
 
 /// The production directory of Let's Encrypt.
@@ -74,6 +75,8 @@ pub struct Server {
     pub access_log: AccessLogTarget,
     /// How they are written.
     pub access_log_format: AccessLogFormat,
+    /// The port that clients reach `https` at, where another one is forwarded there.
+    pub public_https: Option<u16>,
 }
 
 /// What the listeners of one kind, plain or TLS, are bound to.
@@ -333,15 +336,30 @@ pub enum Tls {
     Off,
 }
 
-/// One entry of `[redirect]`: answered with 308, path and query are kept.
+/// One entry of `[redirect]`: answered with 308; the query is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirect {
     /// The host that is redirected, in lower case.
     pub host: Arc<str>,
-    /// Scheme and authority of the target (`https://example.com`), without a path.
+    /// Path prefix: `/`, or one without a slash at its end.
+    pub path: Arc<str>,
+    /// The target as the file writes it, in its canonical form: `https://example.com`, `https://example.com/x/*`.
     pub to: Arc<str>,
-    /// Where the host's certificate comes from, as `tls` in `[defaults]` says.
+    /// Where a path leads.
+    pub target: Relocation,
+    /// Where the host's certificate comes from: as its services say, or `tls` in `[defaults]`.
     pub tls: Tls,
+}
+
+impl Redirect {
+    /// Host and path, as the file names them.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match &*self.path {
+            "/" => self.host.to_string(),
+            path => format!("{}{path}", self.host),
+        }
+    }
 }
 
 /// `[acme]`: which CAs are asked for certificates, and how hosts are proved to them.

@@ -23,6 +23,8 @@ pub use checked::{
     AccessLogFormat, AccessLogTarget, Acme, Bake, Challenge, Config, Drain, Eab, Environment, Health, Hold, Keepalive,
     Listen, Redirect, Reuse, Server, Service, Slots, StatusRange, Tls, VersionSource,
 };
-pub use policy::{Auth, Cache, HeaderRule, Limits, Part, Parts, PathPattern, Policy, Scope, SecurityHeaders, Timeouts};
+pub use policy::{
+    Auth, Cache, HeaderRule, Limits, Part, Parts, PathPattern, Policy, Redirection, Scope, SecurityHeaders, Timeouts,
+};
 pub use reload::diff::{Diff, adopt, diff};
 pub use text::report::{Diagnostic, LoadError, Severity, render};

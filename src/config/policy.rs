@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::model::parts::PartTable;
 use crate::model::rate::Rate;
+use crate::model::relocation::Relocation;
 use crate::model::template::Template;
 
 /// The settings that a request is under.
@@ -30,6 +31,10 @@ pub struct Policy {
     pub security_headers: Option<SecurityHeaders>,
     /// What caches may do with answers, where the app does not say it.
     pub cache: Option<Cache>,
+    /// Where clients are sent instead.
+    pub redirect: Option<Redirection>,
+    /// Where the app finds the path that was asked for.
+    pub rewrite: Option<Relocation>,
 }
 
 impl Policy {
@@ -38,6 +43,15 @@ impl Policy {
     pub fn changes_responses(&self) -> bool {
         !self.response_headers.is_empty() || self.security_headers.is_some() || self.cache.is_some()
     }
+}
+
+/// `redirect`: where clients are sent instead of being served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirection {
+    /// A path of the same host, or a URL.
+    pub to: Relocation,
+    /// 301, 302, 303, 307 or 308 (RFC 9110 §15.4).
+    pub status: u16,
 }
 
 /// One name of `headers.request` or `headers.response`.

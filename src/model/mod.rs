@@ -27,6 +27,7 @@ pub mod public_name;
 pub mod rate;
 mod readings;
 pub mod reload;
+pub mod relocation;
 pub mod renewal;
 pub mod routes;
 pub mod slot;

@@ -46,6 +46,7 @@ mod real_attackers;
 mod real_clients;
 mod refusals;
 mod reload;
+mod relocation;
 mod resources;
 mod restart;
 mod restarts_in_place;

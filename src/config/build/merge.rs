@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::checked::Tls;
-use crate::config::policy::Scope;
 use crate::config::read::environments::{RawEnvironment, RawService, Services};
 use crate::config::read::parts::RawPart;
 use crate::config::read::settings::Settings;
@@ -37,14 +36,6 @@ impl Merged {
     /// Where its certificate comes from; files are relative to `folder`.
     pub(crate) fn tls(&self, folder: &Path) -> Tls {
         self.settings.tls().in_folder(folder)
-    }
-
-    /// What the limit of this key counts: the service alone where it stands in the service's own table.
-    pub(crate) fn scope(&self, key: &str) -> Scope {
-        match self.own.seen(key) {
-            Some(_) => Scope::Service,
-            None => Scope::Environment,
-        }
     }
 
     /// `` `web` of `prod` ``; in the short form the service has no name of its own.

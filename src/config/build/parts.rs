@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::merge::Merged;
-use super::policy::{Surroundings, policy};
+use super::policy::{Standing, Surroundings, policy};
 use crate::config::policy::{Part, Parts, PathPattern, Policy, Scope, part_name};
 use crate::config::read::parts::RawPart;
 use crate::config::read::settings::Settings;
@@ -24,34 +24,45 @@ pub(crate) fn build(merged: &Merged, around: Surroundings<'_>, problems: &mut Ve
     };
     let raw = &written.value;
     warn_of_other_paths(merged, raw, problems);
-    let pattern = |part: &RawPart| part.paths.iter().map(|path| path.value.clone()).collect::<Vec<_>>();
-    let parts = Laid { merged, raw, around };
-    let entries = raw.iter().enumerate().map(|(place, part)| Part {
-        paths: pattern(part),
-        keys: part.settings.keys().collect(),
-        policy: parts.policy(&[place]),
+    refuse_rest_behind_endings(raw, problems);
+    let laid = |matching: Vec<usize>, longest: Option<Arc<str>>| Laid {
+        merged,
+        raw,
+        matching,
+        longest,
+    };
+    let entries = raw.iter().enumerate().map(|(place, part)| {
+        let paths: Vec<PathPattern> = part.paths.iter().map(|path| path.value.clone()).collect();
+        let longest = paths.iter().find_map(prefix).cloned();
+        Part {
+            paths,
+            keys: part.settings.keys().collect(),
+            policy: laid(vec![place], longest).policy(around),
+        }
     });
     let entries = entries.collect();
     let (prefixes, endings) = (patterns(raw, prefix), patterns(raw, ending));
     let mut policies: Vec<Policy> = Vec::new();
-    let mut known: HashMap<Vec<usize>, u16> = HashMap::from([(Vec::new(), 0)]);
+    let mut known: HashMap<Distinct, u16> = HashMap::new();
     let mut is_too_much = false;
     let table = PartTable::new(&prefixes, &endings, |prefix, ending| {
-        let matching = matching(
-            raw,
-            prefix.map(|place| &*prefixes[place]),
-            ending.map(|place| &*endings[place]),
-        );
-        if let Some(place) = known.get(&matching) {
+        let longest = prefix.map(|place| prefixes[place].clone());
+        let matching = matching(raw, longest.as_deref(), ending.map(|place| &*endings[place]));
+        if matching.is_empty() {
+            return 0;
+        }
+        let laid = laid(matching, longest);
+        let distinct = laid.distinct();
+        if let Some(place) = known.get(&distinct) {
             return *place;
         }
         is_too_much |= policies.len() == MOST;
         if is_too_much {
             return 0;
         }
-        policies.push(parts.policy(&matching));
+        policies.push(laid.policy(around));
         let place = u16::try_from(policies.len()).unwrap_or_default();
-        known.insert(matching, place);
+        known.insert(distinct, place);
         place
     });
     if is_too_much {
@@ -71,28 +82,57 @@ pub(crate) fn build(merged: &Merged, around: Surroundings<'_>, problems: &mut Ve
     }
 }
 
-/// The settings of a service, and its entries to lay over them.
+/// What makes a policy another one: the entries that match, and the prefixes of those that say where paths lead.
+type Distinct = (Vec<usize>, Vec<Arc<str>>);
+
+/// The settings of a service, with the entries over them that match a path.
 struct Laid<'a> {
     merged: &'a Merged,
     raw: &'a [RawPart],
-    around: Surroundings<'a>,
+    /// In the order of the file.
+    matching: Vec<usize>,
+    /// The longest of their prefixes that the path has.
+    longest: Option<Arc<str>>,
 }
 
 impl Laid<'_> {
-    /// The policy where exactly these entries match, in the order of the file.
-    fn policy(&self, matching: &[usize]) -> Policy {
+    fn policy(&self, around: Surroundings<'_>) -> Policy {
         let laid = |below: Settings, place: &usize| self.raw[*place].settings.over(&below);
-        let settings = matching.iter().fold(self.merged.settings.clone(), laid);
-        policy(&settings, self.around, |key| {
-            let holds = |place: &&usize| self.raw[**place].settings.seen(key).is_some();
-            match matching.iter().rev().find(holds) {
-                Some(place) => {
-                    let paths = self.raw[*place].paths.iter().map(|path| &path.value);
-                    Scope::Part(Arc::from(part_name(paths)))
-                }
-                None => self.merged.scope(key),
-            }
-        })
+        let settings = self.matching.iter().fold(self.merged.settings.clone(), laid);
+        policy(&settings, around, self)
+    }
+
+    fn distinct(&self) -> Distinct {
+        let leading = ["redirect", "rewrite"]
+            .into_iter()
+            .filter(|key| self.says(key).is_some());
+        (self.matching.clone(), leading.map(|key| self.prefix(key)).collect())
+    }
+
+    /// The last entry that this key stands in.
+    fn says(&self, key: &str) -> Option<&RawPart> {
+        let mut last = self.matching.iter().rev().map(|place| &self.raw[*place]);
+        last.find(|part| part.settings.seen(key).is_some())
+    }
+}
+
+impl Standing for Laid<'_> {
+    fn scope(&self, key: &str) -> Scope {
+        match self.says(key) {
+            Some(part) => Scope::Part(Arc::from(part_name(part.paths.iter().map(|path| &path.value)))),
+            None => self.merged.scope(key),
+        }
+    }
+
+    fn prefix(&self, key: &str) -> Arc<str> {
+        let Some(part) = self.says(key) else {
+            return self.merged.prefix(key);
+        };
+        let longest = self.longest.as_deref().unwrap_or_default();
+        let prefixes = part.paths.iter().filter_map(|path| prefix(&path.value));
+        let matched = prefixes.filter(|prefix| lies_below(longest, prefix));
+        // An entry of endings leads to one place, whatever the path.
+        matched.max_by_key(|prefix| prefix.len()).cloned().unwrap_or_default()
     }
 }
 
@@ -156,6 +196,27 @@ fn warn_of_other_paths(merged: &Merged, raw: &[RawPart], problems: &mut Vec<Diag
                     ),
                 )
                 .hint("paths are written as clients ask for them, with what `strip_prefix` takes off"),
+            );
+        }
+    }
+}
+
+/// Refuses to replace a prefix where an ending has matched: there is none.
+fn refuse_rest_behind_endings(raw: &[RawPart], problems: &mut Vec<Diagnostic>) {
+    for part in raw {
+        let Some(path) = part.paths.iter().find(|path| ending(&path.value).is_some()) else {
+            continue;
+        };
+        let redirect = part.settings.redirect.as_ref();
+        let redirect = redirect.and_then(|written| Some((&written.span, &written.value.as_ref()?.to)));
+        let rewrite = part.settings.rewrite.as_ref();
+        let rewrite = rewrite.and_then(|written| Some((&written.span, written.value.as_ref()?)));
+        for (span, _) in redirect.into_iter().chain(rewrite).filter(|(_, to)| to.has_rest) {
+            problems.push(
+                Diagnostic::error(span, format!("behind `{}` no rest of a path is left", path.value))
+                    .expected("expected a target without `*`")
+                    .related(&path.span, "an ending here")
+                    .hint("give prefixes and endings entries of their own"),
             );
         }
     }

@@ -1,9 +1,11 @@
 //! What a request is under, from the settings that hold for it.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use super::merge::Merged;
 use crate::config::checked::{Acme, Tls};
-use crate::config::policy::{Auth, HeaderRule, Limits, Policy, Scope, SecurityHeaders, Timeouts};
+use crate::config::policy::{Auth, HeaderRule, Limits, Policy, Redirection, Scope, SecurityHeaders, Timeouts};
 use crate::config::read::headers::Rules;
 use crate::config::read::settings::Settings;
 use crate::model::rate::Rate;
@@ -17,8 +19,18 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) acme: &'a Acme,
 }
 
-/// The policy that these settings say. `scope` says what a limit counts by the table that its key stands in.
-pub(crate) fn policy(settings: &Settings, around: Surroundings<'_>, scope: impl Fn(&str) -> Scope) -> Policy {
+/// What a policy has to know of the table that a key stands in.
+pub(crate) trait Standing {
+    /// What a limit counts whose key this is.
+    fn scope(&self, key: &str) -> Scope;
+    /// The prefix that a path has matched there: what `redirect` and `rewrite` take the place of.
+    fn prefix(&self, key: &str) -> Arc<str>;
+}
+
+/// The policy that these settings say.
+pub(crate) fn policy(settings: &Settings, around: Surroundings<'_>, standing: &impl Standing) -> Policy {
+    let redirect = settings.redirect();
+    let rewrite = settings.rewrite();
     let rate = settings.limit_rate().map(|(requests, period)| Rate {
         requests,
         period,
@@ -34,8 +46,8 @@ pub(crate) fn policy(settings: &Settings, around: Surroundings<'_>, scope: impl 
         },
         limit_body: settings.limit_body(),
         limits: Limits {
-            concurrent: concurrent.map(|most| (most, scope("limit.concurrent"))),
-            rate: rate.map(|rate| (rate, scope("limit.rate"))),
+            concurrent: concurrent.map(|most| (most, standing.scope("limit.concurrent"))),
+            rate: rate.map(|rate| (rate, standing.scope("limit.rate"))),
         },
         auth: Auth {
             basic: settings.auth_basic().in_folder(around.folder),
@@ -49,6 +61,13 @@ pub(crate) fn policy(settings: &Settings, around: Surroundings<'_>, scope: impl 
             strict_transport: is_trusted(&settings.tls().in_folder(around.folder), around.acme),
         }),
         cache: settings.cache().as_ref().copied(),
+        redirect: redirect.as_ref().map(|redirect| Redirection {
+            to: redirect.to.behind(&standing.prefix("redirect")),
+            status: redirect.status,
+        }),
+        rewrite: rewrite
+            .as_ref()
+            .map(|target| target.behind(&standing.prefix("rewrite"))),
     }
 }
 
@@ -63,5 +82,18 @@ fn is_trusted(tls: &Tls, acme: &Acme) -> bool {
         Tls::Files { .. } => true,
         Tls::Acme => acme.root.is_none(),
         Tls::Internal | Tls::Off => false,
+    }
+}
+
+impl Standing for Merged {
+    fn scope(&self, key: &str) -> Scope {
+        match self.own.seen(key) {
+            Some(_) => Scope::Service,
+            None => Scope::Environment,
+        }
+    }
+
+    fn prefix(&self, _: &str) -> Arc<str> {
+        self.settings.path()
     }
 }

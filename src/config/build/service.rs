@@ -23,7 +23,7 @@ pub(crate) fn build(merged: &Merged, around: Surroundings<'_>, problems: &mut Ve
         requests: settings.drain_requests(),
         streams: settings.drain_streams(),
     };
-    let policy = policy(settings, around, |key| merged.scope(key));
+    let policy = policy(settings, around, merged);
     let parts = parts::build(merged, around, problems);
     warn_of_short_drain(merged, drain, policy.timeout.response, problems);
     let health = health(merged, hosts.as_deref(), problems);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{addresses, certificates, hosts, users};
+use super::{addresses, certificates, hosts, loops, users};
 use crate::config::build::merge::Merged;
 use crate::config::build::policy::Surroundings;
 use crate::config::build::{merge, service};
@@ -179,26 +179,40 @@ impl Tables {
         let tls: Option<&At<_>> = self.defaults.tls.as_ref();
         hosts::check(&services, &self.redirects, problems);
         addresses::check(&services, &self.server, problems);
-        certificates::check(&services, tls, &self.redirects, folder, now, problems);
+        let is_served = |redirect: &&RawRedirect| {
+            let mut hosts = services.iter().flat_map(Merged::hosts);
+            hosts.any(|host| host.value == redirect.host.value)
+        };
+        // A host that is served has the certificate of its services.
+        let unserved = self.redirects.iter().filter(|redirect| !is_served(redirect));
+        let unserved: Vec<RawRedirect> = unserved.cloned().collect();
+        certificates::check(&services, tls, &unserved, folder, now, problems);
         users::check(&services, folder, problems);
         let of_redirects = self.defaults.tls().in_folder(folder);
-        hosts::warn_unsigned(&services, &self.redirects, &of_redirects, &self.acme, problems);
+        hosts::warn_unsigned(&services, &unserved, &of_redirects, &self.acme, problems);
         if !matches!(self.acme.challenge, Challenge::Dns(_)) {
             hosts::warn_wildcards(&services, problems);
         }
         hosts::warn_addresses(&services, problems);
         let redirects = self.redirects.iter().map(|redirect| Redirect {
             host: Arc::clone(&redirect.host.value),
+            path: Arc::clone(&redirect.path),
             to: Arc::clone(&redirect.to.value),
-            tls: of_redirects.clone(),
+            target: redirect.target.clone(),
+            tls: services
+                .iter()
+                .find(|service| service.hosts().iter().any(|host| host.value == redirect.host.value))
+                .map_or_else(|| of_redirects.clone(), |service| service.tls(folder)),
         });
-        Config {
+        let config = Config {
             file: file.to_path_buf(),
             redirects: redirects.collect(),
             environments,
             server: self.server.server,
             acme: self.acme,
             log_query,
-        }
+        };
+        loops::check(&config, &services, &self.redirects, problems);
+        config
     }
 }

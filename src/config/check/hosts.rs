@@ -31,8 +31,8 @@ fn tls(service: &Merged) -> Tls {
     service.tls(Path::new(""))
 }
 
-/// Refuses two services with one host and path, one host with two sources of certificates, and a redirect of a host
-/// that is served.
+/// Refuses two services with one host and path, one host with two sources of certificates, and a redirect of a host and
+/// path that are served.
 pub(crate) fn check(services: &[Merged], redirects: &[RawRedirect], problems: &mut Vec<Diagnostic>) {
     let mut routes: HashMap<(&str, Arc<str>), &Range<usize>> = HashMap::new();
     let mut served: HashMap<&str, (&Merged, &Range<usize>)> = HashMap::new();
@@ -69,7 +69,8 @@ pub(crate) fn check(services: &[Merged], redirects: &[RawRedirect], problems: &m
         }
     }
     for redirect in redirects {
-        if let Some((_, span)) = served.get(&*redirect.host.value) {
+        let route = (&*redirect.host.value, Arc::clone(&redirect.path));
+        if let Some(span) = routes.get(&route) {
             problems.push(
                 Diagnostic::error(
                     &redirect.host.span,

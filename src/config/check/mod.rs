@@ -1,6 +1,7 @@
 //! The whole file: `file` reads and builds it, and has its services compared with each other and with the world.
 //!
 //! - `hosts` what may not be said twice about a host, and hosts that no certificate can be had for
+//! - `loops` redirects that lead back to where they came from
 //! - `addresses` where an app cannot run
 //! - `certificates` whether certificate files are there, fit, and cover their hosts
 //! - `users` whether files of users are in order, and who may read what is no production
@@ -9,4 +10,5 @@ mod addresses;
 mod certificates;
 mod file;
 mod hosts;
+mod loops;
 mod users;

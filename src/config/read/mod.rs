@@ -1,7 +1,7 @@
 //! Each table of the file on its own: what was typed becomes checked values, each with its place in the text.
 //!
 //! - `plain` texts, lists, numbers, durations, sizes; `values` what has a grammar of its own; `host`, `networks`,
-//!   `tls`, `auth`, `log_query` and `headers` likewise
+//!   `tls`, `auth`, `log_query`, `headers` and `targets` likewise
 //! - `keys` the kinds of tables, and where a key may stand
 //! - `settings` the keys that `[defaults]`, environments and services share, with their defaults
 //! - `environments`, `parts`, `server`, `acme`, `redirects` the tables
@@ -20,6 +20,7 @@ pub(crate) mod plain;
 pub(crate) mod redirects;
 pub(crate) mod server;
 pub(crate) mod settings;
+pub(crate) mod targets;
 pub(crate) mod tls;
 pub(crate) mod unknown;
 mod values;

@@ -1,11 +1,14 @@
-//! `[redirect]`: hosts whose requests are redirected to another host.
+//! `[redirect]`: hosts, and paths of hosts, whose requests are redirected elsewhere.
 
 use std::sync::Arc;
 
 use super::host;
 use super::plain;
+use super::targets;
+use super::values;
 use crate::config::text::raw::{At, Kind, Value};
 use crate::config::text::report::Diagnostic;
+use crate::model::relocation::Relocation;
 
 const TARGET: &str = "a scheme and a host, as `\"https://example.com\"`";
 
@@ -13,10 +16,12 @@ const TARGET: &str = "a scheme and a host, as `\"https://example.com\"`";
 #[derive(Debug, Clone)]
 pub(crate) struct RawRedirect {
     pub(crate) host: At<Arc<str>>,
-    /// Scheme, host and port, without a path.
+    /// Path prefix: `/`, or one without a slash at its end.
+    pub(crate) path: Arc<str>,
+    /// The target as it was written, in its canonical form.
     pub(crate) to: At<Arc<str>>,
-    /// The target's host, if no port is named. A port may be another server's, where a redirect cannot lead back.
-    target: Option<Arc<str>>,
+    /// Where a path leads.
+    pub(crate) target: Relocation,
 }
 
 /// Reads the table.
@@ -41,14 +46,17 @@ pub(crate) fn read(value: &Value, problems: &mut Vec<Diagnostic>) -> Vec<RawRedi
             );
             continue;
         }
-        let host = host::parsed(&entry.key.value, false, &entry.key.span, problems);
-        let to = target(&entry.key.value, &entry.value, problems);
-        let (Some(host), Some((to, target))) = (host, to) else {
+        let source = source(&entry.key, problems);
+        let path = source.as_ref().map_or("/", |(_, path)| path);
+        let to = target(&entry.key.value, &entry.value, path, problems);
+        let (Some((host, path)), Some((to, target))) = (source, to) else {
             continue;
         };
-        if let Some(first) = redirects.iter().find(|redirect| redirect.host.value == host) {
+        let same = |redirect: &&RawRedirect| redirect.host.value == host && redirect.path == path;
+        if let Some(first) = redirects.iter().find(same) {
+            let path = if &*path == "/" { "" } else { &path };
             problems.push(
-                Diagnostic::error(&entry.key.span, format!("`{host}` is redirected twice"))
+                Diagnostic::error(&entry.key.span, format!("`{host}{path}` is redirected twice"))
                     .expected("again here")
                     .related(&first.host.span, "first here"),
             );
@@ -59,75 +67,67 @@ pub(crate) fn read(value: &Value, problems: &mut Vec<Diagnostic>) -> Vec<RawRedi
                 value: host,
                 span: entry.key.span.clone(),
             },
+            path,
             to: entry.value.at(to),
             target,
         });
     }
-    refuse_circles(&redirects, problems);
     redirects
 }
 
-/// Where a redirect leads, and the host of that URL when it names no port.
-fn target(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<(Arc<str>, Option<Arc<str>>)> {
+/// Host and path prefix of a key, as `example.com`, `example.com/blog` or `example.com/blog/*`.
+fn source(key: &At<String>, problems: &mut Vec<Diagnostic>) -> Option<(Arc<str>, Arc<str>)> {
+    let (host, path) = match key.value.split_once('/') {
+        // A URL is told what it is by what reads hosts.
+        Some((host, path)) if !key.value.contains("://") => (host, Some(path)),
+        Some(_) | None => (key.value.as_str(), None),
+    };
+    let host = host::parsed(host, false, &key.span, problems);
+    let Some(path) = path else {
+        return Some((host?, "/".into()));
+    };
+    let path = path
+        .strip_suffix('*')
+        .filter(|before| before.is_empty() || before.ends_with('/'))
+        .unwrap_or(path);
+    if path.contains('*') {
+        problems.push(
+            Diagnostic::error(
+                &key.span,
+                format!("`{}` has an asterisk that is not a last segment of its own", key.value),
+            )
+            .expected("expected a host with a path, as `\"example.com/blog/*\"`"),
+        );
+        return None;
+    }
+    let as_value = Value {
+        kind: Kind::Text(format!("/{path}")),
+        span: key.span.clone(),
+    };
+    let path = values::path_prefix("path", &as_value, problems);
+    Some((host?, path?))
+}
+
+/// A target in its canonical form, and where paths behind the prefix lead. One without a path keeps that of the request.
+fn target(key: &str, value: &Value, prefix: &str, problems: &mut Vec<Diagnostic>) -> Option<(Arc<str>, Relocation)> {
     let text = plain::text(key, value, problems)?;
     let refuse =
         |what: &str| Diagnostic::error(&value.span, format!("`{text}` {what}")).expected(format!("expected {TARGET}"));
-    let (scheme, authority) = match text.split_once("://") {
-        Some((scheme @ ("http" | "https"), authority)) => (scheme, authority),
-        Some(_) => {
-            problems.push(refuse("has a scheme that is neither `http` nor `https`"));
-            return None;
+    let (origin, path) = targets::origin(&value.at(text.clone()), refuse, problems)?;
+    match path.as_str() {
+        "" => {
+            let relocation = Relocation::prefix(&format!("{origin}/"), "/");
+            Some((origin.into(), relocation))
         }
-        None => {
-            problems.push(refuse("has no scheme").hint(format!("write `\"https://{text}\"`")));
-            return None;
+        "/" => {
+            let hint = format!("path and query of the request are kept: write `\"{origin}\"`");
+            problems.push(refuse("has a path or a query").hint(hint));
+            None
         }
-    };
-    if let Some(end) = authority.find(['/', '?', '#']) {
-        problems.push(refuse("has a path or a query").hint(format!(
-            "path and query of the request are kept: write `\"{scheme}://{}\"`",
-            &authority[..end]
-        )));
-        return None;
-    }
-    let (host, port) = match authority.rsplit_once(':') {
-        // A colon inside brackets belongs to the address.
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        Some(_) | None => (authority, None),
-    };
-    if port.is_some_and(|port| !port.parse::<u16>().is_ok_and(|port| port != 0) || port.starts_with('+')) {
-        problems.push(refuse("has no port between 1 and 65535"));
-        return None;
-    }
-    let host = host::parsed(host, false, &value.span, problems)?;
-    Some(match port {
-        Some(port) => (format!("{scheme}://{host}:{port}").into(), None),
-        None => (format!("{scheme}://{host}").into(), Some(host)),
-    })
-}
-
-/// Refuses redirects that lead back to their own host: a client would never arrive.
-fn refuse_circles(redirects: &[RawRedirect], problems: &mut Vec<Diagnostic>) {
-    for start in redirects {
-        let mut at = start;
-        for _ in redirects {
-            if at.target.as_ref() == Some(&start.host.value) {
-                problems.push(
-                    Diagnostic::error(
-                        &start.to.span,
-                        format!("the redirect of `{}` leads back to it", start.host.value),
-                    )
-                    .expected("expected another host"),
-                );
-                break;
-            }
-            match redirects
-                .iter()
-                .find(|next| Some(&next.host.value) == at.target.as_ref())
-            {
-                Some(next) => at = next,
-                None => break,
-            }
+        path => {
+            let whole = format!("{origin}{path}");
+            let relocation = targets::target(&whole, refuse, problems)?.behind(prefix);
+            Some((whole.into(), relocation))
         }
     }
 }

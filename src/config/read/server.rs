@@ -24,6 +24,7 @@ pub(crate) const SERVER_KEYS: &[&str] = &[
     "max_connections_per_client",
     "access_log",
     "access_log_format",
+    "public_https",
 ];
 
 /// Default of `max_connections_per_client`.
@@ -53,6 +54,7 @@ impl Default for RawServer {
                 max_connections_per_client: MAX_CONNECTIONS_PER_CLIENT,
                 access_log: AccessLogTarget::Stdout,
                 access_log_format: AccessLogFormat::Json,
+                public_https: None,
             },
             listeners: Vec::new(),
         }
@@ -103,6 +105,10 @@ impl RawServer {
             "socket" => server.socket = path(problems),
             "group" => server.group = plain::text(key, value, problems),
             "state_dir" => server.state_dir = path(problems),
+            "public_https" => {
+                let port = plain::integer(key, value, 1..=65535, problems);
+                server.public_https = port.and_then(|port| u16::try_from(port).ok());
+            }
             "workers" => server.workers = count(key, value, 256, problems),
             "trusted_proxies" => {
                 // An empty list is the default.

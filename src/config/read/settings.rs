@@ -9,8 +9,9 @@ use ipnet::IpNet;
 
 use super::auth::Wanted;
 use super::keys::{Key, Place, Unknown};
+use super::targets::{RawRedirection, Target};
 use super::tls::RawTls;
-use super::{auth, headers, host, log_query, plain, tls, values};
+use super::{auth, headers, host, log_query, plain, targets, tls, values};
 use crate::config::checked::{Reuse, StatusRange, VersionSource};
 use crate::config::policy::Cache;
 use crate::config::text::raw::{At, Entry, Kind, Table, Value};
@@ -179,6 +180,10 @@ settings! {
     security_headers: bool = "security_headers", PARTS, plain::boolean, or false;
     /// What caches may do with answers.
     cache: Wanted<Cache> = "cache", PARTS, headers::cache, or Wanted::Nothing;
+    /// Where clients are sent instead.
+    redirect: Wanted<RawRedirection> = "redirect", PARTS, targets::redirect, or Wanted::Nothing;
+    /// Where the app finds what was asked for.
+    rewrite: Wanted<Target> = "rewrite", PARTS, targets::rewrite, or Wanted::Nothing;
 }
 
 /// The keys that say what a service answers to and where it runs.

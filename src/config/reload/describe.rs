@@ -7,7 +7,7 @@ use crate::config::checked::{
     Acme, Bake, Challenge, Drain, Eab, Health, Hold, Keepalive, Reuse, Service, Slots, StatusRange, Tls, VersionSource,
 };
 use crate::config::policy::{
-    Auth, Cache, HeaderRule, Limits, Part, Parts, Policy, Scope, SecurityHeaders, Timeouts, part_name,
+    Auth, Cache, HeaderRule, Limits, Part, Parts, Policy, Redirection, Scope, SecurityHeaders, Timeouts, part_name,
 };
 use crate::config::text::units::{format_duration, format_rate, format_size};
 use crate::model::log_query::LogQuery;
@@ -112,6 +112,8 @@ fn of_policy(policy: &Policy) -> Values {
         response_headers,
         security_headers,
         cache,
+        redirect,
+        rewrite,
     } = policy;
     let mut values = named([
         ("timeout.connect", format_duration(*connect)),
@@ -160,6 +162,12 @@ fn of_policy(policy: &Policy) -> Values {
             Cache::NoStore => "no-store".to_owned(),
         };
         values.extend(named([("cache", text)]));
+    }
+    if let Some(Redirection { to, status }) = redirect {
+        values.extend(named([("redirect", format!("{status} to {to}"))]));
+    }
+    if let Some(rewrite) = rewrite {
+        values.extend(named([("rewrite", rewrite.to_string())]));
     }
     values
 }

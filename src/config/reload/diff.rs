@@ -152,10 +152,11 @@ fn elsewhere(old: &Config, new: &Config) -> Option<Change> {
 fn redirects(old: &[Redirect], new: &[Redirect]) -> Vec<Change> {
     let change = |redirect: &Redirect, kind, values| Change {
         section: "redirect".into(),
-        name: Some(redirect.host.to_string()),
+        name: Some(redirect.name()),
         kind,
         values,
     };
+    let same = |one: &Redirect, other: &Redirect| (&one.host, &one.path) == (&other.host, &other.path);
     let mut changes = Vec::new();
     for redirect in new {
         let values = |before: Option<&Redirect>| {
@@ -172,7 +173,7 @@ fn redirects(old: &[Redirect], new: &[Redirect]) -> Vec<Change> {
             }
             values
         };
-        match old.iter().find(|known| known.host == redirect.host) {
+        match old.iter().find(|known| same(known, redirect)) {
             None => changes.push(change(redirect, ChangeKind::Added, values(None))),
             Some(known) if known == redirect => {}
             Some(known) => changes.push(change(redirect, ChangeKind::Changed, values(Some(known)))),
@@ -180,7 +181,7 @@ fn redirects(old: &[Redirect], new: &[Redirect]) -> Vec<Change> {
     }
     let gone = old
         .iter()
-        .filter(|known| !new.iter().any(|redirect| redirect.host == known.host));
+        .filter(|known| !new.iter().any(|redirect| same(known, redirect)));
     changes.extend(gone.map(|redirect| change(redirect, ChangeKind::Removed, Vec::new())));
     changes
 }
@@ -213,8 +214,9 @@ fn server(old: &Server, new: &Server) -> Vec<&'static str> {
         max_connections_per_client,
         access_log,
         access_log_format,
+        public_https,
     } = old;
-    let same: [(&str, bool); 12] = [
+    let same: [(&str, bool); 13] = [
         ("server.http", *http == new.http),
         ("server.https", *https == new.https),
         ("server.socket", *socket == new.socket),
@@ -230,6 +232,7 @@ fn server(old: &Server, new: &Server) -> Vec<&'static str> {
         ),
         ("server.access_log", *access_log == new.access_log),
         ("server.access_log_format", *access_log_format == new.access_log_format),
+        ("server.public_https", *public_https == new.public_https),
     ];
     same.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
 }

@@ -104,6 +104,7 @@ mod tests {
             max_connections_per_client: 512,
             access_log: AccessLogTarget::Stdout,
             access_log_format: AccessLogFormat::Json,
+            public_https: None,
         }
     }
 

@@ -270,7 +270,7 @@ fn settings(config: &Config, open_files: u64, https_port: Option<u16>, times: Ti
             .max_connections
             .unwrap_or_else(|| limits::max_connections(open_files)),
         max_connections_per_client: server.max_connections_per_client,
-        https_port,
+        https_port: server.public_https.or(https_port).filter(|&port| port != 443),
         times,
     }
 }

@@ -31,7 +31,11 @@ pub(in crate::control) fn reach<'s>(service: &'s Service, snapshot: &Snapshot) -
     };
     let found = &snapshot.services().get(*index)?.service;
     let own = found.name == service.name && found.environment == service.environment;
-    own.then_some((host, path))
+    // The app may see another path than this one.
+    let policy = found.parts.find(bare.as_bytes())?;
+    let rewrite = found.policy(policy).rewrite.as_ref();
+    let is_seen = rewrite.is_none_or(|to| to.of(path.as_bytes()) == service.health.path.as_bytes());
+    (own && is_seen).then_some((host, path))
 }
 
 /// Asks for one service through the front door, or at these addresses when no client can reach its health path.

@@ -7,6 +7,7 @@ use super::shared::Shared;
 use crate::config::{self, Reuse};
 use crate::proxy::access::guard::Guard;
 use crate::proxy::limit::limits::PolicyLimits;
+use crate::proxy::message::prefix::Inner;
 use crate::proxy::route::activation::{Activation, Patience};
 use crate::proxy::route::snapshot::Live;
 use crate::proxy::stock::wakers::Wakers;
@@ -77,9 +78,12 @@ impl CoreService {
         self.doors.get(usize::from(policy)).unwrap_or(&self.doors[0])
     }
 
-    /// The path prefix that the app does not see.
-    pub(crate) fn stripped(&self) -> &str {
-        self.config.stripped()
+    /// What the app sees of a path that is under the policy at this place.
+    pub(crate) fn inner(&self, policy: u16) -> Inner<'_> {
+        match &self.config.policy(policy).rewrite {
+            Some(relocation) => Inner::Rewritten(relocation),
+            None => Inner::Stripped(self.config.stripped()),
+        }
     }
 
     /// Whether every method may ride a reused connection (N10).

@@ -14,7 +14,7 @@ use crate::proxy::core::core::Core;
 use crate::proxy::message::answer::{Answer, wants_json};
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::request::{Fields, Peer, Request};
-use crate::proxy::route::route::{Found, route};
+use crate::proxy::route::route::{Found, Under, route, under};
 
 /// Where ACME servers look for answers (RFC 8555 §8.3).
 const CHALLENGE: &[u8] = b"/.well-known/acme-challenge/";
@@ -52,7 +52,7 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
     let (service, claim, entry) = loop {
         let view = core.view();
         let (settings, front) = (&core.shared.settings, &core.shared.front);
-        let found = route(
+        let place = match route(
             &view.snapshot,
             settings,
             front,
@@ -60,29 +60,32 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
             record.secure,
             &request.host,
             request.target,
-        );
-        let is_logged = match &found {
-            Ok(Found::Service(place)) => {
-                let service = &view.services[*place].config;
-                let policy = service.parts.find(request.path()).unwrap_or_default();
-                service.policy(policy).log
-            }
-            Ok(Found::Answer(_)) | Err(_) => true,
-        };
-        if is_logged {
-            record.describe_client(request);
-        }
-        let place = match found {
+        ) {
             Ok(Found::Service(place)) => place,
-            Ok(Found::Answer(answer)) => return own(answer, record),
-            Err(error) => return fail(&error, record, None),
+            Ok(Found::Answer(answer)) => {
+                record.describe_client(request);
+                return own(answer, record);
+            }
+            Err(error) => {
+                record.describe_client(request);
+                return fail(&error, record, None);
+            }
         };
         let service = &view.services[place];
-        match service.config.parts.find(request.path()) {
-            Some(policy) => record.policy = policy,
-            None => {
+        let Under { policy, answer } = under(&service.config, request.target, peer.inside);
+        record.policy = policy;
+        if service.config.policy(policy).log {
+            record.describe_client(request);
+        }
+        match answer {
+            Ok(None) => {}
+            Ok(Some(answer)) => {
                 record.service = Some(service.clone());
-                return fail(&ProxyError::AMBIGUOUS_PATH, record, None);
+                return own(answer, record);
+            }
+            Err(error) => {
+                record.service = Some(service.clone());
+                return fail(&error, record, None);
             }
         }
         let entry = match admission::enter(core, service, &mut record, request) {

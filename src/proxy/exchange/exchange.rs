@@ -81,10 +81,13 @@ impl Exchange {
         credentials: Option<Box<Credentials>>,
     ) -> Self {
         let mut out = Out::new();
-        let (strip, close) = (service.stripped(), (credentials.is_some(), !service.pool.keeps()));
+        let (inner, close) = (
+            service.inner(record.policy),
+            (credentials.is_some(), !service.pool.keeps()),
+        );
         let (client, id) = (record.client, record.id);
         let limit_body = service.config.policy(record.policy).limit_body;
-        let stripped = headers::request(&mut out.bytes, request, peer, client, strip, close, id);
+        let stripped = headers::request(&mut out.bytes, request, peer, client, inner, close, id);
         let may_reuse = service.reuses_for_all() || request.method.is_idempotent();
         let mut exchange = Self {
             record,
@@ -170,7 +173,7 @@ impl Exchange {
 
     /// From now on it is this service's, which may be another than before, and under the policy at this place of it.
     pub(crate) fn move_to(&mut self, service: &Rc<CoreService>, policy: u16, claim: Option<Claim>) {
-        let (from, to) = (self.service.stripped(), service.stripped());
+        let (from, to) = (self.service.inner(self.record.policy), service.inner(policy));
         if from != to {
             let head = self.built.as_mut().unwrap_or(&mut self.sending.out.bytes);
             self.stripped.rewrite(head, self.record.asked.target(), from, to);

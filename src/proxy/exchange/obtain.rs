@@ -24,7 +24,7 @@ use crate::proxy::core::keeper;
 use crate::proxy::message::answer::Answer;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::route::maintenance::MaintenancePage;
-use crate::proxy::route::route::{Found, route};
+use crate::proxy::route::route::{Found, Under, route, under};
 use crate::proxy::stock::deadline::Deadline;
 use crate::proxy::wait::queue::{Pass, Place, Verdict};
 
@@ -200,10 +200,18 @@ fn claim_again(exchange: &mut Exchange) -> Result<Next, Ending> {
             Found::Answer(answer) => return Err(Ending::Answer(answer)),
         };
         let service = &view.services[place];
-        let Some(policy) = service.config.parts.find(asked.path()) else {
-            exchange.move_to(service, 0, None);
-            return Err(ProxyError::AMBIGUOUS_PATH.into());
-        };
+        let Under { policy, answer } = under(&service.config, asked.target(), exchange.record.is_inside());
+        match answer {
+            Ok(None) => {}
+            Ok(Some(answer)) => {
+                exchange.move_to(service, policy, None);
+                return Err(Ending::Answer(answer));
+            }
+            Err(error) => {
+                exchange.move_to(service, policy, None);
+                return Err(error.into());
+            }
+        }
         let guard = service.door(policy).guard.as_ref();
         if let Some(guard) = guard.filter(|_| !exchange.record.is_inside()) {
             match admission::enter_again(exchange, &core, guard) {

@@ -59,11 +59,12 @@ impl Answer {
         }
     }
 
-    /// 308: the same method again, elsewhere (RFC 9110 §15.4.9).
-    pub(crate) fn redirect(to: String) -> Self {
+    /// 308: the same method again, elsewhere (RFC 9110 §15.4.9). Parts of the target came off the wire, but its grammar admits no line
+    /// break.
+    pub(crate) fn redirect(to: &[u8]) -> Self {
         Self {
             status: 308,
-            fields: vec![("location", to)],
+            fields: vec![("location", String::from_utf8_lossy(to).into_owned())],
             body: Vec::new(),
         }
     }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use smallvec::SmallVec;
 
-use super::prefix::Stripped;
+use super::prefix::{Inner, Stripped};
 use super::request::{self, Fields, Peer, Request};
 use super::request_id::RequestId;
 use crate::http1::framing::Framing;
@@ -17,20 +17,20 @@ use crate::http1::write::{decimal, field};
 /// Names that a Connection field nominates to go no further, beyond those that always go no further.
 type Nominated<'f> = SmallVec<[&'f [u8]; 4]>;
 
-/// Builds the request that leaves for the app. `client` is who asks, behind the proxies that are trusted; `strip` is the path prefix that the app does not see, and what is returned is where
+/// Builds the request that leaves for the app. `client` is who asks, behind the proxies that are trusted; `inner` says what the app sees of the path, and what is returned is where
 /// that shows; `ends_here` says that the credentials were for us; `close` asks the app to close after its answer.
 pub(crate) fn request<'r, F: Fields<'r>>(
     out: &mut Vec<u8>,
     request: &Request<'r, F>,
     peer: &Peer,
     client: IpAddr,
-    strip: &str,
+    inner: Inner<'_>,
     (ends_here, close): (bool, bool),
     id: RequestId,
 ) -> Stripped {
     out.extend_from_slice(request.method_text);
     out.push(b' ');
-    let mut stripped = Stripped::push_target(out, request.target, strip);
+    let mut stripped = Stripped::push_target(out, request.target, inner);
     out.extend_from_slice(b" HTTP/1.1\r\nhost: ");
     out.extend_from_slice(request.host.as_bytes());
     out.extend_from_slice(request.port);
@@ -135,7 +135,7 @@ pub(crate) fn request<'r, F: Fields<'r>>(
             out.extend_from_slice(b"\r\n");
         }
     }
-    stripped.push_field(out, believed(prefix).unwrap_or_default(), strip);
+    stripped.push_field(out, believed(prefix).unwrap_or_default(), inner);
     field(out, b"x-request-id", believed(request_id).unwrap_or(&id.text()));
 
     match request.framing {
@@ -172,7 +172,8 @@ pub fn rewrite_head(head: &RequestHead, buffer: &[u8], client: IpAddr, out: &mut
         ended: Cell::new(None),
     };
     let request = request::of_http1(head, buffer).map_err(|error| error.status())?;
-    self::request(out, &request, &peer, client, "", (false, false), RequestId::NONE);
+    let whole = Inner::Stripped("");
+    self::request(out, &request, &peer, client, whole, (false, false), RequestId::NONE);
     Ok(())
 }
 
@@ -318,7 +319,7 @@ mod tests {
             &parsed,
             peer,
             peer.client,
-            strip,
+            Inner::Stripped(strip),
             (false, false),
             RequestId::NONE,
         );

@@ -1,9 +1,30 @@
-//! The path prefix that an app does not see (`strip_prefix`): the target leaves without it, and `X-Forwarded-Prefix` says what it
-//! was. Both can be written anew, for a request that has waited and then goes to another service.
+//! What an app sees of a target. The path prefix of `strip_prefix` is left out, and `X-Forwarded-Prefix` says what it was; `rewrite`
+//! puts another in its place. Both can be written anew, for a request that has waited and then goes to another service.
 
 use std::ops::Range;
 
+use crate::model::relocation::Relocation;
+
 const FIELD: &[u8] = b"x-forwarded-prefix: ";
+
+/// What becomes of the path that a client asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inner<'a> {
+    /// It loses this prefix, which may be empty.
+    Stripped(&'a str),
+    /// It is found elsewhere.
+    Rewritten(&'a Relocation),
+}
+
+impl<'a> Inner<'a> {
+    /// The prefix that apps are told of.
+    fn said(self) -> &'a str {
+        match self {
+            Self::Stripped(prefix) => prefix,
+            Self::Rewritten(_) => "",
+        }
+    }
+}
 
 /// Where the parts of a built head stand that depend on the prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,9 +36,9 @@ pub(crate) struct Stripped {
 
 impl Stripped {
     /// Appends the target; the field follows with [`Stripped::push_field`].
-    pub(crate) fn push_target(head: &mut Vec<u8>, target: &[u8], strip: &str) -> Self {
+    pub(crate) fn push_target(head: &mut Vec<u8>, target: &[u8], inner: Inner<'_>) -> Self {
         let start = head.len();
-        push_target(head, target, strip);
+        push_target(head, target, inner);
         Self {
             target: start..head.len(),
             field: 0..0,
@@ -25,20 +46,20 @@ impl Stripped {
     }
 
     /// Appends the field, if there is anything to say. `outer` is the prefix that a trusted proxy has stripped before.
-    pub(crate) fn push_field(&mut self, head: &mut Vec<u8>, outer: &[u8], strip: &str) {
+    pub(crate) fn push_field(&mut self, head: &mut Vec<u8>, outer: &[u8], inner: Inner<'_>) {
         let start = head.len();
-        push_field(head, outer, strip);
+        push_field(head, outer, inner.said());
         self.field = start..head.len();
     }
 
-    /// Writes both anew in `head`. `target` is the one that the client has asked for; the prefix was `from`, and is `to`.
-    pub(crate) fn rewrite(&mut self, head: &mut Vec<u8>, target: &[u8], from: &str, to: &str) {
+    /// Writes both anew in `head`. `target` is the one that the client has asked for; what it became was `from`, and is `to`.
+    pub(crate) fn rewrite(&mut self, head: &mut Vec<u8>, target: &[u8], from: Inner<'_>, to: Inner<'_>) {
         let said = head[self.field.clone()].strip_prefix(FIELD).unwrap_or_default();
         let said = said.strip_suffix(b"\r\n").unwrap_or_default();
-        let outer = said.strip_suffix(plain(from)).unwrap_or(said).to_vec();
+        let outer = said.strip_suffix(plain(from.said())).unwrap_or(said).to_vec();
         // From the back to the front, so that the places before stay true.
         let (mut field, mut line) = (Vec::new(), Vec::new());
-        push_field(&mut field, &outer, to);
+        push_field(&mut field, &outer, to.said());
         push_target(&mut line, target, to);
         head.splice(self.field.clone(), field.iter().copied());
         head.splice(self.target.clone(), line.iter().copied());
@@ -49,7 +70,13 @@ impl Stripped {
 }
 
 /// The target as the app sees it.
-fn push_target(head: &mut Vec<u8>, target: &[u8], strip: &str) {
+fn push_target(head: &mut Vec<u8>, target: &[u8], inner: Inner<'_>) {
+    let strip = match inner {
+        Inner::Stripped(prefix) => prefix,
+        // `OPTIONS *` asks for no path.
+        Inner::Rewritten(_) if target == b"*" => "",
+        Inner::Rewritten(relocation) => return head.extend_from_slice(&relocation.of(target)),
+    };
     let rest = target.strip_prefix(strip.as_bytes()).unwrap_or(target);
     if !rest.starts_with(b"/") && target.starts_with(b"/") {
         head.push(b'/');
@@ -78,9 +105,9 @@ mod tests {
 
     fn built(target: &str, outer: &str, strip: &str) -> (Vec<u8>, Stripped) {
         let mut head = b"GET ".to_vec();
-        let mut stripped = Stripped::push_target(&mut head, target.as_bytes(), strip);
+        let mut stripped = Stripped::push_target(&mut head, target.as_bytes(), Inner::Stripped(strip));
         head.extend_from_slice(b" HTTP/1.1\r\nhost: a\r\n");
-        stripped.push_field(&mut head, outer.as_bytes(), strip);
+        stripped.push_field(&mut head, outer.as_bytes(), Inner::Stripped(strip));
         head.extend_from_slice(b"last: 1\r\n\r\nbody");
         (head, stripped)
     }
@@ -109,7 +136,7 @@ mod tests {
             for from in prefixes {
                 for to in prefixes {
                     let (mut head, mut stripped) = built("/api/v2/x?y=1", outer, from);
-                    stripped.rewrite(&mut head, b"/api/v2/x?y=1", from, to);
+                    stripped.rewrite(&mut head, b"/api/v2/x?y=1", Inner::Stripped(from), Inner::Stripped(to));
                     assert_eq!(
                         (head, stripped),
                         built("/api/v2/x?y=1", outer, to),

@@ -3,16 +3,18 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::headers;
-use super::request::{Peer, of_http1};
+use super::prefix::Inner;
+use super::request::{Peer, of_http1, path_of};
 use super::request_id::RequestId;
+use super::{headers, rules};
 use crate::config::{Service, Tls};
 use crate::http1::head::{Limits, RequestHead};
+use crate::model::template::Placeholder;
 
 /// Far more than any path that fits into a configuration.
 const LIMITS: Limits = Limits {
     bytes: 1 << 20,
-    fields: 100,
+    fields: 1000,
 };
 
 /// A GET for `path`, as the app knows it: by the code, and with the fields, of any request for this service.
@@ -38,16 +40,45 @@ pub fn probe_request(service: &Service, path: &str) -> Result<http::Request<()>,
         &request,
         &peer,
         client,
-        service.stripped(),
+        Inner::Stripped(service.stripped()),
         (false, true),
         id,
     );
+    let sent = ruled(service, path, client, id, sent);
     let head = parsed(&sent)?;
     let mut probe = http::Request::get(head.target.of(&sent));
     for field in &head.fields {
         probe = probe.header(field.name.of(&sent), field.value.of(&sent));
     }
     probe.body(()).map_err(|error| error.to_string())
+}
+
+/// The head with what `headers.request` says for traffic to this path (F1). A `health.host` that is none of the service's hosts has the last
+/// word about `Host`, and of slot and version nothing is known yet.
+fn ruled(service: &Service, path: &str, client: IpAddr, id: RequestId, head: Vec<u8>) -> Vec<u8> {
+    let outer = service.outer_path(path);
+    let outer = path_of(outer.as_bytes());
+    let written = &service
+        .policy(service.parts.find(outer).unwrap_or_default())
+        .request_headers;
+    if written.is_empty() {
+        return head;
+    }
+    let is_own = service.hosts.iter().any(|host| **host == *service.health.host);
+    let written: Vec<_> = written
+        .iter()
+        .filter(|rule| is_own || *rule.name != *"host")
+        .cloned()
+        .collect();
+    rules::apply(&head, &written, |placeholder, out| match placeholder {
+        Placeholder::Client => out.extend_from_slice(client.to_string().as_bytes()),
+        Placeholder::Host => out.extend_from_slice(service.health.host.as_bytes()),
+        Placeholder::Path => out.extend_from_slice(outer),
+        Placeholder::RequestId => out.extend_from_slice(&id.text()),
+        Placeholder::Environment => out.extend_from_slice(service.environment.as_bytes()),
+        Placeholder::Service => out.extend_from_slice(service.name.as_bytes()),
+        Placeholder::Slot | Placeholder::Version => {}
+    })
 }
 
 fn parsed(bytes: &[u8]) -> Result<RequestHead, String> {
@@ -119,6 +150,24 @@ mod tests {
                 assert_eq!(said(&probe, "x-forwarded-prefix"), said_prefix, "{service}");
             }
         }
+    }
+
+    #[test]
+    fn f1_a_probe_has_the_fields_that_are_set_for_traffic() {
+        let service = "host = \"a.example\"\ntls = \"internal\"\nheaders.request = { X-Tenant = \"{service}\", X-Slot = \"{slot}\", Host = \"b\" }\n\
+                       [[env.prod.at]]\npath = \"/up\"\nheaders.request = { X-Real-IP = \"\", X-Asked = \"{host}{path}\" }\n";
+        let probe = probe(service, "/up?deep=1");
+        for (name, value) in [
+            ("x-tenant", Some("prod")),
+            ("x-asked", Some("a.example/up")),
+            ("x-real-ip", None),
+            ("x-slot", None),
+            ("host", Some("b")),
+        ] {
+            assert_eq!(said(&probe, name), value, "{name}");
+        }
+        let named = format!("health.host = \"c.example\"\n{service}");
+        assert_eq!(said(&self::probe(&named, "/up"), "host"), Some("c.example"));
     }
 
     #[test]

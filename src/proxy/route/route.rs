@@ -1,7 +1,8 @@
 //! Host and path of a request → where they lead to.
 
 use super::snapshot::{Destination, Snapshot};
-use crate::config::Tls;
+use crate::config::{Policy, Service, Tls};
+use crate::model::relocation::Relocation;
 use crate::model::routes::Lookup;
 use crate::proxy::message::answer::Answer;
 use crate::proxy::message::error::ProxyError;
@@ -42,16 +43,46 @@ pub(crate) fn route(
     }
     match destination {
         Destination::Redirect(index) => {
-            let to = &snapshot.redirects()[index].to;
-            Ok(Found::Answer(Answer::redirect(location(to, "", target))))
+            let to = snapshot.redirects()[index].target.of(target);
+            Ok(Found::Answer(Answer::redirect(&to)))
         }
         Destination::Service(_) if !plain && !secure => {
             let port = settings.https_port.map(|port| format!(":{port}")).unwrap_or_default();
             let origin = format!("https://{host}");
-            Ok(Found::Answer(Answer::redirect(location(&origin, &port, target))))
+            let to = Relocation::prefix(&format!("{origin}{port}/"), "/").of(target);
+            Ok(Found::Answer(Answer::redirect(&to)))
         }
         Destination::Service(index) => Ok(Found::Service(index)),
     }
+}
+
+/// What holds for a request to a service.
+pub(crate) struct Under {
+    /// The place of its policy.
+    pub(crate) policy: u16,
+    /// What it is answered where it is not for the app; an error where two readers of its path would not agree (E20).
+    pub(crate) answer: Result<Option<Answer>, ProxyError>,
+}
+
+/// Target → what holds for it. The daemon itself is led nowhere else: it asks for the app.
+pub(crate) fn under(service: &Service, target: &[u8], is_inside: bool) -> Under {
+    let path = path_of(target);
+    let Some(policy) = service.parts.find(path) else {
+        return Under {
+            policy: 0,
+            answer: Err(ProxyError::AMBIGUOUS_PATH),
+        };
+    };
+    let Policy { redirect, rewrite, .. } = service.policy(policy);
+    let answer = match (redirect, rewrite) {
+        (Some(redirect), _) if !is_inside => Ok(Some(Answer {
+            status: redirect.status,
+            ..Answer::redirect(&redirect.to.of(target))
+        })),
+        (_, Some(rewrite)) if rewrite.is_climbed_out_of(path) => Err(ProxyError::AMBIGUOUS_PATH),
+        (Some(_) | None, Some(_) | None) => Ok(None),
+    };
+    Under { policy, answer }
 }
 
 /// Whether a host may be asked for on a connection that was made for another: only within one environment, and where the
@@ -77,10 +108,4 @@ fn fits_handshake(snapshot: &Snapshot, front: &Front, peer: &Peer, host: &str) -
     };
     environment_of(sni).is_some_and(|environment| environment_of(host) == Some(environment))
         && (front.covers)(sni, host)
-}
-
-/// Origin, port and target as one URL. The target came off the wire, but its grammar admits no line break.
-fn location(origin: &str, port: &str, target: &[u8]) -> String {
-    let target = if target == b"*" { b"/" } else { target };
-    format!("{origin}{port}{}", String::from_utf8_lossy(target))
 }

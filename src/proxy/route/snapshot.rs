@@ -88,7 +88,11 @@ impl Snapshot {
             });
         }
         for (index, redirect) in config.redirects.iter().enumerate() {
-            rules.push((redirect.host.clone(), Arc::from("/"), Destination::Redirect(index)));
+            rules.push((
+                redirect.host.clone(),
+                redirect.path.clone(),
+                Destination::Redirect(index),
+            ));
         }
         Self {
             table: Arc::new(RouteTable::from_iter(rules)),
