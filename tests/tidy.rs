@@ -63,7 +63,7 @@ const FLOORS: [(&str, &str); 7] = [
         "model",
         "environment hold reload switch pause gate history state backup api access",
     ),
-    ("config", "reload check build read text"),
+    ("config", "explain reload check build read text"),
     (
         "import",
         "arrange write nginx caddy fields draft directive source files pattern spell value",

@@ -11,7 +11,7 @@ use greengate::config::{self, Config};
 use greengate::control;
 use greengate::durable;
 use greengate::import::{self, Disk, Language};
-use greengate::model::api::OnlineFinding;
+use greengate::model::api::{Explanation, OnlineFinding};
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
@@ -20,6 +20,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let host = Host {
         check,
+        explain,
         online,
         import,
         daemon,
@@ -61,6 +62,12 @@ fn import(of: FrontDoor, file: &Path, color: bool) -> Result<ImportOutcome, Stri
         }),
         Err(unreadable) => Err(unreadable.render(color)),
     }
+}
+
+/// Explains a URL. The file was checked a moment ago; what is wrong with it now is not what was asked.
+fn explain(file: &Path, url: &str) -> Option<Explanation> {
+    let text = std::fs::read_to_string(file).ok()?;
+    config::explain(file, &text, url).ok().flatten()
 }
 
 /// Looks whether the hosts lead here.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::args::FrontDoor;
-use crate::model::api::{OnlineFinding, Problem};
+use crate::model::api::{Explanation, OnlineFinding, Problem};
 use crate::model::backup::{BackupOrder, MadeBackup, RestoreOrder, Restored};
 
 /// What the commands need of other rooms, as plain functions.
@@ -14,6 +14,8 @@ use crate::model::backup::{BackupOrder, MadeBackup, RestoreOrder, Restored};
 pub struct Host {
     /// Reads and checks a configuration file; the flag asks for colour in the report.
     pub check: fn(&Path, bool) -> CheckOutcome,
+    /// Explains a URL by a configuration file that can be used; `None` when the URL names no host.
+    pub explain: fn(&Path, &str) -> Option<Explanation>,
     /// Looks whether the hosts of a configuration that can be used lead here; with what the running daemon calls itself.
     pub online: fn(&Path, Option<&str>) -> Vec<OnlineFinding>,
     /// Reads the configuration of another front door; the flag asks for colour in the report of what is wrong with it.

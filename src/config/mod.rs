@@ -10,10 +10,12 @@
 //! - `build` services from their tables, with `extends` and defaults
 //! - `check` the whole file, with its services compared with each other and the world; every error at once
 //! - `reload` the differences between two configurations
+//! - `explain` what a file makes of a URL, line by line
 
 mod build;
 mod check;
 mod checked;
+mod explain;
 mod policy;
 mod read;
 mod reload;
@@ -23,6 +25,7 @@ pub use checked::{
     AccessLogFormat, AccessLogTarget, Acme, Bake, Challenge, Config, Drain, Eab, Environment, Health, Hold, Keepalive,
     Listen, Redirect, Reuse, Server, Service, Slots, StatusRange, Tls, VersionSource,
 };
+pub use explain::explain;
 pub use policy::{
     Auth, Cache, HeaderRule, Limits, Part, Parts, PathPattern, Policy, Redirection, Scope, SecurityHeaders, Timeouts,
 };

@@ -10,6 +10,7 @@
 mod acme;
 mod cases;
 mod certificates;
+mod explain;
 mod extends;
 mod files;
 mod typing;

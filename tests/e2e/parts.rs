@@ -258,3 +258,25 @@ async fn services_of_one_environment_have_parts_of_their_own() {
     let answer = client.get(HOST, "/api/x").await.unwrap();
     assert_eq!(answer.app(), "api");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_explains_what_holds_for_a_url() {
+    let pair = Pair::plain("[[env.prod.at]]\npath = \"/uploads\"\nlimit.body = \"1GiB\"\n").await;
+    let file = pair.door.config().display().to_string();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let line = 1 + text.lines().position(|line| line.contains("1GiB")).unwrap();
+    let url = format!("http://{PLAIN}/uploads/x");
+    let output = pair.door.proxyctl(&["check", &file, "--explain", &url]).await;
+    output
+        .assert_code(0)
+        .assert_says(&["environment prod, service prod"])
+        .assert_says(&["at /uploads"])
+        .assert_says(&[&format!("line {line}")]);
+    let output = pair.door.proxyctl(&["check", &file, "--explain", &url, "--json"]).await;
+    let value: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(value["explanation"]["entries"][0]["paths"], "/uploads");
+    pair.door
+        .proxyctl(&["check", &file, "--explain", "/uploads"])
+        .await
+        .assert_code(2);
+}

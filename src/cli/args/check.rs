@@ -14,6 +14,7 @@ const CONFIG: &str = "/etc/greengate/proxy.toml";
 #[command(help_template = TEMPLATE, before_help = examples![
     "proxyctl check",
     "proxyctl check --online                    do the hosts lead here, and is port 80 open?",
+    "proxyctl check --explain https://app.example.com/uploads/x     what holds there, and which line says so",
     "proxyctl check proxy.toml && systemctl reload greengate",
 ])]
 pub struct CheckArgs {
@@ -23,6 +24,9 @@ pub struct CheckArgs {
     /// Print counts and report as JSON
     #[arg(long)]
     pub json: bool,
+    /// Show what holds for a URL: who answers, which entries of `at` apply, and every key with its line
+    #[arg(long, value_name = "URL")]
+    pub explain: Option<String>,
     /// Look too whether the hosts lead to this machine, and whether port 80 answers
     #[arg(long)]
     pub online: bool,

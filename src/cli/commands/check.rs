@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::args::CheckArgs;
 use crate::cli::client::{Client, socket_path};
+use crate::cli::exit::Stop;
 use crate::cli::host::{CheckOutcome, Host};
 use crate::cli::output::{self, text};
 use crate::cli::runtime::in_runtime;
@@ -18,6 +19,17 @@ pub fn run(host: &Host, socket: Option<PathBuf>, args: &CheckArgs) -> u8 {
     } else {
         Vec::new()
     };
+    let explained = match &args.explain {
+        Some(url) if outcome.errors == 0 => match (host.explain)(&args.file, url) {
+            Some(explained) => Some(explained),
+            None => {
+                let stop = Stop::new(exit::USAGE, format!("`{url}` names no host"));
+                output::message(&stop.hint("write it as `https://app.example.com/path`"));
+                return exit::USAGE;
+            }
+        },
+        Some(_) | None => None,
+    };
     if args.json {
         let mut value = serde_json::json!({
             "file": args.file,
@@ -27,6 +39,9 @@ pub fn run(host: &Host, socket: Option<PathBuf>, args: &CheckArgs) -> u8 {
         });
         if args.online {
             value["online"] = serde_json::json!(online);
+        }
+        if args.explain.is_some() {
+            value["explanation"] = serde_json::json!(explained);
         }
         output::out(&value.to_string());
     } else {
@@ -42,6 +57,10 @@ pub fn run(host: &Host, socket: Option<PathBuf>, args: &CheckArgs) -> u8 {
         };
         let file = args.file.to_string_lossy();
         output::out(&format!("{mark} {}: {}", text::escape(&file), summary(&outcome)));
+        if let Some(explained) = &explained {
+            output::out("");
+            output::out(&output::explanation(explained, style));
+        }
         for finding in &online {
             output::out(&line(finding, style));
         }

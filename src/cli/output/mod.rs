@@ -7,6 +7,7 @@
 //! - `progress` the step that is under way, as the line that is rewritten
 //! - `table` the picture of `status --watch`
 //! - `evidence` what was measured, in words
+//! - `explanation` what holds for a URL
 //! - `age` how long something has lasted; `certificate` what is to say about its end
 //! - `page` a command as a manual page
 //! - `line` a line before it is printed; `text` words and numbers as people read them
@@ -14,6 +15,7 @@
 pub(super) mod age;
 pub(super) mod certificate;
 mod evidence;
+mod explanation;
 mod line;
 mod operation;
 mod page;
@@ -24,6 +26,7 @@ pub mod text;
 mod upkeep;
 
 pub(super) use evidence::complaint;
+pub use explanation::explanation;
 pub use line::{Line, Stream};
 pub use operation::{Transcript, render};
 pub use page::{Page, pages};

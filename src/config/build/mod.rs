@@ -6,6 +6,6 @@
 //! - `service` the checked service from its settings
 
 pub(crate) mod merge;
-mod parts;
+pub(crate) mod parts;
 pub(crate) mod policy;
 pub(crate) mod service;

@@ -173,6 +173,14 @@ fn matching(raw: &[RawPart], longest: Option<&str>, ending: Option<&str>) -> Vec
     matching.map(|(place, _)| place).collect()
 }
 
+/// Whether an entry matches a path.
+pub(crate) fn matches(part: &RawPart, path: &str) -> bool {
+    part.paths.iter().any(|pattern| match &pattern.value {
+        PathPattern::Prefix(prefix) => lies_below(path, prefix),
+        PathPattern::Ending(ending) => path.ends_with(&**ending),
+    })
+}
+
 /// Whether a path is `prefix`, or lies below it.
 fn lies_below(path: &str, prefix: &str) -> bool {
     let rest = path.strip_prefix(prefix.strip_suffix('/').unwrap_or(prefix));

@@ -50,7 +50,8 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with the text.
     pub fn parse(path: &Path, text: &str) -> Result<(Self, Vec<Diagnostic>), LoadError> {
-        check(path, text, SystemTime::now())
+        let (checked, diagnostics) = check(path, text, SystemTime::now())?;
+        Ok((checked.config, diagnostics))
     }
 }
 
@@ -81,8 +82,18 @@ struct Tables {
     acme: Acme,
 }
 
+/// A configuration, and what it was built from.
+pub(crate) struct Checked {
+    pub(crate) config: Config,
+    pub(crate) services: Vec<Merged>,
+    pub(crate) redirects: Vec<RawRedirect>,
+}
+
 /// Reads `text` as the content of `file`; `now` decides which certificates have expired.
-fn check(file: &Path, text: &str, now: SystemTime) -> Result<(Config, Vec<Diagnostic>), LoadError> {
+///
+/// # Errors
+/// Everything that is wrong with the text.
+pub(crate) fn check(file: &Path, text: &str, now: SystemTime) -> Result<(Checked, Vec<Diagnostic>), LoadError> {
     let folder = file.parent().unwrap_or_else(|| Path::new(""));
     let root = raw::parse(text).map_err(|mut problems| {
         report::tidy(&mut problems);
@@ -91,12 +102,12 @@ fn check(file: &Path, text: &str, now: SystemTime) -> Result<(Config, Vec<Diagno
     let mut problems = Vec::new();
     let tables = Tables::read(&root, folder, &mut problems);
     let merged = merge::merge(&tables.defaults, &tables.environments, &mut problems);
-    let config = tables.config(file, folder, merged, now, &mut problems);
+    let checked = tables.checked(file, folder, merged, now, &mut problems);
     report::tidy(&mut problems);
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
         return Err(LoadError::new(file, text, problems));
     }
-    Ok((config, problems))
+    Ok((checked, problems))
 }
 
 impl Tables {
@@ -149,14 +160,14 @@ impl Tables {
         tables
     }
 
-    fn config(
+    fn checked(
         self,
         file: &Path,
         folder: &Path,
         merged: Vec<Option<Vec<Merged>>>,
         now: SystemTime,
         problems: &mut Vec<Diagnostic>,
-    ) -> Config {
+    ) -> Checked {
         let around = Surroundings {
             folder,
             acme: &self.acme,
@@ -213,6 +224,10 @@ impl Tables {
             log_query,
         };
         loops::check(&config, &services, &self.redirects, problems);
-        config
+        Checked {
+            config,
+            services,
+            redirects: self.redirects,
+        }
     }
 }

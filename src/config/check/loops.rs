@@ -3,12 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::map::{Map, Place};
 use crate::config::build::merge::Merged;
-use crate::config::checked::{Config, Service};
+use crate::config::checked::Config;
 use crate::config::policy::PathPattern;
 use crate::config::read::redirects::RawRedirect;
 use crate::config::text::report::Diagnostic;
-use crate::model::routes::{Lookup, RouteTable};
+use crate::model::routes::Lookup;
 
 /// Redirects that are followed one behind the other; browsers give up at twenty.
 const FOLLOWED: usize = 20;
@@ -70,33 +71,7 @@ fn begins(prefix: &str) -> impl Iterator<Item = String> {
     [prefix.to_owned(), format!("{}/x", prefix.trim_end_matches('/'))].into_iter()
 }
 
-/// Where hosts and paths lead.
-struct Map<'c> {
-    config: &'c Config,
-    table: RouteTable<Place<'c>>,
-}
-
-enum Place<'c> {
-    Redirect(usize),
-    Service(&'c Arc<Service>),
-}
-
-impl<'c> Map<'c> {
-    fn of(config: &'c Config) -> Self {
-        let services = config.environments.iter().flat_map(|environment| &environment.services);
-        let services = services.flat_map(|service| {
-            let places = service.hosts.iter();
-            places.map(move |host| (host.clone(), service.path.clone(), Place::Service(service)))
-        });
-        let redirects = config.redirects.iter().enumerate();
-        let redirects =
-            redirects.map(|(index, redirect)| (redirect.host.clone(), redirect.path.clone(), Place::Redirect(index)));
-        Self {
-            config,
-            table: services.chain(redirects).collect(),
-        }
-    }
-
+impl Map<'_> {
     /// Whether the redirect that answers here is met again on the way.
     fn leads_back(&self, host: &str, path: &str) -> bool {
         let Some((first, mut location)) = self.follow(host, path) else {
@@ -127,7 +102,7 @@ impl<'c> Map<'c> {
 
     /// Which redirect answers here, and where it leads.
     fn follow(&self, host: &str, path: &str) -> Option<(Met, String)> {
-        let (met, to) = match self.table.find(host, path.as_bytes()) {
+        let (met, to) = match self.find(host, path) {
             Lookup::Found(Place::Redirect(index)) => {
                 (Met::Redirect(*index), &self.config.redirects.get(*index)?.target)
             }

@@ -1,14 +1,15 @@
 //! The whole file: `file` reads and builds it, and has its services compared with each other and with the world.
 //!
 //! - `hosts` what may not be said twice about a host, and hosts that no certificate can be had for
-//! - `loops` redirects that lead back to where they came from
+//! - `map` where hosts and paths lead; `loops` redirects that lead back to where they came from
 //! - `addresses` where an app cannot run
 //! - `certificates` whether certificate files are there, fit, and cover their hosts
 //! - `users` whether files of users are in order, and who may read what is no production
 
 mod addresses;
 mod certificates;
-mod file;
+pub(crate) mod file;
 mod hosts;
 mod loops;
+pub(crate) mod map;
 mod users;

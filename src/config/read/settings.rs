@@ -66,6 +66,14 @@ macro_rules! settings {
                 }
             }
 
+            /// Where the value of a key stands, if it could be read.
+            pub(crate) fn place(&self, path: &str) -> Option<&Range<usize>> {
+                match path {
+                    $( $key => self.$field.as_ref().map(|written| &written.span), )*
+                    _ => None,
+                }
+            }
+
             $( value! { $(#[$meaning])* $field: $type $(, or $default)? } )*
         }
     };

@@ -96,7 +96,7 @@ pub(crate) fn of_service(service: &Service) -> Values {
 }
 
 /// Every value of a policy.
-fn of_policy(policy: &Policy) -> Values {
+pub(crate) fn of_policy(policy: &Policy) -> Values {
     let Policy {
         timeout: Timeouts {
             connect,

@@ -3,5 +3,5 @@
 //! - `diff` the differences, and which services stay the same
 //! - `describe` a configuration as keys and values, in the words of the file
 
-mod describe;
+pub(crate) mod describe;
 pub(crate) mod diff;

@@ -25,10 +25,12 @@
 //! - `event` what an operation says while it goes on
 //! - `seen` what probes and counters saw, as evidence
 //! - `status` how things stand; `certificates` how certificates stand
+//! - `explanation` what a file makes of a URL
 //! - `problem` why something was not done, and the exit codes
 
 mod certificates;
 mod event;
+mod explanation;
 mod operation;
 mod problem;
 mod seen;
@@ -39,6 +41,7 @@ pub use certificates::{CertificateReport, Certificates, ImportRequest, Imported,
 pub use event::{
     Check, CommonStep, Event, MaintenanceStep, PauseStep, Progress, ReloadStep, SafeToStop, SwapStep, UpgradeStep,
 };
+pub use explanation::{ExplainedEntry, ExplainedValue, Explanation};
 pub use operation::{Kind, Move, OperationRequest, Side, Target};
 pub use problem::{Problem, exit};
 pub use seen::{GateReport, ProbeReport, Traffic, millis};
