@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::compress::Compress;
 use crate::model::parts::PartTable;
 use crate::model::rate::Rate;
 use crate::model::relocation::Relocation;
@@ -31,6 +32,8 @@ pub struct Policy {
     pub security_headers: Option<SecurityHeaders>,
     /// What caches may do with answers, where the app does not say it.
     pub cache: Option<Cache>,
+    /// How answers are encoded; `None` leaves them as they are.
+    pub compress: Option<Compress>,
     /// Where clients are sent instead.
     pub redirect: Option<Redirection>,
     /// Where the app finds the path that was asked for.

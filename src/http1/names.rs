@@ -15,6 +15,7 @@ pub enum Name {
     /// Any other by which proxies tell apps of the client, or of the scheme, host, port, prefix or URL that it asked for.
     Forwarding,
     Host,
+    IfNoneMatch,
     KeepAlive,
     Proxy,
     ProxyAuthenticate,
@@ -100,6 +101,7 @@ impl Name {
                 (b"fly-client-ip", Self::Forwarding),
                 (b"forwarded-for", Self::Forwarding),
             ],
+            (13, b'i') => &[(b"if-none-match", Self::IfNoneMatch)],
             (13, b'x') => &[
                 (b"x-environment", Self::XEnvironment),
                 (b"x-remote-addr", Self::Forwarding),
@@ -199,7 +201,7 @@ impl Name {
     /// What the name is with `_` for `-`. Those that mean nothing in a request are harmless in any spelling.
     fn twin(self) -> Self {
         match self {
-            Self::RetryAfter | Self::UserAgent | Self::XRobotsTag => Self::Other,
+            Self::IfNoneMatch | Self::RetryAfter | Self::UserAgent | Self::XRobotsTag => Self::Other,
             _ => Self::Twin,
         }
     }
@@ -281,6 +283,7 @@ mod tests {
         ("Expect", Name::Expect),
         ("Forwarded", Name::Forwarded),
         ("Host", Name::Host),
+        ("If-None-Match", Name::IfNoneMatch),
         ("Keep-Alive", Name::KeepAlive),
         ("Proxy", Name::Proxy),
         ("Proxy-Authenticate", Name::ProxyAuthenticate),
@@ -370,7 +373,7 @@ mod tests {
     fn a_twin_is_known_in_any_case_and_mixture() {
         for (text, kind) in all().filter(|(text, _)| text.contains('-')) {
             let twin = match kind {
-                Name::RetryAfter | Name::UserAgent | Name::XRobotsTag => Name::Other,
+                Name::IfNoneMatch | Name::RetryAfter | Name::UserAgent | Name::XRobotsTag => Name::Other,
                 _ => Name::Twin,
             };
             let first = text.replacen('-', "_", 1);

@@ -104,6 +104,7 @@ fn is_forbidden(kind: Name, name: &[u8]) -> bool {
         | Name::XRequestId => true,
         Name::Accept
         | Name::Date
+        | Name::IfNoneMatch
         | Name::Referer
         | Name::RetryAfter
         | Name::Server

@@ -21,6 +21,7 @@ use crate::proxy::listen::connection::Transport;
 use crate::proxy::route::snapshot::Routing;
 use crate::proxy::settings::{Front, Settings};
 use crate::proxy::stock::seldom::Seldom;
+use crate::proxy::stock::weakened::Weakened;
 use crate::proxy::wait::outage::Sign;
 use crate::proxy::wait::queue::Waiting;
 use crate::proxy::wait::queues::Queues;
@@ -69,6 +70,7 @@ impl DataPlane {
             rounds: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             pokes: (0..workers).map(|_| Notify::new()).collect(),
             queues: Queues::default(),
+            weakened: Weakened::default(),
             limits: Limits::default(),
             crowd: Seldom::once_in(CAPS_TOLD),
             greed: Seldom::once_in(CAPS_TOLD),

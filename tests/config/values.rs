@@ -7,6 +7,7 @@ use greengate::config::{
     AccessLogFormat, AccessLogTarget, Auth, Bake, Config, Drain, Health, Hold, Keepalive, Limits, Listen, Reuse, Scope,
     Slots, StatusRange, Timeouts, Tls, VersionSource,
 };
+use greengate::model::compress::{Compress, Encoding};
 use greengate::model::log_query::LogQuery;
 use greengate::model::rate::Rate;
 use greengate::model::slot::{Address, Slot};
@@ -87,6 +88,7 @@ fn three_lines_are_a_site_and_the_rest_are_the_defaults_of_the_manual() {
     assert_eq!(service.policy.auth, Auth::default());
     assert_eq!(service.tls, Tls::Acme);
     assert_eq!(service.label, None);
+    assert_eq!(service.policy.compress, None);
     assert!(service.policy.log);
     assert_eq!(service.log_query, LogQuery::Keep);
 }
@@ -153,6 +155,7 @@ auth.allow = ["10.0.0.7/8", "192.0.2.1", "2001:db8::/32"]
 auth.except = ["/hooks/", "/a/b"]
 tls = "internal"
 label = "beta"
+compress = { encodings = ["br", "gzip"], breach = "strict" }
 log = false
 log_query = ["token", "a b"]
 "#,
@@ -255,6 +258,11 @@ log_query = ["token", "a b"]
     );
     assert_eq!(api.tls, Tls::Internal);
     assert_eq!(api.label.as_deref(), Some("beta"));
+    let compress = Compress {
+        encodings: vec![Encoding::Brotli, Encoding::Gzip],
+        strict: true,
+    };
+    assert_eq!(api.policy.compress, Some(compress));
     assert!(!api.policy.log);
     assert_eq!(api.log_query, LogQuery::Mask(vec!["token".into(), "a b".into()]));
     assert_eq!(config.log_query, api.log_query);
@@ -518,4 +526,41 @@ upstream = 3002
     assert_eq!(config.log_query, names(&["token", "key"]));
     let redirects = "[defaults]\nlog_query = \"drop\"\n[redirect]\n\"a.com\" = \"https://b.com\"\n";
     assert_eq!(accepted(redirects).log_query, LogQuery::Drop);
+}
+
+#[test]
+fn compress_has_three_forms_and_the_nearest_wins() {
+    let config = accepted(
+        r#"
+[defaults]
+compress = true
+[env.a]
+host = "a.com"
+upstream = 3000
+[env.b]
+host = "b.com"
+upstream = 3001
+compress = ["gzip"]
+[env.c]
+host = "c.com"
+upstream = 3002
+compress.breach = "strict"
+[env.d]
+host = "d.com"
+upstream = 3003
+compress = false
+"#,
+    );
+    let rule = |env: &str| service(&config, env, env).policy.compress.clone();
+    let of = |encodings: &[Encoding], strict| {
+        Some(Compress {
+            encodings: encodings.to_vec(),
+            strict,
+        })
+    };
+    let all = [Encoding::Zstd, Encoding::Brotli, Encoding::Gzip];
+    assert_eq!(rule("a"), of(&all, false));
+    assert_eq!(rule("b"), of(&[Encoding::Gzip], false));
+    assert_eq!(rule("c"), of(&all, true));
+    assert_eq!(rule("d"), None);
 }

@@ -15,6 +15,7 @@ mod access_log;
 mod acme;
 mod backup;
 mod common;
+mod compress;
 mod conformance;
 mod control_side;
 mod draining;

@@ -55,6 +55,7 @@ pub(crate) fn policy(settings: &Settings, around: Surroundings<'_>, standing: &i
             except: settings.auth_except(),
         },
         log: settings.log(),
+        compress: settings.compress(),
         request_headers: rules(&settings.headers_request()),
         response_headers: rules(&settings.headers_response()),
         security_headers: settings.security_headers().then(|| SecurityHeaders {

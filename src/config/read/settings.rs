@@ -11,11 +11,12 @@ use super::auth::Wanted;
 use super::keys::{Key, Place, Unknown};
 use super::targets::{RawRedirection, Target};
 use super::tls::RawTls;
-use super::{auth, headers, host, log_query, plain, targets, tls, values};
+use super::{auth, compress, headers, host, log_query, plain, targets, tls, values};
 use crate::config::checked::{Reuse, StatusRange, VersionSource};
 use crate::config::policy::Cache;
 use crate::config::text::raw::{At, Entry, Kind, Table, Value};
 use crate::config::text::report::Diagnostic;
+use crate::model::compress::Compress;
 use crate::model::log_query::LogQuery;
 use crate::model::slot::Address;
 
@@ -176,6 +177,8 @@ settings! {
     tls: RawTls = "tls", ANYWHERE, tls::tls, or RawTls::Acme;
     /// Marks the responses of an environment that is not production.
     label: Arc<str> = "label", SERVICE, values::label;
+    /// How answers are encoded; `None` leaves them as they are.
+    compress: Option<Compress> = "compress", PARTS, compress::compress, or None;
     /// Whether requests are written to the access log.
     log: bool = "log", PARTS, plain::boolean, or true;
     /// What is written there of queries.

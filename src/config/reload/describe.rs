@@ -10,6 +10,7 @@ use crate::config::policy::{
     Auth, Cache, HeaderRule, Limits, Part, Parts, Policy, Redirection, Scope, SecurityHeaders, Timeouts, part_name,
 };
 use crate::config::text::units::{format_duration, format_rate, format_size};
+use crate::model::compress::Compress;
 use crate::model::log_query::LogQuery;
 use crate::model::state::list;
 
@@ -114,6 +115,7 @@ pub(crate) fn of_policy(policy: &Policy) -> Values {
         cache,
         redirect,
         rewrite,
+        compress,
     } = policy;
     let mut values = named([
         ("timeout.connect", format_duration(*connect)),
@@ -168,6 +170,11 @@ pub(crate) fn of_policy(policy: &Policy) -> Values {
     }
     if let Some(rewrite) = rewrite {
         values.extend(named([("rewrite", rewrite.to_string())]));
+    }
+    if let Some(Compress { encodings, strict }) = compress {
+        let names: Vec<&str> = encodings.iter().map(|encoding| encoding.name()).collect();
+        let breach = if *strict { ", strict about BREACH" } else { "" };
+        values.extend(named([("compress", format!("{}{breach}", joined(&names)))]));
     }
     values
 }

@@ -13,6 +13,7 @@ use crate::proxy::access::desk::Desk;
 use crate::proxy::limit::limits::Limits;
 use crate::proxy::settings::{Front, Settings};
 use crate::proxy::stock::seldom::Seldom;
+use crate::proxy::stock::weakened::Weakened;
 use crate::proxy::wait::queues::Queues;
 
 /// The state that the cores have in common.
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) queues: Queues,
     /// How much of each service its clients have.
     pub(crate) limits: Limits,
+    /// Entity tags that are weak because answers are encoded.
+    pub(crate) weakened: Weakened,
     /// More clients come than `max_connections` lets, and of one client than `max_connections_per_client` does.
     pub(crate) crowd: Seldom,
     pub(crate) greed: Seldom,

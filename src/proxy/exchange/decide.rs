@@ -8,7 +8,7 @@ use super::exchange::Exchange;
 use super::record::Record;
 use super::reply::Reply;
 use crate::http1::framing::Framing;
-use crate::http1::head::{Method, Name};
+use crate::http1::head::{Method, Name, eq_ignore_case};
 use crate::proxy::core::claim::Claim;
 use crate::proxy::core::core::Core;
 use crate::proxy::message::answer::{Answer, wants_json};
@@ -105,6 +105,14 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
         }
     };
     record.service = Some(service.clone());
+    // To clients of HTTP/1.0 the end of a body of unknown length is the end of the connection.
+    if let Some(compress) = &service.config.policy(record.policy).compress
+        && request.protocol != "HTTP/1.0"
+    {
+        let fields = request.fields.iter();
+        let accepted = fields.filter(|(_, name, _)| eq_ignore_case(name, b"accept-encoding"));
+        record.encoding = compress.choose(accepted.map(|(.., value)| value));
+    }
     // Guesses take no place of those who may enter: who is checked first is counted afterwards.
     if !peer.inside && entry.is_open {
         match service.door(record.policy).limits.admit(record.client) {

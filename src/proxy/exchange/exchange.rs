@@ -81,13 +81,15 @@ impl Exchange {
         credentials: Option<Box<Credentials>>,
     ) -> Self {
         let mut out = Out::new();
-        let (inner, close) = (
-            service.inner(record.policy),
-            (credentials.is_some(), !service.pool.keeps()),
-        );
+        let policy = service.config.policy(record.policy);
+        let manner = headers::Manner {
+            ends_here: credentials.is_some(),
+            close: !service.pool.keeps(),
+            weakened: policy.compress.as_ref().map(|_| &record.core().shared.weakened),
+        };
+        let (inner, limit_body) = (service.inner(record.policy), policy.limit_body);
         let (client, id) = (record.client, record.id);
-        let limit_body = service.config.policy(record.policy).limit_body;
-        let stripped = headers::request(&mut out.bytes, request, peer, client, inner, close, id);
+        let stripped = headers::request(&mut out.bytes, request, peer, client, inner, &manner, id);
         let may_reuse = service.reuses_for_all() || request.method.is_idempotent();
         let mut exchange = Self {
             record,

@@ -1,12 +1,13 @@
 //! One request, from the decision what is done with it to the last byte of its answer, whatever the client's protocol.
 //!
-//! - `serve` the whole way, in the order of these files; its end is a `reply`
+//! - `serve` the whole way, in the order of these files; its end is a `reply`, of whatever `source`
 //! - `decide` route, claim, and build what leaves; or an answer of our own
 //! - `admission` whether it may enter, asked before anything is claimed
 //! - `obtain` the head of the answer, whatever waiting and repeating that takes
 //! - `stale` files of the version before (N23)
 //! - `attempt` one attempt: connect or reuse, send, wait for the head; the retry rule
 //! - `head`, `body`, `pieces` the response as it is read
+//! - `encode` an answer's body, encoded on its way
 //! - `sending` the request as it is sent; `reading` how the client reads its answer
 //! - `asked` what the client has asked for
 //! - `fields` what a policy makes of the fields that leave
@@ -18,6 +19,7 @@ pub(crate) mod attempt;
 pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod decide;
+pub(crate) mod encode;
 pub(crate) mod exchange;
 pub(crate) mod fields;
 pub(crate) mod head;
@@ -28,4 +30,5 @@ pub(crate) mod record;
 pub(crate) mod reply;
 pub(crate) mod sending;
 pub(crate) mod serve;
+mod source;
 pub(crate) mod stale;

@@ -25,8 +25,13 @@ impl Exchange {
 
     /// The first `n` bytes of the piece have left.
     pub(crate) fn consume(&mut self, n: usize) {
-        let body = &mut self.body;
         self.record.bytes_out += n as u64;
+        self.drop_piece(n);
+    }
+
+    /// The first `n` bytes of the piece are used up, and will leave in another form.
+    pub(crate) fn drop_piece(&mut self, n: usize) {
+        let body = &mut self.body;
         if let Some(inbox) = &mut body.inbox {
             if body.is_event_stream {
                 body.tail = tail(body.tail, &inbox.filled()[..n]);

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::asked::Asked;
+use crate::model::compress::Encoding;
 use crate::model::log_query::LogQuery;
 use crate::proxy::core::core::Core;
 use crate::proxy::core::service::CoreService;
@@ -37,6 +38,8 @@ pub(crate) struct Record {
     pub(crate) service: Option<Rc<CoreService>>,
     /// The place of the policy that it is under there.
     pub(crate) policy: u16,
+    /// The encoding that the client would like its answer to have, of those that the service offers.
+    pub(crate) encoding: Option<Encoding>,
     /// What counts it among the requests in flight, from its head to its last byte, waits included.
     pub(crate) token: Option<Token>,
     /// The time that it has waited in the queue.
@@ -69,6 +72,7 @@ impl Record {
             user: None,
             service: None,
             policy: 0,
+            encoding: None,
             token: None,
             held: Duration::ZERO,
             stale_from: None,

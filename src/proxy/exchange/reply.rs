@@ -8,16 +8,19 @@ use tokio::time::Instant;
 
 use super::body::{Cut, Piece};
 use super::client::Client;
+use super::encode::{Encoded, agree};
 use super::exchange::Exchange;
 use super::fields;
 use super::reading::Reading;
 use super::record::Record;
+use super::source::{Own, Source};
 use crate::http1::framing::Framing;
 use crate::http1::head::{Method, Name};
 use crate::model::pace::Rule;
 use crate::proxy::core::claim::Claim;
 use crate::proxy::message::answer::Answer;
-use crate::proxy::message::changes::Changes;
+use crate::proxy::message::changes::{Changes, FieldName};
+use crate::proxy::message::encoding::Said;
 use crate::proxy::message::end::End;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
@@ -32,23 +35,9 @@ pub(crate) struct Reply {
     /// What is changed of the fields that the source says.
     changes: Changes,
     source: Source,
+    /// How the body is encoded on its way, if it is.
+    encoding: Encoded,
     reading: Reading,
-}
-
-/// Where head and body come from.
-enum Source {
-    App(Box<Exchange>),
-    Own(Box<Own>),
-}
-
-/// An answer of our own.
-struct Own {
-    answer: Answer,
-    /// Bytes of its body that have left, or never will.
-    sent: usize,
-    record: Box<Record>,
-    /// Held for its end, behind the record's.
-    _claim: Option<Claim>,
 }
 
 /// What the head says of the body's length.
@@ -103,17 +92,36 @@ impl Reply {
             status,
             changes: Changes::default(),
             source,
+            encoding: Encoded::No,
             reading: Reading::default(),
         };
-        let service = match &reply.source {
-            Source::App(exchange) => Some(&exchange.service),
-            Source::Own(own) => own.record.service.as_ref(),
-        };
-        if let Some(service) = service {
+        if let Some(service) = reply.source.service() {
             let has = |name: &str, is_such: &dyn Fn(&[u8]) -> bool| reply.has(name, is_such);
             reply.changes = fields::changes(status, reply.record(), service, &has);
         }
+        reply.encode();
         reply
+    }
+
+    /// Encodes the body where the service offers it and the client likes it, and says in the head what follows from that.
+    fn encode(&mut self) {
+        let Some(service) = self.source.service() else { return };
+        let Some(compress) = &service.config.policy(self.record().policy).compress else {
+            return;
+        };
+        let mut said = Said::default();
+        self.for_each_field(|name, value| said.note(name, value));
+        let length = match self.length() {
+            Length::Known(length) => Some(length),
+            Length::OfGet(length) => str::from_utf8(length).ok().and_then(|length| length.parse().ok()),
+            Length::Open | Length::Unsaid => None,
+        };
+        let asked = (self.status, self.source.is_head());
+        let (encoded, set) = agree(compress, self.record(), asked, &said, length);
+        self.encoding = encoded;
+        for (name, value) in set {
+            self.changes.set(FieldName::Ours(name), Some(value));
+        }
     }
 
     /// The reason phrase of the app; empty for the standard one.
@@ -172,10 +180,7 @@ impl Reply {
     }
 
     fn record(&self) -> &Record {
-        match &self.source {
-            Source::App(exchange) => &exchange.record,
-            Source::Own(own) => &own.record,
-        }
+        self.source.record()
     }
 
     /// Whether a field of this name, in lower case, has such a value. Valid until [`Reply::begin_body`].
@@ -187,6 +192,11 @@ impl Reply {
 
     /// What the head says of the body's length. Valid until [`Reply::begin_body`].
     pub(crate) fn length(&self) -> Length<'_> {
+        match self.encoding {
+            Encoded::No => {}
+            Encoded::Head => return Length::Unsaid,
+            Encoded::Body(_) => return Length::Open,
+        }
         let exchange = match &self.source {
             Source::App(exchange) => exchange,
             Source::Own(own) => return Length::Known(own.answer.body.len() as u64),
@@ -260,10 +270,29 @@ impl Reply {
         deadline: &mut Deadline,
         fast: bool,
     ) -> Poll<Result<Piece, Cut>> {
-        match &mut self.source {
-            Source::App(exchange) => exchange.poll_piece(cx, client, deadline, fast),
-            Source::Own(own) if own.rest().is_empty() => Poll::Ready(Ok(Piece::End)),
-            Source::Own(_) => Poll::Ready(Ok(Piece::Data)),
+        let Encoded::Body(encoder) = &mut self.encoding else {
+            return self.source.poll_piece(cx, client, deadline, fast);
+        };
+        loop {
+            if !encoder.piece().is_empty() {
+                return Poll::Ready(Ok(Piece::Data));
+            }
+            if encoder.is_done() {
+                return Poll::Ready(Ok(Piece::End));
+            }
+            // In small pieces, because each is encoded at one go.
+            let polled = self.source.poll_piece(cx, client, deadline, false);
+            let encoded = match polled {
+                Poll::Ready(Ok(Piece::Data)) => self.source.feed(encoder),
+                Poll::Ready(Ok(Piece::End | Piece::EndOfEvents)) => encoder.finish(),
+                // What the app has said is the client's, also where no more follows.
+                Poll::Ready(Err(_)) | Poll::Pending if encoder.owes() => encoder.flush(),
+                Poll::Ready(Err(cut)) => return Poll::Ready(Err(cut)),
+                Poll::Pending => return Poll::Pending,
+            };
+            if encoded.is_err() {
+                return Poll::Ready(Err(Cut(End::NOT_ENCODED)));
+            }
         }
     }
 
@@ -302,14 +331,20 @@ impl Reply {
 
     /// The bytes of the piece.
     pub(crate) fn piece(&self) -> &[u8] {
-        match &self.source {
-            Source::App(exchange) => exchange.piece(),
-            Source::Own(own) => own.rest(),
+        match (&self.encoding, &self.source) {
+            (Encoded::Body(encoder), _) => encoder.piece(),
+            (_, Source::App(exchange)) => exchange.piece(),
+            (_, Source::Own(own)) => own.rest(),
         }
     }
 
     /// The first `n` bytes of the piece have left.
     pub(crate) fn consume(&mut self, n: usize) {
+        if let Encoded::Body(encoder) = &mut self.encoding {
+            encoder.consume(n);
+            self.source.record_mut().bytes_out += n as u64;
+            return;
+        }
         match &mut self.source {
             Source::App(exchange) => exchange.consume(n),
             Source::Own(own) => {
@@ -324,7 +359,9 @@ impl Reply {
         let len = self.piece().len();
         match &mut self.source {
             // The buffer goes back to the stock when the bytes have left.
-            Source::App(exchange) if len >= COPIED => exchange.take_piece().map_or_else(Bytes::new, Bytes::from_owner),
+            Source::App(exchange) if len >= COPIED && matches!(self.encoding, Encoded::No) => {
+                exchange.take_piece().map_or_else(Bytes::new, Bytes::from_owner)
+            }
             Source::App(_) | Source::Own(_) => {
                 let copy = Bytes::copy_from_slice(self.piece());
                 self.consume(len);
@@ -343,6 +380,9 @@ impl Reply {
 
     /// Whether nothing more will come: no piece, and no upload that is still to be sent.
     pub(crate) fn is_over(&self) -> bool {
+        if matches!(&self.encoding, Encoded::Body(encoder) if !encoder.is_done()) {
+            return false;
+        }
         match &self.source {
             Source::App(exchange) => {
                 exchange.body.is_over() || (exchange.body.framing == Framing::None && exchange.sending.done)
@@ -390,11 +430,5 @@ impl Reply {
             Source::App(exchange) => Some(exchange),
             Source::Own(_) => None,
         }
-    }
-}
-
-impl Own {
-    fn rest(&self) -> &[u8] {
-        &self.answer.body[self.sent..]
     }
 }

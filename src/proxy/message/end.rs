@@ -45,6 +45,9 @@ impl End {
     /// The process stops.
     pub(crate) const STOPPED: Self = Self::new(Termination::Stopped, "the proxy stops");
 
+    /// An encoder failed, which none does that writes into memory.
+    pub(crate) const NOT_ENCODED: Self = Self::new(Termination::Stopped, "the answer could not be encoded");
+
     pub(crate) const fn new(termination: Termination, reason: &'static str) -> Self {
         Self { termination, reason }
     }

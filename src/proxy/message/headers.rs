@@ -13,19 +13,31 @@ use super::request_id::RequestId;
 use crate::http1::framing::Framing;
 use crate::http1::head::{Field, Name, RequestHead, ResponseHead, eq_ignore_case, list};
 use crate::http1::write::{decimal, field};
+use crate::proxy::stock::weakened::Weakened;
 
 /// Names that a Connection field nominates to go no further, beyond those that always go no further.
 type Nominated<'f> = SmallVec<[&'f [u8]; 4]>;
 
+/// How a request leaves, beside what its client says.
+#[derive(Default)]
+pub(crate) struct Manner<'w> {
+    /// The credentials were for us.
+    pub(crate) ends_here: bool,
+    /// The app is to close after its answer.
+    pub(crate) close: bool,
+    /// Knows tags that the app has written in another form.
+    pub(crate) weakened: Option<&'w Weakened>,
+}
+
 /// Builds the request that leaves for the app. `client` is who asks, behind the proxies that are trusted; `inner` says what the app sees of the path, and what is returned is where
-/// that shows; `ends_here` says that the credentials were for us; `close` asks the app to close after its answer.
+/// that shows.
 pub(crate) fn request<'r, F: Fields<'r>>(
     out: &mut Vec<u8>,
     request: &Request<'r, F>,
     peer: &Peer,
     client: IpAddr,
     inner: Inner<'_>,
-    (ends_here, close): (bool, bool),
+    manner: &Manner<'_>,
     id: RequestId,
 ) -> Stripped {
     out.extend_from_slice(request.method_text);
@@ -80,11 +92,18 @@ pub(crate) fn request<'r, F: Fields<'r>>(
                     field(out, name, value);
                 }
             }
-            Name::Authorization if ends_here => {}
+            Name::Authorization if manner.ends_here => {}
+            Name::IfNoneMatch if manner.weakened.is_some() && !is_nominated(&nominated, name) => {
+                let value = manner
+                    .weakened
+                    .map_or(value.into(), |weakened| weakened.restored(value));
+                field(out, name, &value);
+            }
             Name::Accept
             | Name::Authorization
             | Name::ContentType
             | Name::Date
+            | Name::IfNoneMatch
             | Name::ProxyAuthenticate
             | Name::Referer
             | Name::RetryAfter
@@ -150,7 +169,7 @@ pub(crate) fn request<'r, F: Fields<'r>>(
     }
     if request.upgrade {
         out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n");
-    } else if close {
+    } else if manner.close {
         out.extend_from_slice(b"connection: close\r\n");
     }
     out.extend_from_slice(b"\r\n");
@@ -173,7 +192,7 @@ pub fn rewrite_head(head: &RequestHead, buffer: &[u8], client: IpAddr, out: &mut
     };
     let request = request::of_http1(head, buffer).map_err(|error| error.status())?;
     let whole = Inner::Stripped("");
-    self::request(out, &request, &peer, client, whole, (false, false), RequestId::NONE);
+    self::request(out, &request, &peer, client, whole, &Manner::default(), RequestId::NONE);
     Ok(())
 }
 
@@ -225,6 +244,7 @@ pub(crate) fn response<'b>(fields: &'b [Field], buffer: &'b [u8]) -> impl Iterat
             | Name::Forwarded
             | Name::Forwarding
             | Name::Host
+            | Name::IfNoneMatch
             | Name::Proxy
             | Name::ProxyAuthorization
             | Name::Referer
@@ -320,7 +340,7 @@ mod tests {
             peer,
             peer.client,
             Inner::Stripped(strip),
-            (false, false),
+            &Manner::default(),
             RequestId::NONE,
         );
         String::from_utf8(out).unwrap()

@@ -41,7 +41,10 @@ pub fn probe_request(service: &Service, path: &str) -> Result<http::Request<()>,
         &peer,
         client,
         Inner::Stripped(service.stripped()),
-        (false, true),
+        &headers::Manner {
+            close: true,
+            ..headers::Manner::default()
+        },
         id,
     );
     let sent = ruled(service, path, client, id, sent);

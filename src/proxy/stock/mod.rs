@@ -5,6 +5,7 @@
 //! - `deadline` one timer for each connection
 //! - `owed` how fast a client moves what it owes
 //! - `seldom` when to say what may happen often
+//! - `weakened` entity tags that are weak because answers are encoded
 //! - `waiting` the connections that wait for a request, and which of them makes room; `wakers` tasks that are woken together
 
 pub(crate) mod buffers;
@@ -14,3 +15,4 @@ pub(crate) mod owed;
 pub(crate) mod seldom;
 pub(crate) mod waiting;
 pub(crate) mod wakers;
+pub(crate) mod weakened;
