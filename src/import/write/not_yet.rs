@@ -1,21 +1,7 @@
 //! The keys that `proxy.toml` is to have and that this version does not know: they are written as comments, ready to be uncommented.
 
-/// Keys, each with all below it. `files:` is a folder as a slot, `[redirect] /` one with a path.
-const NOT_YET: &[&str] = &[
-    "at",
-    "headers",
-    "security_headers",
-    "compress",
-    "cache",
-    "redirect",
-    "rewrite",
-    "error_pages",
-    "auth.forward",
-    "public",
-    "files",
-    "files:",
-    "[redirect] /",
-];
+/// Keys, each with all below it. `files:` is a folder as a slot.
+const NOT_YET: &[&str] = &["compress", "error_pages", "auth.forward", "public", "files", "files:"];
 
 /// Whether this version does not know a key.
 pub(in crate::import) fn is_not_yet(key: &str) -> bool {
