@@ -13,6 +13,7 @@ mod certificates;
 mod explain;
 mod extends;
 mod files;
+mod parts;
 mod typing;
 mod users;
 mod values;

@@ -13,6 +13,8 @@ const PATH: &str = "a path prefix, as `\"/uploads\"`, an ending, as `\"*.css\"`,
 
 /// Entries that a service may have.
 const MOST: usize = 200;
+/// Paths that they may name, all together: each prefix is laid over each ending.
+const MOST_PATHS: usize = 1000;
 
 /// One entry.
 #[derive(Debug, Clone)]
@@ -40,7 +42,15 @@ pub(crate) fn parts(value: &Value, problems: &mut Problems) -> Option<Vec<RawPar
         );
         return None;
     }
-    entries.iter().map(|entry| part(entry, problems)).collect()
+    let parts: Option<Vec<RawPart>> = entries.iter().map(|entry| part(entry, problems)).collect();
+    let named: usize = parts.iter().flatten().map(|part| part.paths.len()).sum();
+    if named > MOST_PATHS {
+        let message = format!("the entries of `at` name more than {MOST_PATHS} paths");
+        problems
+            .push(Diagnostic::error(&value.span, message).hint("a prefix takes everything below it: `path = \"/a\"`"));
+        return None;
+    }
+    parts
 }
 
 fn part(value: &Value, problems: &mut Problems) -> Option<RawPart> {
