@@ -37,10 +37,8 @@ pub(super) struct Place {
 /// Something that makes a file unreadable as what it claims to be.
 #[derive(Debug)]
 pub(super) struct Flaw {
-    place: Place,
-    message: String,
-    expected: Option<String>,
-    hint: Option<String>,
+    file: usize,
+    diagnostic: Box<Diagnostic>,
 }
 
 /// Why a file cannot be read as what it claims to be.
@@ -62,38 +60,27 @@ impl Unreadable {
 impl Flaw {
     pub(super) fn new(place: Place, message: impl Into<String>) -> Self {
         Self {
-            place,
-            message: message.into(),
-            expected: None,
-            hint: None,
+            file: place.file,
+            diagnostic: Box::new(Diagnostic::error(&(place.start..place.end), message)),
         }
     }
 
     pub(super) fn expected(mut self, expected: impl Into<String>) -> Self {
-        self.expected = Some(expected.into());
+        self.diagnostic.expected = Some(expected.into());
         self
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.diagnostic.hint = Some(hint.into());
         self
     }
 
     /// The flaw as it is shown.
     pub(super) fn shown(self, sources: &Sources) -> Unreadable {
-        let span = self.place.start..self.place.end;
-        let mut diagnostic = Diagnostic::error(&span, self.message);
-        if let Some(expected) = self.expected {
-            diagnostic = diagnostic.expected(expected);
-        }
-        if let Some(hint) = self.hint {
-            diagnostic = diagnostic.hint(hint);
-        }
-        let source = sources.files.get(self.place.file);
         Unreadable {
-            file: source.map_or_else(String::new, |source| source.path.display().to_string()),
-            text: source.map_or_else(String::new, |source| source.text.clone()),
-            diagnostic: Box::new(diagnostic),
+            file: sources.path(self.file).display().to_string(),
+            text: sources.text(self.file).to_owned(),
+            diagnostic: self.diagnostic,
         }
     }
 }

@@ -18,12 +18,16 @@ use crate::proxy::message::request_id::RequestId;
 use crate::proxy::route::snapshot::{Live, Snapshot};
 use crate::proxy::settings::Times;
 use crate::proxy::stock::descriptors::Reserve;
+use crate::proxy::stock::seats::Seats;
 use crate::proxy::stock::seldom::Seldom;
 use crate::proxy::stock::waiting::Waiting;
 use crate::telemetry::Lines;
 
 /// How often a core hands begun log blocks over and looks at what has become old: the tick of those that wait.
 pub(crate) const CHORES: Duration = Duration::from_millis(100);
+/// Answers that one core may encode at a time. Each takes at most 1.8 MiB (Brotli; zstd 1.3, gzip 0.5), so all of them 115; while they
+/// are under way, further answers leave as they are.
+const ENCODERS: usize = 64;
 /// That clients break the rules of HTTP/2 is said once in this time.
 const CONNECTION_ERRORS_TOLD: Duration = Duration::from_secs(5);
 
@@ -47,6 +51,8 @@ pub(crate) struct Core {
     pub(crate) reserve: Reserve,
     /// Who was let in before.
     pub(crate) visitors: Visitors,
+    /// For answers that are encoded.
+    pub(crate) encoders: Seats,
     /// Connection errors of HTTP/2, which any client may cause as often as it likes.
     pub(crate) connection_errors: Seldom,
 }
@@ -74,6 +80,7 @@ impl Core {
             date: DateClock::new(),
             reserve: Reserve::new(),
             visitors: Visitors::new(),
+            encoders: Seats::new(ENCODERS),
             connection_errors: Seldom::once_in(CONNECTION_ERRORS_TOLD),
         })
     }

@@ -1,15 +1,11 @@
 //! An answer's body as it is encoded on its way: streamed, flushed whenever its source has nothing more at hand, in bounded memory.
 
-use std::cell::Cell;
 use std::io::{self, Write};
 
 use super::record::Record;
 use crate::model::compress::{Compress, Encoding};
 use crate::proxy::message::encoding::Said;
-
-/// Encoders that one core may have at a time. Each takes at most 1.8 MiB (Brotli; zstd 1.3, gzip 0.5), so all of them 115; while they
-/// are out, further answers leave as they are.
-pub(crate) const MOST: usize = 64;
+use crate::proxy::stock::seats::Seat;
 
 /// As nginx' own default is 1 and what people write is 5 or 6; beyond this time grows faster than what is saved.
 const GZIP_LEVEL: u32 = 5;
@@ -21,11 +17,6 @@ const BROTLI_BUFFER: usize = 4096;
 const ZSTD_LEVEL: i32 = 3;
 /// 128 KiB are looked back upon, which bounds the memory here, and that of clients.
 const ZSTD_WINDOW: u32 = 17;
-
-thread_local! {
-    /// Encoders of this core.
-    static OUT: Cell<usize> = const { Cell::new(0) };
-}
 
 /// Whether the body leaves in another form than its source has it.
 pub(super) enum Encoded {
@@ -59,7 +50,14 @@ pub(super) fn agree(
     let encoding = match wanted {
         Some(_) if is_revalidated => None,
         Some(encoding) if is_head => Some((encoding, Encoded::Head)),
-        Some(encoding) => Encoder::new(encoding).map(|encoder| (encoding, Encoded::Body(Box::new(encoder)))),
+        Some(encoding) => {
+            let encoder = record
+                .core()
+                .encoders
+                .take()
+                .and_then(|seat| Encoder::new(encoding, seat));
+            encoder.map(|encoder| (encoding, Encoded::Body(Box::new(encoder))))
+        }
         None => None,
     };
     let changed = said.fields(encoding.is_some() || (is_revalidated && wanted.is_some()));
@@ -83,6 +81,8 @@ pub(super) fn agree(
 /// Encodes one body.
 pub(crate) struct Encoder {
     codec: Codec,
+    /// Its place among those that a core may have, until the codec's memory goes.
+    seat: Option<Seat>,
     /// Bytes of what the codec has put out that have left.
     sent: usize,
     /// It was fed since it was flushed.
@@ -91,37 +91,34 @@ pub(crate) struct Encoder {
 
 /// A codec, which writes into a buffer.
 enum Codec {
-    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>, Seat),
-    Brotli(Box<brotli::CompressorWriter<Vec<u8>>>, Seat),
-    Gzip(flate2::write::GzEncoder<Vec<u8>>, Seat),
+    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
+    Brotli(Box<brotli::CompressorWriter<Vec<u8>>>),
+    Gzip(flate2::write::GzEncoder<Vec<u8>>),
     /// Only its last words are left.
     Done(Vec<u8>),
 }
 
-/// One of the encoders that a core may have.
-struct Seat;
-
 impl Encoder {
-    /// An encoder, unless this core has all that it may have.
-    pub(crate) fn new(encoding: Encoding) -> Option<Self> {
-        let seat = Seat::take()?;
+    /// An encoder; `None` when the library has no memory for one.
+    fn new(encoding: Encoding, seat: Seat) -> Option<Self> {
         let codec = match encoding {
             Encoding::Zstd => {
                 let mut codec = zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL).ok()?;
                 codec.window_log(ZSTD_WINDOW).ok()?;
-                Codec::Zstd(codec, seat)
+                Codec::Zstd(codec)
             }
             Encoding::Brotli => {
                 let codec = brotli::CompressorWriter::new(Vec::new(), BROTLI_BUFFER, BROTLI_QUALITY, BROTLI_WINDOW);
-                Codec::Brotli(Box::new(codec), seat)
+                Codec::Brotli(Box::new(codec))
             }
             Encoding::Gzip => {
                 let level = flate2::Compression::new(GZIP_LEVEL);
-                Codec::Gzip(flate2::write::GzEncoder::new(Vec::new(), level), seat)
+                Codec::Gzip(flate2::write::GzEncoder::new(Vec::new(), level))
             }
         };
         Some(Self {
             codec,
+            seat: Some(seat),
             sent: 0,
             owes: false,
         })
@@ -175,12 +172,13 @@ impl Encoder {
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.owes = false;
         let rest = match std::mem::replace(&mut self.codec, Codec::Done(Vec::new())) {
-            Codec::Zstd(codec, _) => codec.finish()?,
-            Codec::Brotli(codec, _) => codec.into_inner(),
-            Codec::Gzip(codec, _) => codec.finish()?,
+            Codec::Zstd(codec) => codec.finish()?,
+            Codec::Brotli(codec) => codec.into_inner(),
+            Codec::Gzip(codec) => codec.finish()?,
             Codec::Done(rest) => rest,
         };
         self.codec = Codec::Done(rest);
+        drop(self.seat.take());
         Ok(())
     }
 
@@ -193,45 +191,29 @@ impl Encoder {
 impl Codec {
     fn buffer(&self) -> &Vec<u8> {
         match self {
-            Self::Zstd(codec, _) => codec.get_ref(),
-            Self::Brotli(codec, _) => codec.get_ref(),
-            Self::Gzip(codec, _) => codec.get_ref(),
+            Self::Zstd(codec) => codec.get_ref(),
+            Self::Brotli(codec) => codec.get_ref(),
+            Self::Gzip(codec) => codec.get_ref(),
             Self::Done(rest) => rest,
         }
     }
 
     fn buffer_mut(&mut self) -> &mut Vec<u8> {
         match self {
-            Self::Zstd(codec, _) => codec.get_mut(),
-            Self::Brotli(codec, _) => codec.get_mut(),
-            Self::Gzip(codec, _) => codec.get_mut(),
+            Self::Zstd(codec) => codec.get_mut(),
+            Self::Brotli(codec) => codec.get_mut(),
+            Self::Gzip(codec) => codec.get_mut(),
             Self::Done(rest) => rest,
         }
     }
 
     fn writer(&mut self) -> Option<&mut dyn Write> {
         match self {
-            Self::Zstd(codec, _) => Some(codec),
-            Self::Brotli(codec, _) => Some(codec),
-            Self::Gzip(codec, _) => Some(codec),
+            Self::Zstd(codec) => Some(codec),
+            Self::Brotli(codec) => Some(codec),
+            Self::Gzip(codec) => Some(codec),
             Self::Done(_) => None,
         }
-    }
-}
-
-impl Seat {
-    fn take() -> Option<Self> {
-        let out = OUT.get();
-        (out < MOST).then(|| {
-            OUT.set(out + 1);
-            Self
-        })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        OUT.set(OUT.get() - 1);
     }
 }
 
@@ -240,6 +222,7 @@ mod tests {
     use std::io::Read;
 
     use super::*;
+    use crate::proxy::stock::seats::Seats;
 
     fn decoded(encoding: Encoding, bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
@@ -261,7 +244,7 @@ mod tests {
     #[test]
     fn what_was_flushed_can_be_decoded_and_the_whole_is_the_whole() {
         for encoding in Encoding::ALL {
-            let mut encoder = Encoder::new(encoding).unwrap();
+            let mut encoder = Encoder::new(encoding, Seats::new(1).take().unwrap()).unwrap();
             let (mut sent, mut fed) = (Vec::new(), Vec::new());
             for round in 0..50 {
                 let text = format!("<p>{round} {}</p>", "abc".repeat(round * 50));
@@ -288,7 +271,7 @@ mod tests {
     #[test]
     fn a_flush_of_nothing_puts_nothing_out() {
         for encoding in Encoding::ALL {
-            let mut encoder = Encoder::new(encoding).unwrap();
+            let mut encoder = Encoder::new(encoding, Seats::new(1).take().unwrap()).unwrap();
             encoder.feed(b"abc").unwrap();
             encoder.flush().unwrap();
             take(&mut encoder, &mut Vec::new());
@@ -298,14 +281,13 @@ mod tests {
     }
 
     #[test]
-    fn a_core_has_so_many_encoders_and_those_that_are_done_are_none() {
-        let mut encoders: Vec<_> = (0..MOST).map(|_| Encoder::new(Encoding::Gzip).unwrap()).collect();
-        assert!(Encoder::new(Encoding::Gzip).is_none());
-        encoders[0].finish().unwrap();
-        assert!(Encoder::new(Encoding::Gzip).is_some(), "and that one is dropped");
-        encoders.pop();
-        encoders.push(Encoder::new(Encoding::Zstd).unwrap());
-        encoders.push(Encoder::new(Encoding::Brotli).unwrap());
-        assert!(Encoder::new(Encoding::Brotli).is_none());
+    fn an_encoder_that_is_done_gives_its_place_back() {
+        for encoding in Encoding::ALL {
+            let seats = Seats::new(1);
+            let mut encoder = Encoder::new(encoding, seats.take().unwrap()).unwrap();
+            assert!(seats.take().is_none());
+            encoder.finish().unwrap();
+            assert!(seats.take().is_some(), "{encoding:?}");
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! - `deadline` one timer for each connection
 //! - `owed` how fast a client moves what it owes
 //! - `seldom` when to say what may happen often
+//! - `seats` how many of something a core may have at a time
 //! - `weakened` entity tags that are weak because answers are encoded
 //! - `waiting` the connections that wait for a request, and which of them makes room; `wakers` tasks that are woken together
 
@@ -12,6 +13,7 @@ pub(crate) mod buffers;
 pub(crate) mod deadline;
 pub(crate) mod descriptors;
 pub(crate) mod owed;
+pub(crate) mod seats;
 pub(crate) mod seldom;
 pub(crate) mod waiting;
 pub(crate) mod wakers;
