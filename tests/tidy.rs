@@ -242,6 +242,19 @@ fn nothing_is_left_to_do() {
 }
 
 #[test]
+fn no_file_of_the_product_is_an_exception_to_safe_rust() {
+    let mut found = Vec::new();
+    for (path, text) in sources("src") {
+        for token in tokens(&text) {
+            if matches!(&token.kind, Kind::Name(name) if name == "unsafe" || name == "unsafe_code") {
+                found.push(format!("{}:{}", path.display(), token.line));
+            }
+        }
+    }
+    assert!(found.is_empty(), "not safe:\n{}", found.join("\n"));
+}
+
+#[test]
 fn every_file_says_what_it_owns() {
     let silent: Vec<_> = ["src", "tests", "benches"]
         .iter()

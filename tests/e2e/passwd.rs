@@ -76,6 +76,21 @@ async fn a_user_is_added_and_changed_and_deleted() {
 }
 
 #[tokio::test]
+async fn nobody_is_lost_when_several_write_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["anna", "bert", "cleo", "dora"];
+    let typed = names.map(|name| (["dev.htpasswd", name], format!("{name}'s\n")));
+    let writing = typed.iter().map(|(args, typed)| passwd(folder.path(), args, typed));
+    for written in futures_util::future::join_all(writing).await {
+        written.assert_code(0).assert_says(&["✓ added"]);
+    }
+    let text = read(folder.path());
+    for name in names {
+        assert!(admits(&text, &format!("{name}:{name}'s")), "{name} is not in:\n{text}");
+    }
+}
+
+#[tokio::test]
 async fn other_users_comments_mode_and_link_stay() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -1,5 +1,6 @@
 //! `proxyctl passwd`: sets or deletes a user's password in a file of users, and keeps everything else in it.
 
+use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -46,20 +47,35 @@ struct Before {
 pub fn run(host: &Host, socket: Option<PathBuf>, args: &PasswdArgs) -> Outcome {
     let file = args.file.display();
     check_name(&args.user).map_err(|why| Stop::usage(why.to_string()))?;
+    // What is wrong with the file is said before somebody types.
+    let place = Before::read(&args.file, socket.clone())?.path;
+    let hash = if args.delete { None } else { Some(hash(&args.user)?) };
+    let _alone = alone_at(&place)?;
     let before = Before::read(&args.file, socket)?;
     let text = before.text.as_deref().unwrap_or_default();
-    let (text, done) = if args.delete {
-        let text = without_user(text, &args.user)
-            .ok_or_else(|| Stop::failed(format!("`{file}` has no user `{}`", args.user)))?;
-        (text, Done::Deleted)
-    } else {
-        let (text, is_new) = with_user(text, &args.user, &hash(&args.user)?);
-        (text, if is_new { Done::Added } else { Done::Changed })
+    let (text, done) = match hash {
+        None => {
+            let text = without_user(text, &args.user)
+                .ok_or_else(|| Stop::failed(format!("`{file}` has no user `{}`", args.user)))?;
+            (text, Done::Deleted)
+        }
+        Some(hash) => {
+            let (text, is_new) = with_user(text, &args.user, &hash);
+            (text, if is_new { Done::Added } else { Done::Changed })
+        }
     };
     (host.replace)(&before.path, text.as_bytes(), before.attributes)
         .map_err(|error| Stop::failed(format!("`{file}` cannot be written: {error}; it is as it was")))?;
     tell(args, done, &text, before.note.filter(|_| before.text.is_none()))?;
     Ok(exit::DONE)
+}
+
+/// Waits until nobody else changes a file in the folder of this one, for as long as what it returns is held. The file itself is
+/// replaced, so a lock on it would be one on the file before.
+fn alone_at(place: &Path) -> Result<File, Stop> {
+    let folder = place.parent().unwrap_or(Path::new("/"));
+    let locked = File::open(folder).and_then(|folder| folder.lock().map(|()| folder));
+    locked.map_err(|error| Stop::failed(format!("`{}` cannot be locked: {error}", folder.display())))
 }
 
 /// The hash of a password that somebody types.
