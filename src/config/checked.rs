@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::policy::{Parts, Policy};
+use crate::model::error_pages::ErrorPages;
 use crate::model::log_query::LogQuery;
 use crate::model::relocation::Relocation;
 use crate::model::slot::{Address, Slot};
@@ -30,6 +31,8 @@ pub struct Config {
     /// What the access log says of the queries of requests that reach no service: redirected, refused, or for unknown hosts.
     /// Nothing that `[defaults]` or any service hides.
     pub log_query: LogQuery,
+    /// Pages for the errors of requests that reach no environment, as `[defaults]` says.
+    pub error_pages: Option<Arc<ErrorPages>>,
 }
 
 impl Config {
@@ -40,6 +43,16 @@ impl Config {
             .services()
             .flat_map(|service| service.hosts.iter().map(|host| (host, &service.tls)));
         of_services.chain(self.redirects.iter().map(|redirect| (&redirect.host, &redirect.tls)))
+    }
+
+    /// Every folder of error pages, in the order of the file; one may come more than once.
+    pub fn error_pages(&self) -> impl Iterator<Item = &Arc<ErrorPages>> {
+        let of_environments = self
+            .environments
+            .iter()
+            .filter_map(|environment| environment.error_pages.as_ref());
+        let of_services = self.services().filter_map(|service| service.error_pages.as_ref());
+        self.error_pages.iter().chain(of_environments).chain(of_services)
     }
 
     /// The services of every environment, in the order of the file.
@@ -113,6 +126,8 @@ pub struct Environment {
     pub name: Arc<str>,
     /// Whether swap and rollback ask for the environment's name first.
     pub protected: bool,
+    /// Pages for the errors of requests to its hosts that reach none of its services.
+    pub error_pages: Option<Arc<ErrorPages>>,
     /// Its services, at least one, in the order of the file.
     pub services: Vec<Arc<Service>>,
 }
@@ -158,6 +173,8 @@ pub struct Service {
     pub label: Option<Arc<str>>,
     /// What is written to the access log of queries.
     pub log_query: LogQuery,
+    /// Pages for the errors that the proxy makes in its place; `None` are those of the proxy.
+    pub error_pages: Option<Arc<ErrorPages>>,
 }
 
 impl Service {

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 
 use super::clock;
-use crate::config::{Config, Diagnostic, LoadError, Severity};
+use crate::config::{Config, Diagnostic, LoadError};
 use crate::model::api::ConfigurationStatus;
 
 /// The configuration in use; a reload replaces it.
@@ -55,13 +55,14 @@ impl Loaded {
         })
     }
 
-    /// Reads a file for a reload, which refuses what a start has to make do with: files of users that are missing or wrong. Blocks.
+    /// Reads a file for a reload, which refuses what a start has to make do with: files of users and error pages that
+    /// are missing or wrong. Blocks.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub(super) fn read_again(file: &Path) -> Result<Self, LoadError> {
         let (config, diagnostics, text) = Config::load_with_text(file)?;
-        if diagnostics.iter().any(|one| one.severity == Severity::Users) {
+        if diagnostics.iter().any(Diagnostic::refuses_reload) {
             return Err(LoadError {
                 file: file.to_owned(),
                 text,

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod compress;
 pub mod drain;
 pub mod environment;
+pub mod error_pages;
 pub mod gate;
 pub mod handoff;
 pub mod health;

@@ -48,6 +48,11 @@ impl<T> PathRules<T> {
         }
     }
 
+    /// Where its rules lead.
+    pub fn targets(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|(_, target)| target)
+    }
+
     /// Whether the path decides anything here: where there is only `/`, every path is taken as it came.
     fn has_prefixes(&self) -> bool {
         self.0.iter().any(|(prefix, _)| &**prefix != "/")

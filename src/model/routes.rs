@@ -88,6 +88,11 @@ impl<T> RouteTable<T> {
         self.rules(host).is_some()
     }
 
+    /// Where the rules of a canonical host lead, whatever the path.
+    pub fn targets(&self, host: &str) -> impl Iterator<Item = &T> {
+        self.rules(host).into_iter().flat_map(PathRules::targets)
+    }
+
     fn rules(&self, host: &str) -> Option<&PathRules<T>> {
         self.exact.get(host).or_else(|| match host.split_once('.') {
             Some((label, suffix)) if !label.is_empty() && !self.wildcard.is_empty() => self.wildcard.get(suffix),

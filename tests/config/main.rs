@@ -10,6 +10,7 @@
 mod acme;
 mod cases;
 mod certificates;
+mod error_pages;
 mod explain;
 mod extends;
 mod files;

@@ -19,6 +19,7 @@ mod compress;
 mod conformance;
 mod control_side;
 mod draining;
+mod error_pages;
 mod exchange;
 mod exhaustion;
 mod field;

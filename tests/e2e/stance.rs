@@ -266,7 +266,7 @@ async fn maintenance_is_a_503_with_a_page_or_json() {
     assert_eq!(value["message"], "Back at noon <b>& better</b>");
 
     let own = MaintenancePage {
-        page: Some(b"<h1>Ours</h1>".to_vec()),
+        page: Some(b"<h1>Ours</h1>".to_vec().into()),
         ..page()
     };
     bench.stance(&under(own));

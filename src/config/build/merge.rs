@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::checked::Tls;
+use crate::config::read::auth::Wanted;
 use crate::config::read::environments::{RawEnvironment, RawService, Services};
 use crate::config::read::parts::RawPart;
 use crate::config::read::settings::Settings;
@@ -23,6 +24,8 @@ pub(crate) struct Merged {
     pub(crate) settings: Settings,
     /// Those of them that stand in its own table, or are copied into it.
     pub(crate) own: Settings,
+    /// The folder of error pages that its environment names, whatever it says itself.
+    pub(crate) of_environment: Option<At<Wanted<String>>>,
     /// Its parts with rules of their own, which are laid over `settings`.
     pub(crate) parts: Option<At<Vec<RawPart>>>,
 }
@@ -75,6 +78,7 @@ fn services(defaults: &Settings, environment: &RawEnvironment, shape: &Shape) ->
         span: name.span.clone(),
         settings: own.over(&base),
         own,
+        of_environment: base.error_pages.clone(),
         parts: parts.clone(),
     };
     match &shape.services {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::error_pages::Folders;
 use super::merge::Merged;
 use crate::config::checked::{Acme, Tls};
 use crate::config::policy::{Auth, HeaderRule, Limits, Policy, Redirection, Scope, SecurityHeaders, Timeouts};
@@ -17,6 +18,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) folder: &'a Path,
     /// Who signs certificates.
     pub(crate) acme: &'a Acme,
+    /// The folders of error pages.
+    pub(crate) error_pages: &'a Folders,
 }
 
 /// What a policy has to know of the table that a key stands in.

@@ -50,6 +50,7 @@ pub(crate) fn build(merged: &Merged, around: Surroundings<'_>, problems: &mut Ve
         tls: merged.tls(around.folder),
         label: settings.label().cloned(),
         log_query: settings.log_query(),
+        error_pages: around.error_pages.of(&settings.error_pages()),
         health: health?,
         hosts: hosts?,
         slots: slots?,

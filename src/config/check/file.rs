@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{addresses, certificates, hosts, loops, users};
+use crate::config::build::error_pages::Folders;
 use crate::config::build::merge::Merged;
 use crate::config::build::policy::Surroundings;
 use crate::config::build::{merge, service};
@@ -20,8 +21,8 @@ use crate::config::text::raw::{At, Kind, Table};
 use crate::config::text::report::{self, Diagnostic, LoadError, Severity};
 
 impl Config {
-    /// Reads and checks a file. The diagnostics beside the configuration are warnings, and files of certificates and users
-    /// that are missing or wrong: none keeps it from being used.
+    /// Reads and checks a file. The diagnostics beside the configuration are warnings, and files of certificates, users and error
+    /// pages that are missing or wrong: none keeps it from being used.
     ///
     /// # Errors
     /// Everything that is wrong with the file, or why it cannot be read.
@@ -44,8 +45,8 @@ impl Config {
         Ok((config, diagnostics, text))
     }
 
-    /// Checks `text` as the content of the file at `path`. Reads nothing but the files of certificates and users that it
-    /// names.
+    /// Checks `text` as the content of the file at `path`. Reads nothing but the files of certificates, users and
+    /// error pages that it names.
     ///
     /// # Errors
     /// Everything that is wrong with the text.
@@ -168,13 +169,19 @@ impl Tables {
         now: SystemTime,
         problems: &mut Vec<Diagnostic>,
     ) -> Checked {
+        let error_pages = Folders::read(&self.defaults, &merged, folder, problems);
         let around = Surroundings {
             folder,
             acme: &self.acme,
+            error_pages: &error_pages,
         };
         let environments = self.environments.iter().zip(&merged).map(|(raw, merged)| Environment {
             name: Arc::clone(&raw.name.value),
             protected: raw.protected,
+            error_pages: merged
+                .iter()
+                .flatten()
+                .find_map(|service| error_pages.of(&service.of_environment.as_ref()?.value)),
             services: merged
                 .iter()
                 .flatten()
@@ -222,6 +229,7 @@ impl Tables {
             server: self.server.server,
             acme: self.acme,
             log_query,
+            error_pages: error_pages.of(&self.defaults.error_pages()),
         };
         loops::check(&config, &services, &self.redirects, problems);
         Checked {

@@ -11,7 +11,7 @@ use super::auth::Wanted;
 use super::keys::{Key, Place, Unknown};
 use super::targets::{RawRedirection, Target};
 use super::tls::RawTls;
-use super::{auth, compress, headers, host, log_query, plain, targets, tls, values};
+use super::{auth, compress, error_pages, headers, host, log_query, plain, targets, tls, values};
 use crate::config::checked::{Reuse, StatusRange, VersionSource};
 use crate::config::policy::Cache;
 use crate::config::text::raw::{At, Entry, Kind, Table, Value};
@@ -175,6 +175,8 @@ settings! {
     stale_assets: Vec<Arc<str>> = "stale_assets", ANYWHERE, values::asset_prefixes, or Vec::new();
     /// Where the certificate comes from.
     tls: RawTls = "tls", ANYWHERE, tls::tls, or RawTls::Acme;
+    /// The folder of pages for the errors that the proxy makes.
+    error_pages: Wanted<String> = "error_pages", ANYWHERE, error_pages::folder, or Wanted::Nothing;
     /// Marks the responses of an environment that is not production.
     label: Arc<str> = "label", SERVICE, values::label;
     /// How answers are encoded; `None` leaves them as they are.

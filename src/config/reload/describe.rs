@@ -11,6 +11,7 @@ use crate::config::policy::{
 };
 use crate::config::text::units::{format_duration, format_rate, format_size};
 use crate::model::compress::Compress;
+use crate::model::error_pages::ErrorPages;
 use crate::model::log_query::LogQuery;
 use crate::model::state::list;
 
@@ -42,6 +43,7 @@ pub(crate) fn of_service(service: &Service) -> Values {
         tls: source,
         label,
         log_query: of_queries,
+        error_pages: pages,
     } = service;
     let mut values = named([
         ("host", joined(hosts)),
@@ -79,6 +81,9 @@ pub(crate) fn of_service(service: &Service) -> Values {
         ("log_query", log_query(of_queries)),
     ]));
     values.extend(of_policy(policy));
+    if let Some(pages) = pages {
+        values.extend(named([("error_pages", error_pages(pages))]));
+    }
     if let Some(label) = label {
         values.extend(named([("label", label.to_string())]));
     }
@@ -177,6 +182,20 @@ pub(crate) fn of_policy(policy: &Policy) -> Values {
         values.extend(named([("compress", format!("{}{breach}", joined(&names)))]));
     }
     values
+}
+
+/// A folder of error pages, with what is in it. The digest tells pages of one name apart.
+pub(crate) fn error_pages(pages: &ErrorPages) -> String {
+    let mut names: Vec<String> = pages.pages.keys().map(ToString::to_string).collect();
+    if names.is_empty() {
+        names.push("no page".to_owned());
+    }
+    let bytes = pages.pages.values().flat_map(|page| page.text().bytes().chain([0]));
+    // FNV-1a, which is no secret: who writes the pages may make two of them look alike here.
+    let digest = bytes.fold(0x811c_9dc5_u32, |digest, byte| {
+        (digest ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    format!("{} ({}; {digest:08x})", pages.folder.display(), joined(&names))
 }
 
 /// What the access log says of queries.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::describe::{Values, log_query, of_acme, of_service, tls};
+use super::describe::{Values, error_pages, log_query, of_acme, of_service, tls};
 use crate::config::checked::{Acme, Config, Environment, Redirect, Server, Service};
 use crate::model::api::{Change, ChangeKind, ValueChange};
 
@@ -86,14 +86,19 @@ fn of_environment(old: Option<&Environment>, new: Option<&Environment>) -> Vec<C
     let services = |of: Option<&Environment>| of.map_or_else(Vec::new, |environment| environment.services.clone());
     let (before, after) = (services(old), services(new));
     let mut changes = Vec::new();
+    let own = |environment: &Environment| {
+        let mut values = vec![("protected".into(), environment.protected.to_string())];
+        // What its services say as well is told with them.
+        let is_of_service = |service: &Arc<Service>| service.error_pages == environment.error_pages;
+        let pages = environment.error_pages.as_deref();
+        let pages = pages.filter(|_| !environment.services.iter().any(is_of_service));
+        values.extend(pages.map(|pages| ("error_pages".into(), error_pages(pages))));
+        values
+    };
     if let (Some(old), Some(new)) = (old, new)
-        && old.protected != new.protected
+        && let values = differing(&own(old), &own(new))
+        && !values.is_empty()
     {
-        let values = vec![value(
-            "protected",
-            Some(old.protected.to_string()),
-            Some(new.protected.to_string()),
-        )];
         changes.push(Change {
             section: section.clone(),
             name: None,
@@ -140,12 +145,18 @@ fn acme(old: &Acme, new: &Acme) -> Option<Change> {
 
 /// The change of what holds for requests that reach no service, if there is one.
 fn elsewhere(old: &Config, new: &Config) -> Option<Change> {
-    let values = |config: &Config| vec![("log_query".into(), log_query(&config.log_query))];
-    (old.log_query != new.log_query).then(|| Change {
+    let own = |config: &Config| {
+        let mut values = vec![("log_query".into(), log_query(&config.log_query))];
+        let pages = config.error_pages.as_deref();
+        values.extend(pages.map(|pages| ("error_pages".into(), error_pages(pages))));
+        values
+    };
+    let values = differing(&own(old), &own(new));
+    (!values.is_empty()).then(|| Change {
         section: "defaults".into(),
         name: None,
         kind: ChangeKind::Changed,
-        values: differing(&values(old), &values(new)),
+        values,
     })
 }
 
@@ -276,170 +287,4 @@ fn differing(before: &Values, after: &Values) -> Vec<ValueChange> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-
-    const BASE: &str = r#"
-        [redirect]
-        "www.example.com" = "https://example.com"
-        [env.prod]
-        host = "example.com"
-        blue = 3000
-        green = 3001
-        [env.dev.service.web]
-        host = "dev.example.com"
-        upstream = 4000
-        [env.dev.service.api]
-        host = "api.dev.example.com"
-        upstream = 4001
-    "#;
-
-    fn config(text: &str) -> Config {
-        Config::parse(Path::new("/etc/greengate/proxy.toml"), text).unwrap().0
-    }
-
-    fn changed(from: &str, to: &str) -> Diff {
-        assert!(BASE.contains(from), "{from}");
-        diff(&config(BASE), &config(&BASE.replace(from, to)))
-    }
-
-    fn shown(diff: &Diff) -> Vec<String> {
-        let one = |change: &Change| {
-            let values: Vec<_> = change
-                .values
-                .iter()
-                .map(|it| {
-                    format!(
-                        "{} {} → {}",
-                        it.key,
-                        it.from.as_deref().unwrap_or("-"),
-                        it.to.as_deref().unwrap_or("-")
-                    )
-                })
-                .collect();
-            let name = change.name.as_deref().unwrap_or("*");
-            format!("{:?} {}/{name} {}", change.kind, change.section, values.join("; "))
-                .trim_end()
-                .to_owned()
-        };
-        diff.changes.iter().map(one).collect()
-    }
-
-    #[test]
-    fn n29_a_file_that_says_the_same_changes_nothing() {
-        let commented = format!("# a word\n{BASE}");
-        assert_eq!(diff(&config(BASE), &config(&commented)), Diff::default());
-        // Written otherwise, it means the same.
-        assert_eq!(changed("blue = 3000", "blue = \"127.0.0.1:3000\""), Diff::default());
-    }
-
-    #[test]
-    fn n29_only_what_changed_is_touched() {
-        let diff = changed("upstream = 4001", "upstream = 4001\n        health.path = \"/up\"");
-        assert_eq!(shown(&diff), ["Changed dev/api health.path /health → /up"]);
-        assert_eq!(diff.environments, ["dev".into()]);
-        assert!(!diff.certificates && diff.restart.is_empty());
-        let old = config(BASE);
-        let text = BASE.replace("upstream = 4001", "upstream = 4001\n        health.path = \"/up\"");
-        let new = adopt(&old, config(&text));
-        let same = |environment: usize, service: usize| {
-            let services = |config: &Config| config.environments[environment].services[service].clone();
-            Arc::ptr_eq(&services(&old), &services(&new))
-        };
-        assert!(same(0, 0) && same(1, 0) && !same(1, 1));
-    }
-
-    #[test]
-    fn services_and_environments_come_and_go() {
-        let more = format!("{BASE}\n[env.shop]\nhost = \"shop.example.com\"\nupstream = 5000\n");
-        let coming = diff(&config(BASE), &config(&more));
-        assert_eq!(
-            shown(&coming),
-            ["Added shop/shop host - → shop.example.com; upstream - → 127.0.0.1:5000"]
-        );
-        assert!(coming.certificates);
-        let going = diff(&config(&more), &config(BASE));
-        assert_eq!(shown(&going), ["Removed shop/shop"]);
-        assert_eq!(going.environments, ["shop".into()]);
-    }
-
-    #[test]
-    fn addresses_routes_and_redirects_are_told_with_both_values() {
-        let diff = changed("green = 3001", "green = [3001, 3002]");
-        assert_eq!(
-            shown(&diff),
-            ["Changed prod/prod green 127.0.0.1:3001 → 127.0.0.1:3001, 127.0.0.1:3002"]
-        );
-        let diff = changed(
-            "blue = 3000\n        green = 3001",
-            "upstream = 3000\n        path = \"/shop\"",
-        );
-        assert_eq!(
-            shown(&diff),
-            [
-                "Changed prod/prod path / → /shop; upstream - → 127.0.0.1:3000; blue 127.0.0.1:3000 → -; \
-                 green 127.0.0.1:3001 → -"
-            ]
-        );
-        let diff = changed("= \"https://example.com\"", "= \"https://dev.example.com\"");
-        assert_eq!(
-            shown(&diff),
-            ["Changed redirect/www.example.com to https://example.com → https://dev.example.com"]
-        );
-        assert!(diff.environments.is_empty(), "no environment is concerned");
-    }
-
-    #[test]
-    fn tls_and_protection_are_differences_too() {
-        let diff = changed(
-            "blue = 3000",
-            "blue = 3000\n        tls = \"internal\"\n        protected = true",
-        );
-        assert_eq!(
-            shown(&diff),
-            [
-                "Changed prod/* protected false → true",
-                "Changed prod/prod tls acme → internal"
-            ]
-        );
-        assert!(diff.certificates);
-    }
-
-    #[test]
-    fn limits_are_told_with_what_they_count() {
-        let diff = changed(
-            "blue = 3000",
-            "blue = 3000\n        limit.concurrent = 50\n        limit.rate = \"10/s\"",
-        );
-        assert_eq!(
-            shown(&diff),
-            [
-                "Changed prod/prod limit.concurrent - → 50 in the environment; limit.rate - → 10/s in the environment; \
-              limit.burst - → 10"
-            ]
-        );
-    }
-
-    #[test]
-    fn what_is_logged_of_queries_is_told_for_services_and_for_the_rest() {
-        let diff = changed("blue = 3000", "blue = 3000\n        log_query = [\"token\", \"key\"]");
-        assert_eq!(
-            shown(&diff),
-            [
-                "Changed prod/prod log_query keep → token, key",
-                "Changed defaults/* log_query keep → token, key"
-            ]
-        );
-        assert_eq!(diff.environments, ["prod".into()]);
-    }
-
-    #[test]
-    fn what_needs_a_restart_is_said_and_changes_nothing_now() {
-        let text = format!("[server]\nhttp = \"127.0.0.1:8080\"\nhttps = \"127.0.0.1:8443\"\nworkers = 7\n{BASE}");
-        let diff = diff(&config(BASE), &config(&text));
-        assert_eq!(diff.restart, ["server.http", "server.https", "server.workers"]);
-        assert!(diff.changes.is_empty());
-    }
-}
+mod tests;

@@ -17,6 +17,9 @@ pub enum Severity {
     /// A file of users is missing, unreadable or wrong. `check` and a reload count this as an error. The daemon starts with a
     /// warning, and lets nobody into the environments that ask for it (N27).
     Users,
+    /// A folder of error pages, or a page in it, is missing, unreadable or wrong. `check` and a reload count this as an error. The
+    /// daemon starts with a warning, and answers with its own pages (N27).
+    Pages,
     /// The file can be used, but something in it is probably not what was meant.
     Warning,
 }
@@ -66,6 +69,10 @@ impl Diagnostic {
         Self::new(Severity::Users, span, message)
     }
 
+    pub(crate) fn pages(span: &Range<usize>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Pages, span, message)
+    }
+
     pub(crate) fn expected(mut self, expected: impl Into<String>) -> Self {
         self.expected = Some(expected.into());
         self
@@ -85,8 +92,17 @@ impl Diagnostic {
     #[must_use]
     pub fn is_error_for_check(&self) -> bool {
         match self.severity {
-            Severity::Error | Severity::Certificate | Severity::Users => true,
+            Severity::Error | Severity::Certificate | Severity::Users | Severity::Pages => true,
             Severity::Warning => false,
+        }
+    }
+
+    /// Whether a reload is refused because of it, though the daemon would start.
+    #[must_use]
+    pub fn refuses_reload(&self) -> bool {
+        match self.severity {
+            Severity::Users | Severity::Pages => true,
+            Severity::Error | Severity::Certificate | Severity::Warning => false,
         }
     }
 
@@ -184,7 +200,7 @@ pub fn render(file_name: &str, text: &str, diagnostics: &[Diagnostic], color: bo
 
 fn render_one(renderer: &Renderer, file_name: &str, text: &str, one: &Diagnostic) -> String {
     let level = match one.severity {
-        Severity::Error | Severity::Certificate | Severity::Users => Level::ERROR,
+        Severity::Error | Severity::Certificate | Severity::Users | Severity::Pages => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(one.message.as_str());

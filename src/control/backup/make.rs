@@ -39,7 +39,7 @@ pub fn make(order: &BackupOrder) -> Result<MadeBackup, Problem> {
         Some(folder) => std::path::absolute(folder).unwrap_or_else(|_| folder.clone()),
         None => state_dir(&config.server).map_err(failed)?,
     };
-    let picture = Picture::take(&file, &named.files, &state_dir).map_err(|unread| {
+    let picture = Picture::take(&file, &named.present(folder(&file)), &state_dir).map_err(|unread| {
         if unread.path == state_dir && unread.error.kind() == ErrorKind::NotFound {
             no_state(&state_dir)
         } else {

@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{Challenge, Config, LoadError, Tls};
 use crate::model::api::{Problem, exit};
+use crate::model::error_pages::PageName;
 
 /// What a configuration says of files.
 #[derive(Debug)]
 pub(super) struct Named {
     /// As they are written in it: relative ones start at its folder. Each once, in its order.
     pub files: Vec<String>,
+    /// Folders of error pages, likewise.
+    pub pages: Vec<String>,
     /// The command that changes the DNS: a program of this machine.
     pub command: Option<String>,
 }
@@ -41,11 +44,50 @@ impl Named {
         config.acme.eab.iter().for_each(|eab| add(&eab.key_file));
         config.acme.root.iter().for_each(&mut add);
         let command = match config.acme.challenge {
-            Challenge::Dns(command) => Some(command),
+            Challenge::Dns(ref command) => Some(command.clone()),
             Challenge::Either | Challenge::Http | Challenge::TlsAlpn => None,
         };
-        Ok(Self { files, command })
+        let mut pages: Vec<String> = Vec::new();
+        for folder in config
+            .error_pages()
+            .map(|pages| pages.folder.to_string_lossy().into_owned())
+        {
+            if !pages.contains(&folder) {
+                pages.push(folder);
+            }
+        }
+        Ok(Self { files, pages, command })
     }
+
+    /// Every file, with the pages that are in the folders now; `base` is the configuration's folder. One that cannot be read has none.
+    pub(super) fn present(&self, base: &Path) -> Vec<String> {
+        let mut present = self.files.clone();
+        for folder in &self.pages {
+            let entries = std::fs::read_dir(base.join(folder)).into_iter().flatten().flatten();
+            let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+            let mut pages: Vec<String> = names.filter(|name| PageName::parse(name).is_some()).collect();
+            pages.sort_unstable();
+            present.extend(pages.iter().map(|name| page(folder, name)));
+        }
+        present
+    }
+
+    /// Whether it names this file, itself or as a page of a folder.
+    pub(super) fn has(&self, path: &str) -> bool {
+        let is_page = |folder: &String| {
+            let name = Path::new(path)
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
+            PageName::parse(name).is_some() && page(folder, name) == path
+        };
+        self.files.iter().any(|file| file == path) || self.pages.iter().any(is_page)
+    }
+}
+
+/// The path of a page in a folder.
+fn page(folder: &str, name: &str) -> String {
+    Path::new(folder).join(name).to_string_lossy().into_owned()
 }
 
 /// The folder of a configuration.
@@ -83,6 +125,7 @@ mod tests {
             host = "example.com"
             upstream = 3000
             auth.basic = "users"
+            error_pages = "pages"
             [env.dev]
             host = "dev.example.com"
             upstream = 3001
@@ -103,6 +146,9 @@ mod tests {
                 "private-ca.pem",
             ]
         );
+        assert_eq!(named.pages, ["pages"]);
+        assert!(named.has("users") && named.has("pages/404.html"));
+        assert!(!named.has("pages/x.html") && !named.has("other/404.html") && !named.has("pages/../404.html"));
         assert_eq!(named.command.as_deref(), Some("/opt/dns --zone a"));
         assert!(
             invalid("`x`", &Named::by("[env").unwrap_err())

@@ -1,6 +1,6 @@
 //! Where everything of a backup goes on this machine, and what is there now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
@@ -68,7 +68,7 @@ impl Target {
             ..invalid(&which, &error)
         };
         let (parsed, _) = Config::parse(&config, &text).map_err(refused)?;
-        let named: BTreeSet<String> = Named::by(&text).map_err(refused)?.files.into_iter().collect();
+        let named = Named::by(&text).map_err(refused)?;
         let state_dir = match &order.state_dir {
             Some(folder) => std::path::absolute(folder).unwrap_or_else(|_| folder.clone()),
             None => state_dir(&parsed.server).map_err(|fault| Problem {
@@ -90,7 +90,7 @@ impl Target {
     }
 
     /// Sorts what was found in the archive by where it goes.
-    fn sort(&mut self, mut found: BTreeMap<String, Vec<u8>>, named: &BTreeSet<String>) -> Result<(), Flaw> {
+    fn sort(&mut self, mut found: BTreeMap<String, Vec<u8>>, named: &Named) -> Result<(), Flaw> {
         let base = folder(&self.config);
         for member in &self.manifest.files {
             let bytes = found.remove(&member.name).unwrap_or_default();
@@ -101,7 +101,7 @@ impl Target {
                     continue;
                 }
                 (Some(Place::Configuration), _) => self.config.clone(),
-                (Some(Place::Named), Some(path)) if named.contains(path) => base.join(path),
+                (Some(Place::Named), Some(path)) if named.has(path) => base.join(path),
                 (Some(Place::Named) | None, path) => {
                     let path = shown(path.as_deref().unwrap_or_default());
                     let why = format!("a file for `{path}`, which its configuration does not name");

@@ -108,7 +108,7 @@ pub(super) fn page(maintenance: &Maintenance) -> Arc<MaintenancePage> {
     let allow = allow.iter().filter_map(|text| network(text));
     Arc::new(MaintenancePage {
         message: message.clone(),
-        page: page.as_ref().map(|page| page.clone().into_bytes()),
+        page: page.as_ref().map(|page| page.clone().into()),
         retry_after: RETRY_AFTER,
         allow: allow.collect(),
     })

@@ -18,6 +18,10 @@ const LONG: Duration = Duration::from_secs(600);
 /// Our default of `timeout.stream`.
 const STREAM: Duration = Duration::from_secs(3600);
 
+/// What becomes of pages for errors.
+const ERROR_PAGES: &str =
+    "`error_pages = \"FOLDER\"` holds 502.html, 5xx.html and the like, for errors that the proxy makes";
+
 /// Our default of `timeout.idle`.
 const USUAL: Duration = Duration::from_secs(60);
 
@@ -45,6 +49,8 @@ pub(super) struct Level {
     pub(super) told: Vec<(String, String, Place, String)>,
     /// Pages that stand in for errors.
     pub(super) pages: Vec<String>,
+    /// Those whose names are as `error_pages` wants them, with what is said where nobody knows their folder.
+    pub(super) named_pages: Vec<(String, Note)>,
     allowed: Vec<String>,
     is_closed: bool,
     upgrades: bool,
@@ -332,12 +338,23 @@ impl Level {
                 "an answer of `auth.forward` goes to the client as it is: let the one that is asked redirect to the login",
             );
         } else {
-            self.look(
-                directive,
-                "`error_pages = \"FOLDER\"` holds 502.html, 5xx.html and the like, for errors that the proxy makes",
-            );
+            let note = Note {
+                place: directive.place,
+                what: format!("`{}`", directive.shown()),
+                nearest: ERROR_PAGES.to_owned(),
+            };
+            if is_named_for(page, statuses) {
+                self.named_pages.push((page.clone(), note));
+            } else {
+                self.notes.push(note);
+            }
         }
         true
+    }
+
+    /// Nobody knows the folder of the pages for errors.
+    pub(super) fn tell_of_pages(&mut self) {
+        self.notes.extend(self.named_pages.drain(..).map(|(_, note)| note));
     }
 
     fn access_log(&mut self, directive: &Directive, http: &Http) -> bool {
@@ -354,4 +371,20 @@ impl Level {
         self.carry();
         true
     }
+}
+
+/// Whether a page is named for these statuses: `/errors/404.html` for 404, `/5xx.html` for 502 and 503.
+fn is_named_for(page: &str, statuses: &[String]) -> bool {
+    let name = page.rsplit('/').next().and_then(|name| name.strip_suffix(".html"));
+    let (Some(name), Some(first)) = (name, statuses.first()) else {
+        return false;
+    };
+    let class = first.get(..1).map(|class| format!("{class}xx"));
+    let is_status = |status: &String| status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());
+    statuses.iter().all(is_status)
+        && !page.contains('$')
+        && match statuses {
+            [status] if status == name => true,
+            _ => class.as_deref() == Some(name) && statuses.iter().all(|status| status[..1] == first[..1]),
+        }
 }

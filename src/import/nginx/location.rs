@@ -81,6 +81,7 @@ impl<'d> Location<'d> {
             }
         }
         level.finish();
+        level.tell_of_pages();
         location.level = level;
         location
     }

@@ -4,7 +4,7 @@
 //! - `units`, `variables`, `redirect` and `condition` what has a grammar of its own
 //! - `known` directives that are known by their name alone
 //! - `http` what servers refer to; `level` what any level sets; `passing` which app is asked, `tries` which folder
-//! - `location`, `routes` and `server` who answers
+//! - `location`, `routes` and `server` who answers; `pages` what stands in for errors
 
 mod condition;
 mod http;
@@ -12,6 +12,7 @@ mod known;
 mod level;
 mod lex;
 mod location;
+mod pages;
 mod passing;
 mod read;
 mod redirect;
@@ -104,6 +105,7 @@ impl<'d> Outer<'d> {
             }
         }
         self.level.finish();
+        self.level.tell_of_pages();
     }
 }
 

@@ -98,7 +98,8 @@ impl<'d> Routes<'d> {
     /// The server's level, its routes, and where all of it leads if it leads elsewhere.
     pub(super) fn finish(mut self) -> (Level, Vec<Route>, Option<(Leads, &'d Directive)>) {
         let found = std::mem::take(&mut self.found);
-        let inside = self.inside(&found);
+        let mut inside = self.inside(&found);
+        inside.extend(self.error_pages(&found));
         let mut asked = BTreeMap::new();
         let (mut prefixes, mut expressions) = (Vec::new(), Vec::new());
         for location in found {

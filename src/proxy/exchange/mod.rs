@@ -9,6 +9,7 @@
 //! - `head`, `body`, `pieces` the response as it is read
 //! - `encode` an answer's body, encoded on its way
 //! - `sending` the request as it is sent; `reading` how the client reads its answer
+//! - `error_page` the operator's page for an error of ours
 //! - `asked` what the client has asked for
 //! - `fields` what a policy makes of the fields that leave
 //! - `exchange` what all of these work on; `client` what they ask of the client's side; `record` what is counted and logged
@@ -20,6 +21,7 @@ pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod decide;
 pub(crate) mod encode;
+mod error_page;
 pub(crate) mod exchange;
 pub(crate) mod fields;
 pub(crate) mod head;

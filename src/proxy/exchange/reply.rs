@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::body::{Cut, Piece};
 use super::client::Client;
 use super::encode::{Encoded, agree};
+use super::error_page;
 use super::exchange::Exchange;
 use super::fields;
 use super::reading::Reading;
@@ -64,7 +65,7 @@ impl Reply {
 
     /// An answer of our own. To HEAD its body is not sent.
     pub(crate) fn own(answer: Answer, record: Box<Record>, claim: Option<Claim>, is_head: bool) -> Self {
-        let sent = if is_head { answer.body.len() } else { 0 };
+        let sent = if is_head { answer.content.len() } else { 0 };
         let own = Own {
             answer,
             sent,
@@ -83,7 +84,10 @@ impl Reply {
         is_head: bool,
     ) -> Self {
         record.failed(error);
-        let answer = Answer::error(error, wants_json, record.id);
+        let mut answer = Answer::error(error, wants_json, record.id);
+        if !wants_json {
+            error_page::show(&mut answer, &record);
+        }
         Self::own(answer, record, claim, is_head)
     }
 
@@ -199,7 +203,7 @@ impl Reply {
         }
         let exchange = match &self.source {
             Source::App(exchange) => exchange,
-            Source::Own(own) => return Length::Known(own.answer.body.len() as u64),
+            Source::Own(own) => return Length::Known(own.answer.content.len() as u64),
         };
         match exchange.body.framing {
             Framing::Length(length) => Length::Known(length),
@@ -361,6 +365,11 @@ impl Reply {
             // The buffer goes back to the stock when the bytes have left.
             Source::App(exchange) if len >= COPIED && matches!(self.encoding, Encoded::No) => {
                 exchange.take_piece().map_or_else(Bytes::new, Bytes::from_owner)
+            }
+            Source::Own(own) if len >= COPIED && matches!(self.encoding, Encoded::No) => {
+                let piece = own.answer.content.share(own.sent);
+                self.consume(len);
+                piece
             }
             Source::App(_) | Source::Own(_) => {
                 let copy = Bytes::copy_from_slice(self.piece());

@@ -2,6 +2,7 @@
 
 use super::client::Client;
 use super::decide::Decision;
+use super::error_page;
 use super::exchange::Exchange;
 use super::obtain::{Ending, obtain};
 use super::reply::Reply;
@@ -48,7 +49,7 @@ fn in_its_place(exchange: Box<Exchange>, ending: Ending) -> Reply {
     let answer = match ending {
         Ending::Error(error) => return Reply::error(&error, record, claim, wants_json, is_head),
         Ending::Answer(answer) => answer,
-        Ending::Maintenance(page) => page.answer(wants_json, record.id),
+        Ending::Maintenance(page) => page.answer(error_page::pages(&record).as_deref(), wants_json, record.id),
     };
     record.answered(answer.status);
     Reply::own(answer, record, claim, is_head)

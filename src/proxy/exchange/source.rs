@@ -14,6 +14,9 @@ use crate::proxy::core::service::CoreService;
 use crate::proxy::message::answer::Answer;
 use crate::proxy::stock::deadline::Deadline;
 
+/// As many bytes of an answer of our own are encoded at one go.
+const ENCODED: usize = 16 * 1024;
+
 /// Where head and body come from.
 pub(super) enum Source {
     App(Box<Exchange>),
@@ -86,8 +89,10 @@ impl Source {
                 fed
             }
             Self::Own(own) => {
-                let fed = encoder.feed(own.rest());
-                own.sent = own.answer.body.len();
+                let rest = own.rest();
+                let piece = &rest[..rest.len().min(ENCODED)];
+                let fed = encoder.feed(piece);
+                own.sent += piece.len();
                 fed
             }
         }
@@ -95,8 +100,8 @@ impl Source {
 }
 
 impl Own {
-    /// What is left of the body.
+    /// What is left of the body, or the first part of it.
     pub(super) fn rest(&self) -> &[u8] {
-        &self.answer.body[self.sent..]
+        self.answer.content.rest(self.sent)
     }
 }

@@ -1,8 +1,12 @@
 //! Answers that the proxy gives itself: errors as HTML or JSON, redirects, ACME challenges.
 
+use std::sync::Arc;
+
+use super::content::Content;
 use super::error::ProxyError;
 use super::request_id::RequestId;
 use crate::http1::head::list;
+use crate::model::error_pages::{Filling, Page};
 
 /// A whole response of our own.
 #[derive(Debug)]
@@ -10,7 +14,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// Names in lower case, without framing and Date.
     pub(crate) fields: Vec<(&'static str, String)>,
-    pub(crate) body: Vec<u8>,
+    pub(crate) content: Content,
 }
 
 impl Answer {
@@ -55,8 +59,13 @@ impl Answer {
         Self {
             status,
             fields,
-            body: body.into_bytes(),
+            content: body.into_bytes().into(),
         }
+    }
+
+    /// Shows a page of the operator's in the place of ours; all fields stay. Clients that ask for JSON get that all the same.
+    pub(crate) fn show(&mut self, page: &Arc<Page>, id: RequestId) {
+        self.content = Content::Page(page.clone(), Filling::new(self.status, id.text()));
     }
 
     /// 308: the same method again, elsewhere (RFC 9110 §15.4.9). Parts of the target came off the wire, but its grammar admits no line
@@ -65,7 +74,7 @@ impl Answer {
         Self {
             status: 308,
             fields: vec![("location", String::from_utf8_lossy(to).into_owned())],
-            body: Vec::new(),
+            content: Content::default(),
         }
     }
 
@@ -75,7 +84,7 @@ impl Answer {
         Self {
             status: 200,
             fields,
-            body: key_authorization.into_bytes(),
+            content: key_authorization.into_bytes().into(),
         }
     }
 }

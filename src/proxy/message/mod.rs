@@ -7,7 +7,7 @@
 //! - `terms` what an app's head says of its connection
 //! - `date` the moment of an answer
 //! - `encoding` whether an answer may be encoded, and what it says then
-//! - `answer` answers of our own; `error` why there is one
+//! - `answer` answers of our own, `content` what is in them; `error` why there is one
 //! - `end` how an exchange has ended, and why; `termination` the ways in which it can; `connection_error` what a connection to an app
 //!   can die of
 //! - `request_id` the name of one exchange
@@ -15,6 +15,7 @@
 pub(crate) mod answer;
 pub(crate) mod changes;
 pub(crate) mod connection_error;
+pub(crate) mod content;
 pub(crate) mod date;
 pub(crate) mod encoding;
 pub(crate) mod end;

@@ -2,7 +2,11 @@
 
 use std::net::IpAddr;
 
+use bytes::Bytes;
+
+use crate::model::error_pages::ErrorPages;
 use crate::proxy::message::answer::Answer;
+use crate::proxy::message::content::Content;
 use crate::proxy::message::request_id::RequestId;
 
 /// What is said where nobody wrote a message.
@@ -14,7 +18,7 @@ pub struct MaintenancePage {
     /// What the page says; plain text. `None` is a sentence of our own.
     pub message: Option<String>,
     /// An HTML page in place of ours. Clients that ask for JSON get the message all the same.
-    pub page: Option<Vec<u8>>,
+    pub page: Option<Bytes>,
     /// `Retry-After`, in seconds.
     pub retry_after: u32,
     /// Clients that see the site as it is.
@@ -27,12 +31,21 @@ impl MaintenancePage {
         self.allow.iter().any(|network| network.contains(&client))
     }
 
-    /// 503 with the page, or as JSON.
-    pub(crate) fn answer(&self, wants_json: bool, id: RequestId) -> Answer {
+    /// 503 with the page, or as JSON. Where the operator has said nothing for this time, the page for 503 of `pages` is shown.
+    pub(crate) fn answer(&self, pages: Option<&ErrorPages>, wants_json: bool, id: RequestId) -> Answer {
         let message = self.message.as_deref().unwrap_or(MESSAGE);
         let mut answer = Answer::own(503, message, wants_json, id, Some(self.retry_after));
-        if let (Some(page), false) = (&self.page, wants_json) {
-            answer.body.clone_from(page);
+        if wants_json {
+            return answer;
+        }
+        match (&self.page, &self.message) {
+            (Some(page), _) => answer.content = Content::Bytes(page.clone()),
+            (None, Some(_)) => {}
+            (None, None) => {
+                if let Some(page) = pages.and_then(|pages| pages.find(503)) {
+                    answer.show(page, id);
+                }
+            }
         }
         answer
     }

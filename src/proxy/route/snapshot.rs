@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use super::activation::Activation;
 use super::maintenance::MaintenancePage;
 use crate::config::{self, Config, Tls};
+use crate::model::error_pages::ErrorPages;
 use crate::model::log_query::LogQuery;
 use crate::model::routes::RouteTable;
 use crate::model::slot::Address;
@@ -67,7 +68,30 @@ pub struct Snapshot {
     table: Arc<RouteTable<Destination>>,
     redirects: Arc<[config::Redirect]>,
     services: Vec<Live>,
-    log_query: Arc<LogQuery>,
+    elsewhere: Arc<Elsewhere>,
+}
+
+/// What holds for requests that reach no service.
+#[derive(Debug)]
+struct Elsewhere {
+    log_query: LogQuery,
+    /// For those whose host is no environment's.
+    error_pages: Option<Arc<ErrorPages>>,
+    /// For those to a host of an environment, by its name.
+    of_environments: Vec<(Arc<str>, Option<Arc<ErrorPages>>)>,
+}
+
+impl Elsewhere {
+    fn new(config: &Config) -> Self {
+        let environments = config.environments.iter();
+        let of_environments =
+            environments.map(|environment| (environment.name.clone(), environment.error_pages.clone()));
+        Self {
+            log_query: config.log_query.clone(),
+            error_pages: config.error_pages.clone(),
+            of_environments: of_environments.collect(),
+        }
+    }
 }
 
 impl Snapshot {
@@ -98,7 +122,7 @@ impl Snapshot {
             table: Arc::new(RouteTable::from_iter(rules)),
             redirects: config.redirects.clone().into(),
             services,
-            log_query: Arc::new(config.log_query.clone()),
+            elsewhere: Arc::new(Elsewhere::new(config)),
         }
     }
 
@@ -194,7 +218,25 @@ impl Snapshot {
     /// What the access log says of the queries of requests that reach no service.
     #[must_use]
     pub fn log_query(&self) -> &LogQuery {
-        &self.log_query
+        &self.elsewhere.log_query
+    }
+
+    /// Pages for the errors of requests that reach no service: those of the environment that a canonical host belongs to, else those of
+    /// `[defaults]`, also for a host that several environments share.
+    #[must_use]
+    pub fn error_pages(&self, host: &str) -> Option<&Arc<ErrorPages>> {
+        let targets = self.table.targets(host);
+        let mut environments = targets.filter_map(|destination| match destination {
+            Destination::Service(index) => Some(&self.services[*index].service.environment),
+            Destination::Redirect(_) => None,
+        });
+        let first = environments.next();
+        let Some(environment) = first.filter(|first| environments.all(|other| other == *first)) else {
+            return self.elsewhere.error_pages.as_ref();
+        };
+        let known = &self.elsewhere.of_environments;
+        let found = known.iter().find(|(name, _)| name == environment);
+        found.and_then(|(_, pages)| pages.as_ref())
     }
 
     /// How a destination is served: with which certificates, or on the plain port.
