@@ -549,6 +549,22 @@ compress.breach = "strict"
 host = "d.com"
 upstream = 3003
 compress = false
+[[env.d.at]]
+path = "/strict"
+compress.breach = "strict"
+[env.e]
+host = "e.com"
+upstream = 3004
+compress = { encodings = ["br", "gzip"], breach = "strict" }
+[[env.e.at]]
+path = "/gzip"
+compress.encodings = ["gzip"]
+[[env.e.at]]
+path = "/open"
+compress.breach = "off"
+[[env.e.at]]
+path = "/whole"
+compress = ["zstd"]
 "#,
     );
     let rule = |env: &str| service(&config, env, env).policy.compress.clone();
@@ -563,4 +579,15 @@ compress = false
     assert_eq!(rule("b"), of(&[Encoding::Gzip], false));
     assert_eq!(rule("c"), of(&all, true));
     assert_eq!(rule("d"), None);
+    let within = |env: &str, path: &str| {
+        let service = service(&config, env, env);
+        service
+            .policy(service.parts.find(path.as_bytes()).unwrap())
+            .compress
+            .clone()
+    };
+    assert_eq!(within("d", "/strict"), of(&all, true));
+    assert_eq!(within("e", "/gzip"), of(&[Encoding::Gzip], true));
+    assert_eq!(within("e", "/open"), of(&[Encoding::Brotli, Encoding::Gzip], false));
+    assert_eq!(within("e", "/whole"), of(&[Encoding::Zstd], false));
 }

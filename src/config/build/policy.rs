@@ -7,6 +7,7 @@ use super::error_pages::Folders;
 use super::merge::Merged;
 use crate::config::checked::{Acme, Tls};
 use crate::config::policy::{Auth, HeaderRule, Limits, Policy, Redirection, Scope, SecurityHeaders, Timeouts};
+use crate::config::read::compress::RawCompress;
 use crate::config::read::headers::Rules;
 use crate::config::read::settings::Settings;
 use crate::model::rate::Rate;
@@ -58,7 +59,7 @@ pub(crate) fn policy(settings: &Settings, around: Surroundings<'_>, standing: &i
             except: settings.auth_except(),
         },
         log: settings.log(),
-        compress: settings.compress(),
+        compress: settings.compress().map(RawCompress::complete),
         request_headers: rules(&settings.headers_request()),
         response_headers: rules(&settings.headers_response()),
         security_headers: settings.security_headers().then(|| SecurityHeaders {

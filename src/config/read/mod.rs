@@ -9,7 +9,7 @@
 
 pub(crate) mod acme;
 pub(crate) mod auth;
-mod compress;
+pub(crate) mod compress;
 pub(crate) mod environments;
 mod error_pages;
 pub(crate) mod headers;

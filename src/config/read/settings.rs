@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::auth::Wanted;
+use super::compress::RawCompress;
 use super::keys::{Key, Place, Unknown};
 use super::targets::{RawRedirection, Target};
 use super::tls::RawTls;
@@ -16,7 +17,6 @@ use crate::config::checked::{Reuse, StatusRange, VersionSource};
 use crate::config::policy::Cache;
 use crate::config::text::raw::{At, Entry, Kind, Table, Value};
 use crate::config::text::report::Diagnostic;
-use crate::model::compress::Compress;
 use crate::model::log_query::LogQuery;
 use crate::model::slot::Address;
 
@@ -180,7 +180,7 @@ settings! {
     /// Marks the responses of an environment that is not production.
     label: Arc<str> = "label", SERVICE, values::label;
     /// How answers are encoded; `None` leaves them as they are.
-    compress: Option<Compress> = "compress", PARTS, compress::compress, or None;
+    compress: Option<RawCompress> = "compress", PARTS, compress::compress, or None;
     /// Whether requests are written to the access log.
     log: bool = "log", PARTS, plain::boolean, or true;
     /// What is written there of queries.
@@ -267,6 +267,7 @@ impl Settings {
     #[must_use]
     pub(crate) fn over(&self, base: &Self) -> Self {
         Self {
+            compress: compress::over(self.compress.as_ref(), base.compress.as_ref()),
             headers_request: headers::over(self.headers_request.as_ref(), base.headers_request.as_ref()),
             headers_response: headers::over(self.headers_response.as_ref(), base.headers_response.as_ref()),
             ..self.nearest(base)
