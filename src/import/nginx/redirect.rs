@@ -1,5 +1,6 @@
 //! `return` and `rewrite`: where a request is led, in nginx's words and in ours.
 
+use crate::import::directive::Directive;
 use crate::import::pattern;
 use crate::import::spell;
 use crate::import::value::Value;
@@ -23,6 +24,17 @@ pub(super) struct Rewrite {
     pub(super) leads: Leads,
     /// Of the redirect; `None` where the request goes on inside.
     pub(super) status: Option<u16>,
+}
+
+/// What is said of a host that leads elsewhere for now.
+pub(super) const FOR_GOOD: &str = "`[redirect]` leads elsewhere for good, with 308";
+
+/// Whether a `return` or a `rewrite` leads elsewhere for good, so that browsers remember it.
+pub(super) fn is_for_good(directive: &Directive) -> bool {
+    match directive.name.as_str() {
+        "rewrite" => directive.arg(2) == "permanent",
+        _ => matches!(directive.arg(0), "301" | "308"),
+    }
 }
 
 /// Whether a status is one of a redirect.

@@ -127,6 +127,10 @@ impl<'d> Server<'d> {
                         from,
                         to,
                     });
+                    let leading = directive.below().first();
+                    if let Some(leading) = leading.filter(|leading| !redirect::is_for_good(leading)) {
+                        routes.level.look(leading, redirect::FOR_GOOD);
+                    }
                 }
                 If::PassMissing(url) => routes.pass_missing(&url),
                 If::Look(nearest) => routes.level.look(directive, nearest),
@@ -286,15 +290,15 @@ impl<'d> Server<'d> {
             Leads::ToHost(_) if self.hosts.is_empty() => {
                 note("`[redirect]` names the hosts that lead elsewhere; others get 404")
             }
-            Leads::ToHost(to) => {
+            Leads::To(to) if !to.contains("://") => note("`[redirect]` leads a host to another host"),
+            Leads::ToHost(to) | Leads::To(to) => {
                 self.lead(directive.place, to, draft);
-                None
+                if redirect::is_for_good(directive) {
+                    None
+                } else {
+                    note(redirect::FOR_GOOD)
+                }
             }
-            Leads::To(to) if to.contains("://") => {
-                self.lead(directive.place, to, draft);
-                None
-            }
-            Leads::To(_) => note("`[redirect]` leads a host to another host"),
         }
     }
 
