@@ -164,6 +164,9 @@ pub struct Service {
     pub policy: Policy,
     /// Parts of it with rules of their own.
     pub parts: Parts,
+    /// Names of fields, in lower case, by which an auth service vouches for clients of any part: an app that is told who is logged in
+    /// by such a field must not hear it from the client itself.
+    pub vouched: Vec<Arc<str>>,
     /// Path prefixes of static files: what the live slot answers with 404 is requested of the previous one (N23).
     pub stale_assets: Vec<Arc<str>>,
     /// Where the certificate comes from.

@@ -27,7 +27,8 @@ pub use checked::{
 };
 pub use explain::explain;
 pub use policy::{
-    Auth, Cache, HeaderRule, Limits, Part, Parts, PathPattern, Policy, Redirection, Scope, SecurityHeaders, Timeouts,
+    Auth, Cache, Forward, HeaderRule, Limits, Part, Parts, PathPattern, Policy, Redirection, Scope, SecurityHeaders,
+    Timeouts,
 };
 pub use reload::diff::{Diff, adopt, diff};
 pub use text::report::{Diagnostic, LoadError, Severity, render};

@@ -9,6 +9,7 @@ use crate::model::compress::Compress;
 use crate::model::parts::PartTable;
 use crate::model::rate::Rate;
 use crate::model::relocation::Relocation;
+use crate::model::slot::Address;
 use crate::model::template::Template;
 
 /// The settings that a request is under.
@@ -194,4 +195,30 @@ pub struct Auth {
     pub allow: Option<Vec<ipnet::IpNet>>,
     /// Path prefixes, as clients ask for them, that are for everybody: each is `/` and more, without a slash at its end.
     pub except: Vec<Arc<str>>,
+    /// The service that is asked whether a request may pass; `None` asks none. Never beside `basic`: each reads what a client says of
+    /// itself in its own way.
+    pub forward: Option<Arc<Forward>>,
+}
+
+/// `auth.forward`: who is asked whether a request may pass, and what is taken from the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forward {
+    /// Where the auth service listens.
+    pub address: Address,
+    /// Path and query of every question.
+    pub target: Arc<str>,
+    /// Names, in lower case, of the fields of an answer that the app gets to see.
+    pub copy: Vec<Arc<str>>,
+    /// Time for the whole answer.
+    pub timeout: Duration,
+}
+
+impl std::fmt::Display for Forward {
+    /// As the file has it: `http://127.0.0.1:4180/verify`, `unix:/run/auth.sock:/verify`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.address {
+            Address::Unix(_) => write!(f, "{}:{}", self.address, self.target),
+            _ => write!(f, "http://{}{}", self.address, self.target),
+        }
+    }
 }

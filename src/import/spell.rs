@@ -46,6 +46,17 @@ pub(super) fn prefix(path: &str) -> String {
     }
 }
 
+/// The URL of an auth service that listens at this address, and is asked for this.
+pub(super) fn auth_service(address: &str, target: &str) -> String {
+    if address.starts_with("unix:") {
+        format!("{address}:{target}")
+    } else if address.bytes().all(|byte| byte.is_ascii_digit()) {
+        format!("http://127.0.0.1:{address}{target}")
+    } else {
+        format!("http://{address}{target}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

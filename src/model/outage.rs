@@ -147,6 +147,12 @@ impl Outages {
         self.refused = self.refused.saturating_add(requests as u64);
     }
 
+    /// Whether an instance is away, as far as was seen.
+    #[must_use]
+    pub fn is_anybody_away(&self) -> bool {
+        self.instances.values().any(|instance| instance.away.is_some())
+    }
+
     fn serves(&mut self, address: &Address, now: Moment) -> Option<Notice> {
         let instance = self.instances.get_mut(address);
         let away = instance.and_then(|instance| {
@@ -157,7 +163,7 @@ impl Outages {
         let notice = away
             .filter(|away| away.told)
             .map(|away| Notice::Back(self.end(away, now)));
-        if self.instances.values().all(|instance| instance.away.is_none()) {
+        if !self.is_anybody_away() {
             (self.held, self.refused) = (0, 0);
         }
         notice

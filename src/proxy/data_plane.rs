@@ -14,6 +14,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::model::slot::Address;
 use crate::proxy::access::desk::Desk;
+use crate::proxy::auth_service::standing::Standings;
 use crate::proxy::core::shared::Shared;
 use crate::proxy::inside::{self, Answer, Ask, Door};
 use crate::proxy::limit::limits::Limits;
@@ -70,6 +71,7 @@ impl DataPlane {
             rounds: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             pokes: (0..workers).map(|_| Notify::new()).collect(),
             queues: Queues::default(),
+            standings: Standings::default(),
             weakened: Weakened::default(),
             limits: Limits::default(),
             crowd: Seldom::once_in(CAPS_TOLD),

@@ -3,15 +3,16 @@
 //! A connection arrives in `listen` and stays on the core that accepted it until it ends. `client` speaks its protocol. From there on
 //! HTTP/1 and HTTP/2 are one: `exchange` asks `route` where the request leads, claims the activation there, builds the head that
 //! leaves with `message`, sends it over `upstream`, and carries the claim to the last byte of the answer. A request that has to
-//! wait does so in `wait`. `core` is what one thread has for itself, and `stock` lends it buffers. Who may enter is for `access` to say. No step takes a lock that
+//! wait does so in `wait`. `core` is what one thread has for itself, and `stock` lends it buffers. Who may enter is for `access` to say, or for an `auth_service` that is asked. No step takes a lock that
 //! another core takes, but for a request that waits.
 //!
 //! - `data_plane` the handle of the control plane; `worker` a thread that becomes a core; `inside` requests of the daemon itself
 //! - `settings` what the data plane is told at its start
-//! - `listen` → `client` → `exchange` → `core` → `wait`, `route`, `upstream`, `limit` → `message` → `stock` → `access`: an arrow points
+//! - `listen` → `client` → `exchange` → `core` → `wait`, `route`, `auth_service`, `upstream`, `limit` → `message` → `stock` → `access`: an arrow points
 //!   down only
 
 mod access;
+mod auth_service;
 mod client;
 mod core;
 mod data_plane;

@@ -25,6 +25,7 @@ headers.response.X-B = ""
 [[env.prod.service.web.at]]
 path = "/uploads/old"
 redirect = "/new/*"
+auth.forward = { url = "http://127.0.0.1:4180" }
 
 [env.plain]
 host = "*.b.com"
@@ -89,10 +90,12 @@ fn what_is_answered_before_an_app_is_asked_is_said() {
     let led = explained("https://a.com/uploads/old/x?y=1");
     assert_eq!(led.answer.as_deref(), Some("308 to /new/x?y=1"));
     assert_eq!(led.entries.len(), 2);
+    let forward = "{ url = \"http://127.0.0.1:4180\" }";
+    assert_eq!(value(&led, "auth.forward"), Some((forward, Some(19))));
     let blog = explained("https://a.com/blog/x");
     assert_eq!(
         (blog.answer.as_deref(), blog.line),
-        (Some("308 to https://blog.a.com/x"), Some(28))
+        (Some("308 to https://blog.a.com/x"), Some(29))
     );
     assert_eq!((blog.environment, blog.values.len()), (None, 0));
     for (url, answer) in [

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use greengate::config::{
-    AccessLogFormat, AccessLogTarget, Auth, Bake, Config, Drain, Health, Hold, Keepalive, Limits, Listen, Reuse, Scope,
-    Slots, StatusRange, Timeouts, Tls, VersionSource,
+    AccessLogFormat, AccessLogTarget, Auth, Bake, Config, Drain, Forward, Health, Hold, Keepalive, Limits, Listen,
+    Reuse, Scope, Slots, StatusRange, Timeouts, Tls, VersionSource,
 };
 use greengate::model::compress::{Compress, Encoding};
 use greengate::model::log_query::LogQuery;
@@ -153,6 +153,7 @@ limit.burst = 7
 auth.basic = "off"
 auth.allow = ["10.0.0.7/8", "192.0.2.1", "2001:db8::/32"]
 auth.except = ["/hooks/", "/a/b"]
+auth.forward = { url = "http://Auth.internal/verify?x=1", copy = ["Remote-User", "X-Groups"], timeout = "1s" }
 tls = "internal"
 label = "beta"
 compress = { encodings = ["br", "gzip"], breach = "strict" }
@@ -254,8 +255,18 @@ log_query = ["token", "a b"]
                 "2001:db8::/32".parse().unwrap(),
             ]),
             except: vec!["/hooks".into(), "/a/b".into()],
+            forward: Some(
+                Forward {
+                    address: address("auth.internal:80"),
+                    target: "/verify?x=1".into(),
+                    copy: vec!["remote-user".into(), "x-groups".into()],
+                    timeout: Duration::from_secs(1),
+                }
+                .into()
+            ),
         }
     );
+    assert_eq!(api.vouched, ["remote-user".into(), "x-groups".into()]);
     assert_eq!(api.tls, Tls::Internal);
     assert_eq!(api.label.as_deref(), Some("beta"));
     let compress = Compress {

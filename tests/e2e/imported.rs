@@ -9,7 +9,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::common::app::App;
+use crate::common::app::{App, send};
 use crate::common::client::{Client, Response, WEB_SOCKET};
 use crate::common::door::Door;
 use crate::common::port::reserve;
@@ -278,4 +278,40 @@ async fn blue_is_live_where_nginx_had_two_colours() {
         both.door.environment("prod").await.live,
         Some(greengate::model::slot::Slot::Blue)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_asked_by_nginx_is_asked_by_us_and_lets_the_same_pass() {
+    let both = Both::start("auth").await;
+    let auth = &both.apps[&4180];
+    let wiki = &both.apps[&3001];
+    let lets_pass = "HTTP/1.1 202 Accepted\r\nX-Auth-Request-User: anna\r\nContent-Length: 0\r\n\r\n";
+    auth.on("/oauth2/auth", vec![send(lets_pass)]);
+    for address in [both.nginx.address, both.door.http()] {
+        let mut client = Client::plain(address).await.unwrap();
+        let lie = "X-Auth-Request-User: eve\r\nCookie: session=1\r\n";
+        let answer = client
+            .request("GET", "wiki.example.com", "/page?x=1", lie, b"")
+            .await
+            .unwrap();
+        assert_eq!((answer.status, answer.app()), (200, "3001"), "{address}");
+        let seen = wiki.last_seen("/page").head;
+        let told: Vec<_> = seen.fields.all("x-auth-request-user").collect();
+        assert_eq!(told, ["anna"], "{address}");
+        let asked = auth.last_seen("/oauth2/auth");
+        assert_eq!(
+            (asked.method.as_str(), asked.head.fields.get("cookie")),
+            ("GET", Some("session=1"))
+        );
+    }
+    auth.on(
+        "/oauth2/auth",
+        vec![send("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")],
+    );
+    both.agree(&[
+        ("wiki.example.com", "/page", &[]),
+        ("wiki.example.com", "/oauth2/start?rd=/", &[]),
+    ])
+    .await;
+    assert_eq!(wiki.requests(), 2);
 }

@@ -17,17 +17,18 @@ const ELSEWHERE: [&str; 5] = [
 ];
 
 /// What carries the words of why something is refused.
-const REFUSALS: [&str; 3] = ["Malformed", "BadRequest", "AppNonsense"];
+const REFUSALS: [&str; 4] = ["Malformed", "BadRequest", "AppNonsense", "Nonsense"];
 
 /// Files whose every text is a reason.
 const NAMES_ENDS: [&str; 2] = ["src/proxy/message/end.rs", "src/http1/extension.rs"];
 
 /// The functions that say why.
-const SAYS_WHY: [(&str, &str); 6] = [
+const SAYS_WHY: [(&str, &str); 7] = [
     ("src/http1/head.rs", "words"),
     ("src/http1/framing.rs", "words"),
     ("src/http1/chunked.rs", "words"),
     ("src/proxy/message/error.rs", "reason"),
+    ("src/proxy/message/unanswered.rs", "reason"),
     ("src/proxy/message/connection_error.rs", "in_words"),
     ("src/proxy/message/connection_error.rs", "words"),
 ];

@@ -37,7 +37,7 @@ pub(crate) fn build(merged: &Merged, around: Surroundings<'_>, problems: &mut Ve
         Part {
             paths,
             keys: part.settings.keys().collect(),
-            policy: laid(vec![place], longest).policy(around),
+            policy: laid(vec![place], longest).policy(around, problems),
         }
     });
     let entries = entries.collect();
@@ -60,7 +60,7 @@ pub(crate) fn build(merged: &Merged, around: Surroundings<'_>, problems: &mut Ve
         if is_too_much {
             return 0;
         }
-        policies.push(laid.policy(around));
+        policies.push(laid.policy(around, problems));
         let place = u16::try_from(policies.len()).unwrap_or_default();
         known.insert(distinct, place);
         place
@@ -96,10 +96,10 @@ struct Laid<'a> {
 }
 
 impl Laid<'_> {
-    fn policy(&self, around: Surroundings<'_>) -> Policy {
+    fn policy(&self, around: Surroundings<'_>, problems: &mut Vec<Diagnostic>) -> Policy {
         let laid = |below: Settings, place: &usize| self.raw[*place].settings.over(&below);
         let settings = self.matching.iter().fold(self.merged.settings.clone(), laid);
-        policy(&settings, around, self)
+        policy(&settings, around, self, problems)
     }
 
     fn distinct(&self) -> Distinct {

@@ -10,6 +10,7 @@ use crate::config::policy::{Auth, HeaderRule, Limits, Policy, Redirection, Scope
 use crate::config::read::compress::RawCompress;
 use crate::config::read::headers::Rules;
 use crate::config::read::settings::Settings;
+use crate::config::text::report::Diagnostic;
 use crate::model::rate::Rate;
 
 /// What stands beside the services in the file, and around it.
@@ -32,7 +33,13 @@ pub(crate) trait Standing {
 }
 
 /// The policy that these settings say.
-pub(crate) fn policy(settings: &Settings, around: Surroundings<'_>, standing: &impl Standing) -> Policy {
+pub(crate) fn policy(
+    settings: &Settings,
+    around: Surroundings<'_>,
+    standing: &impl Standing,
+    problems: &mut Vec<Diagnostic>,
+) -> Policy {
+    refuse_two_gates(settings, problems);
     let redirect = settings.redirect();
     let rewrite = settings.rewrite();
     let rate = settings.limit_rate().map(|(requests, period)| Rate {
@@ -57,6 +64,7 @@ pub(crate) fn policy(settings: &Settings, around: Surroundings<'_>, standing: &i
             basic: settings.auth_basic().in_folder(around.folder),
             allow: settings.auth_allow().as_ref().cloned(),
             except: settings.auth_except(),
+            forward: settings.auth_forward().as_ref().cloned(),
         },
         log: settings.log(),
         compress: settings.compress().map(RawCompress::complete),
@@ -73,6 +81,24 @@ pub(crate) fn policy(settings: &Settings, around: Surroundings<'_>, standing: &i
         rewrite: rewrite
             .as_ref()
             .map(|target| target.behind(&standing.prefix("rewrite"))),
+    }
+}
+
+/// Refuses a password beside an auth service: a request has one `Authorization`, and each of the two would read it as its own.
+fn refuse_two_gates(settings: &Settings, problems: &mut Vec<Diagnostic>) {
+    let (Some(basic), Some(forward)) = (&settings.auth_basic, &settings.auth_forward) else {
+        return;
+    };
+    if basic.value.as_ref().is_some() && forward.value.as_ref().is_some() {
+        problems.push(
+            Diagnostic::error(
+                &forward.span,
+                "`auth.forward` and `auth.basic` hold for the same requests",
+            )
+            .expected("expected one of them")
+            .related(&basic.span, "`auth.basic` here")
+            .hint("`auth.basic = \"off\"` beside `auth.forward` takes it away"),
+        );
     }
 }
 

@@ -8,6 +8,7 @@ use super::merge::Merged;
 use super::parts;
 use super::policy::{Surroundings, policy};
 use crate::config::checked::{Bake, Drain, Health, Hold, Keepalive, Service, Slots};
+use crate::config::policy::Policy;
 use crate::config::read::settings::Settings;
 use crate::config::text::raw::At;
 use crate::config::text::report::Diagnostic;
@@ -23,7 +24,7 @@ pub(crate) fn build(merged: &Merged, around: Surroundings<'_>, problems: &mut Ve
         requests: settings.drain_requests(),
         streams: settings.drain_streams(),
     };
-    let policy = policy(settings, around, merged);
+    let policy = policy(settings, around, merged, problems);
     let parts = parts::build(merged, around, problems);
     warn_of_short_drain(merged, drain, policy.timeout.response, problems);
     let health = health(merged, hosts.as_deref(), problems);
@@ -44,6 +45,7 @@ pub(crate) fn build(merged: &Merged, around: Surroundings<'_>, problems: &mut Ve
             idle: settings.keepalive_idle(),
             reuse: settings.keepalive_reuse(),
         },
+        vouched: vouched(std::iter::once(&policy).chain(&parts.policies)),
         policy,
         parts,
         stale_assets: settings.stale_assets(),
@@ -55,6 +57,17 @@ pub(crate) fn build(merged: &Merged, around: Surroundings<'_>, problems: &mut Ve
         hosts: hosts?,
         slots: slots?,
     })
+}
+
+/// Every name that an auth service of the service or of a part answers with. What a client proves itself with is its own to say wherever
+/// nobody is asked.
+fn vouched<'p>(policies: impl Iterator<Item = &'p Policy>) -> Vec<Arc<str>> {
+    let copied = policies.filter_map(|policy| policy.auth.forward.as_ref());
+    let mut names: Vec<Arc<str>> = copied.flat_map(|forward| forward.copy.iter().cloned()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.retain(|name| !matches!(&**name, "authorization" | "cookie"));
+    names
 }
 
 fn hosts(merged: &Merged, problems: &mut Vec<Diagnostic>) -> Option<Vec<Arc<str>>> {

@@ -75,7 +75,7 @@ fn conflict(first: &Seen<'_>, service: &Merged, slot: Slot, address: &At<Address
 }
 
 /// The listener or control socket of the proxy that a connection to `address` would reach.
-fn own(address: &Address, server: &RawServer) -> Option<String> {
+pub(super) fn own(address: &Address, server: &RawServer) -> Option<String> {
     match address {
         Address::Unix(path) => server
             .socket()

@@ -2,11 +2,12 @@
 //!
 //! - `hosts` what may not be said twice about a host, and hosts that no certificate can be had for
 //! - `map` where hosts and paths lead; `loops` redirects that lead back to where they came from
-//! - `addresses` where an app cannot run
+//! - `addresses` where an app cannot run, and `auth_services` where no auth service can
 //! - `certificates` whether certificate files are there, fit, and cover their hosts
 //! - `users` whether files of users are in order, and who may read what is no production
 
 mod addresses;
+mod auth_services;
 mod certificates;
 pub(crate) mod file;
 mod hosts;

@@ -137,7 +137,7 @@ fn warn_shared(path: &Path, asking: &[Asking<'_>], problems: &mut Vec<Diagnostic
 /// Warns of an environment that is no production, has a public name, and asks nobody who he is. Who wants that says `"off"`.
 fn warn_open(service: &Merged, problems: &mut Vec<Diagnostic>) {
     let settings = &service.settings;
-    let is_asked = ["auth.basic", "auth.allow"]
+    let is_asked = ["auth.basic", "auth.allow", "auth.forward"]
         .iter()
         .any(|key| settings.seen(key).is_some());
     let is_public = service.hosts().iter().any(|host| objection(&host.value).is_none());

@@ -20,7 +20,7 @@ const CACHE: &str = "`\"immutable\"`, `\"no-store\"`, a duration as `\"1h\"`, or
 const LONGEST: usize = 4096;
 
 /// Names that say something of one connection, or of how a message is framed on it (RFC 9110 §7.6.1, §6.4).
-const OF_A_CONNECTION: [&str; 10] = [
+pub(super) const OF_A_CONNECTION: [&str; 10] = [
     "connection",
     "content-length",
     "keep-alive",

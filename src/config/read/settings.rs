@@ -12,9 +12,9 @@ use super::compress::RawCompress;
 use super::keys::{Key, Place, Unknown};
 use super::targets::{RawRedirection, Target};
 use super::tls::RawTls;
-use super::{auth, compress, error_pages, headers, host, log_query, plain, targets, tls, values};
+use super::{auth, compress, error_pages, forward, headers, host, log_query, plain, targets, tls, values};
 use crate::config::checked::{Reuse, StatusRange, VersionSource};
-use crate::config::policy::Cache;
+use crate::config::policy::{Cache, Forward};
 use crate::config::text::raw::{At, Entry, Kind, Table, Value};
 use crate::config::text::report::Diagnostic;
 use crate::model::log_query::LogQuery;
@@ -171,6 +171,8 @@ settings! {
     auth_allow: Wanted<Vec<IpNet>> = "auth.allow", PARTS, auth::allow, or Wanted::Nothing;
     /// Path prefixes that are for everybody.
     auth_except: Vec<Arc<str>> = "auth.except", PARTS, auth::except, or Vec::new();
+    /// The service that is asked whether a request may pass.
+    auth_forward: Wanted<Arc<Forward>> = "auth.forward", PARTS, forward::forward, or Wanted::Nothing;
     /// Path prefixes whose files the previous slot is asked for when the live one does not have them.
     stale_assets: Vec<Arc<str>> = "stale_assets", ANYWHERE, values::asset_prefixes, or Vec::new();
     /// Where the certificate comes from.

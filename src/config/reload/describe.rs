@@ -7,7 +7,8 @@ use crate::config::checked::{
     Acme, Bake, Challenge, Drain, Eab, Health, Hold, Keepalive, Reuse, Service, Slots, StatusRange, Tls, VersionSource,
 };
 use crate::config::policy::{
-    Auth, Cache, HeaderRule, Limits, Part, Parts, Policy, Redirection, Scope, SecurityHeaders, Timeouts, part_name,
+    Auth, Cache, Forward, HeaderRule, Limits, Part, Parts, Policy, Redirection, Scope, SecurityHeaders, Timeouts,
+    part_name,
 };
 use crate::config::text::units::{format_duration, format_rate, format_size};
 use crate::model::compress::Compress;
@@ -39,6 +40,7 @@ pub(crate) fn of_service(service: &Service) -> Values {
         keepalive: Keepalive { idle, reuse },
         policy,
         parts,
+        vouched: _,
         stale_assets,
         tls: source,
         label,
@@ -112,7 +114,12 @@ pub(crate) fn of_policy(policy: &Policy) -> Values {
         },
         limit_body,
         limits: Limits { concurrent, rate },
-        auth: Auth { basic, allow, except },
+        auth: Auth {
+            basic,
+            allow,
+            except,
+            forward,
+        },
         log,
         request_headers,
         response_headers,
@@ -149,6 +156,21 @@ pub(crate) fn of_policy(policy: &Policy) -> Values {
     }
     if !except.is_empty() {
         values.extend(named([("auth.except", joined(except))]));
+    }
+    if let Some(forward) = forward {
+        let Forward {
+            address: _,
+            target: _,
+            copy,
+            timeout,
+        } = &**forward;
+        let copied = if copy.is_empty() {
+            String::new()
+        } else {
+            format!(", copying {}", joined(copy))
+        };
+        let text = format!("{forward}{copied}, within {}", format_duration(*timeout));
+        values.extend(named([("auth.forward", text)]));
     }
     for (key, rules) in [
         ("headers.request", request_headers),

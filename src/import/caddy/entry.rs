@@ -5,6 +5,7 @@ use super::scope::{Scope, prefixes};
 use super::words;
 use crate::import::directive::Directive;
 use crate::import::draft::{Note, Settings, Slots};
+use crate::import::spell;
 use crate::import::value::Value;
 
 impl Scope {
@@ -51,15 +52,12 @@ impl Scope {
                 return;
             }
         };
-        let address = match address.bytes().all(|byte| byte.is_ascii_digit()) {
-            true => format!("127.0.0.1:{address}"),
-            false => address,
-        };
-        let mut table = vec![("url", Value::Text(format!("http://{address}{uri}")))];
+        let mut table = vec![("url", Value::Text(spell::auth_service(&address, uri)))];
         let mut copied = Vec::new();
         for inner in directive.below() {
             match inner.name.as_str() {
                 "uri" => {}
+                "header_up" if is_told(inner) => self.carried += 1,
                 "copy_headers" => {
                     let below = inner.below().iter().map(|line| &line.name);
                     copied.extend(inner.args.iter().chain(below).cloned());
@@ -110,4 +108,15 @@ impl Scope {
         };
         self.set(directive, matcher, settings);
     }
+}
+
+/// Whether an auth service is told this anyway.
+fn is_told(header_up: &Directive) -> bool {
+    let (name, value) = (header_up.arg(0).trim_start_matches('+'), header_up.arg(1));
+    words::is_sent_anyway(name, value)
+        || match name.to_ascii_lowercase().as_str() {
+            "x-forwarded-uri" => matches!(value, "{uri}" | "{http.request.uri}"),
+            "x-forwarded-method" => matches!(value, "{method}" | "{http.request.method}"),
+            _ => false,
+        }
 }

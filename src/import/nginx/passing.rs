@@ -4,6 +4,7 @@ use super::http::Http;
 use super::level::Level;
 use crate::import::directive::Directive;
 use crate::import::draft::{Note, Settings, Slots, Target};
+use crate::import::spell;
 use crate::import::value::{Value, dotted};
 
 /// Who answers behind a `proxy_pass`, and what becomes of the path.
@@ -52,25 +53,14 @@ pub(super) fn pass(
 /// What `auth.forward` says, where a location of this path is passed to an app.
 pub(super) fn forwarded(http: &Http, path: &str, pass: Option<&Directive>, level: &mut Level) -> Option<Value> {
     let url = pass?.arg(0);
-    let authority = url
-        .split_once("://")
-        .map(|(_, rest)| rest.split('/').next().unwrap_or(rest))?;
     let target = http.target(url, false);
     let address = match &target.slots {
         Slots::Upstream(addresses) => addresses.first()?.clone(),
         Slots::Pair { .. } | Slots::Folder(_) | Slots::Nothing(_) => return None,
     };
-    let address = match address.bytes().all(|byte| byte.is_ascii_digit()) {
-        true => format!("127.0.0.1:{address}"),
-        false => address,
-    };
     // Without a path of its own, `proxy_pass` hands the location's on.
-    let rest = url.split_once(authority).map_or("", |(_, rest)| rest);
-    let rest = if rest.is_empty() { path } else { rest };
-    let mut table = vec![(
-        "url",
-        Value::Text(format!("http://{address}{}", rest.replace("$request_uri", ""))),
-    )];
+    let asked = uri(url).unwrap_or(path).replace("$request_uri", "");
+    let mut table = vec![("url", Value::Text(spell::auth_service(&address, &asked)))];
     let copy = copied(level);
     if !copy.is_empty() {
         table.push(("copy", Value::List(copy.into_iter().map(Value::Text).collect())));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::desk::Desk;
-use super::guard::Guard;
+use super::guard::{Guard, Wanted};
 use super::users::UserFiles;
 use super::visitors::Visitors;
 use crate::config::Auth;
@@ -47,7 +47,9 @@ impl Familiar {
     #[must_use]
     pub fn enter(&self, client: IpAddr, path: &[u8], authorization: &[u8]) -> bool {
         let looked = self.guard.as_ref().and_then(|guard| guard.look(client, path).ok());
-        let (Some(Some(file)), Some(credentials)) = (looked, Credentials::parse(authorization).map(Box::new)) else {
+        let (Some(Wanted::Password(file)), Some(credentials)) =
+            (looked, Credentials::parse(authorization).map(Box::new))
+        else {
             return false;
         };
         self.visitors.name(&self.desk, file, &credentials).is_some()

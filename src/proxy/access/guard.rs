@@ -1,4 +1,4 @@
-//! What a service wants of a request before it lets it in: an address, credentials, or nothing.
+//! What a service wants of a request before it lets it in: an address, credentials, the word of an auth service, or nothing.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,14 +17,27 @@ pub(crate) struct Guard {
     allow: Option<Vec<IpNet>>,
     /// Whose passwords are asked for.
     users: Option<Arc<UserFile>>,
+    /// Whether an auth service is asked.
+    asks: bool,
     /// Paths that are for everybody.
     except: PathRules<()>,
+}
+
+/// What a request that may come has to show.
+#[derive(Debug)]
+pub(crate) enum Wanted<'g> {
+    /// Nothing more.
+    Nothing,
+    /// A password of one of these users.
+    Password(&'g Arc<UserFile>),
+    /// That an auth service lets it pass.
+    Verdict,
 }
 
 impl Guard {
     /// The guard of a service; `None` when it is for everybody.
     pub(crate) fn of(auth: &Auth, files: &UserFiles) -> Option<Self> {
-        if auth.basic.is_none() && auth.allow.is_none() {
+        if auth.basic.is_none() && auth.allow.is_none() && auth.forward.is_none() {
             return None;
         }
         let mut except = PathRules::default();
@@ -34,18 +47,18 @@ impl Guard {
         Some(Self {
             allow: auth.allow.clone(),
             users: auth.basic.as_deref().map(|path| files.of(path)),
+            asks: auth.forward.is_some(),
             except,
         })
     }
 
-    /// Looks at where a request comes from and at what it asks for. The file whose users alone may go on; `None` when everybody
-    /// may who has come so far.
+    /// Looks at where a request comes from and at what it asks for. What else it has to show.
     ///
     /// # Errors
     /// Why it goes no further, whatever its credentials.
-    pub(crate) fn look(&self, client: IpAddr, path: &[u8]) -> Result<Option<&Arc<UserFile>>, Refusal> {
+    pub(crate) fn look(&self, client: IpAddr, path: &[u8]) -> Result<Wanted<'_>, Refusal> {
         match self.except.find(path) {
-            Match::Found(()) => return Ok(None),
+            Match::Found(()) => return Ok(Wanted::Nothing),
             Match::Ambiguous => return Err(Refusal::AmbiguousPath),
             Match::None => {}
         }
@@ -55,8 +68,9 @@ impl Guard {
         }
         match &self.users {
             Some(file) if file.version() == 0 => Err(Refusal::NoUsers),
-            Some(file) => Ok(Some(file)),
-            None => Ok(None),
+            Some(file) => Ok(Wanted::Password(file)),
+            None if self.asks => Ok(Wanted::Verdict),
+            None => Ok(Wanted::Nothing),
         }
     }
 }

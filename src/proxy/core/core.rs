@@ -97,7 +97,7 @@ impl Core {
             let mut retired = self.retired.borrow_mut();
             for service in &previous.services {
                 if !view.services.iter().any(|kept| Rc::ptr_eq(kept, service)) {
-                    service.pool.close();
+                    service.close();
                     retired.push(Rc::downgrade(service));
                 }
             }
@@ -181,10 +181,10 @@ impl Core {
         !self.retired.borrow().is_empty()
     }
 
-    /// Closes idle connections to apps that have been kept long enough.
+    /// Closes idle connections to apps and auth services that have been kept long enough.
     pub(crate) fn sweep_pools(&self, now: Instant) {
         for service in &self.view().services {
-            service.pool.sweep(now);
+            service.sweep(now);
         }
     }
 }

@@ -1,11 +1,15 @@
 //! One service on one core: what serves it, and the core's connections to it.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::shared::Shared;
-use crate::config::{self, Reuse};
+use crate::config::{self, Auth, Reuse};
 use crate::proxy::access::guard::Guard;
+use crate::proxy::auth_service::auth_service::AuthService;
 use crate::proxy::limit::limits::PolicyLimits;
 use crate::proxy::message::prefix::Inner;
 use crate::proxy::route::activation::{Activation, Patience};
@@ -20,6 +24,8 @@ use crate::telemetry::{CoreCounters, Origin};
 pub(crate) struct Door {
     /// Who may; `None` is everybody.
     pub(crate) guard: Option<Guard>,
+    /// Who is asked, where the guard wants that. Policies that name the same service share one.
+    pub(crate) auth_service: Option<Rc<AuthService>>,
     /// How much clients may have at a time.
     pub(crate) limits: PolicyLimits,
 }
@@ -47,8 +53,10 @@ pub(crate) struct CoreService {
 impl CoreService {
     pub(crate) fn new(live: &Live, core: usize, shared: &Shared) -> Self {
         let limits = shared.limits.of(&live.service);
+        let mut auth_services = Vec::new();
         let doors = live.service.policies().zip(limits).map(|(policy, limits)| Door {
             guard: Guard::of(&policy.auth, &shared.front.users),
+            auth_service: auth_service(&policy.auth, shared, &mut auth_services),
             limits,
         });
         let activation = &live.activation;
@@ -71,6 +79,26 @@ impl CoreService {
     /// This core's counters of the activation.
     pub(crate) fn counters(&self) -> &CoreCounters {
         self.activation.core(self.core)
+    }
+
+    /// Closes connections that have been idle long enough.
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.pool.sweep(now);
+        for auth_service in self.auth_services() {
+            auth_service.sweep(now);
+        }
+    }
+
+    /// Closes idle connections, and keeps none any more.
+    pub(crate) fn close(&self) {
+        self.pool.close();
+        for auth_service in self.auth_services() {
+            auth_service.close();
+        }
+    }
+
+    fn auth_services(&self) -> impl Iterator<Item = &AuthService> {
+        self.doors.iter().filter_map(|door| door.auth_service.as_deref())
     }
 
     /// How requests under the policy at this place enter.
@@ -109,4 +137,16 @@ impl CoreService {
             self.streams.borrow_mut().wake_all();
         }
     }
+}
+
+/// Who is asked under a policy: one that is known already, or a new one.
+fn auth_service(auth: &Auth, shared: &Shared, known: &mut Vec<Rc<AuthService>>) -> Option<Rc<AuthService>> {
+    let forward = auth.forward.as_ref()?;
+    if let Some(same) = known.iter().find(|other| other.forward == *forward) {
+        return Some(same.clone());
+    }
+    let standing = shared.standings.of(&forward.address);
+    let new = Rc::new(AuthService::new(forward.clone(), standing));
+    known.push(new.clone());
+    Some(new)
 }

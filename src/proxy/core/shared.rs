@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::model::client::network;
 use crate::proxy::access::desk::Desk;
+use crate::proxy::auth_service::standing::Standings;
 use crate::proxy::limit::limits::Limits;
 use crate::proxy::settings::{Front, Settings};
 use crate::proxy::stock::seldom::Seldom;
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) pokes: Box<[Notify]>,
     /// Requests that wait for their app.
     pub(crate) queues: Queues,
+    /// Whether the services that are asked for leave answer.
+    pub(crate) standings: Standings,
     /// How much of each service its clients have.
     pub(crate) limits: Limits,
     /// Entity tags that are weak because answers are encoded.

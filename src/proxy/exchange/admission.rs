@@ -1,14 +1,14 @@
 //! Whether a request may enter its service: asked in `decide`, before it claims anything, and again wherever its route was resolved anew.
-//! Credentials that are not known are checked elsewhere, and the request waits for that without a claim.
+//! Credentials that are not known are checked elsewhere, and an auth service is asked over the network: the request waits for either
+//! without a claim.
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::client::{Absence, Client};
@@ -18,10 +18,15 @@ use crate::http1::head::Name;
 use crate::model::access::{Credentials, Refusal};
 use crate::model::client::network;
 use crate::proxy::access::desk::Asked;
-use crate::proxy::access::guard::Guard;
+use crate::proxy::access::guard::Wanted;
 use crate::proxy::access::users::UserFile;
+use crate::proxy::auth_service::auth_service::AuthService;
+use crate::proxy::auth_service::question::{Subject, question};
+use crate::proxy::auth_service::verdict::Verdict;
 use crate::proxy::core::core::Core;
-use crate::proxy::core::service::CoreService;
+use crate::proxy::core::service::{CoreService, Door};
+use crate::proxy::message::answer::Answer;
+use crate::proxy::message::end::End;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
 use crate::proxy::message::request::{Fields, Request};
@@ -29,10 +34,30 @@ use crate::proxy::stock::deadline::Deadline;
 
 /// What is known of a request at the door.
 pub(crate) struct Entry {
-    /// Whether it may enter now; if not, its credentials have to be checked first.
-    pub(crate) is_open: bool,
-    /// Those that it was asked for: they end here, and the app does not see them.
+    /// What comes before it may enter.
+    pub(crate) first: First,
+    /// Credentials that it was asked for: they end here, and the app does not see them.
     pub(crate) credentials: Option<Box<Credentials>>,
+}
+
+/// What comes before a request may enter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum First {
+    /// Nothing.
+    Nothing,
+    /// Its credentials are checked.
+    Check,
+    /// An auth service is asked.
+    Question,
+}
+
+/// What comes before a request may enter that has waited, and who has a part in that.
+pub(crate) enum Ahead {
+    Nothing,
+    /// Its credentials are checked against these users.
+    Check(Arc<UserFile>),
+    /// This service is asked.
+    Question(Rc<AuthService>),
 }
 
 /// Looks at a request that has just come.
@@ -45,16 +70,18 @@ pub(crate) fn enter<'r, F: Fields<'r>>(
     record: &mut Record,
     request: &Request<'r, F>,
 ) -> Result<Entry, ProxyError> {
-    let free = Entry {
-        is_open: true,
+    let without_credentials = |first| Entry {
+        first,
         credentials: None,
     };
     let guard = service.door(record.policy).guard.as_ref();
     let Some(guard) = guard.filter(|_| !record.is_inside()) else {
-        return Ok(free);
+        return Ok(without_credentials(First::Nothing));
     };
-    let Some(file) = guard.look(record.client, request.path())? else {
-        return Ok(free);
+    let file = match guard.look(record.client, request.path())? {
+        Wanted::Nothing => return Ok(without_credentials(First::Nothing)),
+        Wanted::Verdict => return Ok(without_credentials(First::Question)),
+        Wanted::Password(file) => file,
     };
     let mut sent = request.fields.iter().filter(|field| field.0 == Name::Authorization);
     let credentials = match (sent.next(), sent.next()) {
@@ -63,34 +90,47 @@ pub(crate) fn enter<'r, F: Fields<'r>>(
         (Some(_), Some(_)) | (None, _) => None,
     };
     let credentials = credentials.ok_or(Refusal::NoCredentials)?;
+    let first = if is_known(core, record, file, &credentials) {
+        First::Nothing
+    } else {
+        First::Check
+    };
     Ok(Entry {
-        is_open: is_known(core, record, file, &credentials),
+        first,
         credentials: Some(Box::new(credentials)),
     })
 }
 
-/// Looks again at a request that has waited. The file whose users it has to be checked against, if it may not enter yet.
+/// Looks again at a request that has waited: what comes before it may enter by this door.
 ///
 /// # Errors
 /// Why it does not enter.
-pub(crate) fn enter_again(
-    exchange: &mut Exchange,
-    core: &Core,
-    guard: &Guard,
-) -> Result<Option<Arc<UserFile>>, ProxyError> {
+pub(crate) fn enter_again(exchange: &mut Exchange, core: &Core, door: &Door) -> Result<Ahead, ProxyError> {
     let record = &exchange.record;
-    let Some(file) = guard.look(record.client, record.asked.path())? else {
-        return Ok(None);
-    };
-    if exchange.credentials.is_none() {
-        // Nobody had asked for them, so they are in the head that was built for the app.
-        let sent = headers::authorization(exchange.built_head()).and_then(Credentials::parse);
-        exchange.credentials = Some(Box::new(sent.ok_or(Refusal::NoCredentials)?));
+    let guard = door.guard.as_ref().filter(|_| !record.is_inside());
+    let wanted = guard.map(|guard| guard.look(record.client, record.asked.path()));
+    let wanted = wanted.transpose()?.unwrap_or(Wanted::Nothing);
+    if !matches!(wanted, Wanted::Verdict) {
+        exchange.vouched = None;
     }
-    let record = &mut exchange.record;
-    match &exchange.credentials {
-        Some(credentials) if is_known(core, record, file, credentials) => Ok(None),
-        Some(_) | None => Ok(Some(file.clone())),
+    match (wanted, &door.auth_service) {
+        (Wanted::Password(file), _) => {
+            if exchange.credentials.is_none() {
+                // Nobody had asked for them, so they are in the head that was built for the app.
+                let sent = headers::authorization(exchange.built_head()).and_then(Credentials::parse);
+                exchange.credentials = Some(Box::new(sent.ok_or(Refusal::NoCredentials)?));
+            }
+            let record = &mut exchange.record;
+            match &exchange.credentials {
+                Some(credentials) if is_known(core, record, file, credentials) => Ok(Ahead::Nothing),
+                Some(_) | None => Ok(Ahead::Check(file.clone())),
+            }
+        }
+        (Wanted::Verdict, Some(wanted)) => match &exchange.vouched {
+            Some((by, _)) if by.forward == wanted.forward => Ok(Ahead::Nothing),
+            Some(_) | None => Ok(Ahead::Question(wanted.clone())),
+        },
+        (Wanted::Nothing | Wanted::Verdict, _) => Ok(Ahead::Nothing),
     }
 }
 
@@ -112,30 +152,76 @@ pub(crate) async fn check(
         Asked::Right(version) => version,
         Asked::Waits(verdict) => {
             let times = core.times();
-            let waiting = wait(verdict, client, deadline, times.look_after_client);
-            timeout(times.password, waiting)
-                .await
-                .unwrap_or(Err(Refusal::TooManyChecks.into()))?
+            let verdict = timeout(times.password, verdict);
+            match beside(verdict, client, deadline, times.look_after_client).await? {
+                Ok(Ok(Some(version))) => version,
+                Ok(Ok(None)) => return Err(Refusal::WrongCredentials.into()),
+                // The process stops.
+                Ok(Err(_)) => return Err(ProxyError::Stopping),
+                Err(_) => return Err(Refusal::TooManyChecks.into()),
+            }
         }
     };
     core.visitors.remember(digest, version, credentials);
     Ok(())
 }
 
-async fn wait(
-    mut verdict: oneshot::Receiver<Option<u64>>,
+/// Asks an auth service whether a request may pass, and waits for the answer. `None` when it may; otherwise what the client gets.
+///
+/// # Errors
+/// When there is no answer, or the client has left.
+pub(crate) async fn ask(
+    exchange: &mut Exchange,
+    auth_service: Rc<AuthService>,
+    client: &mut impl Client,
+    deadline: &mut Deadline,
+) -> Result<Option<Answer>, ProxyError> {
+    let core = exchange.record.core().clone();
+    let record = &exchange.record;
+    let subject = Subject {
+        head: exchange.built_head(),
+        method: record.asked.method(),
+        target: record.asked.target(),
+        secure: record.secure,
+    };
+    let question = question(&subject, &auth_service.forward);
+    let asked = auth_service.ask(&question, &core.reserve);
+    let verdict = beside(asked, client, deadline, core.times().look_after_client).await?;
+    let record = &mut exchange.record;
+    match verdict? {
+        Verdict::Pass(vouched) => {
+            if !vouched.cookies.is_empty() {
+                record.cookies = vouched.cookies;
+            }
+            exchange.vouched = Some((auth_service, vouched.fields));
+            Ok(None)
+        }
+        Verdict::Refusal(answer) => {
+            record.cookies.clear();
+            record.ended(match answer.status {
+                500.. => End::AUTH_FAILED,
+                _ => End::NOT_LET_IN,
+            });
+            Ok(Some(answer))
+        }
+    }
+}
+
+/// Waits for something while the client is looked after.
+///
+/// # Errors
+/// The client has left.
+async fn beside<T>(
+    awaited: impl Future<Output = T>,
     client: &mut impl Client,
     deadline: &mut Deadline,
     every: Duration,
-) -> Result<u64, ProxyError> {
+) -> Result<T, ProxyError> {
+    let mut awaited = pin!(awaited);
     deadline.set(every);
     poll_fn(|cx| {
-        match Pin::new(&mut verdict).poll(cx) {
-            Poll::Ready(Ok(Some(version))) => return Poll::Ready(Ok(version)),
-            Poll::Ready(Ok(None)) => return Poll::Ready(Err(Refusal::WrongCredentials.into())),
-            // The process stops.
-            Poll::Ready(Err(_)) => return Poll::Ready(Err(ProxyError::Stopping)),
-            Poll::Pending => {}
+        if let Poll::Ready(done) = awaited.as_mut().poll(cx) {
+            return Poll::Ready(Ok(done));
         }
         // One that has only said everything still wants its answer (N17).
         match client.watch(cx, deadline, every) {

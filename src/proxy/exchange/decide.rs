@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::admission;
+use super::admission::{self, First};
 use super::exchange::Exchange;
 use super::record::Record;
 use super::reply::Reply;
@@ -95,7 +95,7 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
                 return fail(&error, record, None);
             }
         };
-        let open = entry.is_open && view.snapshot.services()[place].stance.is_open();
+        let open = entry.first == First::Nothing && view.snapshot.services()[place].stance.is_open();
         if !open && !peer.inside {
             // Built without a claim: what is done with it is decided where requests wait, in `obtain`.
             break (service.clone(), None, entry);
@@ -113,16 +113,22 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
         let accepted = fields.filter(|(_, name, _)| eq_ignore_case(name, b"accept-encoding"));
         record.encoding = compress.choose(accepted.map(|(.., value)| value));
     }
-    // Guesses take no place of those who may enter: who is checked first is counted afterwards.
-    if !peer.inside && entry.is_open {
-        match service.door(record.policy).limits.admit(record.client) {
-            Ok(token) => record.token = token,
-            Err(error) => return fail(&error, record, claim),
+    if !peer.inside {
+        let limits = &service.door(record.policy).limits;
+        let admitted = match entry.first {
+            First::Nothing => limits.admit(record.client).map(|token| record.token = token),
+            // Guesses take no place of those who may enter: who is checked first is counted afterwards.
+            First::Check => Ok(()),
+            // Strangers take none either, but each of them asks no more often than a client may.
+            First::Question => limits.count(record.client),
+        };
+        if let Err(error) = admitted {
+            return fail(&error, record, claim);
         }
     }
     if let Framing::Length(length) = request.framing
         && length > service.config.policy(record.policy).limit_body
-        && entry.is_open
+        && entry.first == First::Nothing
     {
         return fail(&ProxyError::BodyTooLarge, record, claim);
     }

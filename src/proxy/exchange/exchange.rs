@@ -17,6 +17,7 @@ use crate::config::Policy;
 use crate::http1::head::{Method, ResponseHead};
 use crate::model::access::Credentials;
 use crate::model::pace::Rule;
+use crate::proxy::auth_service::auth_service::AuthService;
 use crate::proxy::core::claim::Claim;
 use crate::proxy::core::service::CoreService;
 use crate::proxy::message::error::ProxyError;
@@ -42,6 +43,8 @@ pub(crate) struct Exchange {
     stripped: Stripped,
     /// What the client was let in by, or will have to be; kept for a route that is resolved again.
     pub(crate) credentials: Option<Box<Credentials>>,
+    /// What an auth service has said of the client, and which one; for the route as it was resolved last.
+    pub(crate) vouched: Option<(Rc<AuthService>, Vec<u8>)>,
     /// Whether the client would rather read JSON than a page, should there be an answer of our own.
     pub(crate) wants_json: bool,
     /// The response head; valid once [`Exchange::respond`] has succeeded.
@@ -49,7 +52,7 @@ pub(crate) struct Exchange {
     pub(crate) method: Method,
     pub(crate) upgrade: bool,
     pub(crate) sending: Sending,
-    /// The head as it was built, where `headers.request` changes it: another activation may want other values.
+    /// The head as it was built, where `headers.request` or `auth.forward` changes it: another activation may want other values.
     built: Option<Vec<u8>>,
     pub(crate) body: Body,
     /// At the instance that it is sent to.
@@ -96,6 +99,7 @@ impl Exchange {
             claim,
             stripped,
             credentials,
+            vouched: None,
             wants_json,
             head: ResponseHead::new(),
             method: request.method,
@@ -117,26 +121,28 @@ impl Exchange {
         exchange
     }
 
-    /// The head as it was built, before `headers.request` has changed it.
+    /// The head as it was built, before `headers.request` and `auth.forward` have changed it.
     pub(crate) fn built_head(&self) -> &[u8] {
         self.built.as_deref().unwrap_or(&self.sending.out.bytes)
     }
 
     /// How many bytes of memory the request needs while it waits.
     pub(crate) fn kept(&self) -> usize {
-        self.sending.out.bytes.len() + self.built.as_ref().map_or(0, Vec::len)
+        let vouched = self.vouched.as_ref().map_or(0, |(_, fields)| fields.len());
+        self.sending.out.bytes.len() + self.built.as_ref().map_or(0, Vec::len) + vouched
     }
 
-    /// Applies `headers.request` to the head as it was built.
+    /// Applies `headers.request` to the head as it was built, and what an auth service vouches for.
     fn apply_rules(&mut self) {
-        let has_rules = !self.policy().request_headers.is_empty();
+        let has_rules = self.vouched.is_some() || fields::changes_requests(&self.service, self.record.policy);
         if !has_rules && self.built.is_none() {
             return;
         }
         let sent = rules::head_len(&self.sending.out.bytes);
         let built = self.built.take();
         let built = built.unwrap_or_else(|| self.sending.out.bytes[..sent].to_vec());
-        let ruled = fields::ruled_head(&built, &self.record, &self.service);
+        let vouched = self.vouched.as_ref().map(|(by, fields)| (&*by.forward, &fields[..]));
+        let ruled = fields::ruled_head(&built, &self.record, &self.service, vouched);
         let leaves = ruled.as_ref().unwrap_or(&built);
         self.sending.out.bytes.splice(..sent, leaves.iter().copied());
         self.built = ruled.is_some().then_some(built);

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::io::Write as _;
 
 use super::record::Record;
-use crate::config::SecurityHeaders;
+use crate::config::{Forward, SecurityHeaders};
 use crate::model::template::Placeholder;
 use crate::proxy::core::service::CoreService;
 use crate::proxy::message::changes::{Changes, FieldName};
+use crate::proxy::message::names::is_vouched;
 use crate::proxy::message::rules;
 
 /// Whether an answer has a field of a name, in lower case, with such a value.
@@ -76,14 +77,33 @@ fn secure(preset: SecurityHeaders, record: &Record, has: &Has<'_>, set: &mut imp
     }
 }
 
-/// A head that was built for the app, as `headers.request` changes it; `None` where it says nothing.
-pub(super) fn ruled_head(head: &[u8], record: &Record, service: &CoreService) -> Option<Vec<u8>> {
-    let written = &service.config.policy(record.policy).request_headers;
-    (!written.is_empty()).then(|| {
-        rules::apply(head, written, |placeholder, out| {
-            fill(record, service, placeholder, out)
-        })
-    })
+/// Whether a head that was built for the app is changed by the service, or by the policy at this place of it.
+pub(super) fn changes_requests(service: &CoreService, policy: u16) -> bool {
+    let config = &service.config;
+    !config.policy(policy).request_headers.is_empty() || !config.vouched.is_empty()
+}
+
+/// A head that was built for the app, as `headers.request` changes it, with what an auth service has vouched for in the place of what
+/// the client says; `None` where nothing is changed.
+pub(super) fn ruled_head(
+    head: &[u8],
+    record: &Record,
+    service: &CoreService,
+    vouched: Option<(&Forward, &[u8])>,
+) -> Option<Vec<u8>> {
+    let names = &service.config.vouched;
+    let copied = vouched.map_or(&[][..], |(forward, _)| &forward.copy);
+    if !changes_requests(service, record.policy) && copied.is_empty() {
+        return None;
+    }
+    let written = rules::Written {
+        rules: &service.config.policy(record.policy).request_headers,
+        withheld: &|name| is_vouched(name, names) || is_vouched(name, copied),
+        vouched: vouched.map_or(b"", |(_, fields)| fields),
+    };
+    Some(rules::apply(head, &written, |placeholder, out| {
+        fill(record, service, placeholder, out)
+    }))
 }
 
 fn fill(record: &Record, service: &CoreService, placeholder: Placeholder, out: &mut Vec<u8>) {

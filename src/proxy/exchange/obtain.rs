@@ -6,19 +6,22 @@
 //! keep the client's head instead, every request would have to hold on to its buffer until the app has answered.
 
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::admission;
+use super::admission::{self, Ahead};
 use super::attempt::Setback;
 use super::client::{Absence, Client};
 use super::exchange::Exchange;
 use super::stale;
+use crate::http1::framing::Framing;
 use crate::model::hold::Why;
 use crate::proxy::access::users::UserFile;
+use crate::proxy::auth_service::auth_service::AuthService;
 use crate::proxy::core::claim::Claim;
 use crate::proxy::core::keeper;
 use crate::proxy::message::answer::Answer;
@@ -117,6 +120,20 @@ async fn wait(
                 }
                 None
             }
+            Next::Ask(auth_service) => {
+                if let Some(answer) = admission::ask(exchange, auth_service, client, deadline).await? {
+                    return Err(Ending::Answer(answer));
+                }
+                if exchange.record.token.is_none() {
+                    exchange.record.token = exchange.service.door(exchange.record.policy).limits.enter()?;
+                }
+                if let Framing::Length(length) = exchange.sending.framing
+                    && length > exchange.sending.limit
+                {
+                    return Err(ProxyError::BodyTooLarge.into());
+                }
+                None
+            }
         };
     }
 }
@@ -128,6 +145,8 @@ async fn stand_in_queue(
     why: Why,
 ) -> Result<Pass, ProxyError> {
     exchange.give_up_claim();
+    // Who is let in now may not be any more when the wait is over.
+    exchange.vouched = None;
     let bounds = &exchange.service.config.hold;
     let bytes = exchange.kept() as u64;
     let queue = &exchange.service.queue;
@@ -178,6 +197,8 @@ enum Next {
     Paused,
     /// The credentials have to be checked first, against these users.
     Check(Arc<UserFile>),
+    /// This service has to be asked first.
+    Ask(Rc<AuthService>),
 }
 
 /// Resolves the route and enters the activation that it leads to, if the client may.
@@ -212,19 +233,18 @@ fn claim_again(exchange: &mut Exchange) -> Result<Next, Ending> {
                 return Err(error.into());
             }
         }
-        let guard = service.door(policy).guard.as_ref();
-        if let Some(guard) = guard.filter(|_| !exchange.record.is_inside()) {
-            match admission::enter_again(exchange, &core, guard) {
-                Ok(None) => {}
-                Ok(Some(file)) => {
-                    exchange.move_to(service, policy, None);
-                    return Ok(Next::Check(file));
-                }
-                Err(error) => {
-                    exchange.move_to(service, policy, None);
-                    return Err(error.into());
-                }
+        let next = match admission::enter_again(exchange, &core, service.door(policy)) {
+            Ok(Ahead::Nothing) => None,
+            Ok(Ahead::Check(file)) => Some(Next::Check(file)),
+            Ok(Ahead::Question(auth_service)) => Some(Next::Ask(auth_service)),
+            Err(error) => {
+                exchange.move_to(service, policy, None);
+                return Err(error.into());
             }
+        };
+        if let Some(next) = next {
+            exchange.move_to(service, policy, None);
+            return Ok(next);
         }
         let stance = &view.snapshot.services()[place].stance;
         if let Some(page) = &stance.maintenance

@@ -40,6 +40,8 @@ pub(crate) struct Record {
     pub(crate) policy: u16,
     /// The encoding that the client would like its answer to have, of those that the service offers.
     pub(crate) encoding: Option<Encoding>,
+    /// What an auth service has said for the client beside its leave: values of `Set-Cookie`.
+    pub(crate) cookies: Vec<Vec<u8>>,
     /// What counts it among the requests in flight, from its head to its last byte, waits included.
     pub(crate) token: Option<Token>,
     /// The time that it has waited in the queue.
@@ -73,6 +75,7 @@ impl Record {
             service: None,
             policy: 0,
             encoding: None,
+            cookies: Vec::new(),
             token: None,
             held: Duration::ZERO,
             stale_from: None,

@@ -152,12 +152,16 @@ impl Reply {
                     }
                 }
             }
-            Source::Own(own) => {
-                for (name, value) in &own.answer.fields {
-                    if !self.changes.concern(Name::of(name.as_bytes()), name.as_bytes()) {
-                        field(name.as_bytes(), value.as_bytes());
-                    }
+            Source::Own(own) => own.answer.for_each_field(|kind, name, value| {
+                if !self.changes.concern(kind, name) {
+                    dated |= kind == Name::Date;
+                    field(name, value);
                 }
+            }),
+        }
+        for cookie in &self.record().cookies {
+            if !self.changes.concern(Name::Other, b"set-cookie") {
+                field(b"set-cookie", cookie);
             }
         }
         for (kind, name, value) in self.changes.fields() {

@@ -75,9 +75,26 @@ impl PolicyLimits {
     /// # Errors
     /// It is one too many.
     pub(crate) fn admit(&self, client: IpAddr) -> Result<Option<Token>, ProxyError> {
-        if let Some((clients, rate)) = &self.clients {
-            clients.ask(client, rate).map_err(ProxyError::OverRate)?;
+        self.count(client)?;
+        self.enter()
+    }
+
+    /// Counts one more request of a client.
+    ///
+    /// # Errors
+    /// It is one too many.
+    pub(crate) fn count(&self, client: IpAddr) -> Result<(), ProxyError> {
+        match &self.clients {
+            None => Ok(()),
+            Some((clients, rate)) => clients.ask(client, rate).map_err(ProxyError::OverRate),
         }
+    }
+
+    /// Lets a request in that was counted before. The token is to be kept as that of [`PolicyLimits::admit`].
+    ///
+    /// # Errors
+    /// As many as may are in flight.
+    pub(crate) fn enter(&self) -> Result<Option<Token>, ProxyError> {
         match &self.in_flight {
             None => Ok(None),
             Some((in_flight, most)) => in_flight.enter(*most).map(Some).ok_or(ProxyError::OverConcurrent),

@@ -1,11 +1,12 @@
-//! Answers that the proxy gives itself: errors as HTML or JSON, redirects, ACME challenges.
+//! Answers that the proxy gives itself: errors as HTML or JSON, redirects, ACME challenges; and what an auth service says in the place
+//! of the app.
 
 use std::sync::Arc;
 
 use super::content::Content;
 use super::error::ProxyError;
 use super::request_id::RequestId;
-use crate::http1::head::list;
+use crate::http1::head::{Name, list};
 use crate::model::error_pages::{Filling, Page};
 
 /// A whole response of our own.
@@ -14,6 +15,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// Names in lower case, without framing and Date.
     pub(crate) fields: Vec<(&'static str, String)>,
+    /// Fields of somebody else who answers in the app's place, as lines.
+    pub(crate) relayed: Vec<u8>,
     pub(crate) content: Content,
 }
 
@@ -59,6 +62,7 @@ impl Answer {
         Self {
             status,
             fields,
+            relayed: Vec::new(),
             content: body.into_bytes().into(),
         }
     }
@@ -74,7 +78,32 @@ impl Answer {
         Self {
             status: 308,
             fields: vec![("location", String::from_utf8_lossy(to).into_owned())],
+            relayed: Vec::new(),
             content: Content::default(),
+        }
+    }
+
+    /// What an auth service says to a client that it does not let pass; its body is still to come.
+    pub(crate) fn relayed(status: u16, fields: Vec<u8>) -> Self {
+        Self {
+            status,
+            fields: Vec::new(),
+            relayed: fields,
+            content: Content::default(),
+        }
+    }
+
+    /// Every field: which, its name, its value.
+    pub(crate) fn for_each_field(&self, mut field: impl FnMut(Name, &[u8], &[u8])) {
+        for (name, value) in &self.fields {
+            field(Name::of(name.as_bytes()), name.as_bytes(), value.as_bytes());
+        }
+        for line in self.relayed.split(|byte| *byte == b'\n') {
+            let Some(colon) = memchr::memchr(b':', line) else {
+                continue;
+            };
+            let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+            field(Name::of(name), name, value);
         }
     }
 
@@ -84,6 +113,7 @@ impl Answer {
         Self {
             status: 200,
             fields,
+            relayed: Vec::new(),
             content: key_authorization.into_bytes().into(),
         }
     }

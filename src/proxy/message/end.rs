@@ -45,6 +45,14 @@ impl End {
     /// The process stops.
     pub(crate) const STOPPED: Self = Self::new(Termination::Stopped, "the proxy stops");
 
+    /// The auth service has not let it pass.
+    pub(crate) const NOT_LET_IN: Self = Self::new(
+        Termination::NotLetIn,
+        "the auth service has answered otherwise than with 2xx",
+    );
+    /// The auth service says itself that it does not work.
+    pub(crate) const AUTH_FAILED: Self = Self::new(Termination::AuthFailed, "the auth service has answered with 5xx");
+
     /// An encoder failed, which none does that writes into memory.
     pub(crate) const NOT_ENCODED: Self = Self::new(Termination::Stopped, "the answer could not be encoded");
 

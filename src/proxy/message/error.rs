@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::connection_error;
 use super::termination::Termination;
+use super::unanswered::Unanswered;
 use crate::http1::chunked::BodyError;
 use crate::http1::framing::FramingError;
 use crate::http1::head::HeadError;
@@ -59,6 +60,8 @@ pub(crate) enum ProxyError {
     TooManyChecks,
     /// The file of users was never read.
     NoUsers,
+    /// The auth service has not said whether the request may pass.
+    Unanswered(Unanswered),
     /// The client went away or broke off.
     ClientGone,
     /// No instance could be connected to.
@@ -114,6 +117,7 @@ impl ProxyError {
             | Self::DrainedAway
             | Self::TooManyChecks
             | Self::NoUsers
+            | Self::Unanswered(_)
             | Self::Stopping => 503,
             Self::AppTimedOut => 504,
             Self::Head(HeadError::Version) => 505,
@@ -142,6 +146,9 @@ impl ProxyError {
             Self::TooManyWrong(_) => Termination::TooManyWrong,
             Self::TooManyChecks => Termination::TooManyChecks,
             Self::NoUsers => Termination::NoUsers,
+            Self::Unanswered(Unanswered::TooMany) => Termination::TooManyQuestions,
+            Self::Unanswered(why) if why.is_ours() => Termination::Exhausted,
+            Self::Unanswered(_) => Termination::Unanswered,
             Self::ClientGone => Termination::ClientGone,
             Self::Unreachable(error) if connection_error::is_ours(error) => Termination::Exhausted,
             Self::Unreachable(_) => Termination::Unreachable,
@@ -181,6 +188,7 @@ impl ProxyError {
             Self::TooManyWrong(_) => "too many wrong passwords before this one",
             Self::TooManyChecks => "too many passwords wait to be checked",
             Self::NoUsers => "the file of `auth.basic` was never read",
+            Self::Unanswered(why) => why.reason(),
             Self::ClientGone => "the client went away",
             Self::Unreachable(error) | Self::AppBrokeOff(Some(error)) => connection_error::words(error),
             Self::HoldOver => "the app was away for `hold.for`",
@@ -225,6 +233,7 @@ impl ProxyError {
             | Self::DrainedAway
             | Self::TooManyChecks
             | Self::NoUsers
+            | Self::Unanswered(_)
             | Self::Stopping => "The site cannot be reached just now. Please try again in a moment.",
             Self::AppBrokeOff(_) | Self::AppNonsense(_) => "The site did not give a valid answer. Please try again.",
             Self::AppTimedOut => "The site took too long to answer. Please try again.",
@@ -247,9 +256,16 @@ impl ProxyError {
             | Self::DrainedAway
             | Self::TooManyChecks
             | Self::NoUsers
+            | Self::Unanswered(_)
             | Self::Stopping => Some(2),
             _ => None,
         }
+    }
+}
+
+impl From<Unanswered> for ProxyError {
+    fn from(why: Unanswered) -> Self {
+        Self::Unanswered(why)
     }
 }
 
@@ -276,7 +292,11 @@ impl fmt::Display for ProxyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.reason())?;
         match self {
-            Self::Unreachable(error) | Self::AppBrokeOff(Some(error)) => write!(f, " ({error})"),
+            Self::Unreachable(error)
+            | Self::AppBrokeOff(Some(error))
+            | Self::Unanswered(Unanswered::Unreachable(error) | Unanswered::BrokeOff(Some(error))) => {
+                write!(f, " ({error})")
+            }
             _ => Ok(()),
         }
     }

@@ -2,12 +2,12 @@
 //!
 //! - `request` a checked request of either protocol
 //! - `headers` what is forwarded of a head, and what is added to it; `prefix` what depends on the prefix that is stripped
-//! - `rules` what `headers.request` changes of a head; `changes` what is changed of an answer's fields
+//! - `names` whether two names are one to an app; `rules` what `headers.request` changes of a head; `changes` what is changed of an answer's fields
 //! - `probe` the request of a probe, as traffic's
 //! - `terms` what an app's head says of its connection
 //! - `date` the moment of an answer
 //! - `encoding` whether an answer may be encoded, and what it says then
-//! - `answer` answers of our own, `content` what is in them; `error` why there is one
+//! - `answer` answers of our own, `content` what is in them; `error` why there is one; `unanswered` why an auth service has given none
 //! - `end` how an exchange has ended, and why; `termination` the ways in which it can; `connection_error` what a connection to an app
 //!   can die of
 //! - `request_id` the name of one exchange
@@ -21,6 +21,7 @@ pub(crate) mod encoding;
 pub(crate) mod end;
 pub(crate) mod error;
 pub(crate) mod headers;
+pub(crate) mod names;
 pub(crate) mod prefix;
 pub(crate) mod probe;
 pub(crate) mod request;
@@ -28,3 +29,4 @@ pub(crate) mod request_id;
 pub(crate) mod rules;
 pub(crate) mod termination;
 pub(crate) mod terms;
+pub(crate) mod unanswered;

@@ -73,15 +73,19 @@ fn ruled(service: &Service, path: &str, client: IpAddr, id: RequestId, head: Vec
         .filter(|rule| is_own || *rule.name != *"host")
         .cloned()
         .collect();
-    rules::apply(&head, &written, |placeholder, out| match placeholder {
-        Placeholder::Client => out.extend_from_slice(client.to_string().as_bytes()),
-        Placeholder::Host => out.extend_from_slice(service.health.host.as_bytes()),
-        Placeholder::Path => out.extend_from_slice(outer),
-        Placeholder::RequestId => out.extend_from_slice(&id.text()),
-        Placeholder::Environment => out.extend_from_slice(service.environment.as_bytes()),
-        Placeholder::Service => out.extend_from_slice(service.name.as_bytes()),
-        Placeholder::Slot | Placeholder::Version => {}
-    })
+    rules::apply(
+        &head,
+        &rules::Written::rules(&written),
+        |placeholder, out| match placeholder {
+            Placeholder::Client => out.extend_from_slice(client.to_string().as_bytes()),
+            Placeholder::Host => out.extend_from_slice(service.health.host.as_bytes()),
+            Placeholder::Path => out.extend_from_slice(outer),
+            Placeholder::RequestId => out.extend_from_slice(&id.text()),
+            Placeholder::Environment => out.extend_from_slice(service.environment.as_bytes()),
+            Placeholder::Service => out.extend_from_slice(service.name.as_bytes()),
+            Placeholder::Slot | Placeholder::Version => {}
+        },
+    )
 }
 
 fn parsed(bytes: &[u8]) -> Result<RequestHead, String> {

@@ -1,23 +1,54 @@
-//! `headers.request`: a head that was built for the app, line by line, with other fields. Pure: bytes in, bytes out.
+//! A head that was built for the app, line by line, with other fields: those of `headers.request`, and those by which an auth service
+//! vouches for the client. Pure: bytes in, bytes out.
 
 use crate::config::HeaderRule;
 use crate::http1::head::eq_ignore_case;
 use crate::http1::write::field;
 use crate::model::template::Placeholder;
 
-/// A head as these rules change it. It was built here, so that each of its lines is one field.
-pub(crate) fn apply(head: &[u8], rules: &[HeaderRule], mut fill: impl FnMut(Placeholder, &mut Vec<u8>)) -> Vec<u8> {
-    let mut out = Vec::with_capacity(head.len() + 64 * rules.len());
+/// What is written in the place of fields.
+pub(crate) struct Written<'w> {
+    /// Those of `headers.request`, which have the last word.
+    pub(crate) rules: &'w [HeaderRule],
+    /// Whether no field of this name is the client's to say.
+    pub(crate) withheld: &'w dyn Fn(&[u8]) -> bool,
+    /// What somebody else says of the client, as lines.
+    pub(crate) vouched: &'w [u8],
+}
+
+impl<'w> Written<'w> {
+    /// Rules alone.
+    pub(crate) fn rules(rules: &'w [HeaderRule]) -> Self {
+        Self {
+            rules,
+            withheld: &|_| false,
+            vouched: b"",
+        }
+    }
+}
+
+/// A head as this changes it. It was built here, so that each of its lines is one field.
+pub(crate) fn apply(head: &[u8], written: &Written<'_>, mut fill: impl FnMut(Placeholder, &mut Vec<u8>)) -> Vec<u8> {
+    let rules = written.rules;
+    let mut out = Vec::with_capacity(head.len() + written.vouched.len() + 64 * rules.len());
     let mut lines = head.split_inclusive(|byte| *byte == b'\n');
+    let is_ruled = |line: &[u8]| {
+        rules
+            .iter()
+            .any(|rule| eq_ignore_case(name_of(line), rule.name.as_bytes()))
+    };
     out.extend_from_slice(lines.next().unwrap_or_default());
     for line in lines {
         if line == b"\r\n" {
             break;
         }
-        let name = &line[..memchr::memchr(b':', line).unwrap_or_default()];
-        if !rules.iter().any(|rule| eq_ignore_case(name, rule.name.as_bytes())) {
+        if !is_ruled(line) && !(written.withheld)(name_of(line)) {
             out.extend_from_slice(line);
         }
+    }
+    let vouched = written.vouched.split_inclusive(|byte| *byte == b'\n');
+    for line in vouched.filter(|line| !is_ruled(line)) {
+        out.extend_from_slice(line);
     }
     for rule in rules {
         let value = rule.value.as_ref().map(|value| value.fill(&mut fill));
@@ -28,6 +59,10 @@ pub(crate) fn apply(head: &[u8], rules: &[HeaderRule], mut fill: impl FnMut(Plac
     }
     out.extend_from_slice(b"\r\n");
     out
+}
+
+fn name_of(line: &[u8]) -> &[u8] {
+    &line[..memchr::memchr(b':', line).unwrap_or_default()]
 }
 
 /// How many bytes of a head with a body behind it are the head's.
@@ -62,8 +97,21 @@ mod tests {
                 out.extend_from_slice(b"a\r\nb");
             }
         };
-        let ruled = String::from_utf8(apply(head, &rules, fill)).unwrap();
+        let ruled = String::from_utf8(apply(head, &Written::rules(&rules), fill)).unwrap();
         let expected = "GET /a:b HTTP/1.1\r\nhost: a\r\nx-onemore: 4\r\nx-one: a%0D%0Ab!\r\nx-three: 3\r\n\r\n";
+        assert_eq!(ruled, expected);
+    }
+
+    #[test]
+    fn what_is_vouched_for_stands_in_the_place_of_what_a_client_says_and_a_rule_in_that_of_both() {
+        let head = b"GET / HTTP/1.1\r\nhost: a\r\nRemote-User: eve\r\nremote_user: eve\r\nRemote-Groups: all\r\n\r\n";
+        let written = Written {
+            rules: &[rule("remote-groups", "none")],
+            withheld: &|name| name.to_ascii_lowercase().starts_with(b"remote"),
+            vouched: b"Remote-User: anna\r\nRemote-Groups: staff\r\n",
+        };
+        let ruled = String::from_utf8(apply(head, &written, |_, _| {})).unwrap();
+        let expected = "GET / HTTP/1.1\r\nhost: a\r\nRemote-User: anna\r\nremote-groups: none\r\n\r\n";
         assert_eq!(ruled, expected);
     }
 }

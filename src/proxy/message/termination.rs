@@ -45,6 +45,8 @@ pub(crate) enum Termination {
     NotAllowed,
     /// It has no password, or a wrong one (`auth.basic`).
     NotAuthenticated,
+    /// The auth service does not let it pass (`auth.forward`).
+    NotLetIn,
     /// It has sent too many wrong passwords.
     TooManyWrong,
     /// The client went away before the answer had left.
@@ -79,6 +81,12 @@ pub(crate) enum Termination {
     TunnelBrokenOff,
     /// As many passwords wait to be checked as may.
     TooManyChecks,
+    /// As many questions to the auth service are open as may.
+    TooManyQuestions,
+    /// The auth service has not answered.
+    Unanswered,
+    /// The auth service has answered that it failed.
+    AuthFailed,
     /// The file of users was never read.
     NoUsers,
     /// As many requests wait as may.
@@ -114,6 +122,7 @@ impl Termination {
             | Self::Misdirected
             | Self::NotAllowed
             | Self::NotAuthenticated
+            | Self::NotLetIn
             | Self::TooManyWrong
             | Self::ClientGone
             | Self::ConnectionError
@@ -131,6 +140,9 @@ impl Termination {
             | Self::StoppedSending
             | Self::TunnelBrokenOff => Some(Who::App),
             Self::TooManyChecks
+            | Self::TooManyQuestions
+            | Self::Unanswered
+            | Self::AuthFailed
             | Self::NoUsers
             | Self::HoldFull
             | Self::PauseOver
@@ -170,6 +182,7 @@ impl Termination {
             Self::Misdirected => "client: misdirected",
             Self::NotAllowed => "client: not allowed",
             Self::NotAuthenticated => "client: not authenticated",
+            Self::NotLetIn => "client: not let in by the auth service",
             Self::TooManyWrong => "client: too many wrong passwords",
             Self::ClientGone => "client: gone",
             Self::ConnectionError => "client: HTTP/2 connection error",
@@ -187,6 +200,9 @@ impl Termination {
             Self::StoppedSending => "app: stopped sending",
             Self::TunnelBrokenOff => "app: broke off the tunnel",
             Self::TooManyChecks => "proxy: too many passwords to check",
+            Self::TooManyQuestions => "proxy: too many questions to the auth service",
+            Self::Unanswered => "proxy: no answer of the auth service",
+            Self::AuthFailed => "proxy: the auth service failed",
             Self::NoUsers => "proxy: no file of users",
             Self::HoldFull => "proxy: hold is full",
             Self::PauseOver => "proxy: pause is over",
