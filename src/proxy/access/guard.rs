@@ -78,15 +78,19 @@ impl Guard {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::time::Duration;
 
     use super::*;
+    use crate::config::Forward;
     use crate::model::access::Users;
+    use crate::model::slot::Address;
 
     fn guard(basic: bool, allow: Option<&str>, files: &UserFiles) -> Option<Guard> {
         let auth = Auth {
             basic: basic.then(|| "users".into()),
             allow: allow.map(|network| vec![network.parse().unwrap()]),
             except: vec!["/hooks".into(), "/public".into()],
+            forward: None,
         };
         Guard::of(&auth, files)
     }
@@ -96,7 +100,10 @@ mod tests {
         let files = UserFiles::default();
         files.set(Path::new("users"), Users::default());
         let (inside, outside) = ("10.0.0.1".parse().unwrap(), "192.0.2.1".parse().unwrap());
-        let look = |guard: &Guard, client, path: &str| guard.look(client, path.as_bytes()).map(|file| file.is_some());
+        let look = |guard: &Guard, client, path: &str| {
+            let wanted = guard.look(client, path.as_bytes());
+            wanted.map(|wanted| matches!(wanted, Wanted::Password(_)))
+        };
         assert!(guard(false, None, &files).is_none());
         let both = guard(true, Some("10.0.0.0/8"), &files).unwrap();
         assert_eq!(look(&both, inside, "/"), Ok(true));
@@ -109,6 +116,26 @@ mod tests {
         let basic = guard(true, None, &files).unwrap();
         assert_eq!(look(&basic, outside, "/hooksx"), Ok(true));
         assert_eq!(look(&basic, outside, "*"), Ok(true));
+    }
+
+    #[test]
+    fn an_auth_service_is_asked_about_those_who_may_come() {
+        let auth = Auth {
+            allow: Some(vec!["10.0.0.0/8".parse().unwrap()]),
+            except: vec!["/hooks".into()],
+            forward: Some(Arc::new(Forward {
+                address: Address::Port(4180),
+                target: "/".into(),
+                copy: Vec::new(),
+                timeout: Duration::from_secs(5),
+            })),
+            ..Auth::default()
+        };
+        let guard = Guard::of(&auth, &UserFiles::default()).unwrap();
+        let (inside, outside) = ("10.0.0.1".parse().unwrap(), "192.0.2.1".parse().unwrap());
+        assert!(matches!(guard.look(inside, b"/"), Ok(Wanted::Verdict)));
+        assert!(matches!(guard.look(outside, b"/"), Err(Refusal::NotAllowed)));
+        assert!(matches!(guard.look(outside, b"/hooks/x"), Ok(Wanted::Nothing)));
     }
 
     #[test]
@@ -142,8 +169,8 @@ mod tests {
         let guard = guard(true, None, &files).unwrap();
         let client = "192.0.2.1".parse().unwrap();
         assert!(matches!(guard.look(client, b"/"), Err(Refusal::NoUsers)));
-        assert!(matches!(guard.look(client, b"/hooks"), Ok(None)));
+        assert!(matches!(guard.look(client, b"/hooks"), Ok(Wanted::Nothing)));
         files.set(Path::new("users"), Users::default());
-        assert!(matches!(guard.look(client, b"/"), Ok(Some(_))));
+        assert!(matches!(guard.look(client, b"/"), Ok(Wanted::Password(_))));
     }
 }

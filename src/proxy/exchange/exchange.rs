@@ -117,7 +117,7 @@ impl Exchange {
             reusable: false,
             built: None,
         };
-        exchange.apply_rules();
+        exchange.go_by_rules();
         exchange
     }
 
@@ -130,6 +130,14 @@ impl Exchange {
     pub(crate) fn kept(&self) -> usize {
         let vouched = self.vouched.as_ref().map_or(0, |(_, fields)| fields.len());
         self.sending.out.bytes.len() + self.built.as_ref().map_or(0, Vec::len) + vouched
+    }
+
+    /// Goes by the rules of the service that it is with: those of its head, once it has a claim there.
+    fn go_by_rules(&mut self) {
+        self.sending.without_trailers = !self.service.config.vouched.is_empty();
+        if self.claim.is_some() {
+            self.apply_rules();
+        }
     }
 
     /// Applies `headers.request` to the head as it was built, and what an auth service vouches for.
@@ -195,7 +203,7 @@ impl Exchange {
         self.service = service.clone();
         self.record.service = Some(service.clone());
         self.claim = claim;
-        self.apply_rules();
+        self.go_by_rules();
     }
 
     /// Ends it without an answer of the app: what is still to be counted, and the claim that is held until it is.

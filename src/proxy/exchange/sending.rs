@@ -23,6 +23,8 @@ pub(crate) struct Sending {
     owed: Owed,
     /// How many it may send: `limit.body`.
     pub(crate) limit: u64,
+    /// Its trailers stay here: nobody has looked at what they say of the client.
+    pub(crate) without_trailers: bool,
     /// The body has ended, or will not be read any more.
     pub(crate) done: bool,
     /// Everything that was ever sent is still in `out`.
@@ -43,6 +45,7 @@ impl Sending {
             received: 0,
             owed: Owed::default(),
             limit,
+            without_trailers: false,
             done,
             replayable: true,
             broken: false,
@@ -78,7 +81,8 @@ impl Sending {
         if ended {
             self.done = true;
             if chunked {
-                last_chunk(&mut self.out.bytes, client.trailers());
+                let trailers = if self.without_trailers { b"" } else { client.trailers() };
+                last_chunk(&mut self.out.bytes, trailers);
             }
         }
         Poll::Ready(Ok(()))

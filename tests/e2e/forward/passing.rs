@@ -155,6 +155,22 @@ async fn an_upload_waits_for_the_answer_and_arrives_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_says_who_he_is_behind_his_body_either() {
+    let it = Forwarded::plain("").await;
+    it.says(ANNA);
+    let mut client = it.pair.door.plain().await;
+    let chunked = "Transfer-Encoding: chunked\r\nTrailer: Remote-User\r\n";
+    client
+        .send(format!(
+            "POST /head HTTP/1.1\r\nHost: {PLAIN}\r\n{chunked}\r\n5\r\nhello\r\n0\r\nRemote-User: eve\r\nX-Sum: 1\r\n\r\n"
+        ))
+        .await
+        .unwrap();
+    let seen = client.response("POST").await.unwrap().text();
+    assert!(!seen.contains("eve") && !seen.contains("X-Sum"), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_operators_own_fields_have_the_last_word() {
     let it = Forwarded::plain("headers.request = { Remote-Groups = \"none\", X-Who = \"{client}\" }\n").await;
     it.says(ANNA);

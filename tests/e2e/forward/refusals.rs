@@ -149,3 +149,29 @@ async fn a_body_until_the_connection_ends_is_passed_on_with_its_length() {
         "interim answers were for us"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e35_what_client_and_auth_service_tell_each_other_is_never_logged() {
+    let it = Forwarded::plain("").await;
+    let secrets = "Set-Cookie: session=S3cret\r\nAuthorization: Bearer S3cret\r\nRemote-User: S3cret\r\nContent-Length: 6\r\n\r\nS3cret";
+    let mut client = it.pair.door.plain().await;
+    let own = "Cookie: session=S3cret\r\nAuthorization: Bearer S3cret\r\n";
+    for (status, passed) in [(200, 200), (302, 302), (401, 401), (500, 500)] {
+        it.says(&format!("HTTP/1.1 {status} x\r\nLocation: /?code=S3cret\r\n{secrets}"));
+        let answer = client.request("GET", PLAIN, "/x", own, b"").await.unwrap();
+        assert_eq!(answer.status, passed);
+    }
+    it.does(vec![send(
+        format!("HTTP/1.1 200 OK\r\n{secrets}").replace("\r\n\r\n", "\nS3cret: S3cret\r\n\r\n"),
+    )]);
+    assert_eq!(client.request("GET", PLAIN, "/x", own, b"").await.unwrap().status, 503);
+    it.pair.door.logged("\"/x\"", 5).await;
+    let status = it.pair.door.proxyctl(&["status", "prod"]).await;
+    for (what, text) in [
+        ("the access log", it.pair.door.access_log()),
+        ("the log", it.pair.door.process().log().text()),
+        ("status", status.stdout),
+    ] {
+        assert!(!text.contains("S3cret"), "{what}: {text}");
+    }
+}
