@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use greengate::config::{
     AccessLogFormat, AccessLogTarget, Auth, Bake, Config, Drain, Forward, Health, Hold, Keepalive, Limits, Listen,
-    Reuse, Scope, Slots, StatusRange, Timeouts, Tls, VersionSource,
+    Reuse, Scope, Service, Slots, StatusRange, Timeouts, Tls, VersionSource,
 };
 use greengate::model::compress::{Compress, Encoding};
 use greengate::model::log_query::LogQuery;
@@ -537,6 +537,48 @@ upstream = 3002
     assert_eq!(config.log_query, names(&["token", "key"]));
     let redirects = "[defaults]\nlog_query = \"drop\"\n[redirect]\n\"a.com\" = \"https://b.com\"\n";
     assert_eq!(accepted(redirects).log_query, LogQuery::Drop);
+}
+
+#[test]
+fn tables_of_auth_forward_are_laid_over_one_another_key_by_key() {
+    let config = accepted(
+        r#"
+[defaults]
+auth.forward = { copy = ["Remote-User"], timeout = "2s" }
+[env.a]
+host = "a.com"
+upstream = 3000
+auth.forward.url = "http://127.0.0.1:4180/verify"
+[[env.a.at]]
+path = "/admin"
+auth.forward.copy = ["Remote-User", "Remote-Groups"]
+[[env.a.at]]
+path = "/open"
+auth.forward = "off"
+[env.b]
+host = "b.com"
+upstream = 3001
+auth.forward = "off"
+[[env.b.at]]
+path = "/x"
+auth.forward.url = "http://127.0.0.1:9091"
+"#,
+    );
+    let (a, b) = (service(&config, "a", "a"), service(&config, "b", "b"));
+    let of = |service: &Service, path: &str| {
+        let policy = service.policy(service.parts.find(path.as_bytes()).unwrap());
+        let forward = policy.auth.forward.as_ref()?;
+        Some((forward.to_string(), forward.copy.len(), forward.timeout.as_secs()))
+    };
+    assert_eq!(of(a, "/"), Some(("http://127.0.0.1:4180/verify".to_owned(), 1, 2)));
+    assert_eq!(of(a, "/admin"), Some(("http://127.0.0.1:4180/verify".to_owned(), 2, 2)));
+    assert_eq!(of(a, "/open"), None);
+    assert_eq!(of(b, "/"), None);
+    assert_eq!(
+        of(b, "/x"),
+        Some(("http://127.0.0.1:9091/".to_owned(), 0, 5)),
+        "what was taken away stays away"
+    );
 }
 
 #[test]

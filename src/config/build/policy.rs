@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::error_pages::Folders;
 use super::merge::Merged;
 use crate::config::checked::{Acme, Tls};
-use crate::config::policy::{Auth, HeaderRule, Limits, Policy, Redirection, Scope, SecurityHeaders, Timeouts};
+use crate::config::policy::{Auth, Forward, HeaderRule, Limits, Policy, Redirection, Scope, SecurityHeaders, Timeouts};
 use crate::config::read::compress::RawCompress;
 use crate::config::read::headers::Rules;
 use crate::config::read::settings::Settings;
@@ -64,7 +64,7 @@ pub(crate) fn policy(
             basic: settings.auth_basic().in_folder(around.folder),
             allow: settings.auth_allow().as_ref().cloned(),
             except: settings.auth_except(),
-            forward: settings.auth_forward().as_ref().cloned(),
+            forward: forward(settings, problems).map(Arc::new),
         },
         log: settings.log(),
         compress: settings.compress().map(RawCompress::complete),
@@ -82,6 +82,19 @@ pub(crate) fn policy(
             .as_ref()
             .map(|target| target.behind(&standing.prefix("rewrite"))),
     }
+}
+
+/// Who is asked whether requests may pass.
+fn forward(settings: &Settings, problems: &mut Vec<Diagnostic>) -> Option<Forward> {
+    let forward = settings.auth_forward()?.as_ref()?.complete();
+    if let (None, Some(span)) = (&forward, settings.place("auth.forward")) {
+        problems.push(
+            Diagnostic::error(span, "`auth.forward` does not say who is asked")
+                .expected("expected `url` in this table, or in one further away")
+                .hint("write `url = \"http://127.0.0.1:4180/\"`"),
+        );
+    }
+    forward
 }
 
 /// Refuses a password beside an auth service: a request has one `Authorization`, and each of the two would read it as its own.

@@ -26,11 +26,11 @@ pub(crate) fn check(services: &[Merged], server: &RawServer, problems: &mut Vec<
 }
 
 /// Every `auth.forward` of a service, where it stands.
-fn asking(service: &Merged) -> impl Iterator<Item = (&Range<usize>, &Forward)> {
+fn asking(service: &Merged) -> impl Iterator<Item = (&Range<usize>, Forward)> {
     let parts = service.parts.iter().flat_map(|parts| &parts.value);
     let settings = std::iter::once(&service.settings).chain(parts.map(|part| &part.settings));
     let written = settings.filter_map(|settings| settings.auth_forward.as_ref());
-    written.filter_map(|written| Some((&written.span, &**written.value.as_ref()?)))
+    written.filter_map(|written| Some((&written.span, written.value.as_ref()?.complete()?)))
 }
 
 /// The listener that a name leads to which is served here.

@@ -8,7 +8,7 @@ use super::headers::OF_A_CONNECTION;
 use super::host;
 use super::plain::{self, Problems};
 use crate::config::policy::Forward;
-use crate::config::text::raw::{Kind, Table, Value};
+use crate::config::text::raw::{At, Kind, Table, Value};
 use crate::config::text::report::Diagnostic;
 use crate::config::text::words;
 use crate::http1::head::is_token;
@@ -40,8 +40,52 @@ const NOT_COPIED: [(&str, &str); 12] = [
     ("set-cookie", "goes to the client, and by itself"),
 ];
 
+/// What one table says of it, or several that were laid over one another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RawForward {
+    /// Where the service listens, and what it is asked for.
+    endpoint: Option<(Address, Arc<str>)>,
+    copy: Option<Vec<Arc<str>>>,
+    timeout: Option<Duration>,
+}
+
+impl RawForward {
+    /// With what is said nowhere; `None` where nobody says who is asked.
+    pub(crate) fn complete(&self) -> Option<Forward> {
+        let (address, target) = self.endpoint.clone()?;
+        Some(Forward {
+            address,
+            target,
+            copy: self.copy.clone().unwrap_or_default(),
+            timeout: self.timeout.unwrap_or(TIMEOUT),
+        })
+    }
+}
+
+/// What a nearer table says over what one further away does, key by key.
+pub(crate) fn over(
+    near: Option<&At<Wanted<RawForward>>>,
+    far: Option<&At<Wanted<RawForward>>>,
+) -> Option<At<Wanted<RawForward>>> {
+    let (Some(near), Some(far)) = (near, far) else {
+        return near.or(far).cloned();
+    };
+    let value = match (&near.value, &far.value) {
+        (Wanted::This(near), Wanted::This(far)) => Wanted::This(RawForward {
+            endpoint: near.endpoint.clone().or_else(|| far.endpoint.clone()),
+            copy: near.copy.clone().or_else(|| far.copy.clone()),
+            timeout: near.timeout.or(far.timeout),
+        }),
+        (near, _) => near.clone(),
+    };
+    Some(At {
+        value,
+        span: near.span.clone(),
+    })
+}
+
 /// Reads the table, or `"off"`.
-pub(crate) fn forward(key: &str, value: &Value, problems: &mut Problems) -> Option<Wanted<Arc<Forward>>> {
+pub(crate) fn forward(key: &str, value: &Value, problems: &mut Problems) -> Option<Wanted<RawForward>> {
     let Kind::Table(table) = &value.kind else {
         if matches!(&value.kind, Kind::Text(text) if text == "off") {
             return Some(Wanted::Nothing);
@@ -56,18 +100,18 @@ pub(crate) fn forward(key: &str, value: &Value, problems: &mut Problems) -> Opti
         });
         return None;
     };
-    read(key, value, table, problems).map(|forward| Wanted::This(Arc::new(forward)))
+    read(key, table, problems).map(Wanted::This)
 }
 
-fn read(key: &str, value: &Value, table: &Table, problems: &mut Problems) -> Option<Forward> {
+fn read(key: &str, table: &Table, problems: &mut Problems) -> Option<RawForward> {
     let before = problems.len();
-    let (mut named, mut copied, mut timeout) = (None, Vec::new(), TIMEOUT);
+    let (mut endpoint, mut copied, mut timeout) = (None, None, None);
     for entry in &table.entries {
         let path = format!("{key}.{}", entry.key.value);
         match entry.key.value.as_str() {
-            "url" => named = url(&path, &entry.value, problems),
-            "copy" => copied = copy(&path, &entry.value, problems).unwrap_or_default(),
-            "timeout" => timeout = plain::positive_duration(&path, &entry.value, problems).unwrap_or(TIMEOUT),
+            "url" => endpoint = url(&path, &entry.value, problems),
+            "copy" => copied = copy(&path, &entry.value, problems),
+            "timeout" => timeout = plain::positive_duration(&path, &entry.value, problems),
             other => {
                 let refusal = Diagnostic::error(&entry.key.span, format!("unknown key `{path}`"));
                 problems.push(match words::nearest(other, KEYS) {
@@ -77,17 +121,8 @@ fn read(key: &str, value: &Value, table: &Table, problems: &mut Problems) -> Opt
             }
         }
     }
-    if !table.entries.iter().any(|entry| entry.key.value == "url") {
-        problems.push(
-            Diagnostic::error(&value.span, format!("`{key}` does not say who is asked"))
-                .expected("expected `url` in this table")
-                .hint("write `url = \"http://127.0.0.1:4180/\"`"),
-        );
-    }
-    let (address, target) = named?;
-    (problems.len() == before).then_some(Forward {
-        address,
-        target,
+    (problems.len() == before).then_some(RawForward {
+        endpoint,
         copy: copied,
         timeout,
     })

@@ -12,7 +12,7 @@ pub(crate) mod auth;
 pub(crate) mod compress;
 pub(crate) mod environments;
 mod error_pages;
-mod forward;
+pub(crate) mod forward;
 pub(crate) mod headers;
 mod host;
 pub(crate) mod keys;

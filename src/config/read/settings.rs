@@ -9,12 +9,13 @@ use ipnet::IpNet;
 
 use super::auth::Wanted;
 use super::compress::RawCompress;
+use super::forward::RawForward;
 use super::keys::{Key, Place, Unknown};
 use super::targets::{RawRedirection, Target};
 use super::tls::RawTls;
 use super::{auth, compress, error_pages, forward, headers, host, log_query, plain, targets, tls, values};
 use crate::config::checked::{Reuse, StatusRange, VersionSource};
-use crate::config::policy::{Cache, Forward};
+use crate::config::policy::Cache;
 use crate::config::text::raw::{At, Entry, Kind, Table, Value};
 use crate::config::text::report::Diagnostic;
 use crate::model::log_query::LogQuery;
@@ -172,7 +173,7 @@ settings! {
     /// Path prefixes that are for everybody.
     auth_except: Vec<Arc<str>> = "auth.except", PARTS, auth::except, or Vec::new();
     /// The service that is asked whether a request may pass.
-    auth_forward: Wanted<Arc<Forward>> = "auth.forward", PARTS, forward::forward, or Wanted::Nothing;
+    auth_forward: Wanted<RawForward> = "auth.forward", PARTS, forward::forward;
     /// Path prefixes whose files the previous slot is asked for when the live one does not have them.
     stale_assets: Vec<Arc<str>> = "stale_assets", ANYWHERE, values::asset_prefixes, or Vec::new();
     /// Where the certificate comes from.
@@ -269,6 +270,7 @@ impl Settings {
     #[must_use]
     pub(crate) fn over(&self, base: &Self) -> Self {
         Self {
+            auth_forward: forward::over(self.auth_forward.as_ref(), base.auth_forward.as_ref()),
             compress: compress::over(self.compress.as_ref(), base.compress.as_ref()),
             headers_request: headers::over(self.headers_request.as_ref(), base.headers_request.as_ref()),
             headers_response: headers::over(self.headers_response.as_ref(), base.headers_response.as_ref()),
