@@ -76,8 +76,10 @@ pub struct Server {
     pub state_dir: Option<PathBuf>,
     /// Data-plane threads; `None` is one per core.
     pub workers: Option<usize>,
-    /// Networks of peers whose `X-Forwarded-*` fields are believed.
+    /// Networks of peers whose `X-Forwarded-*` fields are believed; those of published lists stand behind the others.
     pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Whether Cloudflare's list is among them.
+    pub trusts_cloudflare: bool,
     /// Whether connections from trusted peers begin with a header of the PROXY protocol (version 1 or 2).
     pub proxy_protocol: bool,
     /// Most client connections at a time; `None` derives the limit from RLIMIT_NOFILE.

@@ -12,7 +12,8 @@ use arc_swap::ArcSwap;
 
 use super::clock;
 use crate::config::{Config, Diagnostic, LoadError};
-use crate::model::api::ConfigurationStatus;
+use crate::model::api::{ConfigurationStatus, TrustedList};
+use crate::model::cloudflare;
 
 /// The configuration in use; a reload replaces it.
 pub(super) type Current = Arc<ArcSwap<Served>>;
@@ -105,7 +106,17 @@ impl Served {
             loaded: self.loaded.clone(),
             differs,
             restart: self.restart.iter().map(|key| (*key).to_owned()).collect(),
+            trusted_lists: self.trusted_lists(),
         }
+    }
+
+    fn trusted_lists(&self) -> Vec<TrustedList> {
+        let cloudflare = self.config.server.trusts_cloudflare.then(|| TrustedList {
+            name: cloudflare::NAME.to_owned(),
+            published: cloudflare::PUBLISHED.to_owned(),
+            networks: cloudflare::networks().count(),
+        });
+        cloudflare.into_iter().collect()
     }
 
     fn is_same(&self) -> io::Result<bool> {

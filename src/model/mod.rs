@@ -7,6 +7,7 @@ pub mod backup;
 pub mod bake;
 pub mod client;
 pub mod clock;
+pub mod cloudflare;
 pub mod compress;
 pub mod drain;
 pub mod environment;

@@ -311,6 +311,7 @@ upstream = 3000
     assert_eq!(server.workers, Some(2));
     let proxies: Vec<String> = server.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.7/32", "fd00::/8"]);
+    assert!(!server.trusts_cloudflare);
     assert!(server.proxy_protocol);
     assert_eq!(server.max_connections, Some(1000));
     assert_eq!(server.max_connections_per_client, 10);
@@ -419,6 +420,26 @@ fn a_version_may_stand_in_a_header() {
     let config = accepted("[env.a]\nhost = \"a.com\"\nupstream = 3000\nhealth.version = \"header:X-Version\"\n");
     let version = service(&config, "a", "a").health.version.clone();
     assert_eq!(version, Some(VersionSource::Header("X-Version".into())));
+}
+
+#[test]
+fn cloudflares_networks_stand_for_its_name_alone_or_among_others() {
+    let trusted = |written: &str| {
+        let text =
+            format!("[server]\ntrusted_proxies = {written}\n[env.prod]\nhost = \"example.com\"\nupstream = 3000\n");
+        let server = accepted(&text).server;
+        assert!(server.trusts_cloudflare);
+        server
+            .trusted_proxies
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    let alone = trusted("\"cloudflare\"");
+    assert_eq!(alone.len(), 22);
+    assert!(alone.contains(&"104.16.0.0/13".to_owned()) && alone.contains(&"2606:4700::/32".to_owned()));
+    let mixed = trusted("[\"cloudflare\", \"127.0.0.1\"]");
+    assert_eq!((mixed.len(), mixed[0].as_str()), (23, "127.0.0.1/32"));
 }
 
 #[test]

@@ -69,6 +69,41 @@ async fn e14_a_trusted_proxy_is_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn e14_cloudflare_is_believed_where_it_is_named_and_what_it_adds_to_the_chain_counts() {
+    // A balancer on this machine, behind Cloudflare; the client has made up the first address itself.
+    let fields = "X-Forwarded-For: 198.51.100.1, 203.0.113.66, 172.71.0.1\r\nCF-Connecting-IP: 198.51.100.2\r\n";
+    for (trusted, client) in [
+        ("[\"127.0.0.1\", \"cloudflare\"]", "203.0.113.66"),
+        ("[\"127.0.0.1\"]", "172.71.0.1"),
+    ] {
+        let pair = Pair::plain_with(&format!("trusted_proxies = {trusted}"), "").await;
+        let head = seen_by_app(&mut pair.door.plain().await, PLAIN, fields).await;
+        assert_eq!(values(&head, "x-real-ip"), [client], "{head}");
+        assert_eq!(values(&head, "cf-connecting-ip"), ["198.51.100.2"], "{head}");
+        let status = pair.door.status().await.configuration.unwrap();
+        let lists: Vec<_> = status
+            .trusted_lists
+            .iter()
+            .map(|list| (&*list.name, list.networks))
+            .collect();
+        let text = pair.door.proxyctl(&["status"]).await;
+        if trusted.contains("cloudflare") {
+            assert_eq!(lists, [("cloudflare", 22)]);
+            let published = &status.trusted_lists[0].published;
+            let line = format!("trusts cloudflare, as published on {published}: 22 networks");
+            text.assert_says(&[&line]);
+        } else {
+            assert!(lists.is_empty() && !text.all().contains("trusts"));
+        }
+    }
+    // Who comes past Cloudflare says nothing that is believed.
+    let pair = Pair::plain_with("trusted_proxies = \"cloudflare\"", "").await;
+    let head = seen_by_app(&mut pair.door.plain().await, PLAIN, fields).await;
+    assert_eq!(values(&head, "x-forwarded-for"), ["127.0.0.1"], "{head}");
+    assert!(values(&head, "cf-connecting-ip").is_empty(), "{head}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn e15_the_same_names_with_an_underscore_are_dropped() {
     let pair = Pair::plain("").await;
     let fields = "X_Forwarded_For: 203.0.113.66\r\nX_Forwarded-Proto: gopher\r\nX_Real_IP: 203.0.113.66\r\n\

@@ -80,6 +80,12 @@ pub fn render(status: &Status, now: Timestamp, style: Style) -> Vec<String> {
             count(earlier.streams, "stream", "streams"),
         )
     }));
+    let lists = status.configuration.iter().flat_map(|it| &it.trusted_lists);
+    lines.extend(lists.map(|list| {
+        let networks = count(list.networks as u64, "network", "networks");
+        let text = format!("trusts {}, as published on {}: {networks}", list.name, list.published);
+        style.dim(&escape(&text))
+    }));
     for environment in &status.environments {
         lines.push(String::new());
         lines.extend(render_environment(environment, now, style));

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::keys::Unknown;
-use super::networks::networks;
+use super::networks::trusted;
 use super::plain;
 use crate::config::checked::{AccessLogFormat, AccessLogTarget, Listen, Server};
 use crate::config::text::raw::{At, Entry, Kind, Value};
@@ -49,6 +49,7 @@ impl Default for RawServer {
                 state_dir: None,
                 workers: None,
                 trusted_proxies: Vec::new(),
+                trusts_cloudflare: false,
                 proxy_protocol: false,
                 max_connections: None,
                 max_connections_per_client: MAX_CONNECTIONS_PER_CLIENT,
@@ -113,8 +114,10 @@ impl RawServer {
             "trusted_proxies" => {
                 // An empty list is the default.
                 let is_empty = matches!(&value.kind, Kind::List(list) if list.is_empty());
-                let networks = (!is_empty).then(|| networks(key, value, problems)).flatten();
-                server.trusted_proxies = networks.unwrap_or_default();
+                if let Some(trusted) = (!is_empty).then(|| trusted(key, value, problems)).flatten() {
+                    server.trusted_proxies = trusted.networks;
+                    server.trusts_cloudflare = trusted.cloudflare;
+                }
             }
             "proxy_protocol" => server.proxy_protocol = plain::boolean(key, value, problems).unwrap_or_default(),
             "max_connections" => server.max_connections = count(key, value, i64::MAX, problems),

@@ -220,6 +220,8 @@ fn server(old: &Server, new: &Server) -> Vec<&'static str> {
         state_dir,
         workers,
         trusted_proxies,
+        // Its networks are among the others.
+        trusts_cloudflare: _,
         proxy_protocol,
         max_connections,
         max_connections_per_client,

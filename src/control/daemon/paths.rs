@@ -99,6 +99,7 @@ mod tests {
             state_dir: None,
             workers: None,
             trusted_proxies: Vec::new(),
+            trusts_cloudflare: false,
             proxy_protocol: false,
             max_connections: None,
             max_connections_per_client: 512,

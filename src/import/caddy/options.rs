@@ -58,6 +58,10 @@ fn take(directive: &Directive, options: &mut Options, draft: &mut Draft) -> Resu
                         draft.server.set("trusted_proxies", Value::List(networks));
                         draft.carried += 1;
                     }
+                    "trusted_proxies" if inner.arg(0) == "cloudflare" => {
+                        draft.server.set("trusted_proxies", Value::text("cloudflare"));
+                        draft.carried += 1;
+                    }
                     "trusted_proxies" => return Err("`[server] trusted_proxies` is a list of networks"),
                     "listener_wrappers" => {
                         return Err("`[server] proxy_protocol = true` reads PROXY headers of trusted proxies");

@@ -47,7 +47,7 @@ pub use problem::{Problem, exit};
 pub use seen::{GateReport, ProbeReport, Traffic, millis};
 pub use status::{
     CertificateStatus, ConfigurationStatus, DrainingStatus, EnvironmentStatus, HealthStatus, Holder, MaintenanceStatus,
-    ServiceStatus, Status,
+    ServiceStatus, Status, TrustedList,
 };
 pub use upkeep::{
     Action, Change, ChangeKind, MaintenanceRequest, Notice, PauseRequest, ReloadRequest, ResumeRequest, UpgradeRequest,

@@ -49,6 +49,20 @@ pub struct ConfigurationStatus {
     /// Keys whose new value takes effect at the next restart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restart: Vec<String>,
+    /// Lists of others that `trusted_proxies` names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trusted_lists: Vec<TrustedList>,
+}
+
+/// A list of networks that somebody publishes, as this version knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrustedList {
+    /// Its name in the file.
+    pub name: String,
+    /// The day on which it was published so, as `2026-10-14`.
+    pub published: String,
+    /// How many networks it has.
+    pub networks: usize,
 }
 
 /// Maintenance of an environment.
