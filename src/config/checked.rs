@@ -10,6 +10,7 @@ use super::policy::{Parts, Policy};
 use crate::model::error_pages::ErrorPages;
 use crate::model::log_query::LogQuery;
 use crate::model::relocation::Relocation;
+use crate::model::ribbon::Ribbon;
 use crate::model::slot::{Address, Slot};
 
 /// The production directory of Let's Encrypt.
@@ -176,6 +177,8 @@ pub struct Service {
     /// Value of `X-Environment` in responses, which also keeps search engines out: for environments that are not
     /// production.
     pub label: Option<Arc<str>>,
+    /// What is appended to every page, with the label.
+    pub label_ribbon: Option<Ribbon>,
     /// What is written to the access log of queries.
     pub log_query: LogQuery,
     /// Pages for the errors that the proxy makes in its place; `None` are those of the proxy.

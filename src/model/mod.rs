@@ -32,6 +32,7 @@ mod readings;
 pub mod reload;
 pub mod relocation;
 pub mod renewal;
+pub mod ribbon;
 pub mod routes;
 pub mod slot;
 pub mod state;

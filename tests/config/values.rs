@@ -10,6 +10,7 @@ use greengate::config::{
 use greengate::model::compress::{Compress, Encoding};
 use greengate::model::log_query::LogQuery;
 use greengate::model::rate::Rate;
+use greengate::model::ribbon::Ribbon;
 use greengate::model::slot::{Address, Slot};
 
 use super::{FILE, accepted, environment, service};
@@ -440,6 +441,16 @@ fn cloudflares_networks_stand_for_its_name_alone_or_among_others() {
     assert!(alone.contains(&"104.16.0.0/13".to_owned()) && alone.contains(&"2606:4700::/32".to_owned()));
     let mixed = trusted("[\"cloudflare\", \"127.0.0.1\"]");
     assert_eq!((mixed.len(), mixed[0].as_str()), (23, "127.0.0.1/32"));
+}
+
+#[test]
+fn a_ribbon_in_the_defaults_is_for_environments_with_a_label() {
+    let text = "[defaults]\nlabel_ribbon = true\nauth.basic = \"off\"\n\
+                [env.prod]\nhost = \"example.com\"\nupstream = 3000\n\
+                [env.dev]\nhost = \"dev.example.com\"\nupstream = 3001\nlabel = \"dev\"\n";
+    let config = accepted(text);
+    assert_eq!(service(&config, "prod", "prod").label_ribbon, None);
+    assert_eq!(service(&config, "dev", "dev").label_ribbon, Some(Ribbon::new("dev")));
 }
 
 #[test]

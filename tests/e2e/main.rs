@@ -35,6 +35,7 @@ mod identity;
 mod imported;
 mod installed;
 mod kept_by_systemd;
+mod label_ribbon;
 mod limits;
 mod maintenance;
 mod mutated;

@@ -13,6 +13,7 @@ use crate::config::read::settings::Settings;
 use crate::config::text::raw::At;
 use crate::config::text::report::Diagnostic;
 use crate::config::text::units::format_duration;
+use crate::model::ribbon::Ribbon;
 use crate::model::slot::Address;
 
 /// Builds the service. `None` when a key without a default is missing or could not be read.
@@ -51,6 +52,10 @@ pub(crate) fn build(merged: &Merged, around: Surroundings<'_>, problems: &mut Ve
         stale_assets: settings.stale_assets(),
         tls: merged.tls(around.folder),
         label: settings.label().cloned(),
+        label_ribbon: settings
+            .label()
+            .filter(|_| settings.label_ribbon())
+            .map(|label| Ribbon::new(label)),
         log_query: settings.log_query(),
         error_pages: around.error_pages.of(&settings.error_pages()),
         health: health?,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{addresses, auth_services, certificates, hosts, loops, users};
+use super::{addresses, auth_services, certificates, hosts, labels, loops, users};
 use crate::config::build::error_pages::Folders;
 use crate::config::build::merge::Merged;
 use crate::config::build::policy::Surroundings;
@@ -207,6 +207,7 @@ impl Tables {
         certificates::check(&services, tls, &unserved, folder, now, problems);
         users::check(&services, folder, problems);
         auth_services::check(&services, &self.server, problems);
+        labels::check(&services, &self.defaults, problems);
         let of_redirects = self.defaults.tls().in_folder(folder);
         hosts::warn_unsigned(&services, &unserved, &of_redirects, &self.acme, problems);
         if !matches!(self.acme.challenge, Challenge::Dns(_)) {

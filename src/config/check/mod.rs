@@ -4,6 +4,7 @@
 //! - `map` where hosts and paths lead; `loops` redirects that lead back to where they came from
 //! - `addresses` where an app cannot run, and `auth_services` where no auth service can
 //! - `certificates` whether certificate files are there, fit, and cover their hosts
+//! - `labels` whether a ribbon has a label to show
 //! - `users` whether files of users are in order, and who may read what is no production
 
 mod addresses;
@@ -11,6 +12,7 @@ mod auth_services;
 mod certificates;
 pub(crate) mod file;
 mod hosts;
+mod labels;
 mod loops;
 pub(crate) mod map;
 mod users;

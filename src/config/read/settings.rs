@@ -182,6 +182,8 @@ settings! {
     error_pages: Wanted<String> = "error_pages", ANYWHERE, error_pages::folder, or Wanted::Nothing;
     /// Marks the responses of an environment that is not production.
     label: Arc<str> = "label", SERVICE, values::label;
+    /// Whether the label is shown on every page.
+    label_ribbon: bool = "label_ribbon", ANYWHERE, plain::boolean, or false;
     /// How answers are encoded; `None` leaves them as they are.
     compress: Option<RawCompress> = "compress", PARTS, compress::compress, or None;
     /// Whether requests are written to the access log.

@@ -44,6 +44,7 @@ pub(crate) fn of_service(service: &Service) -> Values {
         stale_assets,
         tls: source,
         label,
+        label_ribbon,
         log_query: of_queries,
         error_pages: pages,
     } = service;
@@ -88,6 +89,9 @@ pub(crate) fn of_service(service: &Service) -> Values {
     }
     if let Some(label) = label {
         values.extend(named([("label", label.to_string())]));
+    }
+    if label_ribbon.is_some() {
+        values.extend(named([("label_ribbon", "true".to_owned())]));
     }
     let Parts {
         entries,

@@ -14,6 +14,7 @@ use crate::proxy::core::core::Core;
 use crate::proxy::message::answer::{Answer, wants_json};
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::request::{Fields, Peer, Request};
+use crate::proxy::message::ribbon::asks_for_page;
 use crate::proxy::route::route::{Found, Under, route, under};
 
 /// Where ACME servers look for answers (RFC 8555 §8.3).
@@ -74,6 +75,7 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
         let service = &view.services[place];
         let Under { policy, answer } = under(&service.config, request.target, peer.inside);
         record.policy = policy;
+        record.wants_page = service.config.label_ribbon.is_some() && asks_for_page(request);
         if service.config.policy(policy).log {
             record.describe_client(request);
         }

@@ -1,9 +1,11 @@
-//! An answer's body as it is encoded on its way: streamed, flushed whenever its source has nothing more at hand, in bounded memory.
+//! An answer's body as it is encoded on its way, or as something is appended to it: streamed, flushed whenever its source has nothing more at
+//! hand, in bounded memory.
 
 use std::io::{self, Write};
 
 use super::record::Record;
 use crate::model::compress::{Compress, Encoding};
+use crate::model::ribbon::Ribbon;
 use crate::proxy::message::encoding::Said;
 use crate::proxy::stock::seats::Seat;
 
@@ -22,13 +24,29 @@ const ZSTD_WINDOW: u32 = 17;
 pub(super) enum Encoded {
     /// As it is.
     No,
-    /// To HEAD: as a GET would be answered, without the body.
-    Head,
+    /// To HEAD: as a GET would be answered, without the body, which would be so long, where that is known.
+    Head(Option<u64>),
     Body(Box<Encoder>),
 }
 
+impl Encoded {
+    /// The same with a ribbon behind the body. `length` is the body's, where it is known.
+    pub(super) fn with(self, ribbon: Ribbon, length: Option<u64>, is_head: bool) -> Self {
+        let length = length.map(|length| length + ribbon.bytes().len() as u64);
+        match self {
+            Self::No if is_head => Self::Head(length),
+            Self::No => Self::Body(Box::new(Encoder::plain(ribbon, length))),
+            Self::Head(_) => self,
+            Self::Body(mut encoder) => {
+                encoder.tail = Some(ribbon);
+                Self::Body(encoder)
+            }
+        }
+    }
+}
+
 /// A field that takes the place of the answer's own.
-type Set = (&'static str, Vec<u8>);
+pub(super) type Set = (&'static str, Vec<u8>);
 
 /// Whether an answer leaves encoded, and the fields that it has then. `said` is what it says of its body, `length` how long that is
 /// or would be for GET.
@@ -43,13 +61,14 @@ pub(super) fn agree(
     let wanted = record.encoding.filter(|encoding| compress.encodings.contains(encoding));
     let is_risky = compress.strict && record.asked.path().len() < record.asked.target().len();
     // What the client has was encoded, and its tag is weak.
-    let is_revalidated = status == 304 && said.tag().is_some_and(|tag| weakened.knows(tag));
+    let strong = said.tag().map(|tag| tag.strip_prefix(b"W/").unwrap_or(tag));
+    let is_revalidated = status == 304 && strong.is_some_and(|tag| weakened.knows(tag));
     if !is_revalidated && !said.is_encodable(status, length, is_risky) {
         return (Encoded::No, Vec::new());
     }
     let encoding = match wanted {
         Some(_) if is_revalidated => None,
-        Some(encoding) if is_head => Some((encoding, Encoded::Head)),
+        Some(encoding) if is_head => Some((encoding, Encoded::Head(None))),
         Some(encoding) => {
             let encoder = record
                 .core()
@@ -60,7 +79,8 @@ pub(super) fn agree(
         }
         None => None,
     };
-    let changed = said.fields(encoding.is_some() || (is_revalidated && wanted.is_some()));
+    let changed = encoding.is_some() || (is_revalidated && wanted.is_some());
+    let changed = said.fields(&["Accept-Encoding"], changed);
     let mut set: Vec<Set> = vec![("vary", changed.vary)];
     if let (Some(weak), Some(strong)) = (changed.etag, said.tag()) {
         weakened.note(strong);
@@ -81,8 +101,12 @@ pub(super) fn agree(
 /// Encodes one body.
 pub(crate) struct Encoder {
     codec: Codec,
-    /// Its place among those that a core may have, until the codec's memory goes.
+    /// Its place among those that a core may have, until the codec's memory goes; without a codec it takes none.
     seat: Option<Seat>,
+    /// What comes behind the body.
+    tail: Option<Ribbon>,
+    /// How many bytes it puts out in all, where that is known.
+    length: Option<u64>,
     /// Bytes of what the codec has put out that have left.
     sent: usize,
     /// It was fed since it was flushed.
@@ -94,6 +118,8 @@ enum Codec {
     Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
     Brotli(Box<brotli::CompressorWriter<Vec<u8>>>),
     Gzip(flate2::write::GzEncoder<Vec<u8>>),
+    /// None: what comes in goes out.
+    Plain(Vec<u8>),
     /// Only its last words are left.
     Done(Vec<u8>),
 }
@@ -119,9 +145,28 @@ impl Encoder {
         Some(Self {
             codec,
             seat: Some(seat),
+            tail: None,
+            length: None,
             sent: 0,
             owes: false,
         })
+    }
+
+    /// One that only appends something.
+    fn plain(tail: Ribbon, length: Option<u64>) -> Self {
+        Self {
+            codec: Codec::Plain(Vec::new()),
+            seat: None,
+            tail: Some(tail),
+            length,
+            sent: 0,
+            owes: false,
+        }
+    }
+
+    /// How many bytes it puts out in all, where that is known.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.length
     }
 
     /// What was put out and has not left.
@@ -170,12 +215,15 @@ impl Encoder {
     /// # Errors
     /// As [`Encoder::feed`].
     pub(crate) fn finish(&mut self) -> io::Result<()> {
+        if let Some(tail) = self.tail.take() {
+            self.feed(tail.bytes())?;
+        }
         self.owes = false;
         let rest = match std::mem::replace(&mut self.codec, Codec::Done(Vec::new())) {
             Codec::Zstd(codec) => codec.finish()?,
             Codec::Brotli(codec) => codec.into_inner(),
             Codec::Gzip(codec) => codec.finish()?,
-            Codec::Done(rest) => rest,
+            Codec::Plain(rest) | Codec::Done(rest) => rest,
         };
         self.codec = Codec::Done(rest);
         drop(self.seat.take());
@@ -194,7 +242,7 @@ impl Codec {
             Self::Zstd(codec) => codec.get_ref(),
             Self::Brotli(codec) => codec.get_ref(),
             Self::Gzip(codec) => codec.get_ref(),
-            Self::Done(rest) => rest,
+            Self::Plain(rest) | Self::Done(rest) => rest,
         }
     }
 
@@ -203,7 +251,7 @@ impl Codec {
             Self::Zstd(codec) => codec.get_mut(),
             Self::Brotli(codec) => codec.get_mut(),
             Self::Gzip(codec) => codec.get_mut(),
-            Self::Done(rest) => rest,
+            Self::Plain(rest) | Self::Done(rest) => rest,
         }
     }
 
@@ -212,6 +260,7 @@ impl Codec {
             Self::Zstd(codec) => Some(codec),
             Self::Brotli(codec) => Some(codec),
             Self::Gzip(codec) => Some(codec),
+            Self::Plain(out) => Some(out),
             Self::Done(_) => None,
         }
     }

@@ -88,7 +88,8 @@ impl Exchange {
         let manner = headers::Manner {
             ends_here: credentials.is_some(),
             close: !service.pool.keeps(),
-            weakened: policy.compress.as_ref().map(|_| &record.core().shared.weakened),
+            unencoded: record.wants_page,
+            weakened: (policy.compress.is_some() || record.wants_page).then(|| &record.core().shared.weakened),
         };
         let (inner, limit_body) = (service.inner(record.policy), policy.limit_body);
         let (client, id) = (record.client, record.id);

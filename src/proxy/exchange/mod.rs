@@ -7,7 +7,7 @@
 //! - `stale` files of the version before (N23)
 //! - `attempt` one attempt: connect or reuse, send, wait for the head; the retry rule
 //! - `head`, `body`, `pieces` the response as it is read
-//! - `encode` an answer's body, encoded on its way
+//! - `encode` an answer's body, encoded on its way; `ribbon` what is appended to pages; `length` what the head says of it
 //! - `sending` the request as it is sent; `reading` how the client reads its answer
 //! - `error_page` the operator's page for an error of ours
 //! - `asked` what the client has asked for
@@ -25,11 +25,13 @@ mod error_page;
 pub(crate) mod exchange;
 pub(crate) mod fields;
 pub(crate) mod head;
+mod length;
 pub(crate) mod obtain;
 pub(crate) mod pieces;
 mod reading;
 pub(crate) mod record;
 pub(crate) mod reply;
+mod ribbon;
 pub(crate) mod sending;
 pub(crate) mod serve;
 mod source;

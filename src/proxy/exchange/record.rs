@@ -42,6 +42,8 @@ pub(crate) struct Record {
     pub(crate) encoding: Option<Encoding>,
     /// What an auth service has said for the client beside its leave: values of `Set-Cookie`.
     pub(crate) cookies: Vec<Vec<u8>>,
+    /// Whether it asks for a whole page, where pages have a ribbon.
+    pub(crate) wants_page: bool,
     /// What counts it among the requests in flight, from its head to its last byte, waits included.
     pub(crate) token: Option<Token>,
     /// The time that it has waited in the queue.
@@ -76,6 +78,7 @@ impl Record {
             policy: 0,
             encoding: None,
             cookies: Vec::new(),
+            wants_page: false,
             token: None,
             held: Duration::ZERO,
             stale_from: None,

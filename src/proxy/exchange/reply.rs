@@ -8,15 +8,17 @@ use tokio::time::Instant;
 
 use super::body::{Cut, Piece};
 use super::client::Client;
-use super::encode::{Encoded, agree};
+use super::encode::{Encoded, Set, agree};
 use super::error_page;
 use super::exchange::Exchange;
 use super::fields;
+pub(crate) use super::length::Length;
 use super::reading::Reading;
 use super::record::Record;
+use super::ribbon;
 use super::source::{Own, Source};
 use crate::http1::framing::Framing;
-use crate::http1::head::{Method, Name};
+use crate::http1::head::Name;
 use crate::model::pace::Rule;
 use crate::proxy::core::claim::Claim;
 use crate::proxy::message::answer::Answer;
@@ -25,6 +27,7 @@ use crate::proxy::message::encoding::Said;
 use crate::proxy::message::end::End;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
+use crate::proxy::message::ribbon::Page;
 use crate::proxy::stock::deadline::Deadline;
 
 /// From here on a piece leaves in the buffer it was read into, instead of a copy.
@@ -39,19 +42,6 @@ pub(crate) struct Reply {
     /// How the body is encoded on its way, if it is.
     encoding: Encoded,
     reading: Reading,
-}
-
-/// What the head says of the body's length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Length<'r> {
-    /// So many bytes follow.
-    Known(u64),
-    /// Bytes follow, and nobody knows yet how many.
-    Open,
-    /// No byte follows; this says how many a GET would have had, as the app has written it (RFC 9110 §8.6).
-    OfGet(&'r [u8]),
-    /// No byte follows, and nothing is said.
-    Unsaid,
 }
 
 impl Reply {
@@ -107,23 +97,44 @@ impl Reply {
         reply
     }
 
-    /// Encodes the body where the service offers it and the client likes it, and says in the head what follows from that.
+    /// Appends the ribbon, and encodes the body, where the service offers it and the client likes it; says in the head what follows from that.
     fn encode(&mut self) {
         let Some(service) = self.source.service() else { return };
-        let Some(compress) = &service.config.policy(self.record().policy).compress else {
+        let ribbon = service.config.label_ribbon.clone();
+        let compress = &service.config.policy(self.record().policy).compress;
+        if compress.is_none() && ribbon.is_none() {
             return;
-        };
+        }
+        let compress = compress.clone();
+        let (length, is_head) = (self.length().of_get(), self.source.is_head());
+        let ribbon = ribbon.filter(|_| {
+            let (mut page, said) = (Page::default(), self.said());
+            self.for_each_field(|name, value| page.note(name, value));
+            let (takes, set) = ribbon::agree(self.record(), self.status, &page, &said, length);
+            self.set(set);
+            takes
+        });
+        if let Some(compress) = compress {
+            let asked = (self.status, is_head);
+            let (encoded, set) = agree(&compress, self.record(), asked, &self.said(), length);
+            self.encoding = encoded;
+            self.set(set);
+        }
+        if let Some(ribbon) = ribbon {
+            let encoded = std::mem::replace(&mut self.encoding, Encoded::No);
+            self.encoding = encoded.with(ribbon, length, is_head);
+        }
+    }
+
+    /// What the answer says of its body.
+    fn said(&self) -> Said {
         let mut said = Said::default();
         self.for_each_field(|name, value| said.note(name, value));
-        let length = match self.length() {
-            Length::Known(length) => Some(length),
-            Length::OfGet(length) => str::from_utf8(length).ok().and_then(|length| length.parse().ok()),
-            Length::Open | Length::Unsaid => None,
-        };
-        let asked = (self.status, self.source.is_head());
-        let (encoded, set) = agree(compress, self.record(), asked, &said, length);
-        self.encoding = encoded;
-        for (name, value) in set {
+        said
+    }
+
+    fn set(&mut self, fields: Vec<Set>) {
+        for (name, value) in fields {
             self.changes.set(FieldName::Ours(name), Some(value));
         }
     }
@@ -200,32 +211,14 @@ impl Reply {
 
     /// What the head says of the body's length. Valid until [`Reply::begin_body`].
     pub(crate) fn length(&self) -> Length<'_> {
-        match self.encoding {
+        match &self.encoding {
             Encoded::No => {}
-            Encoded::Head => return Length::Unsaid,
-            Encoded::Body(_) => return Length::Open,
+            Encoded::Head(length) => return length.map_or(Length::Unsaid, Length::Known),
+            Encoded::Body(encoder) => return encoder.length().map_or(Length::Open, Length::Known),
         }
-        let exchange = match &self.source {
-            Source::App(exchange) => exchange,
-            Source::Own(own) => return Length::Known(own.answer.content.len() as u64),
-        };
-        match exchange.body.framing {
-            Framing::Length(length) => Length::Known(length),
-            Framing::Chunked | Framing::UntilClose => Length::Open,
-            Framing::None => {
-                let said = exchange
-                    .body
-                    .inbox
-                    .as_ref()
-                    .and_then(|inbox| exchange.head.get(Name::ContentLength, inbox.filled()));
-                match said {
-                    // RFC 9110 §8.6: a 204 has no length.
-                    Some(said) if self.status != 204 => Length::OfGet(said),
-                    Some(_) => Length::Unsaid,
-                    None if matches!(self.status, 204 | 304) || exchange.method == Method::Head => Length::Unsaid,
-                    None => Length::Known(0),
-                }
-            }
+        match &self.source {
+            Source::App(exchange) => Length::of_app(exchange),
+            Source::Own(own) => Length::Known(own.answer.content.len() as u64),
         }
     }
 

@@ -17,10 +17,10 @@ pub(crate) struct Said {
     fixed: bool,
 }
 
-/// What the head says of an answer that differs by what its client accepts.
+/// What the head says of an answer that differs by who asks.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fields {
-    /// With `Accept-Encoding` in it.
+    /// With what it depends on in it.
     pub(crate) vary: Vec<u8>,
     /// The weak form of a strong tag; `None` leaves it as it is.
     pub(crate) etag: Option<Vec<u8>>,
@@ -69,22 +69,30 @@ impl Said {
             && self.is_text
     }
 
-    /// What its head says then, for a client that gets it encoded and for one that does not, because caches serve both.
-    pub(crate) fn fields(&self, encoded: bool) -> Fields {
+    /// What its head says where its bytes depend on these fields of the request: for a client that gets other bytes than the app has
+    /// written, and for one that does not, because caches serve both.
+    pub(crate) fn fields(&self, varies_by: &[&str], changed: bool) -> Fields {
         let mut vary = self.vary.clone();
-        let names = |value: &[u8]| list(value).any(|name| name == b"*" || eq_ignore_case(name, b"accept-encoding"));
-        if !names(&vary) {
+        for name in varies_by.iter().map(|name| name.as_bytes()) {
+            if list(&vary).any(|known| known == b"*" || eq_ignore_case(known, name)) {
+                continue;
+            }
             if !vary.is_empty() {
                 vary.extend_from_slice(b", ");
             }
-            vary.extend_from_slice(b"Accept-Encoding");
+            vary.extend_from_slice(name);
         }
-        let weak = |tag: &[u8]| (encoded && tag.starts_with(b"\"")).then(|| [b"W/", tag].concat());
+        let weak = |tag: &[u8]| (changed && tag.starts_with(b"\"")).then(|| [b"W/", tag].concat());
         Fields {
             vary,
             etag: self.tag().and_then(weak),
-            has_ranges: encoded && self.has_ranges,
+            has_ranges: changed && self.has_ranges,
         }
+    }
+
+    /// Whether it has to reach the client as it is.
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.fixed
     }
 
     /// The entity tag.
@@ -186,7 +194,8 @@ mod tests {
 
     #[test]
     fn vary_is_extended_once_and_a_strong_tag_becomes_weak() {
-        let vary = |fields: &[(&str, &str)]| String::from_utf8(said(fields).fields(true).vary).unwrap();
+        let vary =
+            |fields: &[(&str, &str)]| String::from_utf8(said(fields).fields(&["Accept-Encoding"], true).vary).unwrap();
         assert_eq!(vary(&[]), "Accept-Encoding");
         assert_eq!(
             vary(&[("Vary", "Cookie"), ("vary", "Accept")]),
@@ -196,7 +205,7 @@ mod tests {
         assert_eq!(vary(&[("Vary", "*")]), "*");
         let tag = |value: &str, encoded| {
             said(&[("ETag", value)])
-                .fields(encoded)
+                .fields(&["Accept-Encoding"], encoded)
                 .etag
                 .map(|tag| String::from_utf8(tag).unwrap())
         };
@@ -205,6 +214,6 @@ mod tests {
         assert_eq!(tag("W/\"a\"", true), None);
         assert_eq!(tag("unquoted", true), None);
         let ranges = said(&[("Accept-Ranges", "bytes")]);
-        assert!(ranges.fields(true).has_ranges && !ranges.fields(false).has_ranges);
+        assert!(ranges.fields(&[], true).has_ranges && !ranges.fields(&[], false).has_ranges);
     }
 }

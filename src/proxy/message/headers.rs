@@ -25,6 +25,8 @@ pub(crate) struct Manner<'w> {
     pub(crate) ends_here: bool,
     /// The app is to close after its answer.
     pub(crate) close: bool,
+    /// The app is to answer with bytes that can be appended to.
+    pub(crate) unencoded: bool,
     /// Knows tags that the app has written in another form.
     pub(crate) weakened: Option<&'w Weakened>,
 }
@@ -112,7 +114,7 @@ pub(crate) fn request<'r, F: Fields<'r>>(
             | Name::UserAgent
             | Name::XRobotsTag
             | Name::Other => {
-                if is_nominated(&nominated, name) {
+                if is_nominated(&nominated, name) || (manner.unencoded && eq_ignore_case(name, b"accept-encoding")) {
                     continue;
                 }
                 if request.protocol == "HTTP/2" && name == b"cookie" {
@@ -123,6 +125,9 @@ pub(crate) fn request<'r, F: Fields<'r>>(
                 field(out, name, value);
             }
         }
+    }
+    if manner.unencoded {
+        field(out, b"accept-encoding", b"identity");
     }
     if !cookies.is_empty() {
         field(out, b"cookie", &cookies.join(&b"; "[..]));

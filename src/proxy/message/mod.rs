@@ -6,7 +6,7 @@
 //! - `probe` the request of a probe, as traffic's
 //! - `terms` what an app's head says of its connection
 //! - `date` the moment of an answer
-//! - `encoding` whether an answer may be encoded, and what it says then
+//! - `encoding` whether an answer may be encoded, and what it says then; `ribbon` likewise for a ribbon behind it
 //! - `answer` answers of our own, `content` what is in them; `error` why there is one; `unanswered` why an auth service has given none
 //! - `end` how an exchange has ended, and why; `termination` the ways in which it can; `connection_error` what a connection to an app
 //!   can die of
@@ -26,6 +26,7 @@ pub(crate) mod prefix;
 pub(crate) mod probe;
 pub(crate) mod request;
 pub(crate) mod request_id;
+pub(crate) mod ribbon;
 pub(crate) mod rules;
 pub(crate) mod termination;
 pub(crate) mod terms;
