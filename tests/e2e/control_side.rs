@@ -113,12 +113,21 @@ async fn the_control_socket_refuses_what_it_does_not_know() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e34_nothing_that_a_client_sends_reaches_a_terminal_unescaped() {
-    let pair = Pair::plain("").await;
-    let attempts: [&[u8]; 6] = [
+    for format in ["json", "combined"] {
+        write_wildly(&format!("access_log_format = \"{format}\"")).await;
+    }
+}
+
+/// Sends what would command a terminal, from both sides, and looks at everything that was written of it.
+async fn write_wildly(server: &str) {
+    let pair = Pair::plain_with(server, "").await;
+    let attempts: [&[u8]; 8] = [
         b"GET /%1b%5b31mred HTTP/1.1\r\nHost: app.test\r\n\r\n",
         b"GET /\xc2\x9b31m HTTP/1.1\r\nHost: app.test\r\n\r\n",
         b"GET /ua HTTP/1.1\r\nHost: app.test\r\nUser-Agent: a\x1b[2J\x07b\r\n\r\n",
         b"GET /ua HTTP/1.1\r\nHost: app.test\r\nUser-Agent: a\xc2\x9b2Jb\"\\\r\n\r\n",
+        b"GET /ref HTTP/1.1\r\nHost: app.test\r\nReferer: http://a/\xc2\x9b2J\"\\\r\nAccept: */*\r\n\r\n",
+        b"GET /query?\xc2\x9b2J=\"\\ HTTP/1.1\r\nHost: app.test\r\nReferer: \xe2\x80\xae\r\n\r\n",
         b"GET /host HTTP/1.1\r\nHost: \x1b]0;owned\x07.test\r\n\r\n",
         b"GET /host HTTP/1.1\r\nHost: \xe2\x80\xae.test\r\n\r\n",
     ];
@@ -129,7 +138,11 @@ async fn e34_nothing_that_a_client_sends_reaches_a_terminal_unescaped() {
         assert!((200..500).contains(&answer.status), "{answer:?}");
     }
     pair.get("/the-last-one").await;
-    pair.door.logged("/the-last-one", 1).await;
+    eventually(secs(10), || async {
+        let log = pair.door.access_log();
+        holds(log.contains("/the-last-one"), || log)
+    })
+    .await;
     // The app's own words come through a gate's refusal.
     pair.green
         .health(crate::common::app::Health::status(503).body("\u{1b}[2J\u{9b}2Jowned\u{7}"));
@@ -183,7 +196,7 @@ async fn e34_a_megabyte_in_a_header_is_a_short_line_in_the_log() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e35_secrets_are_never_logged() {
-    let pair = Pair::tls("").await;
+    let pair = Pair::tls("hold.for = \"100ms\"\n").await;
     pair.blue
         .every_answer("Set-Cookie: session=s3cr3t-from-app; HttpOnly\r\n");
     let secrets = "Authorization: Bearer s3cr3t-token\r\nCookie: session=s3cr3t-cookie\r\n\
@@ -204,6 +217,40 @@ async fn e35_secrets_are_never_logged() {
         "a secret was written down: {all}"
     );
     assert!(!all.contains("PRIVATE KEY"), "key material was printed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e35_what_the_file_has_a_request_prove_itself_with_is_told_by_no_reload() {
+    let fields = "{ Authorization = \"Bearer s3cr3t-1\", X-Api-Key = \"s3cr3t-2\", X-Tenant = \"acme\" }";
+    let part = "[[env.prod.at]]\npath = \"/x\"\nheaders.request.Cookie = \"id=s3cr3t-3\"\n\
+                auth.forward = { url = \"http://127.0.0.1:9/verify?token=s3cr3t-4\" }\n";
+    let pair = Pair::plain(&format!("headers.request = {fields}\n{part}")).await;
+    pair.door
+        .rewrite(|text| text.replace("s3cr3t-", "s3cr3t-new-").replace("acme", "emca"));
+    let told = pair.door.proxyctl(&["reload"]).await;
+    told.assert_code(0);
+    for words in [
+        "headers.request",
+        "authorization: ***",
+        "x-api-key: ***",
+        "x-tenant: emca",
+        "cookie: ***",
+        "http://127.0.0.1:9/verify?***",
+    ] {
+        assert!(told.stdout.contains(words), "{words}: {}", told.stdout);
+    }
+    let json = pair.door.proxyctl(&["reload", "--json"]).await;
+    pair.door.rewrite(|text| text.replace("s3cr3t-new-1", "s3cr3t-newer-1"));
+    pair.door.process().hang_up();
+    eventually(secs(10), || async {
+        let log = pair.door.process().log().text();
+        holds(log.contains("reload: prod"), || log)
+    })
+    .await;
+    let all = format!("{}\n{}\n{}", written(&pair).await, told.all(), json.all());
+    assert!(!all.contains("s3cr3t"), "a secret was told: {all}");
+    // What the app is told is all of it.
+    assert_eq!(pair.get("/head").await.text().matches("s3cr3t-new").count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

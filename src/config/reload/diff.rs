@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::describe::{Values, error_pages, log_query, of_acme, of_service, tls};
+use super::describe::{error_pages, log_query, of_acme, of_service, tls};
+use super::values::{differing, of_services, value};
 use crate::config::checked::{Acme, Config, Environment, Redirect, Server, Service};
 use crate::model::api::{Change, ChangeKind, ValueChange};
 
@@ -116,11 +117,7 @@ fn of_environment(old: Option<&Environment>, new: Option<&Environment>) -> Vec<C
         match before.iter().find(|known| known.name == service.name) {
             None => changes.push(change(service, ChangeKind::Added, all(service))),
             Some(known) if known == service => {}
-            Some(known) => changes.push(change(
-                service,
-                ChangeKind::Changed,
-                differing(&of_service(known), &of_service(service)),
-            )),
+            Some(known) => changes.push(change(service, ChangeKind::Changed, of_services(known, service))),
         }
     }
     for service in &before {
@@ -250,14 +247,6 @@ fn server(old: &Server, new: &Server) -> Vec<&'static str> {
     same.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
 }
 
-fn value(key: &str, from: Option<String>, to: Option<String>) -> ValueChange {
-    ValueChange {
-        key: key.into(),
-        from,
-        to,
-    }
-}
-
 /// The values that are shown of a new service: where it runs, and what it answers to.
 fn all(service: &Service) -> Vec<ValueChange> {
     let told = ["host", "path", "blue", "green", "upstream"];
@@ -266,26 +255,6 @@ fn all(service: &Service) -> Vec<ValueChange> {
         .filter(|(key, text)| told.contains(&&**key) && !(key == "path" && text == "/"))
         .map(|(key, text)| value(&key, None, Some(text)))
         .collect()
-}
-
-fn differing(before: &Values, after: &Values) -> Vec<ValueChange> {
-    let of = |values: &Values, key: &str| {
-        let found = values.iter().find(|(known, _)| known == key);
-        found.map(|(_, text)| text.clone())
-    };
-    let mut values = Vec::new();
-    for (key, text) in after {
-        let from = of(before, key);
-        if from.as_ref() != Some(text) {
-            values.push(value(key, from, Some(text.clone())));
-        }
-    }
-    for (key, text) in before {
-        if of(after, key).is_none() {
-            values.push(value(key, Some(text.clone()), None));
-        }
-    }
-    values
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What changes between two configurations.
 //!
 //! - `diff` the differences, and which services stay the same
-//! - `describe` a configuration as keys and values, in the words of the file
+//! - `describe` a configuration as keys and values, in the words of the file; `values` what is told of those that differ
 
 pub(crate) mod describe;
 pub(crate) mod diff;
+mod values;
