@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::policy::{Parts, Policy};
 use crate::model::error_pages::ErrorPages;
+use crate::model::files::Missing;
 use crate::model::log_query::LogQuery;
 use crate::model::relocation::Relocation;
 use crate::model::ribbon::Ribbon;
@@ -151,6 +152,8 @@ pub struct Service {
     pub strip_prefix: bool,
     /// The addresses where it runs.
     pub slots: Slots,
+    /// `files.fallback`, `files.not_found`: what a slot that is a folder answers for what it does not have.
+    pub missing: Missing,
     /// How it is probed, and what counts as healthy.
     pub health: Health,
     /// Paths that are requested of a candidate after it has passed the gate and before it becomes live.

@@ -12,6 +12,7 @@ pub mod compress;
 pub mod drain;
 pub mod environment;
 pub mod error_pages;
+pub mod files;
 pub mod gate;
 pub mod handoff;
 pub mod health;

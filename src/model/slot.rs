@@ -51,7 +51,8 @@ impl fmt::Display for Slot {
     }
 }
 
-/// Where one instance of an app listens. Shown as `127.0.0.1:3000` or `unix:/run/app.sock`.
+/// Where one instance of an app listens, or the folder that is served in place of one. Shown as `127.0.0.1:3000`,
+/// `unix:/run/app.sock` or `files:/srv/site`.
 ///
 /// A bare port equals its address on 127.0.0.1: what is asked is whether two are the same app.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -68,6 +69,8 @@ pub enum Address {
     },
     /// A Unix stream socket, by absolute path.
     Unix(PathBuf),
+    /// A folder of files, by absolute path. A slot that has one has nothing else.
+    Folder(PathBuf),
 }
 
 impl Address {
@@ -76,7 +79,7 @@ impl Address {
     pub fn written(&self) -> String {
         match self {
             Self::Port(port) => port.to_string(),
-            Self::Tcp { .. } | Self::Unix(_) => self.to_string(),
+            Self::Tcp { .. } | Self::Unix(_) | Self::Folder(_) => self.to_string(),
         }
     }
 
@@ -88,7 +91,16 @@ impl Address {
                 host: "::1".into(),
                 port: *port,
             }),
-            Self::Tcp { .. } | Self::Unix(_) => None,
+            Self::Tcp { .. } | Self::Unix(_) | Self::Folder(_) => None,
+        }
+    }
+
+    /// The folder that is served in place of an app, if it is one.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Folder(path) => Some(path),
+            Self::Port(_) | Self::Tcp { .. } | Self::Unix(_) => None,
         }
     }
 
@@ -97,6 +109,8 @@ impl Address {
             Self::Port(port) => (LOOPBACK, *port, Path::new("")),
             Self::Tcp { host, port } => (host, *port, Path::new("")),
             Self::Unix(path) => ("", 0, path),
+            // No host is named so, and none has port 0.
+            Self::Folder(path) => ("files:", 0, path),
         }
     }
 }
@@ -155,6 +169,7 @@ impl fmt::Display for Address {
             Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Folder(path) => write!(f, "files:{}", path.display()),
         }
     }
 }
@@ -188,20 +203,23 @@ impl std::error::Error for AddressError {}
 impl FromStr for Address {
     type Err = AddressError;
 
-    /// Reads `3000`, `host:port`, `[v6]:port` or `unix:/path`.
+    /// Reads `3000`, `host:port`, `[v6]:port`, `unix:/path` or `files:/path`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let expected = "expected a port (`3000`), `host:port`, `[ipv6]:port` or `unix:/path`";
+        let expected = "expected a port (`3000`), `host:port`, `[ipv6]:port`, `unix:/path` or `files:/folder`";
         let error = |what: &str| AddressError(format!("`{text}` {what}; {expected}"));
         let port = |digits: &str| match digits.parse::<u16>() {
             Ok(port) if port != 0 && digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok(port),
             _ => Err(error("has no port between 1 and 65535")),
         };
-        if let Some(path) = text.strip_prefix("unix:") {
-            return if path.starts_with('/') {
-                Ok(Self::Unix(path.into()))
-            } else {
-                Err(error("is not an absolute path"))
-            };
+        let kinds = [("unix:", Self::Unix as fn(PathBuf) -> Self), ("files:", Self::Folder)];
+        for (prefix, kind) in kinds {
+            if let Some(path) = text.strip_prefix(prefix) {
+                return if path.starts_with('/') {
+                    Ok(kind(path.into()))
+                } else {
+                    Err(error("is not an absolute path"))
+                };
+            }
         }
         if text.contains("://") {
             return Err(error("is a URL, which an app's address cannot be"));
@@ -260,6 +278,7 @@ mod tests {
             ("localhost:3000", "localhost:3000"),
             ("[::1]:3000", "[::1]:3000"),
             ("unix:/run/app.sock", "unix:/run/app.sock"),
+            ("files:/srv/site", "files:/srv/site"),
         ] {
             let address: Address = text.parse().unwrap();
             assert_eq!(address.to_string(), shown);
@@ -280,6 +299,16 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_is_the_same_however_its_end_is_written_and_never_a_socket() {
+        let [folder, slash, socket] =
+            ["files:/srv/site", "files:/srv/site/", "unix:/srv/site"].map(|text| text.parse::<Address>().unwrap());
+        assert_eq!(folder, slash);
+        assert_ne!(folder, socket);
+        assert_eq!(folder.folder(), Some(Path::new("/srv/site")));
+        assert_eq!(socket.folder(), None);
+    }
+
+    #[test]
     fn what_is_no_address_says_what_was_expected() {
         for text in [
             "",
@@ -289,6 +318,8 @@ mod tests {
             "host:",
             ":3000",
             "unix:run",
+            "files:",
+            "files:site",
             "https://a:1",
             "[::g]:1",
             "::1:80",

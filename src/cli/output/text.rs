@@ -225,7 +225,7 @@ pub fn short_address(of: &Address) -> String {
     match of {
         Address::Port(port) => format!(":{port}"),
         Address::Tcp { host, port } if host == "127.0.0.1" => format!(":{port}"),
-        Address::Tcp { .. } | Address::Unix(_) => address(of),
+        Address::Tcp { .. } | Address::Unix(_) | Address::Folder(_) => address(of),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::config::read::settings::Settings;
 use crate::config::text::raw::At;
 use crate::config::text::report::Diagnostic;
 use crate::config::text::units::format_duration;
+use crate::model::files::Missing;
 use crate::model::ribbon::Ribbon;
 use crate::model::slot::Address;
 
@@ -49,6 +50,7 @@ pub(crate) fn build(merged: &Merged, around: Surroundings<'_>, problems: &mut Ve
         vouched: vouched(std::iter::once(&policy).chain(&parts.policies)),
         policy,
         parts,
+        missing: Missing::Nothing,
         stale_assets: settings.stale_assets(),
         tls: merged.tls(around.folder),
         label: settings.label().cloned(),

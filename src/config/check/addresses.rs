@@ -83,6 +83,7 @@ pub(super) fn own(address: &Address, server: &RawServer) -> Option<String> {
             .map(|socket| socket.display().to_string()),
         Address::Port(port) => at(&[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()], *port, server),
         Address::Tcp { host, port } => at(&[ip(host)?], *port, server),
+        Address::Folder(_) => None,
     }
 }
 
@@ -123,7 +124,7 @@ fn normal(address: &Address) -> Address {
             host: ip(host).map_or_else(|| host.clone(), |ip| ip.to_string()),
             port: *port,
         },
-        Address::Port(_) | Address::Unix(_) => address.clone(),
+        Address::Port(_) | Address::Unix(_) | Address::Folder(_) => address.clone(),
     }
 }
 

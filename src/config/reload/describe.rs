@@ -13,6 +13,7 @@ use crate::config::policy::{
 use crate::config::text::units::{format_duration, format_rate, format_size};
 use crate::model::compress::Compress;
 use crate::model::error_pages::ErrorPages;
+use crate::model::files::Missing;
 use crate::model::log_query::LogQuery;
 use crate::model::state::list;
 
@@ -28,6 +29,7 @@ pub(crate) fn of_service(service: &Service) -> Values {
         path,
         strip_prefix,
         slots,
+        missing,
         health,
         warmup,
         hold: Hold {
@@ -56,6 +58,11 @@ pub(crate) fn of_service(service: &Service) -> Values {
     match slots {
         Slots::Pair { blue, green } => values.extend(named([("blue", list(blue)), ("green", list(green))])),
         Slots::Single(only) => values.extend(named([("upstream", list(only))])),
+    }
+    match missing {
+        Missing::Nothing => {}
+        Missing::Fallback(path) => values.extend(named([("files.fallback", path.to_string())])),
+        Missing::Page(path) => values.extend(named([("files.not_found", path.to_string())])),
     }
     values.extend(of_health(health));
     values.extend(named([

@@ -23,7 +23,7 @@ pub enum Stream {
 /// ::1 while that refuses: there some development servers listen, and there only (F5). Sets no time limit.
 ///
 /// # Errors
-/// The socket's own; for a bare port that of 127.0.0.1.
+/// The socket's own; for a bare port that of 127.0.0.1. A folder cannot be connected to.
 pub async fn dial(address: &Address) -> io::Result<Stream> {
     let tcp = match address {
         Address::Port(port) => match TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).await {
@@ -40,6 +40,7 @@ pub async fn dial(address: &Address) -> io::Result<Stream> {
             Err(_) => TcpStream::connect((host.as_str(), *port)).await?,
         },
         Address::Unix(path) => return Ok(Stream::Unix(UnixStream::connect(path).await?)),
+        Address::Folder(_) => return Err(io::ErrorKind::Unsupported.into()),
     };
     tcp.set_nodelay(true)?;
     Ok(Stream::Tcp(tcp))
