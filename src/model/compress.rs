@@ -1,5 +1,9 @@
 //! Which encoding an answer gets: what the client accepts, in its order of preference, of what the file offers (RFC 9110 §12.5.3).
 
+use std::cmp::Reverse;
+
+use smallvec::SmallVec;
+
 /// A content coding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
@@ -53,26 +57,15 @@ impl Compress {
     /// The offer that a client likes best; `None` where it would rather have the answer as it is. `accepted` are the values of its
     /// `Accept-Encoding` fields.
     pub fn choose<'v>(&self, accepted: impl Iterator<Item = &'v [u8]>) -> Option<Encoding> {
-        let mut weights = Weights::default();
-        for value in accepted {
-            value.split(|byte| *byte == b',').for_each(|entry| weights.note(entry));
-        }
-        let mut best: Option<(u16, Encoding)> = None;
-        for &encoding in &self.encodings {
-            let weight = weights.of(encoding);
-            if weight > best.map_or(0, |(weight, _)| weight) {
-                best = Some((weight, encoding));
-            }
-        }
-        // As it is, an answer is liked only where the client says so.
-        let (weight, encoding) = best?;
-        (weight >= weights.identity.unwrap_or(0)).then_some(encoding)
+        let mut all = Accepted::default();
+        accepted.for_each(|value| all.note(value));
+        all.ranked(&self.encodings).first().copied()
     }
 }
 
-/// The weights that a client gives, in thousandths; 0 is "not at all".
+/// What a client accepts: the weights that it gives, in thousandths; 0 is "not at all".
 #[derive(Debug, Default)]
-struct Weights {
+pub struct Accepted {
     /// In the order of [`Encoding::ALL`].
     encodings: [Option<u16>; 3],
     identity: Option<u16>,
@@ -80,8 +73,27 @@ struct Weights {
     others: Option<u16>,
 }
 
-impl Weights {
-    fn note(&mut self, entry: &[u8]) {
+impl Accepted {
+    /// Takes note of the value of an `Accept-Encoding` field.
+    pub fn note(&mut self, value: &[u8]) {
+        value
+            .split(|byte| *byte == b',')
+            .for_each(|entry| self.note_entry(entry));
+    }
+
+    /// Those of the offers that the client would rather have than the answer as it is, the best first; of what it likes alike, in the
+    /// order of the offers.
+    #[must_use]
+    pub fn ranked(&self, offers: &[Encoding]) -> SmallVec<[Encoding; 3]> {
+        // As it is, an answer is liked only where the client says so.
+        let least = self.identity.unwrap_or(0).max(1);
+        let liked = offers.iter().copied().filter(|offer| self.of(*offer) >= least);
+        let mut ranked = liked.collect::<SmallVec<[Encoding; 3]>>();
+        ranked.sort_by_key(|offer| Reverse(self.of(*offer)));
+        ranked
+    }
+
+    fn note_entry(&mut self, entry: &[u8]) {
         let mut parts = entry.split(|byte| *byte == b';');
         let name = parts.next().unwrap_or_default().trim_ascii();
         let weight = parts.map(|part| weight(part.trim_ascii())).next().unwrap_or(1000);

@@ -11,10 +11,8 @@ use tokio::sync::mpsc;
 
 use crate::proxy::core::core::Core;
 use crate::proxy::listen::connection;
+use crate::proxy::message::heard::{Answer, BODY};
 use crate::tasks;
-
-/// What an [`Answer`] keeps of a body.
-const ANSWER_BODY: usize = 64 * 1024;
 
 /// One request through the front door's own routing.
 #[derive(Debug, Clone)]
@@ -27,17 +25,6 @@ pub struct Ask {
     pub secure: bool,
     /// For all of it.
     pub timeout: Duration,
-}
-
-/// The answer to an [`Ask`].
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// The status.
-    pub status: u16,
-    /// Names in lower case, and values.
-    pub headers: Vec<(String, Vec<u8>)>,
-    /// The first 64 KiB of the body.
-    pub body: Vec<u8>,
 }
 
 /// A connection from inside the process.
@@ -61,7 +48,7 @@ impl Door {
     /// # Errors
     /// What went wrong, in words.
     pub(crate) async fn ask(&self, ask: Ask) -> Result<Answer, String> {
-        let (ours, theirs) = tokio::io::duplex(ANSWER_BODY);
+        let (ours, theirs) = tokio::io::duplex(BODY);
         let pipe = Pipe {
             io: theirs,
             secure: ask.secure,
@@ -85,9 +72,9 @@ impl Door {
                     let Ok(data) = frame.map_err(|error| error.to_string())?.into_data() else {
                         continue;
                     };
-                    let room = ANSWER_BODY - bytes.len();
+                    let room = BODY - bytes.len();
                     bytes.extend_from_slice(&data[..data.len().min(room)]);
-                    if bytes.len() == ANSWER_BODY {
+                    if bytes.len() == BODY {
                         break;
                     }
                 }

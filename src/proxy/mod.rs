@@ -2,13 +2,14 @@
 //!
 //! A connection arrives in `listen` and stays on the core that accepted it until it ends. `client` speaks its protocol. From there on
 //! HTTP/1 and HTTP/2 are one: `exchange` asks `route` where the request leads, claims the activation there, builds the head that
-//! leaves with `message`, sends it over `upstream`, and carries the claim to the last byte of the answer. A request that has to
-//! wait does so in `wait`. `core` is what one thread has for itself, and `stock` lends it buffers. Who may enter is for `access` to say, or for an `auth_service` that is asked. No step takes a lock that
+//! leaves with `message`, sends it over `upstream` or finds what is asked for in a folder (`files`), and carries the claim to the last
+//! byte of the answer. A request that has to wait does so in `wait`. `core` is what one thread has for itself, and `stock` lends it
+//! buffers. Who may enter is for `access` to say, or for an `auth_service` that is asked. No step takes a lock that
 //! another core takes, but for a request that waits.
 //!
 //! - `data_plane` the handle of the control plane; `worker` a thread that becomes a core; `inside` requests of the daemon itself
 //! - `settings` what the data plane is told at its start
-//! - `listen` → `client` → `exchange` → `core` → `wait`, `route`, `auth_service`, `upstream`, `limit` → `message` → `stock` → `access`: an arrow points
+//! - `listen` → `client` → `exchange` → `core` → `wait`, `route`, `auth_service`, `upstream`, `limit` → `files` → `message` → `stock` → `access`: an arrow points
 //!   down only
 
 mod access;
@@ -17,6 +18,7 @@ mod client;
 mod core;
 mod data_plane;
 mod exchange;
+mod files;
 mod inside;
 mod limit;
 mod listen;
@@ -32,10 +34,13 @@ pub use access::familiar::Familiar;
 pub use access::users::UserFiles;
 pub use client::h1::frames::Frames;
 pub use data_plane::DataPlane;
-pub use inside::{Answer, Ask};
+pub use files::folder::Folder;
+pub use inside::Ask;
 pub use listen::sockets::bind;
 pub use message::connection_error::in_words;
+pub use message::folder_error::in_words as folder_in_words;
 pub use message::headers::{pass_fields_on, rewrite_head};
+pub use message::heard::Answer;
 pub use message::probe::probe_request;
 pub use route::activation::{Activation, Patience};
 pub use route::gate::Gate;

@@ -94,6 +94,10 @@ fn outlook(core: &Core, queue: &Queue, shown: &mut Option<Arc<MaintenancePage>>)
 
 /// Connects to any instance. The first of the requests that wait can have the connection.
 async fn connect(core: Rc<Core>, service: Rc<CoreService>) -> io::Result<()> {
+    if service.folder.is_some() {
+        // Nobody has to be reached: who asks for a file finds out.
+        return Ok(());
+    }
     let timeout = service.config.policy.timeout.connect;
     let tell = |instance: usize, tried: Result<(), &str>| {
         if core.expects(&service) || tried.is_ok() {

@@ -10,6 +10,7 @@ use super::shared::Shared;
 use crate::config::{self, Auth, Reuse};
 use crate::proxy::access::guard::Guard;
 use crate::proxy::auth_service::auth_service::AuthService;
+use crate::proxy::files::folder::Folder;
 use crate::proxy::limit::limits::PolicyLimits;
 use crate::proxy::message::prefix::Inner;
 use crate::proxy::route::activation::{Activation, Patience};
@@ -38,6 +39,8 @@ pub(crate) struct CoreService {
     pub(crate) retry_budget: RetryBudget,
     /// How requests enter, by the place of the policy that they are under; there is at least one.
     doors: Box<[Door]>,
+    /// The folder that answers in place of an app, if one does.
+    pub(crate) folder: Option<Arc<Folder>>,
     /// Where requests wait while the app cannot be reached.
     pub(crate) queue: Arc<Queue>,
     /// The instances' addresses as the log writes them.
@@ -68,6 +71,7 @@ impl CoreService {
             pool: Pool::new(live.activation.addresses.len(), live.service.keepalive.idle),
             retry_budget: RetryBudget::default(),
             doors: doors.collect(),
+            folder: live.activation.folder().cloned(),
             queue: shared.queues.of(&live.service),
             addresses: live.activation.addresses.iter().map(ToString::to_string).collect(),
             core,

@@ -20,6 +20,7 @@ use crate::model::pace::Rule;
 use crate::proxy::auth_service::auth_service::AuthService;
 use crate::proxy::core::claim::Claim;
 use crate::proxy::core::service::CoreService;
+use crate::proxy::files::response::Response;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
 use crate::proxy::message::prefix::Stripped;
@@ -47,6 +48,8 @@ pub(crate) struct Exchange {
     pub(crate) vouched: Option<(Rc<AuthService>, Vec<u8>)>,
     /// Whether the client would rather read JSON than a page, should there be an answer of our own.
     pub(crate) wants_json: bool,
+    /// The answer of a folder, where one answers in place of an app.
+    pub(crate) file: Option<Box<Response>>,
     /// The response head; valid once [`Exchange::respond`] has succeeded.
     pub(crate) head: ResponseHead,
     pub(crate) method: Method,
@@ -102,6 +105,7 @@ impl Exchange {
             credentials,
             vouched: None,
             wants_json,
+            file: None,
             head: ResponseHead::new(),
             method: request.method,
             upgrade: request.upgrade,

@@ -6,6 +6,7 @@
 //! - `obtain` the head of the answer, whatever waiting and repeating that takes
 //! - `stale` files of the version before (N23)
 //! - `attempt` one attempt: connect or reuse, send, wait for the head; the retry rule
+//! - `look_up` what is asked of a folder in place of an app; `file` the answer on its way
 //! - `head`, `body`, `pieces` the response as it is read
 //! - `encode` an answer's body, encoded on its way; `ribbon` what is appended to pages; `length` what the head says of it
 //! - `sending` the request as it is sent; `reading` how the client reads its answer
@@ -24,8 +25,10 @@ pub(crate) mod encode;
 mod error_page;
 pub(crate) mod exchange;
 pub(crate) mod fields;
+mod file;
 pub(crate) mod head;
 mod length;
+mod look_up;
 pub(crate) mod obtain;
 pub(crate) mod pieces;
 mod reading;

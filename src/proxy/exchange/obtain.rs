@@ -61,6 +61,11 @@ pub(crate) async fn obtain(
         Box::pin(wait(exchange, client, deadline, None)).await?;
     }
     loop {
+        // A folder that is not there is no app that will be back in a moment: nobody waits for it.
+        if let Some(folder) = exchange.service.folder.clone() {
+            exchange.look_up(&folder, client, deadline).await?;
+            break;
+        }
         match exchange.respond(client, deadline).await {
             Ok(()) => break,
             Err(Setback::Final(ProxyError::Unreachable(error))) => {

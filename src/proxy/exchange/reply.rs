@@ -1,4 +1,4 @@
-//! What a client gets: the head and the body of an app's response, or of an answer of our own. Policy for responses is applied
+//! What a client gets: the head and the body of an app's response, of a file, or of an answer of our own. Policy for responses is applied
 //! here once, and the protocols only write the result down.
 
 use std::task::{Context, Poll};
@@ -12,6 +12,7 @@ use super::encode::{Encoded, Set, agree};
 use super::error_page;
 use super::exchange::Exchange;
 use super::fields;
+use super::file::File;
 pub(crate) use super::length::Length;
 use super::reading::Reading;
 use super::record::Record;
@@ -21,6 +22,7 @@ use crate::http1::framing::Framing;
 use crate::http1::head::Name;
 use crate::model::pace::Rule;
 use crate::proxy::core::claim::Claim;
+use crate::proxy::files::response::Response;
 use crate::proxy::message::answer::Answer;
 use crate::proxy::message::changes::{Changes, FieldName};
 use crate::proxy::message::encoding::Said;
@@ -51,6 +53,15 @@ impl Reply {
             claim.become_stream();
         }
         Self::new(exchange.head.status, Source::App(exchange))
+    }
+
+    /// What a folder has for the request of the exchange.
+    pub(crate) fn of_file(exchange: Box<Exchange>, response: Box<Response>) -> Self {
+        if let Some(claim) = &exchange.claim {
+            claim.become_stream();
+        }
+        let file = File::new(*exchange, response);
+        Self::new(file.response.status, Source::File(Box::new(file)))
     }
 
     /// An answer of our own. To HEAD its body is not sent.
@@ -146,7 +157,7 @@ impl Reply {
                 Some(inbox) => exchange.head.reason.of(inbox.filled()),
                 None => b"",
             },
-            Source::Own(_) => b"",
+            Source::File(_) | Source::Own(_) => b"",
         }
     }
 
@@ -163,6 +174,11 @@ impl Reply {
                     }
                 }
             }
+            Source::File(file) => file.response.for_each_field(|name, value| {
+                if !self.changes.concern(Name::of(name.as_bytes()), name.as_bytes()) {
+                    field(name.as_bytes(), value);
+                }
+            }),
             Source::Own(own) => own.answer.for_each_field(|kind, name, value| {
                 if !self.changes.concern(kind, name) {
                     dated |= kind == Name::Date;
@@ -189,7 +205,7 @@ impl Reply {
     pub(crate) fn upgrades(&self) -> impl Iterator<Item = &[u8]> {
         let app = match &self.source {
             Source::App(exchange) if self.status == 426 => Some(exchange),
-            Source::App(_) | Source::Own(_) => None,
+            Source::App(_) | Source::File(_) | Source::Own(_) => None,
         };
         let head = app.and_then(|exchange| Some((&exchange.head, exchange.body.inbox.as_ref()?.filled())));
         head.into_iter().flat_map(|(head, bytes)| {
@@ -218,6 +234,7 @@ impl Reply {
         }
         match &self.source {
             Source::App(exchange) => Length::of_app(exchange),
+            Source::File(file) => file.response.length.map_or(Length::Unsaid, Length::Known),
             Source::Own(own) => Length::Known(own.answer.content.len() as u64),
         }
     }
@@ -236,6 +253,7 @@ impl Reply {
         self.reading.goes_on(left);
         deadline.set(match &self.source {
             Source::App(exchange) => exchange.silence(),
+            Source::File(file) => file.policy().timeout.idle,
             Source::Own(own) => own.record.core().times().head,
         });
     }
@@ -252,6 +270,7 @@ impl Reply {
         match &self.source {
             Source::App(exchange) if exchange.body.is_event_stream => None,
             Source::App(exchange) => Some(exchange.rule()),
+            Source::File(file) => Some(file.rule()),
             Source::Own(own) => {
                 let times = own.record.core().times();
                 Some(Rule {
@@ -304,6 +323,11 @@ impl Reply {
         client: &mut impl Client,
         deadline: &mut Deadline,
     ) -> Poll<Cut> {
+        if let Source::File(file) = &mut self.source
+            && let Poll::Ready(cut) = file.poll_patience(cx, deadline)
+        {
+            return Poll::Ready(cut);
+        }
         if let Source::App(exchange) = &mut self.source {
             if let Err(error) = exchange.poll_send(cx, client) {
                 return Poll::Ready(Cut(End::of_upload(&error)));
@@ -335,6 +359,7 @@ impl Reply {
         match (&self.encoding, &self.source) {
             (Encoded::Body(encoder), _) => encoder.piece(),
             (_, Source::App(exchange)) => exchange.piece(),
+            (_, Source::File(file)) => file.piece(),
             (_, Source::Own(own)) => own.rest(),
         }
     }
@@ -348,6 +373,7 @@ impl Reply {
         }
         match &mut self.source {
             Source::App(exchange) => exchange.consume(n),
+            Source::File(file) => file.consume(n),
             Source::Own(own) => {
                 own.record.bytes_out += n as u64;
                 own.sent += n;
@@ -363,12 +389,13 @@ impl Reply {
             Source::App(exchange) if len >= COPIED && matches!(self.encoding, Encoded::No) => {
                 exchange.take_piece().map_or_else(Bytes::new, Bytes::from_owner)
             }
+            Source::File(file) if len >= COPIED && matches!(self.encoding, Encoded::No) => file.take_piece(),
             Source::Own(own) if len >= COPIED && matches!(self.encoding, Encoded::No) => {
                 let piece = own.answer.content.share(own.sent);
                 self.consume(len);
                 piece
             }
-            Source::App(_) | Source::Own(_) => {
+            Source::App(_) | Source::File(_) | Source::Own(_) => {
                 let copy = Bytes::copy_from_slice(self.piece());
                 self.consume(len);
                 copy
@@ -380,7 +407,7 @@ impl Reply {
     pub(crate) fn trailers(&self) -> &[u8] {
         match &self.source {
             Source::App(exchange) => exchange.body.trailers(),
-            Source::Own(_) => b"",
+            Source::File(_) | Source::Own(_) => b"",
         }
     }
 
@@ -393,6 +420,7 @@ impl Reply {
             Source::App(exchange) => {
                 exchange.body.is_over() || (exchange.body.framing == Framing::None && exchange.sending.done)
             }
+            Source::File(file) => file.is_over(),
             Source::Own(own) => own.rest().is_empty(),
         }
     }
@@ -402,19 +430,24 @@ impl Reply {
     pub(crate) fn is_in_step(&self) -> bool {
         match &self.source {
             Source::App(exchange) => exchange.sending.done && !exchange.sending.broken,
-            Source::Own(_) => true,
+            // Nobody waits for the rest of the request.
+            Source::File(_) | Source::Own(_) => true,
         }
     }
 
     /// The body has ended as it was meant to.
     pub(crate) fn finish(&mut self) {
-        if let Source::App(exchange) = &mut self.source {
-            if exchange.body.framing == Framing::None {
-                exchange.body.skip();
+        match &mut self.source {
+            Source::App(exchange) => {
+                if exchange.body.framing == Framing::None {
+                    exchange.body.skip();
+                }
+                exchange.record.bytes_in = exchange.sending.received;
+                exchange.record.ended(End::DONE);
+                exchange.finish();
             }
-            exchange.record.bytes_in = exchange.sending.received;
-            exchange.record.ended(End::DONE);
-            exchange.finish();
+            Source::File(file) => file.record.ended(End::DONE),
+            Source::Own(_) => {}
         }
     }
 
@@ -426,6 +459,7 @@ impl Reply {
                 exchange.record.ended(cut.0);
                 exchange.disconnect();
             }
+            Source::File(file) => file.record.ended(cut.0),
             Source::Own(own) => own.record.ended(cut.0),
         }
     }
@@ -434,7 +468,7 @@ impl Reply {
     pub(crate) fn into_tunnel(self) -> Option<Box<Exchange>> {
         match self.source {
             Source::App(exchange) => Some(exchange),
-            Source::Own(_) => None,
+            Source::File(_) | Source::Own(_) => None,
         }
     }
 }

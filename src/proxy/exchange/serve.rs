@@ -29,7 +29,10 @@ pub(crate) async fn serve(
         Decision::Reply(reply) => return Ok(reply),
     };
     match obtain(&mut exchange, client, deadline).await {
-        Ok(()) => Ok(Reply::of_app(exchange)),
+        Ok(()) => Ok(match exchange.file.take() {
+            Some(response) => Reply::of_file(exchange, response),
+            None => Reply::of_app(exchange),
+        }),
         Err(Ending::Error(ProxyError::ClientGone)) => {
             let (mut record, claim) = exchange.into_record();
             record.ended(End::CLIENT_GONE);

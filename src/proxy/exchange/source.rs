@@ -1,4 +1,4 @@
-//! Where head and body of a reply come from: an app, or ourselves.
+//! Where head and body of a reply come from: an app, a folder, or ourselves.
 
 use std::io;
 use std::task::{Context, Poll};
@@ -7,6 +7,7 @@ use super::body::{Cut, Piece};
 use super::client::Client;
 use super::encode::Encoder;
 use super::exchange::Exchange;
+use super::file::File;
 use super::record::Record;
 use crate::http1::head::Method;
 use crate::proxy::core::claim::Claim;
@@ -20,6 +21,7 @@ const ENCODED: usize = 16 * 1024;
 /// Where head and body come from.
 pub(super) enum Source {
     App(Box<Exchange>),
+    File(Box<File>),
     Own(Box<Own>),
 }
 
@@ -38,6 +40,7 @@ impl Source {
     pub(super) fn record(&self) -> &Record {
         match self {
             Self::App(exchange) => &exchange.record,
+            Self::File(file) => &file.record,
             Self::Own(own) => &own.record,
         }
     }
@@ -45,6 +48,7 @@ impl Source {
     pub(super) fn record_mut(&mut self) -> &mut Record {
         match self {
             Self::App(exchange) => &mut exchange.record,
+            Self::File(file) => &mut file.record,
             Self::Own(own) => &mut own.record,
         }
     }
@@ -53,6 +57,7 @@ impl Source {
     pub(super) fn service(&self) -> Option<&CoreService> {
         match self {
             Self::App(exchange) => Some(&exchange.service),
+            Self::File(file) => Some(&file.service),
             Self::Own(own) => own.record.service.as_deref(),
         }
     }
@@ -61,6 +66,7 @@ impl Source {
     pub(super) fn is_head(&self) -> bool {
         match self {
             Self::App(exchange) => exchange.method == Method::Head,
+            Self::File(file) => file.is_head,
             Self::Own(own) => own.rest().is_empty(),
         }
     }
@@ -75,6 +81,7 @@ impl Source {
     ) -> Poll<Result<Piece, Cut>> {
         match self {
             Self::App(exchange) => exchange.poll_piece(cx, client, deadline, fast),
+            Self::File(file) => file.poll_piece(cx, deadline, fast),
             Self::Own(own) if own.rest().is_empty() => Poll::Ready(Ok(Piece::End)),
             Self::Own(_) => Poll::Ready(Ok(Piece::Data)),
         }
@@ -86,6 +93,11 @@ impl Source {
             Self::App(exchange) => {
                 let fed = encoder.feed(exchange.piece());
                 exchange.drop_piece(exchange.piece().len());
+                fed
+            }
+            Self::File(file) => {
+                let fed = encoder.feed(file.piece());
+                file.drop_piece(file.piece().len());
                 fed
             }
             Self::Own(own) => {

@@ -30,8 +30,7 @@ impl Answer {
             let wanted = "Basic realm=\"restricted\", charset=\"UTF-8\"";
             answer.fields.push(("www-authenticate", wanted.to_owned()));
         }
-        if status == 405 {
-            let methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+        if let Some(methods) = error.allowed() {
             answer.fields.push(("allow", methods.to_owned()));
         }
         answer

@@ -40,8 +40,8 @@ impl DateClock {
     }
 }
 
-/// A second that has no four-digit year is said as 1970.
-fn words(second: u64) -> Date {
+/// A second since 1970 in words. One that has no four-digit year is said as 1970.
+pub(crate) fn words(second: u64) -> Date {
     i64::try_from(second)
         .ok()
         .and_then(|second| Timestamp::from_second(second).ok())

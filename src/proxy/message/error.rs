@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use super::connection_error;
+use super::folder_error;
 use super::termination::Termination;
 use super::unanswered::Unanswered;
 use crate::http1::chunked::BodyError;
@@ -78,6 +79,14 @@ pub(crate) enum ProxyError {
     AppNonsense(&'static str),
     /// No response head within `timeout.response`.
     AppTimedOut,
+    /// A folder answers GET and HEAD, and the request is neither.
+    ReadOnly,
+    /// The folder has nothing at this path.
+    NoFile,
+    /// The folder cannot be served.
+    FolderAway(io::Error),
+    /// As many requests wait for the folder's disk as may.
+    FolderBusy,
     /// The old side's drain deadline came before the app's response head.
     DrainedAway,
     /// It waited, and the process stops.
@@ -99,8 +108,8 @@ impl ProxyError {
             | Self::ClientGone => 400,
             Self::NoCredentials | Self::WrongCredentials => 401,
             Self::NotAllowed => 403,
-            Self::UnknownHost | Self::UnknownPath => 404,
-            Self::Method => 405,
+            Self::UnknownHost | Self::UnknownPath | Self::NoFile => 404,
+            Self::Method | Self::ReadOnly => 405,
             Self::SlowHead | Self::SlowBody | Self::TrickledBody => 408,
             Self::BodyTooLarge => 413,
             Self::Expectation => 417,
@@ -111,6 +120,8 @@ impl ProxyError {
             Self::AppBrokeOff(_) | Self::AppNonsense(_) => 502,
             Self::OverConcurrent
             | Self::Unreachable(_)
+            | Self::FolderAway(_)
+            | Self::FolderBusy
             | Self::HoldOver
             | Self::HoldFull
             | Self::PauseOver
@@ -131,7 +142,7 @@ impl ProxyError {
             Self::Framing(_) => Termination::AmbiguousFraming,
             Self::Body(_) => Termination::MalformedBody,
             Self::BadRequest(_) | Self::PlainHttp => Termination::BadRequest,
-            Self::Method => Termination::MethodNotAllowed,
+            Self::Method | Self::ReadOnly => Termination::MethodNotAllowed,
             Self::Expectation => Termination::UnknownExpectation,
             Self::SlowHead => Termination::SlowHead,
             Self::SlowBody | Self::TrickledBody => Termination::SlowBody,
@@ -139,7 +150,7 @@ impl ProxyError {
             Self::OverRate(_) => Termination::OverRate,
             Self::OverConcurrent => Termination::OverConcurrent,
             Self::UnknownHost => Termination::UnknownHost,
-            Self::UnknownPath => Termination::UnknownPath,
+            Self::UnknownPath | Self::NoFile => Termination::UnknownPath,
             Self::Misdirected => Termination::Misdirected,
             Self::NotAllowed => Termination::NotAllowed,
             Self::NoCredentials | Self::WrongCredentials => Termination::NotAuthenticated,
@@ -150,8 +161,11 @@ impl ProxyError {
             Self::Unanswered(why) if why.is_ours() => Termination::Exhausted,
             Self::Unanswered(_) => Termination::Unanswered,
             Self::ClientGone => Termination::ClientGone,
-            Self::Unreachable(error) if connection_error::is_ours(error) => Termination::Exhausted,
-            Self::Unreachable(_) => Termination::Unreachable,
+            Self::Unreachable(error) | Self::FolderAway(error) if connection_error::is_ours(error) => {
+                Termination::Exhausted
+            }
+            Self::FolderBusy => Termination::FolderBusy,
+            Self::Unreachable(_) | Self::FolderAway(_) => Termination::Unreachable,
             Self::HoldOver => Termination::HoldOver,
             Self::HoldFull => Termination::HoldFull,
             Self::PauseOver => Termination::PauseOver,
@@ -196,6 +210,10 @@ impl ProxyError {
             Self::PauseOver => "the pause ended without the app",
             Self::AppBrokeOff(None) => "the connection ended before a whole head",
             Self::AppTimedOut => "no response within `timeout.response`",
+            Self::ReadOnly => "a folder answers GET and HEAD alone",
+            Self::NoFile => "the folder has nothing at this path",
+            Self::FolderAway(error) => folder_error::words(error),
+            Self::FolderBusy => "as many requests wait for the folder as may",
             Self::DrainedAway => "the drain's time was over",
             Self::Stopping => "the proxy stops",
         }
@@ -210,7 +228,7 @@ impl ProxyError {
             Self::PlainHttp => {
                 "This port speaks HTTPS, and the request came as plain HTTP. Please use an address that begins with https://."
             }
-            Self::Method => "This method is not accepted here.",
+            Self::Method | Self::ReadOnly => "This method is not accepted here.",
             Self::Expectation => "The only expectation that is understood is 100-continue.",
             Self::SlowHead | Self::SlowBody | Self::TrickledBody => {
                 "The request took too long to arrive. Please try again."
@@ -219,7 +237,7 @@ impl ProxyError {
             Self::OverRate(_) => "These were too many requests. Please wait a moment before the next one.",
             Self::OverConcurrent => "The site is busy just now. Please try again in a moment.",
             Self::UnknownHost => "No site with this name is served here.",
-            Self::UnknownPath => "This site has nothing at this address.",
+            Self::UnknownPath | Self::NoFile => "This site has nothing at this address.",
             Self::Misdirected => "This connection belongs to another site. Please try again.",
             Self::NotAllowed => "This site is not for everybody, and does not know your address.",
             Self::NoCredentials | Self::WrongCredentials => {
@@ -227,6 +245,8 @@ impl ProxyError {
             }
             Self::TooManyWrong(_) => "There were too many wrong passwords. Please try again in a moment.",
             Self::Unreachable(_)
+            | Self::FolderAway(_)
+            | Self::FolderBusy
             | Self::HoldOver
             | Self::HoldFull
             | Self::PauseOver
@@ -240,6 +260,15 @@ impl ProxyError {
         }
     }
 
+    /// The methods that are accepted in its place.
+    pub(crate) fn allowed(&self) -> Option<&'static str> {
+        match self {
+            Self::Method => Some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+            Self::ReadOnly => Some("GET, HEAD"),
+            _ => None,
+        }
+    }
+
     /// Seconds after which it is worth to try again.
     pub(crate) fn retry_after(&self) -> Option<u32> {
         match self {
@@ -250,6 +279,8 @@ impl ProxyError {
             }
             Self::OverConcurrent
             | Self::Unreachable(_)
+            | Self::FolderAway(_)
+            | Self::FolderBusy
             | Self::HoldOver
             | Self::HoldFull
             | Self::PauseOver
@@ -293,6 +324,7 @@ impl fmt::Display for ProxyError {
         f.write_str(self.reason())?;
         match self {
             Self::Unreachable(error)
+            | Self::FolderAway(error)
             | Self::AppBrokeOff(Some(error))
             | Self::Unanswered(Unanswered::Unreachable(error) | Unanswered::BrokeOff(Some(error))) => {
                 write!(f, " ({error})")

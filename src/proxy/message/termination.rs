@@ -71,6 +71,8 @@ pub(crate) enum Termination {
     NoValidResponse,
     /// No response head within `timeout.response`.
     TimedOut,
+    /// As many requests wait for a folder's disk as may.
+    FolderBusy,
     /// The response's body breaks its framing.
     AppMalformedBody,
     /// The app ended the connection inside its response's body (N18).
@@ -135,6 +137,7 @@ impl Termination {
             | Self::BrokeOffBeforeResponse
             | Self::NoValidResponse
             | Self::TimedOut
+            | Self::FolderBusy
             | Self::AppMalformedBody
             | Self::AppCutBody
             | Self::StoppedSending
@@ -195,6 +198,7 @@ impl Termination {
             Self::BrokeOffBeforeResponse => "app: broke off before a response",
             Self::NoValidResponse => "app: no valid response",
             Self::TimedOut => "app: timed out",
+            Self::FolderBusy => "app: folder too slow",
             Self::AppMalformedBody => "app: malformed body",
             Self::AppCutBody => "app: cut the body",
             Self::StoppedSending => "app: stopped sending",

@@ -1,8 +1,8 @@
 //! One period in which a slot is live: its gate, its instances and its counters. A rollback is a new activation, even of the
 //! same slot. The connections to its instances are kept per core, in `pool`.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use crossbeam_utils::CachePadded;
@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::gate::Gate;
 use crate::model::slot::{Address, Generation, Slot};
+use crate::proxy::files::folder::Folder;
 use crate::telemetry::{CoreCounters, Counters};
 
 /// How patient an activation still is with the exchanges it holds. Only grows.
@@ -50,6 +51,8 @@ pub struct Activation {
     /// What the app calls its version, once it was asked.
     version: ArcSwapOption<String>,
     emptied: Notify,
+    /// The folder that is served, where it is one.
+    folder: OnceLock<Arc<Folder>>,
 }
 
 impl Activation {
@@ -76,6 +79,7 @@ impl Activation {
             patience: AtomicU8::new(Patience::Open as u8),
             version: ArcSwapOption::empty(),
             emptied: Notify::new(),
+            folder: OnceLock::new(),
         })
     }
 
@@ -115,6 +119,19 @@ impl Activation {
     /// Becomes less patient; the data plane has to be poked after it (`DataPlane::poke`).
     pub fn lose_patience(&self, patience: Patience) {
         self.patience.fetch_max(patience as u8, Ordering::AcqRel);
+    }
+
+    /// The folder that is served in place of an app, if it is one.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Arc<Folder>> {
+        let path = self.addresses.first()?.folder()?;
+        Some(self.folder.get_or_init(|| Folder::new(path)))
+    }
+
+    /// Serves a folder as it was opened before: by the gate that it has passed, or for the period before this one. To be told before
+    /// anybody asks for the folder.
+    pub fn takes_over(&self, folder: &Arc<Folder>) {
+        self.folder.get_or_init(|| folder.clone());
     }
 
     /// An instance has been asked, and calls its version so.

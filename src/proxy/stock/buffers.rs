@@ -2,6 +2,7 @@
 //! waits holds none: that, and not the number of connections, bounds the memory of a busy proxy.
 
 use std::cell::RefCell;
+use std::io;
 use std::ops::Range;
 
 use tokio::io::ReadBuf;
@@ -70,6 +71,16 @@ impl Buffer {
         }
     }
 
+    /// Bytes that were read elsewhere: the first `filled` of these.
+    pub(crate) fn holding(bytes: Vec<u8>, filled: usize) -> Self {
+        Self {
+            end: filled.min(bytes.len()),
+            bytes,
+            start: 0,
+            bulk: false,
+        }
+    }
+
     /// The bytes that are in it.
     pub(crate) fn filled(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
@@ -127,6 +138,18 @@ impl Buffer {
             self.end += n;
             n
         })
+    }
+
+    /// Reads at most `most` bytes into the room behind the bytes, unless the reader says that it cannot.
+    pub(crate) fn fill(
+        &mut self,
+        most: usize,
+        read: impl FnOnce(&mut [u8]) -> Option<io::Result<usize>>,
+    ) -> Option<io::Result<()>> {
+        let room = &mut self.bytes[self.end..];
+        let most = most.min(room.len());
+        let read = read(&mut room[..most])?;
+        Some(read.map(|n| self.end += n.min(most)))
     }
 
     /// Takes bytes from elsewhere; the room has to be there.

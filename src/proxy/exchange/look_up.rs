@@ -1,0 +1,166 @@
+//! A request that a folder answers: what it asks for is looked up there, in place of the way to an app.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::client::Client;
+use super::exchange::Exchange;
+use super::obtain::Ending;
+use crate::http1::head::Method;
+use crate::model::files::{Asked, FilePath};
+use crate::model::slot::Generation;
+use crate::proxy::files::find::{Found, Role, Wanted};
+use crate::proxy::files::folder::{Folder, Looked};
+use crate::proxy::files::response::{Response, Terms};
+use crate::proxy::message::answer::Answer;
+use crate::proxy::message::built;
+use crate::proxy::message::connection_error::is_ours;
+use crate::proxy::message::error::ProxyError;
+use crate::proxy::message::folder_error;
+use crate::proxy::message::request::path_of;
+use crate::proxy::route::activation::Patience;
+use crate::proxy::stock::deadline::Deadline;
+
+impl Exchange {
+    /// Looks for what is asked for in the folder that serves. The answer is in the exchange then.
+    ///
+    /// # Errors
+    /// What the client is to be told instead.
+    pub(crate) async fn look_up(
+        &mut self,
+        folder: &Folder,
+        client: &mut impl Client,
+        deadline: &mut Deadline,
+    ) -> Result<(), Ending> {
+        self.record.instance = Some(0);
+        let is_get = match self.method {
+            Method::Get => true,
+            Method::Head => false,
+            _ => return Err(ProxyError::ReadOnly.into()),
+        };
+        let head = &self.sending.out.bytes;
+        let path = FilePath::of(path_of(built::target(head)));
+        let mut asked = Asked::default();
+        built::fields(head).for_each(|(name, value)| asked.note(name, value));
+        let encodings = asked.encodings();
+        let wanted = Wanted {
+            path: path.as_ref(),
+            encodings: &encodings,
+            missing: &self.service.config.missing,
+        };
+        let looked = match folder.find_now(&wanted) {
+            Some(looked) => looked,
+            None => {
+                let looking = folder.find(&wanted).map_err(|_| ProxyError::FolderBusy)?;
+                Box::pin(self.wait_for(looking, client, deadline)).await?
+            }
+        };
+        self.tell_of_folder(folder, &looked);
+        let file = match looked.map_err(ProxyError::FolderAway)? {
+            Found::File(file) if !(file.role == Role::Asked && self.lacks_slash(path.as_ref())) => file,
+            Found::File(_) | Found::Folder => return Err(self.with_slash()),
+            Found::Nothing => return Err(ProxyError::NoFile.into()),
+        };
+        let activation = &self.service.activation;
+        let terms = Terms {
+            asked: &asked,
+            is_get,
+            since: folder.since().filter(|_| activation.generation > Generation(1)),
+            now: SystemTime::now(),
+            is_cached_by_name: self.policy().cache.is_none(),
+            id: self.record.id,
+        };
+        let response = Response::of(file, &terms);
+        self.record.head_came(response.status);
+        self.file = Some(Box::new(response));
+        Ok(())
+    }
+
+    /// Waits for a thread of the folder, for as long as an app may think.
+    async fn wait_for(
+        &self,
+        mut looking: oneshot::Receiver<Looked>,
+        client: &mut impl Client,
+        deadline: &mut Deadline,
+    ) -> Result<Looked, ProxyError> {
+        let (began, patience) = (Instant::now(), self.policy().timeout.response);
+        let every = self.times().look_after_client;
+        let next = |waited| patience.saturating_sub(waited).clamp(Duration::from_millis(1), every);
+        deadline.set(next(Duration::ZERO));
+        poll_fn(|cx| {
+            match Pin::new(&mut looking).poll(cx) {
+                Poll::Ready(Ok(looked)) => return Poll::Ready(Ok(looked)),
+                // The side was replaced, and the folder given up.
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(ProxyError::DrainedAway)),
+                Poll::Pending => {}
+            }
+            while deadline.poll_passed(cx) {
+                let waited = began.elapsed();
+                if client.is_gone() {
+                    return Poll::Ready(Err(ProxyError::ClientGone));
+                }
+                if waited >= patience {
+                    return Poll::Ready(Err(ProxyError::AppTimedOut));
+                }
+                deadline.set(next(waited));
+            }
+            self.poll_given_up(cx).map(Err)
+        })
+        .await
+    }
+
+    /// `Ready` when the side that was claimed has no more time for requests without an answer.
+    fn poll_given_up(&self, cx: &Context<'_>) -> Poll<ProxyError> {
+        match self.service.activation.patience() {
+            Patience::Open | Patience::Polite => {
+                if let Some(claim) = &self.claim {
+                    claim.wake_when_impatient(cx.waker());
+                }
+                Poll::Pending
+            }
+            Patience::NoRequests | Patience::EndStreams | Patience::Cut => {
+                self.counters().exchange_cut();
+                Poll::Ready(ProxyError::DrainedAway)
+            }
+        }
+    }
+
+    /// Tells the log when the folder cannot be served, and when it can again.
+    fn tell_of_folder(&self, folder: &Folder, looked: &Looked) {
+        let service = &self.service;
+        let tried = match looked {
+            Ok(_) => Ok(()),
+            // That says nothing of the folder.
+            Err(error) if is_ours(error) || self.record.is_inside() => return,
+            Err(error) => Err(folder_error::words(error)),
+        };
+        if tried.is_err() {
+            service.queue.refused_at_once();
+        }
+        if (tried.is_ok() || self.record.core().expects(service)) && folder.is_news(tried.is_err()) {
+            service.queue.tried(&service.activation.addresses[0], tried);
+        }
+    }
+
+    /// Whether the page of a folder would be sent under a name without a slash at its end, from which its links lead elsewhere: the
+    /// client's path may be another than the folder's.
+    fn lacks_slash(&self, path: Option<&FilePath>) -> bool {
+        path.is_some_and(FilePath::names_folder) && !self.record.asked.path().ends_with(b"/")
+    }
+
+    /// The way to the same path with a slash at its end.
+    fn with_slash(&self) -> Ending {
+        let asked = &self.record.asked;
+        let (path, query) = asked.target().split_at(asked.path().len());
+        // Browsers would take the first segment for a host.
+        if path.ends_with(b"/") || path.starts_with(b"//") || path.starts_with(b"/\\") {
+            return ProxyError::NoFile.into();
+        }
+        Ending::Answer(Answer::redirect(&[path, b"/", query].concat()))
+    }
+}
