@@ -24,6 +24,7 @@ mod exchange;
 mod exhaustion;
 mod field;
 mod fields;
+mod files;
 mod forward;
 mod framing;
 mod full_disk;

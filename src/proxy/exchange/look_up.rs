@@ -9,12 +9,13 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::client::Client;
+use super::ending::Ending;
 use super::exchange::Exchange;
-use super::obtain::Ending;
+use super::stale;
 use crate::http1::head::Method;
-use crate::model::files::{Asked, FilePath};
+use crate::model::files::{Asked, FilePath, Missing};
 use crate::model::slot::Generation;
-use crate::proxy::files::find::{Found, Role, Wanted};
+use crate::proxy::files::find::{File, Found, Role, Wanted};
 use crate::proxy::files::folder::{Folder, Looked};
 use crate::proxy::files::response::{Response, Terms};
 use crate::proxy::message::answer::Answer;
@@ -38,47 +39,75 @@ impl Exchange {
         deadline: &mut Deadline,
     ) -> Result<(), Ending> {
         self.record.instance = Some(0);
-        let is_get = match self.method {
-            Method::Get => true,
-            Method::Head => false,
-            _ => return Err(ProxyError::ReadOnly.into()),
+        if !matches!(self.method, Method::Get | Method::Head) {
+            return Err(ProxyError::ReadOnly.into());
+        }
+        let service = self.service.clone();
+        let missing = match &service.config.missing {
+            // The side before may have it, and who has asked for a file of it wants no page.
+            Missing::Fallback(_) if stale::may_have(self) => &Missing::Nothing,
+            missing => missing,
         };
-        let head = &self.sending.out.bytes;
-        let path = FilePath::of(path_of(built::target(head)));
-        let mut asked = Asked::default();
-        built::fields(head).for_each(|(name, value)| asked.note(name, value));
-        let encodings = asked.encodings();
+        let looked = self.find(folder, missing, client, deadline).await?;
+        self.tell_of_folder(folder, &looked);
+        match looked.map_err(ProxyError::FolderAway)? {
+            Found::File(file) if !(file.role == Role::Page && self.lacks_slash()) => self.answer_with(folder, file),
+            Found::File(_) | Found::Folder => return Err(self.with_slash()),
+            Found::Nothing => return Err(ProxyError::NoFile.into()),
+        }
+        Ok(())
+    }
+
+    /// Looks for what is asked for in a folder, on this thread where that need not wait.
+    ///
+    /// # Errors
+    /// Why nothing can be said of it.
+    pub(super) async fn find(
+        &self,
+        folder: &Folder,
+        missing: &Missing,
+        client: &mut impl Client,
+        deadline: &mut Deadline,
+    ) -> Result<Looked, ProxyError> {
+        let path = FilePath::of(path_of(built::target(&self.sending.out.bytes)));
+        let encodings = self.asked().encodings();
         let wanted = Wanted {
             path: path.as_ref(),
             encodings: &encodings,
-            missing: &self.service.config.missing,
+            missing,
         };
-        let looked = match folder.find_now(&wanted) {
-            Some(looked) => looked,
-            None => {
-                let looking = folder.find(&wanted).map_err(|_| ProxyError::FolderBusy)?;
-                Box::pin(self.wait_for(looking, client, deadline)).await?
-            }
-        };
-        self.tell_of_folder(folder, &looked);
-        let file = match looked.map_err(ProxyError::FolderAway)? {
-            Found::File(file) if !(file.role == Role::Asked && self.lacks_slash(path.as_ref())) => file,
-            Found::File(_) | Found::Folder => return Err(self.with_slash()),
-            Found::Nothing => return Err(ProxyError::NoFile.into()),
-        };
+        if let Some(looked) = folder.find_now(&wanted) {
+            return Ok(looked);
+        }
+        let looking = folder.find(&wanted).map_err(|_| ProxyError::FolderBusy)?;
+        Box::pin(self.wait_for(looking, client, deadline)).await
+    }
+
+    /// Answers with a file of a folder, as far as the client does not have it.
+    pub(super) fn answer_with(&mut self, folder: &Folder, file: File) {
+        let response = self.response(folder, file);
+        self.record.head_came(response.status);
+        self.file = Some(Box::new(response));
+    }
+
+    fn response(&self, folder: &Folder, file: File) -> Response {
         let activation = &self.service.activation;
         let terms = Terms {
-            asked: &asked,
-            is_get,
+            asked: &self.asked(),
+            is_get: self.method == Method::Get,
             since: folder.since().filter(|_| activation.generation > Generation(1)),
             now: SystemTime::now(),
             is_cached_by_name: self.policy().cache.is_none(),
             id: self.record.id,
         };
-        let response = Response::of(file, &terms);
-        self.record.head_came(response.status);
-        self.file = Some(Box::new(response));
-        Ok(())
+        Response::of(file, &terms)
+    }
+
+    /// The fields that decide what of a file is sent.
+    fn asked(&self) -> Asked<'_> {
+        let mut asked = Asked::default();
+        built::fields(&self.sending.out.bytes).for_each(|(name, value)| asked.note(name, value));
+        asked
     }
 
     /// Waits for a thread of the folder, for as long as an app may think.
@@ -149,8 +178,8 @@ impl Exchange {
 
     /// Whether the page of a folder would be sent under a name without a slash at its end, from which its links lead elsewhere: the
     /// client's path may be another than the folder's.
-    fn lacks_slash(&self, path: Option<&FilePath>) -> bool {
-        path.is_some_and(FilePath::names_folder) && !self.record.asked.path().ends_with(b"/")
+    fn lacks_slash(&self) -> bool {
+        !self.record.asked.path().ends_with(b"/")
     }
 
     /// The way to the same path with a slash at its end.

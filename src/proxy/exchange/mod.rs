@@ -3,7 +3,7 @@
 //! - `serve` the whole way, in the order of these files; its end is a `reply`, of whatever `source`
 //! - `decide` route, claim, and build what leaves; or an answer of our own
 //! - `admission` whether it may enter, asked before anything is claimed
-//! - `obtain` the head of the answer, whatever waiting and repeating that takes
+//! - `obtain` the head of the answer, whatever waiting and repeating that takes; `ending` why there is none
 //! - `stale` files of the version before (N23)
 //! - `attempt` one attempt: connect or reuse, send, wait for the head; the retry rule
 //! - `look_up` what is asked of a folder in place of an app; `file` the answer on its way
@@ -22,6 +22,7 @@ pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod decide;
 pub(crate) mod encode;
+mod ending;
 mod error_page;
 pub(crate) mod exchange;
 pub(crate) mod fields;

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 use super::admission::{self, Ahead};
 use super::attempt::Setback;
 use super::client::{Absence, Client};
+use super::ending::Ending;
 use super::exchange::Exchange;
 use super::stale;
 use crate::http1::framing::Framing;
@@ -24,28 +25,10 @@ use crate::proxy::access::users::UserFile;
 use crate::proxy::auth_service::auth_service::AuthService;
 use crate::proxy::core::claim::Claim;
 use crate::proxy::core::keeper;
-use crate::proxy::message::answer::Answer;
 use crate::proxy::message::error::ProxyError;
-use crate::proxy::route::maintenance::MaintenancePage;
 use crate::proxy::route::route::{Found, Under, route, under};
 use crate::proxy::stock::deadline::Deadline;
 use crate::proxy::wait::queue::{Pass, Place, Verdict};
-
-/// Why there is no answer of the app.
-pub(crate) enum Ending {
-    /// Something is wrong.
-    Error(ProxyError),
-    /// The route leads to an answer of our own.
-    Answer(Answer),
-    /// The environment is under maintenance.
-    Maintenance(Arc<MaintenancePage>),
-}
-
-impl From<ProxyError> for Ending {
-    fn from(error: ProxyError) -> Self {
-        Self::Error(error)
-    }
-}
 
 /// Waits for the head of the answer. It is in the exchange then, which holds a claim.
 ///
@@ -63,8 +46,8 @@ pub(crate) async fn obtain(
     loop {
         // A folder that is not there is no app that will be back in a moment: nobody waits for it.
         if let Some(folder) = exchange.service.folder.clone() {
-            exchange.look_up(&folder, client, deadline).await?;
-            break;
+            let found = exchange.look_up(&folder, client, deadline).await;
+            return Box::pin(stale::unless_found(exchange, found, client, deadline)).await;
         }
         match exchange.respond(client, deadline).await {
             Ok(()) => break,
@@ -94,7 +77,7 @@ pub(crate) async fn obtain(
         }
     }
     exchange.pass = None;
-    if stale::is_wanted(exchange) {
+    if stale::is_wanted(exchange, exchange.head.status) {
         Box::pin(stale::ask(exchange, client, deadline)).await;
     }
     Ok(())

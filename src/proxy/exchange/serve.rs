@@ -2,9 +2,10 @@
 
 use super::client::Client;
 use super::decide::Decision;
+use super::ending::Ending;
 use super::error_page;
 use super::exchange::Exchange;
-use super::obtain::{Ending, obtain};
+use super::obtain::obtain;
 use super::reply::Reply;
 use crate::http1::head::Method;
 use crate::proxy::message::end::End;

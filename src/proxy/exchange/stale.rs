@@ -1,20 +1,25 @@
 //! Files of the version before (N23): what the live side answers with 404 below `stale_assets` is asked of the previous one while
-//! that still runs, on a connection of its own and without a claim. Whatever goes wrong there, the client gets the live 404,
-//! which waits untouched on its connection.
+//! that still runs, on a connection of its own and without a claim, or looked for in its folder. Whatever goes wrong there, the client
+//! gets the live 404, which waits untouched.
 
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use super::body::Body;
 use super::client::Client;
+use super::ending::Ending;
 use super::exchange::Exchange;
 use crate::http1::framing::Framing;
 use crate::http1::head::{Method, ResponseHead};
+use crate::model::files::Missing;
 use crate::model::slot::Address;
+use crate::proxy::files::find::Found;
+use crate::proxy::files::folder::Folder;
+use crate::proxy::message::error::ProxyError;
+use crate::proxy::route::snapshot::Previous;
 use crate::proxy::stock::deadline::Deadline;
 use crate::proxy::upstream::connection::Upstream;
 
@@ -23,10 +28,15 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// For its response head.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Whether the answer is one that the previous side may know better.
-pub(crate) fn is_wanted(exchange: &Exchange) -> bool {
+/// Whether an answer with this status is one that the previous side may know better.
+pub(crate) fn is_wanted(exchange: &Exchange, status: u16) -> bool {
+    status == 404 && may_have(exchange)
+}
+
+/// Whether the previous side is asked for what the live one does not have.
+pub(crate) fn may_have(exchange: &Exchange) -> bool {
     let prefixes = &exchange.service.config.stale_assets;
-    if exchange.head.status != 404 || prefixes.is_empty() || exchange.upgrade {
+    if prefixes.is_empty() || exchange.upgrade {
         return false;
     }
     let asks = matches!(exchange.method, Method::Get | Method::Head) && exchange.sending.framing == Framing::None;
@@ -34,9 +44,41 @@ pub(crate) fn is_wanted(exchange: &Exchange) -> bool {
     asks && prefixes.iter().any(|prefix| path.starts_with(prefix.as_bytes()))
 }
 
+/// What a live folder has found for a request, or what the previous side has where it has nothing.
+///
+/// # Errors
+/// As the live folder has said.
+pub(crate) async fn unless_found(
+    exchange: &mut Exchange,
+    found: Result<(), Ending>,
+    client: &mut impl Client,
+    deadline: &mut Deadline,
+) -> Result<(), Ending> {
+    let status = match &found {
+        Ok(()) => exchange.file.as_ref().map_or(0, |file| file.status),
+        Err(Ending::Error(ProxyError::NoFile)) => 404,
+        Err(_) => 0,
+    };
+    if !is_wanted(exchange, status) {
+        return found;
+    }
+    let live = exchange.file.take();
+    ask(exchange, client, deadline).await;
+    if exchange.file.is_none() && exchange.record.stale_from.is_none() {
+        exchange.file = live;
+        return found;
+    }
+    Ok(())
+}
+
 /// Asks the previous side. If it has the file, its answer takes the place of the live one in the exchange.
 pub(crate) async fn ask(exchange: &mut Exchange, client: &mut impl Client, deadline: &mut Deadline) {
-    let Some(addresses) = previous(exchange) else { return };
+    let Some(Previous { addresses, folder }) = previous(exchange) else {
+        return;
+    };
+    if let Some(folder) = folder {
+        return ask_folder(exchange, (&folder, &addresses[0]), client, deadline).await;
+    }
     let Some((upstream, address)) = connect(&addresses).await else {
         return;
     };
@@ -59,6 +101,20 @@ pub(crate) async fn ask(exchange: &mut Exchange, client: &mut impl Client, deadl
         exchange.record.stale_from = Some(address.to_string());
     } else {
         live.put_back(exchange);
+    }
+}
+
+async fn ask_folder(
+    exchange: &mut Exchange,
+    (folder, address): (&Folder, &Address),
+    client: &mut impl Client,
+    deadline: &mut Deadline,
+) {
+    let looking = exchange.find(folder, &Missing::Nothing, client, deadline);
+    if let Ok(Ok(Ok(Found::File(file)))) = timeout(PATIENCE, looking).await {
+        exchange.disconnect();
+        exchange.answer_with(folder, file);
+        exchange.record.stale_from = Some(address.to_string());
     }
 }
 
@@ -87,7 +143,7 @@ impl Live {
 }
 
 /// Where the side before the exchange's own runs, or ran. `None` when a swap has come in between.
-fn previous(exchange: &Exchange) -> Option<Arc<[Address]>> {
+fn previous(exchange: &Exchange) -> Option<Previous> {
     let view = exchange.record.core().view();
     let mut services = view.services.iter();
     let place = services.position(|service| Rc::ptr_eq(service, &exchange.service))?;

@@ -50,6 +50,10 @@ pub(crate) struct File {
 pub(crate) enum Role {
     /// What was asked for.
     Asked,
+    /// The page of the folder that was asked for.
+    Page,
+    /// The page of an app, in place of what there is not.
+    Fallback,
     /// The page that says that there is no such thing.
     NotFound,
 }
@@ -83,7 +87,10 @@ impl Place<'_> {
         if let Some(path) = wanted.path {
             let name = path.file();
             match self.look(&name)? {
-                Entry::File(file, version) => return self.file(wanted, &name, (file, version), Role::Asked),
+                Entry::File(file, version) => {
+                    let role = if path.names_folder() { Role::Page } else { Role::Asked };
+                    return self.file(wanted, &name, (file, version), role);
+                }
                 Entry::Folder if !path.names_folder() => {
                     if let Entry::File(..) = self.look(&path.page_within())? {
                         return Ok(Found::Folder);
@@ -96,7 +103,7 @@ impl Place<'_> {
             }
         }
         let (instead, role) = match wanted.missing {
-            Missing::Fallback(page) if wanted.path.is_some_and(may_be_page) => (page, Role::Asked),
+            Missing::Fallback(page) if wanted.path.is_some_and(may_be_page) => (page, Role::Fallback),
             Missing::Nothing | Missing::Fallback(_) => return Ok(Found::Nothing),
             Missing::Page(page) => (page, Role::NotFound),
         };

@@ -14,6 +14,7 @@ use crate::model::error_pages::ErrorPages;
 use crate::model::log_query::LogQuery;
 use crate::model::routes::RouteTable;
 use crate::model::slot::Address;
+use crate::proxy::files::folder::Folder;
 
 /// What a host and path lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +54,35 @@ pub struct Live {
     /// What its environment does with new requests.
     pub stance: Stance,
     /// Where the side before this one runs, or ran (N23); `None` where there was none.
-    pub previous: Option<Arc<[Address]>>,
+    pub previous: Option<Previous>,
+}
+
+/// The side before the live one.
+#[derive(Debug, Clone)]
+pub struct Previous {
+    /// Where it runs, or ran; at least one.
+    pub addresses: Arc<[Address]>,
+    /// The folder that it is, if it is one.
+    pub folder: Option<Arc<Folder>>,
+}
+
+impl Previous {
+    /// The side at these addresses, as it is found there now.
+    fn at(addresses: &[Address]) -> Self {
+        let folder = addresses.first().and_then(Address::folder);
+        Self {
+            addresses: addresses.into(),
+            folder: folder.map(Folder::new),
+        }
+    }
+
+    /// The side that an activation leaves behind, as it was opened for that.
+    fn left_by(activation: &Activation) -> Self {
+        Self {
+            addresses: activation.addresses.as_slice().into(),
+            folder: activation.folder().cloned(),
+        }
+    }
 }
 
 impl Live {
@@ -135,7 +164,7 @@ impl Snapshot {
             let same = |activation: &&Arc<Activation>| live.is(&activation.environment, &activation.service);
             if let Some(activation) = activations.iter().find(same) {
                 if activation.addresses != live.activation.addresses {
-                    live.previous = Some(live.activation.addresses.as_slice().into());
+                    live.previous = Some(Previous::left_by(&live.activation));
                 }
                 live.activation = activation.clone();
             }
@@ -162,7 +191,8 @@ impl Snapshot {
         let mut next = self.clone();
         for live in &mut next.services {
             if live.is(environment, service) {
-                live.previous = (!addresses.is_empty()).then(|| addresses.into());
+                let known = live.previous.take_if(|known| *known.addresses == *addresses);
+                live.previous = known.or_else(|| (!addresses.is_empty()).then(|| Previous::at(addresses)));
             }
         }
         next

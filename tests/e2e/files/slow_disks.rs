@@ -1,0 +1,158 @@
+//! A disk that hangs holds up the folder that lies on it, and nobody else.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::fuse::{Disk, HANGS, LENGTH, STALLS};
+use crate::common::app::App;
+use crate::common::client::Client;
+use crate::common::door::{Door, QUICK_PLAIN};
+use crate::common::{eventually, holds, ms, secs};
+
+const SLOW: &str = "slow.test";
+const FAST: &str = "fast.test";
+const APP: &str = "app.test";
+/// Requests that may wait for one folder, and threads that look into it.
+const PLACES: usize = 256 + 4;
+
+/// A door in front of a folder on a disk that may hang, one on a disk that does not, and an app.
+struct Neighbours {
+    door: Door,
+    disk: Disk,
+    _fast: tempfile::TempDir,
+    _app: App,
+}
+
+impl Neighbours {
+    async fn start() -> Self {
+        let disk = Disk::mount();
+        let fast = tempfile::tempdir().unwrap();
+        std::fs::write(fast.path().join("a.txt"), "fast").unwrap();
+        let app = App::start("app", "v1").await;
+        let config = format!(
+            "{QUICK_PLAIN}\n[env.slow]\nhost = \"{SLOW}\"\nupstream = \"files:{}\"\ntimeout.response = \"1s\"\n\
+             timeout.idle = \"1s\"\nhealth.path = \"/health.txt\"\n[env.fast]\nhost = \"{FAST}\"\nupstream = \"files:{}\"\n\
+             [env.app]\nhost = \"{APP}\"\nupstream = \"{}\"\n",
+            disk.path().display(),
+            fast.path().display(),
+            app.address()
+        );
+        let door = Door::start(&config).await;
+        Self {
+            door,
+            disk,
+            _fast: fast,
+            _app: app,
+        }
+    }
+
+    /// How long the slowest of some requests to the neighbours takes.
+    async fn slowest_neighbour(&self) -> Duration {
+        let mut client = self.door.plain().await;
+        let mut slowest = Duration::ZERO;
+        for _ in 0..40 {
+            for (host, target) in [(APP, "/hello"), (FAST, "/a.txt"), (FAST, "/none")] {
+                let began = Instant::now();
+                let answer = client.get(host, target).await.unwrap();
+                assert_eq!(
+                    answer.status,
+                    if target == "/none" { 404 } else { 200 },
+                    "{host}{target}"
+                );
+                slowest = slowest.max(began.elapsed());
+            }
+        }
+        slowest
+    }
+
+    /// Waits until so many requests to the slow folder are in flight.
+    async fn in_flight(&self, wanted: usize) {
+        eventually(secs(10), || async {
+            let status = self.door.environment("slow").await;
+            let requests: u64 = status.services.iter().map(|service| service.requests).sum();
+            holds(requests == wanted as u64, || format!("{requests} are in flight"))
+        })
+        .await;
+    }
+
+    async fn ask(&self, target: &str) -> Client {
+        let mut client = self.door.plain().await;
+        client
+            .send(format!("GET {target} HTTP/1.1\r\nHost: {SLOW}\r\n\r\n"))
+            .await
+            .unwrap();
+        client
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_hangs_holds_up_its_own_folder_alone() {
+    let all = Neighbours::start().await;
+    let mut client = all.door.plain().await;
+    let whole = client.get(SLOW, "/well.bin").await.unwrap();
+    assert_eq!((whole.status, whole.body.len() as u64), (200, LENGTH));
+
+    // As many as may wait, and some more, which are told at once.
+    let mut waiting = Vec::new();
+    for n in 0..PLACES + 40 {
+        waiting.push(all.ask(&format!("/{HANGS}-{n}.txt")).await);
+    }
+    eventually(secs(5), || async {
+        let hanging = all.disk.unanswered();
+        holds(hanging >= 4, || format!("{hanging} hang"))
+    })
+    .await;
+    let slowest = all.slowest_neighbour().await;
+    assert!(slowest < ms(700), "a neighbour waited {slowest:?}");
+    assert_eq!(all.disk.unanswered(), 4, "a folder has four threads");
+    let mut answers = [0, 0];
+    for mut client in waiting {
+        match client.response("GET").await.unwrap().status {
+            503 => answers[0] += 1,
+            504 => answers[1] += 1,
+            other => panic!("{other}"),
+        }
+    }
+    assert!(answers[0] >= 40 && answers[1] >= 200, "{answers:?}");
+    let line = &all.door.logged("\"status\":503", answers[0]).await[0];
+    assert_eq!(line["termination"], "app: folder too slow");
+    let line = &all.door.logged("\"status\":504", answers[1]).await[0];
+    assert_eq!(line["termination"], "app: timed out");
+    assert!(all.slowest_neighbour().await < ms(700));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_read_on_is_cut_when_its_time_is_over() {
+    let all = Neighbours::start().await;
+    let mut stalled = Vec::new();
+    for n in 0..8 {
+        stalled.push(all.ask(&format!("/{STALLS}-{n}.bin")).await);
+    }
+    let began = Instant::now();
+    assert!(all.slowest_neighbour().await < ms(700));
+    for mut client in stalled {
+        assert_eq!(client.head().await.unwrap().0, 200);
+        assert!(client.until_end().await.map_or(true, |rest| rest.is_empty()));
+    }
+    assert!(began.elapsed() < secs(8), "{:?}", began.elapsed());
+    let lines = all.door.logged(STALLS, 8).await;
+    for line in lines {
+        assert_eq!(line["termination"], "app: stopped sending", "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_a_folder_that_hangs_is_forgotten_and_the_process_stops_all_the_same() {
+    let all = Neighbours::start().await;
+    let mut clients = Vec::new();
+    for n in 0..PLACES / 2 {
+        clients.push(all.ask(&format!("/{HANGS}-{n}.txt")).await);
+    }
+    all.in_flight(PLACES / 2).await;
+    drop(clients);
+    all.in_flight(0).await;
+    let _still = all.ask(&format!("/{HANGS}.txt")).await;
+    all.door.sigterm();
+    assert!(all.door.end(secs(30)).await.success());
+}
