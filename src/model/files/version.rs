@@ -1,9 +1,7 @@
 //! One file as it was at one moment, and how it is told from every other.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-/// While a file is so young, it may change again without its times showing it: a kernel's tick.
-const TICK: Duration = Duration::from_millis(20);
 /// The last second that an HTTP date can say, of the year 9999.
 const LAST_SECOND: i64 = 253_402_300_799;
 
@@ -26,14 +24,6 @@ impl Moment {
             nanos: since.subsec_nanos(),
         }
     }
-
-    /// How long after `earlier` it is; zero before that.
-    fn since(self, earlier: Self) -> Duration {
-        let seconds = u64::try_from(self.seconds.saturating_sub(earlier.seconds));
-        let Ok(seconds) = seconds else { return Duration::ZERO };
-        let whole = Duration::from_secs(seconds) + Duration::from_nanos(self.nanos.into());
-        whole.saturating_sub(Duration::from_nanos(earlier.nanos.into()))
-    }
 }
 
 /// A file at one moment.
@@ -53,9 +43,10 @@ pub struct Version {
 
 impl Version {
     /// `ETag`. Two files never have one strong tag: neither what has taken a file's place within one second, nor the file of another
-    /// folder with the same size and times, because the system's own number and time of the file are in it. They are not shown.
+    /// folder with the same size and times, because the system's own number and time of the file are in it. They are not shown. `now`
+    /// is of the clock that files' times are of: while that has not moved on since the last change, the tag is weak.
     #[must_use]
-    pub fn tag(&self, now: SystemTime) -> String {
+    pub fn tag(&self, now: Moment) -> String {
         let mut identity = 0xcbf2_9ce4_8422_2325;
         for number in [
             self.device,
@@ -76,15 +67,15 @@ impl Version {
 
     /// The second that `Last-Modified` says; `None` where it is one to come, or none that can be said (RFC 9110 §8.8.2.1).
     #[must_use]
-    pub fn last_modified(&self, now: SystemTime) -> Option<u64> {
-        let latest = Moment::at(now).seconds.min(LAST_SECOND);
+    pub fn last_modified(&self, now: Moment) -> Option<u64> {
+        let latest = now.seconds.min(LAST_SECOND);
         let second = u64::try_from(self.modified.seconds).ok()?;
         (self.modified.seconds <= latest).then_some(second)
     }
 
     /// Whether a change from now on will show in its times.
-    fn is_settled(&self, now: SystemTime) -> bool {
-        Moment::at(now).since(self.changed) > TICK
+    fn is_settled(&self, now: Moment) -> bool {
+        now > self.changed
     }
 }
 
@@ -108,8 +99,8 @@ mod tests {
         changed: Moment { seconds: 6, nanos: 7 },
     };
 
-    fn after(seconds: u64) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(seconds)
+    fn after(seconds: i64) -> Moment {
+        Moment { seconds, nanos: 7 }
     }
 
     #[test]
@@ -175,7 +166,7 @@ mod tests {
             },
             ..FILE
         };
-        assert_eq!(far.last_modified(after(u32::MAX.into())), None);
+        assert_eq!(far.last_modified(after(i64::MAX)), None);
         assert!(far.tag(after(1)).ends_with('"'));
     }
 }

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -96,7 +96,6 @@ impl Exchange {
             asked: &self.asked(),
             is_get: self.method == Method::Get,
             since: folder.since().filter(|_| activation.generation > Generation(1)),
-            now: SystemTime::now(),
             is_cached_by_name: self.policy().cache.is_none(),
             id: self.record.id,
         };

@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::time::SystemTime;
 
 use super::errands::Busy;
 use super::find::{Found, Wanted};
@@ -48,7 +47,6 @@ impl Folder {
             asked: &asked,
             is_get: true,
             since: None,
-            now: SystemTime::now(),
             is_cached_by_name: false,
             id: RequestId::NONE,
         };

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::{Errno, ReadWriteFlags};
+use rustix::time::ClockId;
 
 use crate::model::files::{Moment, Version};
 
@@ -68,6 +69,15 @@ pub(super) fn open_root(path: &Path) -> io::Result<(OwnedFd, Medium)> {
         _ => Medium::Unknown,
     };
     Ok((root, medium))
+}
+
+/// What is now by the clock that files' times are taken from, which moves on with the kernel's ticks.
+pub(super) fn clock() -> Moment {
+    let now = rustix::time::clock_gettime(ClockId::RealtimeCoarse);
+    Moment {
+        seconds: now.tv_sec,
+        nanos: u32::try_from(now.tv_nsec).unwrap_or_default(),
+    }
 }
 
 /// Whether a folder is in no other any more: it was removed while it was open.

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::oneshot;
@@ -181,7 +181,7 @@ impl Room {
         }
         match disk::open_root(&self.path) {
             Ok((root, medium)) => {
-                let since = Moment::at(SystemTime::now());
+                let since = disk::clock();
                 let root = Arc::new(Root { root, medium, since });
                 self.root.store(Some(root.clone()));
                 *failed = None;

@@ -1,9 +1,8 @@
 //! What is answered for a file: head and body, by what a client asked for (RFC 9110 §8, §13, §14).
 
-use std::time::SystemTime;
-
 use smallvec::SmallVec;
 
+use super::disk;
 use super::find::{File, Role};
 use super::pieces::{Pieces, Stretch};
 use crate::config::Cache;
@@ -36,7 +35,6 @@ pub(crate) struct Terms<'t, 'h> {
     pub(crate) is_get: bool,
     /// When the folder took the place of another, if it did.
     pub(crate) since: Option<Moment>,
-    pub(crate) now: SystemTime,
     /// Whether nobody else says what caches may do.
     pub(crate) is_cached_by_name: bool,
     /// Tells apart the parts of this answer from what is in them.
@@ -46,7 +44,7 @@ pub(crate) struct Terms<'t, 'h> {
 impl Response {
     /// The answer for a file that was found.
     pub(crate) fn of(file: File, terms: &Terms<'_, '_>) -> Self {
-        let (version, now) = (file.opened.version, terms.now);
+        let (version, now) = (file.opened.version, disk::clock());
         let mut response = Self {
             status: 200,
             fields: SmallVec::new(),
@@ -63,13 +61,13 @@ impl Response {
         match terms.asked.verdict(terms.is_get, &version, &tag, terms.since) {
             Verdict::Whole => {
                 response.describe(&file);
-                response.validate(&file, tag, terms);
+                response.validate(&file, (tag, now), terms);
                 response.begin(file, std::iter::once(Stretch::File(0..version.size)), terms);
             }
             Verdict::NotModified => {
                 response.status = 304;
                 response.length = None;
-                response.validate(&file, tag, terms);
+                response.validate(&file, (tag, now), terms);
             }
             Verdict::Failed => {
                 response.status = 412;
@@ -87,7 +85,7 @@ impl Response {
                 response.describe(&file);
                 let range = format!("bytes {}-{}/{}", part.start, part.end - 1, version.size);
                 response.say("content-range", Value::Text(range));
-                response.validate(&file, tag, terms);
+                response.validate(&file, (tag, now), terms);
                 response.begin(file, std::iter::once(Stretch::File(part)), terms);
             }
             Verdict::Parts(parts) => {
@@ -112,7 +110,7 @@ impl Response {
                 let kind = format!("multipart/byteranges; boundary={boundary}");
                 response.say("content-type", Value::Text(kind));
                 response.say_encoding(&file);
-                response.validate(&file, tag, terms);
+                response.validate(&file, (tag, now), terms);
                 response.begin(file, stretches.into_iter(), terms);
             }
         }
@@ -149,9 +147,9 @@ impl Response {
     }
 
     /// How it is told from other versions, and what caches may do with it (RFC 9110 §15.4.5).
-    fn validate(&mut self, file: &File, tag: String, terms: &Terms<'_, '_>) {
+    fn validate(&mut self, file: &File, (tag, now): (String, Moment), terms: &Terms<'_, '_>) {
         self.say("etag", Value::Text(tag));
-        if let Some(second) = file.opened.version.last_modified(terms.now) {
+        if let Some(second) = file.opened.version.last_modified(now) {
             self.say("last-modified", Value::Date(date::words(second)));
         }
         if self.status != 304 {

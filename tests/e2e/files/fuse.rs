@@ -11,18 +11,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 /// Names that begin so are never found: nobody answers.
-pub const HANGS: &str = "hangs";
+pub(super) const HANGS: &str = "hangs";
 /// Files that begin so are opened, and never read.
-pub const STALLS: &str = "stalls";
+pub(super) const STALLS: &str = "stalls";
 /// How long every file is.
-pub const LENGTH: u64 = 3 << 20;
+pub(super) const LENGTH: u64 = 3 << 20;
 
 const ROOT: u64 = 1;
 /// Numbers of files: names that stall are even.
 const FIRST: u64 = 100;
 
 /// A mounted file system; it is gone when this is dropped, and who waits for it is told so.
-pub struct Disk {
+pub(super) struct Disk {
     folder: TempDir,
     /// Questions that were not answered.
     unanswered: Arc<AtomicUsize>,
@@ -30,7 +30,7 @@ pub struct Disk {
 
 impl Disk {
     /// Mounts one. That takes root, as the tests run.
-    pub fn mount() -> Self {
+    pub(super) fn mount() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let device = OpenOptions::new().read(true).write(true).open("/dev/fuse").unwrap();
         let mounted = Command::new("mount")
@@ -55,12 +55,12 @@ impl Disk {
         Self { folder, unanswered }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// How many questions wait for an answer that never comes.
-    pub fn unanswered(&self) -> usize {
+    pub(super) fn unanswered(&self) -> usize {
         self.unanswered.load(Ordering::Relaxed)
     }
 }
@@ -115,7 +115,7 @@ fn serve(mut device: File, unanswered: &AtomicUsize) {
             // INIT: version 7.31, with the kernel's own window for reading ahead.
             26 => {
                 let mut init = vec![0; 64];
-                for (at, value) in [(0, 7_u32), (4, 31), (8, 128 << 10), (20, 1 << 20)] {
+                for (at, value) in [(0, 7_u32), (4, 31), (8, 128 << 10), (20, 64 << 10)] {
                     init[at..at + 4].copy_from_slice(&value.to_ne_bytes());
                 }
                 Ok(init)

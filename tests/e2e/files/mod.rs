@@ -9,10 +9,12 @@ mod ranges;
 mod slow_disks;
 mod whole;
 
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use rustix::time::{ClockId, clock_gettime};
 use tempfile::TempDir;
 
 use crate::common::client::Response;
@@ -114,8 +116,17 @@ fn is_multipart(answer: &Response) -> bool {
         .is_some_and(|kind| kind.starts_with("multipart/"))
 }
 
-/// Lets a file look older.
-fn age(path: &std::path::Path, by: Duration) {
+/// Lets a file look older. Its times tell it from what comes later once the kernel's clock has moved on.
+fn age(path: &Path, by: Duration) {
     let file = std::fs::File::open(path).unwrap();
     file.set_modified(SystemTime::now() - by).unwrap();
+    let changed = std::fs::metadata(path).unwrap();
+    let changed = (changed.ctime(), changed.ctime_nsec());
+    let now = || {
+        let now = clock_gettime(ClockId::RealtimeCoarse);
+        (now.tv_sec, now.tv_nsec)
+    };
+    while now() <= changed {
+        std::thread::yield_now();
+    }
 }
