@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::policy::{Parts, Policy};
 use crate::model::error_pages::ErrorPages;
 use crate::model::files::Missing;
+use crate::model::health::HealthPath;
 use crate::model::log_query::LogQuery;
 use crate::model::relocation::Relocation;
 use crate::model::ribbon::Ribbon;
@@ -246,6 +247,21 @@ impl Slots {
         }
     }
 
+    /// The addresses of every slot.
+    pub fn all(&self) -> impl Iterator<Item = &Address> {
+        let (first, second) = match self {
+            Self::Pair { blue, green } => (blue.as_slice(), green.as_slice()),
+            Self::Single(only) => (only.as_slice(), &[][..]),
+        };
+        first.iter().chain(second)
+    }
+
+    /// Whether a slot is a folder.
+    #[must_use]
+    pub fn has_folder(&self) -> bool {
+        self.all().any(|address| address.folder().is_some())
+    }
+
     /// Whether there is another slot to swap to.
     #[must_use]
     pub fn can_swap(&self) -> bool {
@@ -256,8 +272,9 @@ impl Slots {
 /// `health.*`: how an app is probed, and what counts as healthy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// Path of the probe, with its query.
-    pub path: String,
+    /// Path of the probe. Without a word in the file that is `/health` for an app, and the page that clients come to first for a
+    /// folder.
+    pub path: HealthPath,
     /// Statuses that pass.
     pub status: StatusRange,
     /// The `Host` that a probe sends. By default, the service's first host that is no wildcard.

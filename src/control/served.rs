@@ -56,7 +56,7 @@ impl Loaded {
         })
     }
 
-    /// Reads a file for a reload, which refuses what a start has to make do with: files of users and error pages that
+    /// Reads a file for a reload, which refuses what a start has to make do with: files of users, error pages and folders that
     /// are missing or wrong. Blocks.
     ///
     /// # Errors

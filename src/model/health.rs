@@ -1,6 +1,39 @@
 //! Consecutive passes and failures → a verdict (N7): one lucky answer opens no gate, and any failure starts the count again.
 //! What a probe saw is `control::evidence`'s to say.
 
+use super::slot::Address;
+
+/// `health.path`: what a probe asks for, with its query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthPath {
+    app: String,
+    folder: String,
+}
+
+impl HealthPath {
+    /// One path for apps, and one for folders, which have no health check of their own.
+    #[must_use]
+    pub fn new(app: String, folder: String) -> Self {
+        Self { app, folder }
+    }
+
+    /// The path that is asked for at an address.
+    #[must_use]
+    pub fn at(&self, address: &Address) -> &str {
+        match address.folder() {
+            Some(_) => &self.folder,
+            None => &self.app,
+        }
+    }
+}
+
+impl From<&str> for HealthPath {
+    /// The same path wherever it is asked for.
+    fn from(path: &str) -> Self {
+        Self::new(path.to_owned(), path.to_owned())
+    }
+}
+
 /// What the answers of one instance amount to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {

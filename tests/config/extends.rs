@@ -2,7 +2,7 @@
 
 use greengate::config::{Auth, Slots, Tls};
 
-use super::{accepted, complained, environment, service};
+use super::{accepted, complained, environment, health_path, service};
 
 const PROD: &str = r#"
 [env.prod]
@@ -52,10 +52,7 @@ fn an_extended_environment_has_the_same_rules_at_other_addresses() {
     assert_eq!(web.hosts, ["staging.com".into()]);
     assert_eq!(web.slots, Slots::Single(vec!["127.0.0.1:5000".parse().unwrap()]));
     assert_eq!((&*web.path, web.strip_prefix), ("/app", true));
-    assert_eq!(
-        (web.health.path.as_str(), web.health.host.as_str()),
-        ("/up", "probe.com")
-    );
+    assert_eq!((health_path(web), web.health.host.as_str()), ("/up", "probe.com"));
     assert_eq!((web.health.passes, web.policy.log), (7, false));
     assert_eq!(web.label, None);
     assert_eq!(web.policy.auth.allow, Some(vec!["10.0.0.0/8".parse().unwrap()]));
@@ -79,7 +76,7 @@ fn certificate_files_are_not_copied() {
 #[test]
 fn the_order_of_environments_does_not_matter() {
     let (config, _) = complained(&format!("{STAGING}{PROD}"));
-    assert_eq!(service(&config, "staging", "web").health.path, "/up");
+    assert_eq!(health_path(service(&config, "staging", "web")), "/up");
     assert_eq!(&*config.environments[0].name, "staging");
 }
 
@@ -97,10 +94,7 @@ fn what_an_environment_says_itself_wins_over_what_it_copies() {
     let (web, api) = (service(&config, "staging", "web"), service(&config, "staging", "api"));
     assert_eq!((web.health.passes, api.health.passes), (1, 1));
     // What prod says for web alone is copied to web alone, and is nearer than what staging says for all.
-    assert_eq!(
-        (web.health.path.as_str(), api.health.path.as_str()),
-        ("/up", "/service")
-    );
+    assert_eq!((health_path(web), health_path(api)), ("/up", "/service"));
     assert_eq!((web.label.as_deref(), api.label.as_deref()), (Some("st"), Some("st")));
 }
 
@@ -126,7 +120,7 @@ health.path = "/up"
 "#,
     );
     let c = service(&config, "c", "c");
-    assert_eq!((c.health.path.as_str(), c.policy.timeout.connect.as_secs()), ("/up", 2));
+    assert_eq!((health_path(c), c.policy.timeout.connect.as_secs()), ("/up", 2));
     assert_eq!(c.hosts, ["c.com".into()]);
     assert!(!c.slots.can_swap());
 }

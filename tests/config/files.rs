@@ -4,7 +4,7 @@ use std::path::Path;
 
 use greengate::config::{Config, Listen, Severity, render};
 
-use super::{FILE, accepted, complained, service, write};
+use super::{FILE, accepted, complained, health_path, service, write};
 
 #[test]
 fn the_examples_of_the_manual_are_accepted() {
@@ -54,7 +54,7 @@ upstream = 8002
         .collect();
     let open = "`staging` has a `label`, and everybody on the internet may read it";
     assert_eq!(said, [(Severity::Warning, open)], "once, whatever services there are");
-    assert_eq!(service(&config, "staging", "api").health.path, "/healthz");
+    assert_eq!(health_path(service(&config, "staging", "api")), "/healthz");
     assert_eq!(service(&config, "staging", "web").label.as_deref(), Some("staging"));
 }
 

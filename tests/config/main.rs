@@ -14,6 +14,7 @@ mod error_pages;
 mod explain;
 mod extends;
 mod files;
+mod folders;
 mod parts;
 mod typing;
 mod users;
@@ -55,6 +56,12 @@ fn service<'c>(config: &'c Config, name: &str, service: &str) -> &'c Service {
         .iter()
         .find(|one| &*one.name == service);
     found.expect("the service is there")
+}
+
+/// What a probe of its first instance asks for.
+fn health_path(service: &Service) -> &str {
+    let first = service.slots.all().next().expect("a service runs somewhere");
+    service.health.path.at(first)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a file of a test need not survive a crash")]

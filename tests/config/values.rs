@@ -8,12 +8,13 @@ use greengate::config::{
     Reuse, Scope, Service, Slots, StatusRange, Timeouts, Tls, VersionSource,
 };
 use greengate::model::compress::{Compress, Encoding};
+use greengate::model::health::HealthPath;
 use greengate::model::log_query::LogQuery;
 use greengate::model::rate::Rate;
 use greengate::model::ribbon::Ribbon;
 use greengate::model::slot::{Address, Slot};
 
-use super::{FILE, accepted, environment, service};
+use super::{FILE, accepted, environment, health_path, service};
 
 fn address(text: &str) -> Address {
     text.parse().unwrap()
@@ -39,7 +40,7 @@ fn three_lines_are_a_site_and_the_rest_are_the_defaults_of_the_manual() {
     assert_eq!(
         service.health,
         Health {
-            path: "/health".into(),
+            path: HealthPath::new("/health".into(), "/".into()),
             status: StatusRange(vec![(200, 299)]),
             host: "example.com".into(),
             body: None,
@@ -354,7 +355,7 @@ upstream = 3001
 "#,
     );
     let (web, api) = (service(&config, "prod", "web"), service(&config, "prod", "api"));
-    assert_eq!((web.health.path.as_str(), api.health.path.as_str()), ("/c", "/b"));
+    assert_eq!((health_path(web), health_path(api)), ("/c", "/b"));
     assert_eq!((web.health.timeout, api.health.timeout), (seconds(2), seconds(2)));
     assert_eq!((web.health.passes, api.health.passes), (1, 1));
     assert!(web.warmup.is_empty());

@@ -9,11 +9,13 @@ use super::parts;
 use super::policy::{Surroundings, policy};
 use crate::config::checked::{Bake, Drain, Health, Hold, Keepalive, Service, Slots};
 use crate::config::policy::Policy;
+use crate::config::read::auth::Wanted;
 use crate::config::read::settings::Settings;
 use crate::config::text::raw::At;
 use crate::config::text::report::Diagnostic;
 use crate::config::text::units::format_duration;
 use crate::model::files::Missing;
+use crate::model::health::HealthPath;
 use crate::model::ribbon::Ribbon;
 use crate::model::slot::Address;
 
@@ -30,6 +32,7 @@ pub(crate) fn build(merged: &Merged, around: Surroundings<'_>, problems: &mut Ve
     let parts = parts::build(merged, around, problems);
     warn_of_short_drain(merged, drain, policy.timeout.response, problems);
     let health = health(merged, hosts.as_deref(), problems);
+    let missing = missing(merged, slots.as_ref(), problems);
     Some(Service {
         environment: Arc::clone(&merged.environment),
         name: Arc::clone(&merged.name),
@@ -50,7 +53,7 @@ pub(crate) fn build(merged: &Merged, around: Surroundings<'_>, problems: &mut Ve
         vouched: vouched(std::iter::once(&policy).chain(&parts.policies)),
         policy,
         parts,
-        missing: Missing::Nothing,
+        missing,
         stale_assets: settings.stale_assets(),
         tls: merged.tls(around.folder),
         label: settings.label().cloned(),
@@ -139,6 +142,31 @@ fn slots(merged: &Merged, problems: &mut Vec<Diagnostic>) -> Option<Slots> {
     }
 }
 
+/// What a folder answers for what it does not have; asked for where a slot is one.
+fn missing(merged: &Merged, slots: Option<&Slots>, problems: &mut Vec<Diagnostic>) -> Missing {
+    let settings = &merged.settings;
+    if !slots.is_some_and(Slots::has_folder) {
+        return Missing::Nothing;
+    }
+    match (settings.files_fallback(), settings.files_not_found()) {
+        (Wanted::Nothing, Wanted::Nothing) => Missing::Nothing,
+        (Wanted::This(file), Wanted::Nothing) => Missing::Fallback(file),
+        (Wanted::Nothing, Wanted::This(file)) => Missing::Page(file),
+        (Wanted::This(_), Wanted::This(_)) => {
+            let (fallback, not_found) = (settings.seen("files.fallback"), settings.seen("files.not_found"));
+            if let (Some(fallback), Some(not_found)) = (fallback, not_found) {
+                problems.push(
+                    Diagnostic::error(fallback, "`files.fallback` stands beside `files.not_found`")
+                        .expected("with this, nothing is ever missing")
+                        .related(not_found, "never shown")
+                        .hint("one of them is enough; `\"off\"` takes away what a table further away has set"),
+                );
+            }
+            Missing::Nothing
+        }
+    }
+}
+
 fn health(merged: &Merged, hosts: Option<&[Arc<str>]>, problems: &mut Vec<Diagnostic>) -> Option<Health> {
     let settings = &merged.settings;
     let host = match (settings.health_host(), hosts) {
@@ -159,7 +187,10 @@ fn health(merged: &Merged, hosts: Option<&[Arc<str>]>, problems: &mut Vec<Diagno
     };
     refuse_body_without_content(settings, problems);
     Some(Health {
-        path: settings.health_path(),
+        path: match &settings.health_path {
+            Some(path) => HealthPath::from(&*path.value),
+            None => HealthPath::new(settings.health_path(), root(settings)),
+        },
         status: settings.health_status(),
         host,
         body: settings.health_body().cloned(),
@@ -169,6 +200,13 @@ fn health(merged: &Merged, hosts: Option<&[Arc<str>]>, problems: &mut Vec<Diagno
         passes: settings.health_passes(),
         deadline: settings.health_deadline(),
     })
+}
+
+/// The page of a folder that clients come to first, as the folder is asked for it.
+fn root(settings: &Settings) -> String {
+    let path = settings.path();
+    let prefix = if settings.strip_prefix() { "" } else { &*path };
+    format!("{}/", prefix.trim_end_matches('/'))
 }
 
 /// Refuses statuses whose responses have no content (RFC 9110 §15.3.5, §15.3.6, §15.4.5) beside a text that the content has to

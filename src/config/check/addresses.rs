@@ -54,10 +54,15 @@ fn addresses(service: &Merged) -> impl Iterator<Item = (Slot, &At<Address>)> {
 
 /// Refuses an address in two environments, because a swap of one would stop the other's app, and in two slots, because
 /// no side could then be stopped. Services of one environment may share an address in the same slot: they switch
-/// together.
+/// together. A folder that is never swapped may be served twice: nobody stops it.
 fn conflict(first: &Seen<'_>, service: &Merged, slot: Slot, address: &At<Address>) -> Option<Diagnostic> {
     let (here, there) = (&service.environment, &first.service.environment);
+    let is_folder = address.value.folder().is_some();
     let message = if here != there {
+        // Nobody swaps it, so that nobody takes it for the side that may be changed.
+        if is_folder && (slot, first.slot) == (Slot::Upstream, Slot::Upstream) {
+            return None;
+        }
         format!("`{}` stands in two environments, `{there}` and `{here}`", address.value)
     } else if slot != first.slot {
         format!("`{}` is both {} and {} in `{here}`", address.value, first.slot, slot)
@@ -66,7 +71,10 @@ fn conflict(first: &Seen<'_>, service: &Merged, slot: Slot, address: &At<Address
     };
     let diagnostic = Diagnostic::error(&address.span, message)
         .expected(format!("{slot} of {}", service.title()))
-        .hint("let every version listen on an address of its own");
+        .hint(match is_folder {
+            true => "give every version a folder of its own",
+            false => "let every version listen on an address of its own",
+        });
     Some(if *first.span == address.span {
         diagnostic
     } else {

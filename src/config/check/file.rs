@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{addresses, auth_services, certificates, hosts, labels, loops, users};
+use super::{addresses, auth_services, certificates, folders, hosts, labels, loops, users};
 use crate::config::build::error_pages::Folders;
 use crate::config::build::merge::Merged;
 use crate::config::build::policy::Surroundings;
@@ -22,7 +22,7 @@ use crate::config::text::report::{self, Diagnostic, LoadError, Severity};
 
 impl Config {
     /// Reads and checks a file. The diagnostics beside the configuration are warnings, and files of certificates, users and error
-    /// pages that are missing or wrong: none keeps it from being used.
+    /// pages and folders that are missing or wrong: none keeps it from being used.
     ///
     /// # Errors
     /// Everything that is wrong with the file, or why it cannot be read.
@@ -46,7 +46,7 @@ impl Config {
     }
 
     /// Checks `text` as the content of the file at `path`. Reads nothing but the files of certificates, users and
-    /// error pages that it names.
+    /// error pages that it names, and looks whether its folders are there.
     ///
     /// # Errors
     /// Everything that is wrong with the text.
@@ -206,6 +206,7 @@ impl Tables {
         let unserved: Vec<RawRedirect> = unserved.cloned().collect();
         certificates::check(&services, tls, &unserved, folder, now, problems);
         users::check(&services, folder, problems);
+        folders::check(&services, file, problems);
         auth_services::check(&services, &self.server, problems);
         labels::check(&services, &self.defaults, problems);
         let of_redirects = self.defaults.tls().in_folder(folder);

@@ -1,7 +1,7 @@
 //! Each table of the file on its own: what was typed becomes checked values, each with its place in the text.
 //!
 //! - `plain` texts, lists, numbers, durations, sizes; `values` what has a grammar of its own; `host`, `networks`,
-//!   `tls`, `auth`, `forward`, `compress`, `log_query`, `error_pages`, `headers` and `targets` likewise
+//!   `tls`, `auth`, `forward`, `compress`, `log_query`, `error_pages`, `headers`, `files` and `targets` likewise
 //! - `keys` the kinds of tables, and where a key may stand
 //! - `settings` the keys that `[defaults]`, environments and services share, with their defaults
 //! - `environments`, `parts`, `server`, `acme`, `redirects` the tables
@@ -12,6 +12,7 @@ pub(crate) mod auth;
 pub(crate) mod compress;
 pub(crate) mod environments;
 mod error_pages;
+mod files;
 pub(crate) mod forward;
 pub(crate) mod headers;
 mod host;

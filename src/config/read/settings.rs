@@ -13,7 +13,7 @@ use super::forward::RawForward;
 use super::keys::{Key, Place, Unknown};
 use super::targets::{RawRedirection, Target};
 use super::tls::RawTls;
-use super::{auth, compress, error_pages, forward, headers, host, log_query, plain, targets, tls, values};
+use super::{auth, compress, error_pages, files, forward, headers, host, log_query, plain, targets, tls, values};
 use crate::config::checked::{Reuse, StatusRange, VersionSource};
 use crate::config::policy::Cache;
 use crate::config::text::raw::{At, Entry, Kind, Table, Value};
@@ -176,6 +176,10 @@ settings! {
     auth_forward: Wanted<RawForward> = "auth.forward", PARTS, forward::forward;
     /// Path prefixes whose files the previous slot is asked for when the live one does not have them.
     stale_assets: Vec<Arc<str>> = "stale_assets", ANYWHERE, values::asset_prefixes, or Vec::new();
+    /// The file that a folder answers with for what it does not have.
+    files_fallback: Wanted<Arc<str>> = "files.fallback", ANYWHERE, files::file, or Wanted::Nothing;
+    /// The file that a folder shows, with 404, for what it does not have.
+    files_not_found: Wanted<Arc<str>> = "files.not_found", ANYWHERE, files::file, or Wanted::Nothing;
     /// Where the certificate comes from.
     tls: RawTls = "tls", ANYWHERE, tls::tls, or RawTls::Acme;
     /// The folder of pages for the errors that the proxy makes.

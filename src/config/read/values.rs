@@ -11,7 +11,8 @@ use crate::config::text::report::Diagnostic;
 use crate::config::text::units;
 use crate::model::slot::Address;
 
-const ADDRESS: &str = "a port (`3000`), `\"host:port\"`, `\"unix:/run/app.sock\"`, or a list of these";
+const ADDRESS: &str =
+    "a port (`3000`), `\"host:port\"`, `\"unix:/run/app.sock\"`, a list of these, or a folder (`\"files:/srv/site\"`)";
 const CONCURRENT: &str = "an integer between 1 and 1000000, or `\"off\"`";
 const RATE: &str = "requests and a period, as `\"10/s\"`, `\"100/min\"` or `\"1000/h\"`, or `\"off\"`";
 const STATUS: &str = "a status (`204`), `\"2xx\"`, `\"200-299\"`, or a list of these";
@@ -98,7 +99,17 @@ pub(crate) fn asset_prefixes(key: &str, value: &Value, problems: &mut Problems) 
 
 pub(crate) fn addresses(key: &str, value: &Value, problems: &mut Problems) -> Option<Vec<At<Address>>> {
     let values = plain::one_or_many(key, value, ADDRESS, problems)?;
-    plain::each(key, values, problems, |value, problems| address(key, value, problems))
+    let read = plain::each(key, values, problems, |value, problems| address(key, value, problems))?;
+    let folder = read.iter().find(|one| one.value.folder().is_some());
+    if let (Some(folder), true) = (folder, read.len() > 1) {
+        problems.push(
+            Diagnostic::error(&folder.span, format!("`{}` is a folder beside others", folder.value))
+                .expected("a folder is the whole of its slot")
+                .hint("a list has the instances of one app; of a folder there is only one"),
+        );
+        return None;
+    }
+    Some(read)
 }
 
 fn address(key: &str, value: &Value, problems: &mut Problems) -> Option<Address> {
@@ -148,16 +159,27 @@ fn meant(text: &str) -> Option<String> {
     if let Some((scheme, rest)) = text.split_once("://") {
         let rest = rest
             .split_once('/')
-            .filter(|_| scheme != "unix")
+            .filter(|_| !matches!(scheme, "unix" | "file" | "files"))
             .map_or(rest, |(authority, _)| authority);
         return match scheme {
             "https" => Some("let the app listen for plain HTTP, on this machine or on a network you trust".into()),
             "unix" => fits(format!("unix:/{}", rest.trim_start_matches('/'))),
+            "file" | "files" => fits(format!("files:/{}", rest.trim_start_matches('/'))),
             _ => fits(rest.to_owned()).or_else(|| fits(format!("{rest}:80"))),
         };
     }
     if text.starts_with('/') {
-        return fits(format!("unix:{text}"));
+        let socket = fits(format!("unix:{text}"))?;
+        return Some(match text.ends_with(".sock") {
+            true => socket,
+            false => format!("{socket} for a socket, or `\"files:{text}\"` for a folder"),
+        });
+    }
+    if let Some(path) = text.strip_prefix("files:").or_else(|| text.strip_prefix("file:")) {
+        return match path.starts_with('/') {
+            true => fits(format!("files:{path}")),
+            false => Some("write the whole path, as `\"files:/srv/site/dist\"`".into()),
+        };
     }
     if let Some(path) = text.strip_prefix("unix:") {
         return fits(format!("unix:/{path}"));

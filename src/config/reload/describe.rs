@@ -64,7 +64,7 @@ pub(crate) fn of_service(service: &Service) -> Values {
         Missing::Fallback(path) => values.extend(named([("files.fallback", path.to_string())])),
         Missing::Page(path) => values.extend(named([("files.not_found", path.to_string())])),
     }
-    values.extend(of_health(health));
+    values.extend(of_health(health, slots));
     values.extend(named([
         ("warmup", joined(warmup)),
         ("hold.for", format_duration(*hold_for)),
@@ -273,7 +273,7 @@ fn counted(scope: &Scope) -> &'static str {
     }
 }
 
-fn of_health(health: &Health) -> Values {
+fn of_health(health: &Health, slots: &Slots) -> Values {
     let Health {
         path,
         status: StatusRange(status),
@@ -290,8 +290,11 @@ fn of_health(health: &Health) -> Values {
         (low, high) if low % 100 == 0 && high == low + 99 => format!("{}xx", low / 100),
         (low, high) => format!("{low}-{high}"),
     };
+    // An app and a folder in one service may be asked for different paths.
+    let mut paths: Vec<&str> = slots.all().map(|address| path.at(address)).collect();
+    paths.dedup();
     let mut values = named([
-        ("health.path", path.clone()),
+        ("health.path", joined(&paths)),
         ("health.status", joined(&status.iter().map(range).collect::<Vec<_>>())),
         ("health.host", host.clone()),
         ("health.interval", format_duration(*interval)),

@@ -20,6 +20,9 @@ pub enum Severity {
     /// A folder of error pages, or a page in it, is missing, unreadable or wrong. `check` and a reload count this as an error. The
     /// daemon starts with a warning, and answers with its own pages (N27).
     Pages,
+    /// A folder that is a slot is missing, unreadable, or no folder. `check` and a reload count this as an error. The daemon starts
+    /// with a warning, because such a folder concerns only its own service (N27).
+    Folder,
     /// The file can be used, but something in it is probably not what was meant.
     Warning,
 }
@@ -73,6 +76,10 @@ impl Diagnostic {
         Self::new(Severity::Pages, span, message)
     }
 
+    pub(crate) fn folder(span: &Range<usize>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Folder, span, message)
+    }
+
     pub(crate) fn expected(mut self, expected: impl Into<String>) -> Self {
         self.expected = Some(expected.into());
         self
@@ -92,7 +99,7 @@ impl Diagnostic {
     #[must_use]
     pub fn is_error_for_check(&self) -> bool {
         match self.severity {
-            Severity::Error | Severity::Certificate | Severity::Users | Severity::Pages => true,
+            Severity::Error | Severity::Certificate | Severity::Users | Severity::Pages | Severity::Folder => true,
             Severity::Warning => false,
         }
     }
@@ -101,7 +108,7 @@ impl Diagnostic {
     #[must_use]
     pub fn refuses_reload(&self) -> bool {
         match self.severity {
-            Severity::Users | Severity::Pages => true,
+            Severity::Users | Severity::Pages | Severity::Folder => true,
             Severity::Error | Severity::Certificate | Severity::Warning => false,
         }
     }
@@ -200,7 +207,7 @@ pub fn render(file_name: &str, text: &str, diagnostics: &[Diagnostic], color: bo
 
 fn render_one(renderer: &Renderer, file_name: &str, text: &str, one: &Diagnostic) -> String {
     let level = match one.severity {
-        Severity::Error | Severity::Certificate | Severity::Users | Severity::Pages => Level::ERROR,
+        Severity::Error | Severity::Certificate | Severity::Users | Severity::Pages | Severity::Folder => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(one.message.as_str());

@@ -23,7 +23,8 @@ pub(in crate::control) fn reach<'s>(service: &'s Service, snapshot: &Snapshot) -
             service.hosts.iter().any(|host| covers(host, named)).then_some(named)?
         }
     };
-    let path = service.outer_path(&service.health.path);
+    let asked = service.health.path.at(service.slots.all().next()?);
+    let path = service.outer_path(asked);
     // Another service may have a longer prefix, or the very host that our wildcard stands for.
     let bare = path.split_once('?').map_or(path.as_str(), |(bare, _)| bare);
     let Lookup::Found(Destination::Service(index)) = snapshot.table().find(host, bare.as_bytes()) else {
@@ -34,7 +35,7 @@ pub(in crate::control) fn reach<'s>(service: &'s Service, snapshot: &Snapshot) -
     // The app may see another path than this one.
     let policy = found.parts.find(bare.as_bytes())?;
     let rewrite = found.policy(policy).rewrite.as_ref();
-    let is_seen = rewrite.is_none_or(|to| to.of(path.as_bytes()) == service.health.path.as_bytes());
+    let is_seen = rewrite.is_none_or(|to| to.of(path.as_bytes()) == asked.as_bytes());
     (own && is_seen).then_some((host, path))
 }
 

@@ -76,7 +76,7 @@ impl Candidate {
             service: index,
             name: name.to_string(),
             address: candidate.address.clone(),
-            health_path: health.path.clone(),
+            health_path: health.path.at(&candidate.address).to_owned(),
             interval: health.interval,
             needed: health.passes,
             names_version: health.version.is_some(),

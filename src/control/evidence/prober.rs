@@ -27,7 +27,7 @@ const CUT: &str = "closed the connection without a whole answer";
 pub(in crate::control) async fn probe(service: &Service, address: &Address) -> ProbeReport {
     let health = &service.health;
     let began = Instant::now();
-    let reply = within(health.timeout, exchange(service, address, &health.path)).await;
+    let reply = within(health.timeout, exchange(service, address, health.path.at(address))).await;
     let report = report(service, address, began);
     match reply {
         Err(reason) => ProbeReport {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::model::api::{Kind, Move, OperationRequest, Side, Target, exit};
 use crate::model::bake;
+use crate::model::health::HealthPath;
 use crate::model::probing::Candidate;
 use crate::model::slot::{Address, Slot};
 use crate::model::state::{EnvironmentState, Previous, Recorded, list};
@@ -38,7 +39,7 @@ impl Rules {
                 service: index,
                 name: service.name.clone(),
                 address: address.clone(),
-                health_path: service.health_path.clone(),
+                health_path: service.health_path.at(address).to_owned(),
                 interval: service.interval,
                 needed: needed.unwrap_or(service.passes),
                 names_version: service.names_version,
@@ -58,7 +59,7 @@ pub struct Service {
     /// Where green runs, as the file says.
     pub green: Vec<Address>,
     /// The path that probes ask for.
-    pub health_path: String,
+    pub health_path: HealthPath,
     /// Whether its candidate can say which version it is.
     pub names_version: bool,
     /// Consecutive passes that open the gate.
@@ -289,12 +290,16 @@ fn refuse_live_addresses(rules: &Rules, moves: &[Move]) -> Result<(), Refusal> {
     for (name, live) in switched.chain(fixed) {
         for step in moves {
             if let Some(address) = step.to.addresses.iter().find(|address| live.contains(address)) {
-                return Err(Refusal::rule(
-                    format!(
-                        "the candidate's address {address} of `{}` is where `{name}` is live",
-                        step.service
+                let (what, hint) = match address.folder() {
+                    Some(folder) => (
+                        format!("folder {}", folder.display()),
+                        "put the new version into another folder",
                     ),
-                    "start the new version at another address",
+                    None => (format!("address {address}"), "start the new version at another address"),
+                };
+                return Err(Refusal::rule(
+                    format!("the candidate's {what} of `{}` is where `{name}` is live", step.service),
+                    hint,
                 ));
             }
         }
