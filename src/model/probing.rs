@@ -232,6 +232,7 @@ impl Instance {
         };
         match look {
             Look::Health => format!("{name} {address} did not pass {health_path}: {why}"),
+            Look::Connect if address.folder().is_some() => format!("{name} {address} cannot be opened: {why}"),
             Look::Connect => format!("{name} {address} does not accept a connection: {why}"),
         }
     }

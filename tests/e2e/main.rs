@@ -25,6 +25,7 @@ mod exhaustion;
 mod field;
 mod fields;
 mod files;
+mod folders;
 mod forward;
 mod framing;
 mod full_disk;

@@ -13,7 +13,8 @@ use super::signals::{Signal, Signals};
 use super::{systemd, watchdog};
 use crate::config::Config;
 use crate::control::disk::StateDir;
-use crate::control::evidence::gating::{self, Candidate};
+use crate::control::evidence::gating;
+use crate::control::evidence::instance::Instance;
 use crate::control::fault::Fault;
 use crate::control::limits;
 use crate::control::socket::{Desk as _, Office};
@@ -229,18 +230,8 @@ async fn gate(inheritance: &mut Inheritance, now: &Snapshot) -> Result<(), Fault
         let same =
             |it: &&LiveService| it.environment == *service.service.environment && it.service == *service.service.name;
         let before = live.iter().find(same);
-        let fresh = |address: &&Address| before.is_some_and(|before| !before.addresses.contains(*address));
-        candidates.extend(
-            service
-                .activation
-                .addresses
-                .iter()
-                .filter(fresh)
-                .map(|address| Candidate {
-                    service: service.service.clone(),
-                    address: address.clone(),
-                }),
-        );
+        let fresh = |address: &Address| before.is_some_and(|before| !before.addresses.contains(address));
+        candidates.extend(Instance::serving(service).filter(|instance| fresh(&instance.address)));
     }
     let patience = candidates.iter().map(|it| it.service.health.deadline).max();
     let Some(patience) = patience else { return Ok(()) };

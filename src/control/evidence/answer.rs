@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use http::{HeaderMap, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
 use crate::config::{Health, Service, Tls, VersionSource};
+use crate::proxy::Answer;
 
 /// How many bytes of a body are shown to people.
 const SHOWN: usize = 200;
@@ -28,6 +29,20 @@ pub(in crate::control) fn objection(
     let text = health.body.as_ref()?;
     let found = memchr::memmem::find(body, text.as_bytes()).is_some();
     (!found).then(|| format!("its body does not contain `{text}`"))
+}
+
+/// The fields of an answer that came from inside the process.
+#[must_use]
+pub(super) fn fields(answer: &Answer) -> HeaderMap {
+    let pairs = answer.headers.iter().filter_map(|(name, value)| {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        Some((name, HeaderValue::from_bytes(value).ok()?))
+    });
+    let mut fields = HeaderMap::new();
+    for (name, value) in pairs {
+        fields.append(name, value);
+    }
+    fields
 }
 
 /// Whether a warm-up path was answered as an app answers that works: a redirect has done nothing of the work behind it.

@@ -1,8 +1,9 @@
 //! Asks for a service as a client would: through the front door's own routing, inside the process (step 7 of a swap). A service
 //! whose health path no client can reach is probed at its instances instead.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use std::sync::Arc;
 
+use super::instance::Instance;
 use super::{answer, prober};
 use crate::config::{Service, Tls};
 use crate::control::ports::Plane;
@@ -10,7 +11,7 @@ use crate::model::api::Check;
 use crate::model::routes::Lookup;
 use crate::model::slot::Address;
 use crate::model::switch::Seen;
-use crate::proxy::{Answer, Ask, Destination, Snapshot};
+use crate::proxy::{Ask, Destination, Live, Snapshot};
 
 /// Where a client finds a service's health path: host and path; `None` when no client can.
 #[must_use]
@@ -23,7 +24,10 @@ pub(in crate::control) fn reach<'s>(service: &'s Service, snapshot: &Snapshot) -
             service.hosts.iter().any(|host| covers(host, named)).then_some(named)?
         }
     };
-    let asked = service.health.path.at(service.slots.all().next()?);
+    let asked = service
+        .health
+        .path
+        .at(serving(service, snapshot)?.activation.addresses.first()?);
     let path = service.outer_path(asked);
     // Another service may have a longer prefix, or the very host that our wildcard stands for.
     let bare = path.split_once('?').map_or(path.as_str(), |(bare, _)| bare);
@@ -43,13 +47,19 @@ pub(in crate::control) fn reach<'s>(service: &'s Service, snapshot: &Snapshot) -
 pub(in crate::control) async fn check(
     plane: &dyn Plane,
     snapshot: &Snapshot,
-    service: &Service,
+    service: &Arc<Service>,
     addresses: &[Address],
 ) -> Vec<Seen> {
     let Some((host, path)) = reach(service, snapshot) else {
         let mut seen = Vec::new();
         for address in addresses {
-            let report = prober::probe(service, address).await;
+            let folder = serving(service, snapshot).and_then(|live| live.activation.folder().cloned());
+            let instance = Instance {
+                service: service.clone(),
+                address: address.clone(),
+                folder,
+            };
+            let report = prober::probe(&instance).await;
             seen.push(Seen {
                 check: Check {
                     service: service.name.to_string(),
@@ -78,7 +88,7 @@ pub(in crate::control) async fn check(
     let problem = match plane.ask(ask).await {
         Err(error) => Some(error),
         Ok(came) => {
-            let headers = headers(&came);
+            let headers = answer::fields(&came);
             check.status = Some(came.status);
             check.version = answer::version(&service.health, &headers, &came.body);
             answer::objection(service, host, came.status, &headers, &came.body)
@@ -87,16 +97,10 @@ pub(in crate::control) async fn check(
     vec![Seen { check, problem }]
 }
 
-fn headers(answer: &Answer) -> HeaderMap {
-    let pairs = answer.headers.iter().filter_map(|(name, value)| {
-        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        Some((name, HeaderValue::from_bytes(value).ok()?))
-    });
-    let mut headers = HeaderMap::new();
-    for (name, value) in pairs {
-        headers.append(name, value);
-    }
-    headers
+/// What serves a service.
+fn serving<'s>(service: &Service, snapshot: &'s Snapshot) -> Option<&'s Live> {
+    let own = |live: &&Live| live.service.name == service.name && live.service.environment == service.environment;
+    snapshot.services().iter().find(own)
 }
 
 /// Whether a wildcard host covers another one, which has exactly one label more.
@@ -122,7 +126,8 @@ mod tests {
         let (config, _) = Config::parse(Path::new("proxy.toml"), &text).unwrap();
         let snapshot = Snapshot::new(&config, |service| {
             let (environment, name) = (service.environment.clone(), service.name.clone());
-            Activation::new(environment, name, Slot::Upstream, Generation(1), Vec::new(), 1)
+            let addresses = service.slots.get(Slot::Upstream).unwrap().to_vec();
+            Activation::new(environment, name, Slot::Upstream, Generation(1), addresses, 1)
         });
         let services = snapshot.services().iter().map(|live| &live.service);
         let service = services.clone().find(|service| &*service.name == "it").unwrap();
@@ -151,6 +156,25 @@ mod tests {
         ] {
             let text = format!("[env.prod.service.it]\nupstream = 4000\n{service}\n");
             assert_eq!(found(&text).as_deref(), place, "{service}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_asked_for_its_first_page() {
+        for (service, place) in [
+            ("host = \"a.example\"", "a.example/"),
+            ("host = \"a.example\"\npath = \"/docs\"", "a.example/docs/"),
+            (
+                "host = \"a.example\"\npath = \"/docs\"\nstrip_prefix = true",
+                "a.example/docs/",
+            ),
+            (
+                "host = \"a.example\"\nhealth.path = \"/version.json\"",
+                "a.example/version.json",
+            ),
+        ] {
+            let text = format!("[env.prod.service.it]\nupstream = \"files:/srv/site\"\n{service}\n");
+            assert_eq!(found(&text).as_deref(), Some(place), "{service}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! HTTP probes → [`ProbeReport`]: what one instance says when it is asked at exactly its address (N6), as traffic would ask it (F1).
-//! Redirects are not followed (N7). What the answers amount to is `model::probing`'s to decide.
+//! A folder is asked by the code that answers clients out of it. Redirects are not followed (N7). What the answers amount to is
+//! `model::probing`'s to decide.
 
 use std::future::{Future, pending};
 use std::io;
@@ -10,9 +11,10 @@ use http::HeaderMap;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant as Moment, timeout};
 
-use super::answer::{is_warm, objection, shown, version};
+use super::answer::{fields, is_warm, objection, shown, version};
+use super::instance::Instance;
 use crate::config::Service;
 use crate::model::api::ProbeReport;
 use crate::model::slot::Address;
@@ -21,14 +23,22 @@ use crate::proxy::{self, Stream, dial, probe_request};
 /// How many bytes of a body are read.
 const BODY: usize = 64 * 1024;
 
+/// Why a folder does not pass that has no file for `health.path`.
+const EMPTY: &str = "the folder has nothing there: let `health.path` name a file that it has";
+
 const CUT: &str = "closed the connection without a whole answer";
 
 /// Asks one instance for its health.
-pub(in crate::control) async fn probe(service: &Service, address: &Address) -> ProbeReport {
+pub(in crate::control) async fn probe(instance: &Instance) -> ProbeReport {
+    let Instance {
+        service,
+        address,
+        folder,
+    } = instance;
     let health = &service.health;
-    let began = Instant::now();
-    let reply = within(health.timeout, exchange(service, address, health.path.at(address))).await;
-    let report = report(service, address, began);
+    let began = Moment::now();
+    let reply = within(health.timeout, exchange(instance, health.path.at(address))).await;
+    let report = report(instance, began);
     match reply {
         Err(reason) => ProbeReport {
             reason: Some(reason),
@@ -36,6 +46,10 @@ pub(in crate::control) async fn probe(service: &Service, address: &Address) -> P
         },
         Ok(reply) => {
             let reason = objection(service, &health.host, reply.status, &reply.headers, &reply.body);
+            let reason = match (folder, reply.status) {
+                (Some(_), 404) => reason.map(|_| EMPTY.to_owned()),
+                (Some(_) | None, _) => reason,
+            };
             ProbeReport {
                 reached: reply.reached,
                 passed: reason.is_none(),
@@ -50,32 +64,40 @@ pub(in crate::control) async fn probe(service: &Service, address: &Address) -> P
 }
 
 /// Looks whether one instance accepts a connection, and asks for nothing (N8).
-pub(in crate::control) async fn connect(service: &Service, address: &Address) -> ProbeReport {
-    let began = Instant::now();
-    let connected = within(service.health.timeout, async {
-        dial(address).await.map_err(|error| in_words(&error))
+pub(in crate::control) async fn connect(instance: &Instance) -> ProbeReport {
+    let began = Moment::now();
+    let address = &instance.address;
+    let connected = within(instance.service.health.timeout, async {
+        match &instance.folder {
+            Some(folder) => folder.open().await.map(|()| None).map_err(|error| of_folder(&error)),
+            None => {
+                let stream = dial(address).await.map_err(|error| in_words(&error))?;
+                Ok(second(address, &stream))
+            }
+        }
     });
     let (reached, reason) = match connected.await {
-        Ok(stream) => (second(address, &stream), None),
+        Ok(reached) => (reached, None),
         Err(reason) => (None, Some(reason)),
     };
     ProbeReport {
         reached,
         passed: reason.is_none(),
         reason,
-        ..report(service, address, began)
+        ..report(instance, began)
     }
 }
 
 /// Asks one instance for a warm-up path. Returns whether it is warm there: it answered with 2xx, or with what `health.status` lists.
-pub(in crate::control) async fn warm(service: &Service, address: &Address, path: &str) -> bool {
+pub(in crate::control) async fn warm(instance: &Instance, path: &str) -> bool {
+    let (service, address) = (&instance.service, &instance.address);
     let patience = service.policy.timeout.response;
-    let cold = match within(patience, exchange(service, address, path)).await {
+    let cold = match within(patience, exchange(instance, path)).await {
         Ok(reply) if is_warm(&service.health, reply.status) => return true,
         Ok(reply) => format!("answered {}", reply.status),
         Err(reason) => reason,
     };
-    let Service { environment, name, .. } = service;
+    let Service { environment, name, .. } = &**service;
     tracing::warn!(%environment, service = %name, %address, path, "warm-up request failed: {cold}");
     false
 }
@@ -90,8 +112,27 @@ struct Reply {
     body: Vec<u8>,
 }
 
-/// A GET on a connection of its own, as a visitor's would arrive.
-async fn exchange(service: &Service, address: &Address, path: &str) -> Result<Reply, String> {
+/// A GET, as a visitor's would arrive.
+async fn exchange(instance: &Instance, path: &str) -> Result<Reply, String> {
+    let Instance {
+        service,
+        address,
+        folder,
+    } = instance;
+    let Some(folder) = folder else {
+        return converse(service, address, path).await;
+    };
+    let answer = folder.ask(service, path).await.map_err(|error| of_folder(&error))?;
+    Ok(Reply {
+        reached: None,
+        status: answer.status,
+        headers: fields(&answer),
+        body: answer.body,
+    })
+}
+
+/// Asks an app, on a connection of its own.
+async fn converse(service: &Service, address: &Address, path: &str) -> Result<Reply, String> {
     let stream = dial(address).await.map_err(|error| in_words(&error))?;
     let reached = second(address, &stream);
     let request = probe_request(service, path)
@@ -147,10 +188,10 @@ fn shortly(time: Duration) -> String {
     }
 }
 
-fn report(service: &Service, address: &Address, began: Instant) -> ProbeReport {
+fn report(instance: &Instance, began: Moment) -> ProbeReport {
     ProbeReport {
-        service: service.name.to_string(),
-        address: address.clone(),
+        service: instance.service.name.to_string(),
+        address: instance.address.clone(),
         reached: None,
         passed: false,
         status: None,
@@ -174,6 +215,11 @@ fn in_words(error: &io::Error) -> String {
     }
 }
 
+/// Why a folder cannot be opened, or a file in it not be read.
+fn of_folder(error: &io::Error) -> String {
+    proxy::folder_in_words(error).map_or_else(|| error.to_string(), str::to_owned)
+}
+
 fn broken(error: &hyper::Error) -> String {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
     match source {
@@ -195,6 +241,10 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
+    fn instance(service: &Arc<Service>, address: &Address) -> Instance {
+        Instance::new(service.clone(), address.clone())
+    }
+
     fn service(health: &str) -> Arc<Service> {
         let text = format!("[env.prod]\nhost = \"app.example.com\"\nupstream = 4000\ntls = \"internal\"\n{health}");
         let (config, _) = Config::parse(Path::new("proxy.toml"), &text).unwrap();
@@ -202,7 +252,7 @@ mod tests {
     }
 
     /// Probes an app that answers with these bytes and closes. Returns the report and the request's head.
-    async fn answered(service: &Service, answer: &[u8]) -> (ProbeReport, String) {
+    async fn answered(service: &Arc<Service>, answer: &[u8]) -> (ProbeReport, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string().parse().unwrap();
         let app = async {
@@ -212,7 +262,8 @@ mod tests {
             let _ = stream.write_all(answer).await;
             head
         };
-        tokio::join!(probe(service, &address), app)
+        let asked = instance(service, &address);
+        tokio::join!(probe(&asked), app)
     }
 
     async fn head(stream: &mut (impl AsyncRead + Unpin)) -> String {
@@ -305,10 +356,10 @@ mod tests {
         let service = service("health.timeout = \"50ms\"");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string().parse().unwrap();
-        let report = probe(&service, &address).await;
+        let report = probe(&instance(&service, &address)).await;
         assert_eq!(report.reason.unwrap(), "no answer within 50 ms");
         assert!(
-            connect(&service, &address).await.passed,
+            connect(&instance(&service, &address)).await.passed,
             "it accepts, and that is all that is asked"
         );
     }
@@ -319,8 +370,8 @@ mod tests {
         let address = listener.local_addr().unwrap().to_string().parse().unwrap();
         drop(listener);
         for report in [
-            probe(&service(""), &address).await,
-            connect(&service(""), &address).await,
+            probe(&instance(&service(""), &address)).await,
+            connect(&instance(&service(""), &address)).await,
         ] {
             assert_eq!((report.passed, report.status), (false, None));
             assert_eq!(report.reason.unwrap(), "connection refused");
@@ -332,7 +383,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("app.sock");
         let address = Address::Unix(path.clone());
-        assert_eq!(probe(&service(""), &address).await.reason.unwrap(), "no such socket");
+        assert_eq!(
+            probe(&instance(&service(""), &address)).await.reason.unwrap(),
+            "no such socket"
+        );
         let listener = UnixListener::bind(&path).unwrap();
         let app = async {
             let (mut stream, _) = listener.accept().await.unwrap();
@@ -340,7 +394,8 @@ mod tests {
             stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
         };
         let service = service("");
-        let (report, ()) = tokio::join!(probe(&service, &address), app);
+        let asked = instance(&service, &address);
+        let (report, ()) = tokio::join!(probe(&asked), app);
         assert!(report.passed, "{report:?}");
     }
 }

@@ -10,6 +10,7 @@ use super::errands::Errands;
 use super::publisher::Publisher;
 use super::rules::limits;
 use crate::control::evidence::figures::{Past, Publication, activations_of};
+use crate::control::evidence::instance::Instance;
 use crate::control::evidence::{front_door, prober};
 use crate::model::api::Move;
 use crate::model::clock::Moment;
@@ -18,15 +19,24 @@ use crate::model::slot::{Address, Generation};
 use crate::model::switch::{Input, Look, Ticket};
 
 impl Environment {
-    pub(super) fn probe(&self, ticket: Ticket, service: usize, address: Address, look: Look, errands: &Errands) {
-        let Some(config) = self.pairs.get(service).cloned() else {
+    pub(super) fn probe(
+        &mut self,
+        ticket: Ticket,
+        (service, address): (usize, Address),
+        look: Look,
+        publisher: &Publisher,
+        errands: &Errands,
+    ) {
+        let Some(config) = self.pairs.get(service) else {
             return;
         };
+        let asked = (config, address.clone());
+        let instance = self.gated.probed(ticket, service, asked, &publisher.snapshot());
         let (environment, reply) = (self.place, errands.reply());
         errands.run("probe", async move {
             let report = match look {
-                Look::Health => prober::probe(&config, &address).await,
-                Look::Connect => prober::connect(&config, &address).await,
+                Look::Health => prober::probe(&instance).await,
+                Look::Connect => prober::connect(&instance).await,
             };
             let probed = Input::Probed {
                 ticket,
@@ -40,19 +50,20 @@ impl Environment {
 
     /// Instances at the same time, each its paths one after the other.
     pub(super) fn warm(&self, ticket: Ticket, instances: Vec<(usize, Address)>, errands: &Errands) {
-        let pairs = self.pairs.clone();
+        let instances = instances.into_iter().filter_map(|(service, address)| {
+            let config = self.pairs.get(service)?;
+            Some(self.gated.warmed(service, config, address))
+        });
+        let instances: Vec<Instance> = instances.collect();
         let (environment, reply) = (self.place, errands.reply());
         errands.run("warm-up", async move {
             let mut all = JoinSet::new();
-            for (service, address) in instances {
-                let Some(config) = pairs.get(service).cloned() else {
-                    continue;
-                };
+            for instance in instances {
                 all.spawn_local(async move {
                     let (mut requests, mut failed) = (0, 0);
-                    for path in &config.warmup {
+                    for path in &instance.service.warmup {
                         requests += 1;
-                        failed += u32::from(!prober::warm(&config, &address, path).await);
+                        failed += u32::from(!prober::warm(&instance, path).await);
                     }
                     (requests, failed)
                 });
@@ -109,6 +120,9 @@ impl Environment {
             .map(|(service, step)| {
                 let names = (&self.name, &Arc::from(step.service.as_str()));
                 let new = publisher.activation(names, step.to.slot, generation, step.to.addresses.clone());
+                if let Some(folder) = self.gated.of(service, &step.to.addresses) {
+                    new.takes_over(&folder);
+                }
                 let called = self.called.get(&service);
                 if let Some((_, version)) = called.filter(|(address, _)| new.addresses.contains(address)) {
                     new.is_called(Some(version));
@@ -128,6 +142,7 @@ impl Environment {
             Instant::now(),
         );
         publisher.publish(snapshot.with(&new), &old);
+        self.gated.forget();
         self.publications.insert(generation, publication);
         for (service, activation) in old.into_iter().enumerate() {
             let Some(limits) = self.pairs.get(service).map(|config| limits(config)) else {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::drainer;
 use super::errands::Errands;
+use super::gated::Gated;
 use super::message::Message;
 use super::publisher::Publisher;
 use super::rules;
@@ -27,6 +28,8 @@ pub(super) struct Environment {
     pub(super) pairs: Vec<Arc<Service>>,
     /// What an instance of each service called its version when the gate asked it last.
     pub(super) called: BTreeMap<usize, (Address, String)>,
+    /// What the gate has opened.
+    pub(super) gated: Gated,
     pub(super) publications: BTreeMap<Generation, Publication>,
     pub(super) retired: Vec<Retired>,
     /// Not in the file any more; what it served may still drain.
@@ -47,6 +50,7 @@ impl Environment {
             machines: environment::Environment::new(rules::rules(file), state),
             pairs: rules::pairs(file),
             called: BTreeMap::new(),
+            gated: Gated::default(),
             publications: BTreeMap::new(),
             retired: Vec::new(),
             gone: false,

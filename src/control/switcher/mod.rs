@@ -8,7 +8,7 @@
 //! beside them; whatever needs an environment for itself holds it as a swap does (N5). `plan` works out what a reload will publish.
 //! `report` tells how things are.
 //!
-//! Below lie what they share: `errands` runs what takes time, `notice` tells and writes down, `publisher` is where a snapshot goes,
+//! Below lie what they share: `gated` keeps the folders that a gate has opened, `errands` runs what takes time, `notice` tells and writes down, `publisher` is where a snapshot goes,
 //! `saves` keeps saves in their order, `vigil` watches what is live, `drainer` waits for what is left behind, `rules` and `initial`
 //! read what the file and the state mean.
 
@@ -17,6 +17,7 @@ mod change;
 mod drainer;
 mod environment;
 mod errands;
+mod gated;
 mod initial;
 mod mailbox;
 mod maintenance;

@@ -9,7 +9,8 @@ use super::environment::Environment;
 use super::errands::Errands;
 use super::publisher::Publisher;
 use super::rules::{limits, side};
-use crate::control::evidence::gating::{self, Candidate};
+use crate::control::evidence::gating;
+use crate::control::evidence::instance::Instance;
 use crate::model::drain::Limits;
 use crate::model::environment;
 use crate::model::pause::Input;
@@ -98,14 +99,7 @@ impl Environment {
             .services()
             .iter()
             .filter(|live| live.service.environment == self.name);
-        let candidates: Vec<_> = own
-            .flat_map(|live| {
-                live.activation.addresses.iter().map(|address| Candidate {
-                    service: live.service.clone(),
-                    address: address.clone(),
-                })
-            })
-            .collect();
+        let candidates: Vec<_> = own.flat_map(Instance::serving).collect();
         let (environment, reply) = (self.place, errands.reply());
         errands.run("pause's gate", async move {
             let began = Instant::now();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::rules;
 use crate::config::{Diff, Service};
-use crate::control::evidence::gating::Candidate;
+use crate::control::evidence::instance::Instance;
 use crate::control::served::Loaded;
 use crate::model::slot::{Address, Slot};
 use crate::model::state::{EnvironmentState, State};
@@ -20,7 +20,7 @@ pub(super) struct Plan {
     /// Of the environments that are concerned.
     pub(super) states: BTreeMap<String, EnvironmentState>,
     /// Instances of a live side that serve nothing yet: they have to show before that they are well.
-    pub(super) candidates: Vec<Candidate>,
+    pub(super) candidates: Vec<Instance>,
     /// What the state says and the file overtook.
     pub(super) overtaken: Vec<String>,
 }
@@ -67,10 +67,7 @@ impl Plan {
                 let fresh = addresses
                     .into_iter()
                     .filter(|it| before.is_some() && !known.contains(it));
-                candidates.extend(fresh.map(|address| Candidate {
-                    service: service.clone(),
-                    address,
-                }));
+                candidates.extend(fresh.map(|address| Instance::new(service.clone(), address)));
             }
             let gone = before
                 .services()

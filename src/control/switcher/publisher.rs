@@ -42,7 +42,8 @@ impl Publisher {
         self.plane.poke();
     }
 
-    /// A new live period of a service. What runs there already keeps the version that it was heard to call itself.
+    /// A new live period of a service. What runs there already keeps the version that it was heard to call itself, and a folder
+    /// that is served already stays the one that was opened.
     pub(super) fn activation(
         &self,
         (environment, service): (&Arc<str>, &Arc<str>),
@@ -59,6 +60,9 @@ impl Publisher {
         let old = snapshot.services().iter().map(|live| &live.activation).find(same);
         if let Some(version) = old.and_then(|old| old.version()) {
             new.is_called(Some(&version));
+        }
+        if let Some(folder) = old.and_then(|old| old.folder()) {
+            new.takes_over(folder);
         }
         new
     }

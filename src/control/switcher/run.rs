@@ -127,6 +127,11 @@ impl Owner {
                     Effect::Pause(effect) => self.pause(place, effect),
                 }
             }
+            if let Some(environment) = self.environments.get_mut(place)
+                && environment.machines.holder().is_none()
+            {
+                environment.gated.forget();
+            }
         }
         let (snapshot, now) = (self.publisher.snapshot(), self.moment());
         self.vigil.look(&snapshot, now, &*self.publisher.plane, &self.errands);
@@ -147,7 +152,7 @@ impl Owner {
                 service,
                 address,
                 look,
-            } => environment.probe(ticket, service, address, look, errands),
+            } => environment.probe(ticket, (service, address), look, publisher, errands),
             switch::Effect::Warm { ticket, instances } => environment.warm(ticket, instances, errands),
             switch::Effect::Persist { ticket, state } => {
                 let name = environment.name.clone();

@@ -11,6 +11,7 @@ use super::errands::Errands;
 use super::message::Message;
 use crate::config::Service;
 use crate::control::evidence::figures::Past;
+use crate::control::evidence::instance::Instance;
 use crate::control::evidence::prober;
 use crate::control::ports::Plane;
 use crate::model::api::{HealthStatus, ProbeReport};
@@ -25,7 +26,7 @@ const TOLD_FOR: Duration = Duration::from_secs(60 * 60);
 /// What was last seen of each live instance.
 #[derive(Default)]
 pub(super) struct Vigil {
-    instances: HashMap<(u64, Address), Instance>,
+    instances: HashMap<(u64, Address), Watched>,
     next: Option<Instant>,
     waiting: Vec<oneshot::Sender<()>>,
     /// What it did lately, to compare a bake window with.
@@ -36,7 +37,7 @@ pub(super) struct Vigil {
 }
 
 #[derive(Default)]
-struct Instance {
+struct Watched {
     /// The question that is under way.
     asked: Option<Asked>,
     last: Option<(String, ProbeReport)>,
@@ -175,8 +176,8 @@ impl Vigil {
                     &live.service.name,
                     &live.activation.addresses,
                 );
-                for address in &live.activation.addresses {
-                    let Some(instance) = self.instances.get_mut(&(activation, address.clone())) else {
+                for asked in Instance::serving(live) {
+                    let Some(instance) = self.instances.get_mut(&(activation, asked.address.clone())) else {
                         continue;
                     };
                     if instance.asked.is_some() || !due && instance.last.is_some() {
@@ -188,13 +189,12 @@ impl Vigil {
                         activation: live.activation.clone(),
                         expected: live.stance.is_open(),
                     });
-                    let (service, address) = (live.service.clone(), address.clone());
                     let reply = errands.reply();
                     errands.run("live probe", async move {
-                        let report = prober::probe(&service, &address).await;
+                        let report = prober::probe(&asked).await;
                         reply.send(Message::Probed {
                             activation,
-                            address,
+                            address: asked.address,
                             report,
                         });
                     });

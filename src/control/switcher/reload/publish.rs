@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::{Config, Diff};
+use crate::control::evidence::instance::Instance;
 use crate::control::switcher::environment::Environment;
 use crate::control::switcher::owner::Owner;
 use crate::control::switcher::plan::{Next, Plan, next};
@@ -16,7 +17,11 @@ impl Owner {
     /// Publishes, and closes the gates of what is left behind.
     pub(super) fn publish_reload(&mut self, operation: u64, plan: Plan) {
         let Plan {
-            loaded, diff, states, ..
+            loaded,
+            diff,
+            states,
+            candidates,
+            ..
         } = plan;
         let before = self.publisher.snapshot();
         let mut previous = Vec::new();
@@ -30,8 +35,16 @@ impl Owner {
                 previous.extend(before.map(|before| (service.clone(), before.addresses.clone())));
                 let generation = states.get(&*service.environment).map(|state| state.generation);
                 let names = (&service.environment, &service.name);
-                self.publisher
-                    .activation(names, slot, generation.unwrap_or_default(), addresses)
+                let new = self
+                    .publisher
+                    .activation(names, slot, generation.unwrap_or_default(), addresses);
+                let gated = |it: &&Instance| {
+                    (&it.service.environment, &it.service.name) == names && new.addresses.contains(&it.address)
+                };
+                if let Some(folder) = candidates.iter().find(gated).and_then(|gated| gated.folder.as_ref()) {
+                    new.takes_over(folder);
+                }
+                new
             }
         })
         .inheriting(&before);
