@@ -4,12 +4,12 @@ use greengate::cli::commands::demo::{KindCount, Latency, RequestKind, Verdict};
 use greengate::cli::commands::history::{self, Read};
 use greengate::cli::commands::{certs, status};
 use greengate::cli::output::text::{self, Style};
-use greengate::cli::output::{self, Stream, Transcript};
-use greengate::model::api::{Action, CertificateReport, CommonStep, Event, Kind, Progress, SwapStep, exit};
+use greengate::cli::output::{self, Rates, Stream, Transcript};
+use greengate::model::api::{Action, CertificateReport, CommonStep, Event, Kind, Progress, SafeToStop, SwapStep, exit};
 use greengate::model::history::{Caller, Entry, Record};
 use greengate::model::slot::{Generation, Slot};
 
-use crate::{PLAIN, a_status, a_swap, plan, report, shift};
+use crate::{PLAIN, a_status, a_swap, at, plan, report, shift, traffic};
 
 fn rendered(events: &[Event], dry_run: bool) -> Vec<(Stream, String)> {
     let mut state = Transcript::new("prod", Kind::Swap, dry_run, PLAIN, PLAIN);
@@ -35,6 +35,46 @@ fn a_swap_reads_step_by_step() {
             "green is live. Safe to stop: web :3000, api :8001.   Undo: proxyctl rollback prod",
         ]
     );
+}
+
+#[test]
+fn folders_are_called_by_their_path_and_are_safe_to_change() {
+    let done = Event::Swap(SwapStep::Done {
+        environment: "prod".into(),
+        live: Slot::Green,
+        generation: Generation(118),
+        safe_to_stop: vec![
+            SafeToStop {
+                service: "site".into(),
+                addresses: vec![at("files:/srv/site/blue")],
+            },
+            SafeToStop {
+                service: "api".into(),
+                addresses: vec![at("8001")],
+            },
+        ],
+        traffic: traffic(0),
+    });
+    let moves = vec![
+        shift("site", "files:/srv/site/blue", "files:/srv/site/green"),
+        shift("api", "8001", "8011"),
+    ];
+    assert_eq!(
+        texts(&[plan(moves), done]),
+        [
+            " PROD  site  blue /srv/site/blue → green /srv/site/green   api  blue :8001 → green :8011",
+            "green is live. Safe to stop: api :8001. Safe to change: site /srv/site/blue.   Undo: proxyctl rollback prod",
+        ]
+    );
+    let mut status = a_status(Some(true), false);
+    let service = &mut status.environments[0].services[0];
+    service.live.addresses = vec![at("files:/srv/site/green/dist")];
+    let now = "2026-11-21T10:00:00Z".parse().unwrap();
+    let lines = status::render(&status, now, PLAIN);
+    let named = lines.iter().find(|line| line.contains("/srv/site/green/dist")).unwrap();
+    assert!(named.contains("green /srv/site/green/dist"), "{named}");
+    let table = output::table(&status, &Rates::default(), now, PLAIN, 80).join("\n");
+    assert!(table.contains("prod/web         green …/dist ✓ 2 s"), "{table}");
 }
 
 #[test]

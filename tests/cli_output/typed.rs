@@ -42,6 +42,10 @@ fn targets_are_slots_addresses_or_services() {
         parse_target("unix:/run/a=b.sock"),
         Ok(Target::Address(at("unix:/run/a=b.sock")))
     );
+    assert_eq!(
+        parse_target("files:/srv/site=new"),
+        Ok(Target::Address(at("files:/srv/site=new")))
+    );
     let services = [("web".to_owned(), at("3005")), ("api".to_owned(), at("8012"))].into();
     assert_eq!(parse_target("web=3005,api=8012"), Ok(Target::Services(services)));
     for typed in [

@@ -24,7 +24,7 @@ pub struct SwapArgs {
     /// What every operation takes.
     #[command(flatten)]
     pub common: OperationArgs,
-    /// `blue`, `green`, an address (`3005`, `host:port`, `unix:/path`), or `SERVICE=ADDRESS,…` [default: the idle side]
+    /// `blue`, `green`, an address (`3005`, `host:port`, `unix:/path`, `files:/folder`), or `SERVICE=ADDRESS,…` [default: the idle side]
     #[arg(long, value_name = "TO", value_parser = parse_target)]
     pub to: Option<Target>,
     /// Refuse unless the new side calls itself this (see `health.version`)
@@ -114,7 +114,7 @@ pub fn parse_target(text: &str) -> Result<Target, String> {
         _ => {}
     }
     let address = |text: &str| text.parse::<Address>().map_err(|error| error.to_string());
-    if text.starts_with("unix:") || !text.contains('=') {
+    if text.starts_with("unix:") || text.starts_with("files:") || !text.contains('=') {
         return Ok(Target::Address(address(text)?));
     }
     let mut services = BTreeMap::new();

@@ -297,15 +297,7 @@ fn done(environment: &str, live: Slot, safe: &[SafeToStop], traffic: &Traffic, t
         lines.push(step(told.err, well(traffic), "served", &text));
     }
     let style = told.out;
-    let safe: Vec<_> = safe
-        .iter()
-        .map(|one| format!("{} {}", escape(&one.service), addresses(&one.addresses, short_address)))
-        .collect();
-    let safe = if safe.is_empty() {
-        String::new()
-    } else {
-        format!(" Safe to stop: {}.", safe.join(", "))
-    };
+    let safe = format!("{}{}", safe_to("stop", safe, false), safe_to("change", safe, true));
     let back = match told.kind {
         Kind::Swap => Kind::Rollback,
         Kind::Rollback => Kind::Swap,
@@ -319,6 +311,18 @@ fn done(environment: &str, live: Slot, safe: &[SafeToStop], traffic: &Traffic, t
         ),
     });
     lines
+}
+
+/// ` Safe to stop: api :8001.`: apps are stopped, folders are changed.
+fn safe_to(what: &str, safe: &[SafeToStop], folders: bool) -> String {
+    let is_meant = |one: &&SafeToStop| one.addresses.iter().any(|address| address.folder().is_some()) == folders;
+    let named = safe.iter().filter(is_meant);
+    let named = named.map(|one| format!("{} {}", escape(&one.service), addresses(&one.addresses, short_address)));
+    let named: Vec<_> = named.collect();
+    if named.is_empty() {
+        return String::new();
+    }
+    format!(" Safe to {what}: {}.", named.join(", "))
 }
 
 fn refused(reason: &str, evidence: &[GateReport], hint: Option<&str>, live: Option<Slot>, style: Style) -> Vec<Line> {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::age::{lasting, short_age};
 use super::certificate::{SOON_DAYS, days_left};
-use super::text::{Style, addresses, bytes, count, escape, fit, latency, short_address};
+use super::text::{Style, addresses, bytes, count, escape, fit, fit_end, latency, short_address};
 use crate::model::api::{EnvironmentStatus, ServiceStatus, Status};
 use crate::model::slot::{Generation, Slot};
 
@@ -148,7 +148,13 @@ fn row(
         Slot::Upstream => String::new(),
         Slot::Blue | Slot::Green => format!("{slot} "),
     };
-    let live = format!("{slot_name}{}", addresses(&service.live.addresses, short_address));
+    let addresses = addresses(&service.live.addresses, short_address);
+    let is_folder = service.live.addresses.iter().any(|address| address.folder().is_some());
+    let addresses = match is_folder {
+        true => fit_end(&addresses, COLUMNS[1].1 - slot_name.len()),
+        false => addresses.into(),
+    };
+    let live = format!("{slot_name}{addresses}");
     let (healthy, checked) = health(service, now);
     let mark = |text: &str| match healthy {
         Some(true) => style.green(text),

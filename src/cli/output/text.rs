@@ -117,6 +117,17 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// At most this many characters of its end, where the folders of two versions differ; a cut is shown.
+#[must_use]
+pub fn fit_end(text: &str, width: usize) -> Cow<'_, str> {
+    let length = text.chars().count();
+    if length <= width {
+        return Cow::Borrowed(text);
+    }
+    let end: String = text.chars().skip(length + 1 - width.min(length)).collect();
+    Cow::Owned(format!("…{end}"))
+}
+
 /// At most this many characters; a cut is shown.
 #[must_use]
 pub fn fit(text: &str, width: usize) -> Cow<'_, str> {
@@ -213,10 +224,13 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
-/// An address in full.
+/// An address in full. A folder is called by its path alone.
 #[must_use]
 pub fn address(address: &Address) -> String {
-    escape(&address.to_string()).into_owned()
+    match address.folder() {
+        Some(folder) => escape(&folder.to_string_lossy()).into_owned(),
+        None => escape(&address.to_string()).into_owned(),
+    }
 }
 
 /// An address as it is called among neighbours: `:3000` on this machine.
