@@ -1,4 +1,4 @@
-//! Tells the log when an app goes away and when it is back (F6). What is told is decided in `model::outage`.
+//! Tells the log when an app, or a folder in its place, goes away and when it is back (F6). What is told is decided in `model::outage`.
 
 use std::time::Duration;
 
@@ -57,15 +57,16 @@ impl Queue {
 
     fn report(&self, address: &Address, notice: Option<Notice>, cause: &str) {
         let (environment, service) = (&*self.environment, &*self.service);
+        let what = if address.folder().is_some() { "folder" } else { "app" };
         match notice {
             None => {}
             Some(Notice::Away { since, untold }) => {
                 let since = since.written();
-                tracing::warn!(environment, service, %address, since, untold, "the app is away: {cause}");
+                tracing::warn!(environment, service, %address, since, untold, "the {what} is away: {cause}");
             }
             Some(Notice::Back(Absence { lasted, held, refused })) => {
                 let after = seconds(lasted);
-                tracing::info!(environment, service, %address, after, held, refused, "the app is back");
+                tracing::info!(environment, service, %address, after, held, refused, "the {what} is back");
             }
             Some(Notice::Replaced(Absence { lasted, held, refused })) => {
                 let after = seconds(lasted);
@@ -76,7 +77,7 @@ impl Queue {
                     after,
                     held,
                     refused,
-                    "the app that was away is not in use any more"
+                    "the {what} that was away is not in use any more"
                 );
             }
         }
