@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -36,15 +37,20 @@ struct Nginx {
 }
 
 impl Both {
-    /// Starts both on a case of `tests/import`, with apps on the ports that it names and files where it says `/srv`.
+    /// Starts both on a case of `tests/import`, with apps on the ports that it names.
     async fn start(case: &str) -> Self {
+        Self::start_with(case, &[]).await
+    }
+
+    /// As [`Both::start`], with these files where it says `/srv`.
+    async fn start_with(case: &str, files: &[(&str, &str)]) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/import/nginx/{case}"));
         let text = |file: &Path| std::fs::read_to_string(file).unwrap();
         let mut apps = BTreeMap::new();
         for port in ports(&text(&path.join("nginx.conf"))) {
             apps.insert(port, App::start(&port.to_string(), "v1").await);
         }
-        let nginx = Nginx::start(&rewritten(&text(&path.join("nginx.conf")), &apps)).await;
+        let nginx = Nginx::start(&rewritten(&text(&path.join("nginx.conf")), &apps), files).await;
         let output = Command::new(env!("CARGO_BIN_EXE_proxyctl"))
             .arg("import")
             .arg("nginx")
@@ -86,20 +92,33 @@ impl Both {
 }
 
 impl Nginx {
-    async fn start(text: &str) -> Self {
+    async fn start(text: &str, files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        // Its workers belong to another user.
+        let readable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(folder.path(), readable).unwrap();
+        for (name, text) in files {
+            let file = folder.path().join(name.trim_start_matches('/'));
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        }
         let (port, address) = reserve();
         let at = |name: &str| folder.path().join(name).display().to_string();
         let text = format!("\n{text}")
+            .replace("listen 8080", "listen 80")
             .replace("listen 80", &format!("listen {address}"))
             .replace(
                 "\nevents {",
                 &format!("pid {}; error_log {};\nevents {{", at("pid"), at("error.log")),
             )
-            .replace("http {", &format!("http {{ {}", temporary(folder.path())))
+            .replace("include mime.types;", "")
+            .replace(
+                "http {",
+                &format!("http {{ include /etc/nginx/mime.types; {}", temporary(folder.path())),
+            )
             .replace("user www-data;", "")
             .replace("pid /run/nginx.pid;", "")
-            .replace("include mime.types;", "include /etc/nginx/mime.types;");
+            .replace(" /srv/", &format!(" {}/srv/", folder.path().display()));
         std::fs::write(folder.path().join("nginx.conf"), text).unwrap();
         drop(port);
         let mut command = tool("nginx").into_std();
@@ -314,4 +333,88 @@ async fn who_is_asked_by_nginx_is_asked_by_us_and_lets_the_same_pass() {
     ])
     .await;
     assert_eq!(wiki.requests(), 2);
+}
+
+/// What a folder says of a file: its type without what a text is encoded in, when it was changed, whether it has a tag.
+fn file(response: &Response) -> [Option<String>; 4] {
+    let said = |name| response.field(name).map(str::to_owned);
+    let kind = said("content-type").map(|kind| {
+        kind.split(';')
+            .next()
+            .unwrap_or_default()
+            .replace("application/javascript", "text/javascript")
+    });
+    let tag = said("etag").map(|_| "a tag".to_owned());
+    [kind, said("last-modified"), tag, said("content-length")]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_answer_as_those_of_nginx() {
+    let both = Both::start_with(
+        "single-page",
+        &[
+            ("/srv/spa/dist/index.html", "<!doctype html><title>app</title>"),
+            ("/srv/spa/dist/app.js", "export const answer = 42;"),
+            ("/srv/spa/dist/style.css", "body { color: green; }"),
+            ("/srv/spa/dist/logo.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>"),
+            ("/srv/spa/dist/help/index.html", "<!doctype html><title>help</title>"),
+            ("/srv/spa/dist/.env", "SECRET=1"),
+            ("/srv/docs/index.html", "<!doctype html><title>docs</title>"),
+            ("/srv/docs/404.html", "<!doctype html><title>nothing</title>"),
+            ("/srv/docs/plain.txt", "words"),
+        ],
+    )
+    .await;
+    both.agree(&[
+        ("app.example.com", "/", &["cache-control"]),
+        ("app.example.com", "/app.js?v=1", &[]),
+        ("app.example.com", "/settings/profile", &["cache-control"]),
+        ("app.example.com", "/help", &[]),
+        ("app.example.com", "/api/users", &[]),
+        ("docs.example.com", "/plain.txt", &[]),
+        ("docs.example.com", "/missing", &[]),
+    ])
+    .await;
+    for (host, target) in [
+        ("app.example.com", "/"),
+        ("app.example.com", "/app.js"),
+        ("app.example.com", "/logo.svg"),
+        ("app.example.com", "/settings/profile"),
+        ("app.example.com", "/help/"),
+        ("docs.example.com", "/plain.txt"),
+        ("docs.example.com", "/missing"),
+    ] {
+        let [nginx, door] = both.answers(host, target).await;
+        assert_eq!(door.text(), nginx.text(), "{host}{target}");
+        // A page in the place of what is missing is no file that anybody has asked for.
+        if door.status == 200 {
+            assert_eq!(file(&door), file(&nginx), "{host}{target}: {door:?} and {nginx:?}");
+        }
+    }
+    // nginx says it in two fields.
+    let [nginx, door] = both.answers("app.example.com", "/style.css").await;
+    assert_eq!(nginx.field("cache-control"), Some("max-age=31536000"));
+    assert_eq!(door.field("cache-control"), Some("max-age=31536000, immutable"));
+    let [nginx, door] = both.answers("app.example.com", "/.env").await;
+    assert_eq!(nginx.status, 403);
+    assert!(!door.text().contains("SECRET"), "{door:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_below_a_path_are_those_that_nginx_had_there() {
+    let files = [
+        ("/srv/django/static/admin/base.css", "body {}"),
+        ("/srv/django/media/photo.txt", "a photo"),
+    ];
+    let both = Both::start_with("django", &files).await;
+    both.agree(&[
+        ("django.example.com", "/static/admin/base.css", &["cache-control"]),
+        ("django.example.com", "/static/missing.css", &[]),
+        ("django.example.com", "/media/photo.txt", &["cache-control"]),
+    ])
+    .await;
+    for target in ["/static/admin/base.css", "/media/photo.txt"] {
+        let [nginx, door] = both.answers("django.example.com", target).await;
+        assert_eq!((door.text(), file(&door)), (nginx.text(), file(&nginx)), "{target}");
+    }
 }

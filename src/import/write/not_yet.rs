@@ -1,7 +1,7 @@
 //! The keys that `proxy.toml` is to have and that this version does not know: they are written as comments, ready to be uncommented.
 
-/// Keys, each with all below it. `files:` is a folder as a slot.
-const NOT_YET: &[&str] = &["public", "files", "files:"];
+/// Keys, each with all below it.
+const NOT_YET: &[&str] = &["public"];
 
 /// Whether this version does not know a key.
 pub(in crate::import) fn is_not_yet(key: &str) -> bool {
