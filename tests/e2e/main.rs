@@ -14,6 +14,7 @@ mod access;
 mod access_log;
 mod acme;
 mod backup;
+mod browser;
 mod common;
 mod compress;
 mod conformance;
