@@ -11,6 +11,7 @@ use greengate::model::slot::Slot;
 use tempfile::TempDir;
 
 use crate::common::app::{App, Health};
+use crate::common::client::Client;
 use crate::common::door::{Door, QUICK, QUICK_PLAIN};
 use crate::common::fixture::{HOST, PLAIN};
 use crate::common::{count, eventually, holds, secs};
@@ -385,4 +386,80 @@ async fn n3_no_client_gets_the_page_of_one_version_after_the_script_or_the_api_o
         rounds as u64 + 1,
         "every version was seen"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n20_a_download_ends_in_the_folder_that_it_began_in_and_is_waited_for() {
+    let site = Site::start("").await;
+    for (side, byte) in [("blue", b'1'), ("green", b'2')] {
+        std::fs::write(site.path(side).join("large"), vec![byte; 4 << 20]).unwrap();
+    }
+    let mut client = Client::narrow(site.door.http()).await.unwrap();
+    let request = format!("GET /large HTTP/1.1\r\nHost: {PLAIN}\r\nConnection: close\r\n\r\n");
+    client.send(request).await.unwrap();
+    assert_eq!(client.head().await.unwrap().0, 200);
+    let mut swap = site.door.watch(&["swap", "prod"]);
+    swap.switched().await;
+    assert_eq!(site.page().await, "2");
+    let draining = site.door.environment("prod").await.draining;
+    assert_eq!(
+        draining.iter().map(|one| (one.slot, one.streams)).collect::<Vec<_>>(),
+        [(Slot::Blue, 1)]
+    );
+    let body = client.until_end().await.unwrap();
+    assert_eq!(body.len(), 4 << 20);
+    assert!(body.iter().all(|byte| *byte == b'1'), "a piece of the other side");
+    let finished = swap.finish().await;
+    finished.assert_done();
+    let blue = format!("files:{}", site.path("blue").display());
+    assert_eq!(finished.safe_to_stop()[0].addresses[0].to_string(), blue);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_loses_its_page_in_the_bake_window_is_left_again() {
+    let site = Site::start("bake.for = \"20s\"\n").await;
+    let mut swap = site.door.watch(&["swap", "prod"]);
+    swap.switched().await;
+    assert_eq!(site.page().await, "2");
+    std::fs::remove_file(site.path("green").join("index.html")).unwrap();
+    let finished = swap.finish().await;
+    finished.assert_code(exit::ROLLED_BACK);
+    assert_eq!(site.page().await, "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n8_a_folder_without_health_is_forced_and_warmed_up_all_the_same() {
+    let site = Site::start("warmup = [\"/app.js\", \"/missing.js\"]\nhealth.body = \"never there\"\n").await;
+    let forced = site.door.swap("prod", &["--force"]).await;
+    let warmed = forced.find(|event| match event {
+        Event::Swap(SwapStep::Warmed { requests, failed, .. }) => Some((*requests, *failed)),
+        _ => None,
+    });
+    assert_eq!(warmed, Some((2, 1)), "{forced:?}");
+    assert_eq!(site.page().await, "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n13_requests_for_a_folder_wait_for_the_end_of_a_pause() {
+    let site = Site::start("").await;
+    site.door.proxyctl(&["pause", "prod"]).await.assert_code(0);
+    let door = &site.door;
+    let (page, ()) = tokio::join!(site.page(), async {
+        door.held("prod", 1).await;
+        // What is written meanwhile is there when it is over.
+        build(&site.path("blue"), "3");
+        door.proxyctl(&["resume", "prod"]).await.assert_code(0);
+    });
+    assert_eq!(page, "3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n25_what_serves_before_an_upgrade_serves_after_it() {
+    let site = Site::start("").await;
+    site.door.swap("prod", &[]).await.assert_done();
+    let upgraded = site.door.watch(&["upgrade"]).finish().await;
+    upgraded.assert_code(exit::DONE);
+    assert_eq!(site.page().await, "2");
+    assert_eq!(site.door.rollback("prod", &[]).await.assert_done(), Slot::Blue);
+    assert_eq!(site.page().await, "1");
 }
