@@ -164,6 +164,10 @@ fn finish(service: &mut Service) {
             service.settings.remove(key);
         }
     }
+    // Where all that is missing has a page, nothing is missing.
+    if service.settings.get("files.fallback").is_some() {
+        service.settings.remove("files.not_found");
+    }
     for part in &mut service.parts {
         part.settings.remove("files.not_found");
         part.settings.remove("files.fallback");

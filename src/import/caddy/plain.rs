@@ -56,7 +56,7 @@ pub(super) fn field(line: &[String], settings: &mut Settings) -> Result<(), Stri
 }
 
 /// The nearest thing to a directive that has no counterpart.
-fn nearest(name: &str) -> &'static str {
+pub(super) fn nearest(name: &str) -> &'static str {
     match name {
         "rate_limit" => "`limit.rate = \"10/s\"` and `limit.burst`, for each client address",
         "handle_errors" => {

@@ -25,6 +25,8 @@ pub(super) struct Scope {
     root: Option<String>,
     fallback: Option<Tried>,
     serves_files: Option<Place>,
+    /// The file that is shown for what is not there.
+    missing: Option<(Place, String)>,
     named: Named,
 }
 
@@ -90,6 +92,9 @@ impl Scope {
             "reverse_proxy" => self.pass(directive, matcher, args),
             "php_fastcgi" => self.refused_target(directive, matcher),
             "file_server" => self.file_server(directive, matcher, args),
+            "handle_errors" if page_for_missing(directive).is_some() => {
+                self.missing = page_for_missing(directive).map(|page| (directive.place, page));
+            }
             "redir" => self.redirect(directive, matcher, args),
             "rewrite" => self.rewrite(directive, matcher, args),
             "respond" | "abort" | "error" => self.respond(directive, matcher, args),
@@ -319,6 +324,9 @@ impl Scope {
         for inner in directive.below() {
             match inner.name.as_str() {
                 "root" => self.root(inner),
+                "index" if !inner.args.iter().any(|name| name == "index.html") => {
+                    self.look(inner, "a folder shows its `index.html`");
+                }
                 "index" | "hide" | "precompressed" | "pass_thru" | "disable_canonical_uris" => self.carried += 1,
                 _ => self.look(inner, "folders are not listed, and have `index.html`"),
             }
@@ -346,7 +354,15 @@ impl Scope {
 
     /// The files of this block, once everything in it is known.
     fn files(&mut self) {
-        let Some(place) = self.serves_files else { return };
+        let missing = self.missing.take();
+        let Some(place) = self.serves_files else {
+            self.notes.extend(missing.map(|(place, _)| Note {
+                place,
+                what: "`handle_errors`".to_owned(),
+                nearest: plain::nearest("handle_errors").to_owned(),
+            }));
+            return;
+        };
         let Some(root) = self.root.clone() else {
             self.notes.push(Note {
                 place,
@@ -357,8 +373,11 @@ impl Scope {
         };
         let paths = self.own_paths();
         let mut settings = Settings::default();
-        if let Some(Tried::Page(page)) = self.fallback.clone() {
-            settings.set("files.fallback", Value::Text(page));
+        self.carried += usize::from(missing.is_some());
+        match (self.fallback.clone(), missing) {
+            (Some(Tried::Page(page)), _) => settings.set("files.fallback", Value::Text(page)),
+            (_, Some((_, page))) => settings.set("files.not_found", Value::Text(page)),
+            (_, None) => {}
         }
         let passed = self.routes.iter_mut().find(|route| {
             route.paths == paths
@@ -386,6 +405,20 @@ impl Scope {
             })
             .collect()
     }
+}
+
+/// The file that `handle_errors` shows for what is not there, where it does nothing else.
+fn page_for_missing(directive: &Directive) -> Option<String> {
+    let is_about_missing = directive.args.iter().all(|status| status == "404");
+    let mut page = None;
+    for inner in directive.below() {
+        match (inner.name.as_str(), inner.args.last()) {
+            ("rewrite", Some(path)) if path.starts_with('/') && !path.contains('{') => page = Some(path.clone()),
+            ("file_server" | "root", _) => {}
+            _ => return None,
+        }
+    }
+    page.filter(|_| is_about_missing)
 }
 
 /// Prefixes without the slash at their end.

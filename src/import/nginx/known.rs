@@ -32,7 +32,6 @@ const BY_ITSELF: &[&str] = &[
     "http2_max_concurrent_streams",
     "http2_push_preload",
     "if_modified_since",
-    "index",
     "internal",
     "keepalive_disable",
     "keepalive_requests",

@@ -157,6 +157,16 @@ impl Level {
                     strip: directive.name == "alias",
                 });
             }
+            // What stands for a script is that of an app.
+            "index"
+                if directive
+                    .args
+                    .iter()
+                    .any(|name| name == "index.html" || name.ends_with(".php")) => {}
+            "index" => {
+                self.look(directive, "a folder shows its `index.html`");
+                return true;
+            }
             "error_page" => return self.error_page(directive),
             "access_log" => return self.access_log(directive, http),
             "proxy_cache" if first == "off" => {}

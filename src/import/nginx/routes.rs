@@ -155,7 +155,7 @@ impl<'d> Routes<'d> {
                 settings.set("public", Value::text(folder.path));
                 Some(target.clone())
             }
-            (None, Some(tries)) => self.try_files(tries, &folder, &mut settings, &mut notes),
+            (None, Some(tries)) => self.try_files(tries, (&folder, "/"), &mut settings, &mut notes),
             (None, None) => Some(files(&folder)),
         };
         self.level.carried += notes.carried;
@@ -274,13 +274,37 @@ impl<'d> Routes<'d> {
             ));
         } else if let Some(tries) = location.tries {
             match &folder {
-                Some(folder) => target = self.try_files(tries, folder, &mut settings, &mut location.level),
+                Some(folder) => {
+                    let below = location
+                        .paths()
+                        .first()
+                        .map(|path| spell::prefix(path))
+                        .unwrap_or_default();
+                    target = self.try_files(tries, (folder, &below), &mut settings, &mut location.level);
+                }
                 None => location.level.look(tries, "no `root` says where the files are"),
             }
         } else if target.is_none()
             && let Some(folder) = &location.level.folder
         {
-            target = Some(files(folder));
+            match (&location.on, folder.strip) {
+                (On::Exact(path), true) => match folder.path.strip_suffix(path.as_str()) {
+                    // The folder that has the file where the path says.
+                    Some(above) => {
+                        settings.set("health.path", Value::text(path.as_str()));
+                        target = Some(files(&Folder {
+                            path: above.to_owned(),
+                            strip: false,
+                        }));
+                    }
+                    None => location.level.notes.push(Note {
+                        place: location.place,
+                        what: format!("`{}` is a file of another name", location.shown),
+                        nearest: "a folder has its files under the names that clients ask for".to_owned(),
+                    }),
+                },
+                _ => target = Some(files(folder)),
+            }
         }
         let is_of_endings = paths.iter().any(|path| path.starts_with('*'));
         if is_of_endings
@@ -393,8 +417,12 @@ impl<'d> Routes<'d> {
 }
 
 pub(super) fn files(folder: &Folder) -> Target {
+    let path = match folder.path.trim_end_matches('/') {
+        "" => "/",
+        path => path,
+    };
     Target {
-        slots: Slots::Folder(folder.path.trim_end_matches('/').to_owned()),
+        slots: Slots::Folder(path.to_owned()),
         strip: folder.strip,
     }
 }

@@ -9,10 +9,11 @@ use crate::import::draft::{Note, Settings, Slots, Target};
 use crate::import::value::Value;
 
 impl Routes<'_> {
+    /// Who answers for a folder that is looked into below a path.
     pub(super) fn try_files(
         &self,
         tries: &Directive,
-        folder: &Folder,
+        (folder, below): (&Folder, &str),
         settings: &mut Settings,
         level: &mut Level,
     ) -> Option<Target> {
@@ -66,7 +67,19 @@ impl Routes<'_> {
         }
         level.carry();
         if last.starts_with('/') && !last.contains('$') {
-            settings.set("files.fallback", Value::text(last.as_str()));
+            // It is a path as clients have it, of which an `alias` sees what stands behind the location.
+            let seen = match folder.strip {
+                true => last.strip_prefix(below).filter(|rest| rest.starts_with('/')),
+                false => Some(last.as_str()),
+            };
+            match seen {
+                Some(file) => settings.set("files.fallback", Value::text(file)),
+                None => level.notes.push(Note {
+                    place: tries.place,
+                    what: format!("`{last}`"),
+                    nearest: "`files.fallback` is a file of the same folder".to_owned(),
+                }),
+            }
         }
         if before.iter().any(|one| one == "$uri.html") {
             level.notes.push(Note {
