@@ -61,7 +61,7 @@ const MAY_SEE: [(&str, &[&str]); 11] = [
 const FLOORS: [(&str, &str); 7] = [
     (
         "model",
-        "environment hold reload switch pause gate history state backup api access",
+        "environment hold reload switch pause gate history state backup api access files",
     ),
     ("config", "explain reload check build read text"),
     (

@@ -23,7 +23,7 @@ const REFUSALS: [&str; 4] = ["Malformed", "BadRequest", "AppNonsense", "Nonsense
 const NAMES_ENDS: [&str; 2] = ["src/proxy/message/end.rs", "src/http1/extension.rs"];
 
 /// The functions that say why.
-const SAYS_WHY: [(&str, &str); 7] = [
+const SAYS_WHY: [(&str, &str); 10] = [
     ("src/http1/head.rs", "words"),
     ("src/http1/framing.rs", "words"),
     ("src/http1/chunked.rs", "words"),
@@ -31,6 +31,9 @@ const SAYS_WHY: [(&str, &str); 7] = [
     ("src/proxy/message/unanswered.rs", "reason"),
     ("src/proxy/message/connection_error.rs", "in_words"),
     ("src/proxy/message/connection_error.rs", "words"),
+    ("src/proxy/message/folder_error.rs", "in_words"),
+    ("src/proxy/message/folder_error.rs", "words"),
+    ("src/proxy/files/pieces.rs", "words"),
 ];
 
 /// Words of `proxyctl status`, as its source has them.

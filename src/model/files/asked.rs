@@ -147,7 +147,7 @@ mod tests {
     }
 
     fn part(start: u64, end: u64) -> Verdict {
-        Verdict::Parts(Parts::from_iter([start..end]))
+        Verdict::Parts(std::iter::once(start..end).collect())
     }
 
     #[test]

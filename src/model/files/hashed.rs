@@ -28,7 +28,8 @@ pub fn is_hashed(name: &[u8]) -> bool {
 /// Hexadecimal digits and nothing else, of both kinds: with letters alone it may be a word, with digits alone a date.
 fn is_hexadecimal(word: &[u8]) -> bool {
     let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    word.len() >= SHORTEST && word.iter().all(is_hex) && changes(word) >= 2
+    let least = if word.len() < 2 * SHORTEST { 2 } else { 1 };
+    word.len() >= SHORTEST && word.iter().all(is_hex) && changes(word) >= least
 }
 
 /// The last eight characters, behind a hyphen or alone, look like base64 or base32 of a hash (Rollup, esbuild).

@@ -20,7 +20,6 @@ use super::ribbon;
 use super::source::{Own, Source};
 use crate::http1::framing::Framing;
 use crate::http1::head::Name;
-use crate::model::pace::Rule;
 use crate::proxy::core::claim::Claim;
 use crate::proxy::files::response::Response;
 use crate::proxy::message::answer::Answer;
@@ -251,33 +250,13 @@ impl Reply {
     pub(crate) fn be_patient(&mut self, deadline: &mut Deadline) {
         let left = self.record().bytes_out;
         self.reading.goes_on(left);
-        deadline.set(match &self.source {
-            Source::App(exchange) => exchange.silence(),
-            Source::File(file) => file.policy().timeout.idle,
-            Source::Own(own) => own.record.core().times().head,
-        });
+        deadline.set(self.source.silence());
     }
 
     /// As [`Reply::be_patient`], if the client kept us waiting.
     pub(crate) fn moves_on(&mut self, deadline: &mut Deadline) {
         if self.reading.is_stuck() {
             self.be_patient(deadline);
-        }
-    }
-
-    /// What the client has to keep to while it does not take what there is; `None` for an event stream, which may stand still.
-    fn rule(&self) -> Option<Rule> {
-        match &self.source {
-            Source::App(exchange) if exchange.body.is_event_stream => None,
-            Source::App(exchange) => Some(exchange.rule()),
-            Source::File(file) => Some(file.rule()),
-            Source::Own(own) => {
-                let times = own.record.core().times();
-                Some(Rule {
-                    idle: times.head,
-                    period: times.pace,
-                })
-            }
         }
     }
 
@@ -342,7 +321,7 @@ impl Reply {
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }
-        let (rule, left) = (self.rule(), self.record().bytes_out);
+        let (rule, left) = (self.source.rule(), self.record().bytes_out);
         let Some(rule) = rule else {
             return if deadline.poll_passed(cx) {
                 Poll::Ready(Cut(End::STOPPED_READING))
@@ -437,31 +416,12 @@ impl Reply {
 
     /// The body has ended as it was meant to.
     pub(crate) fn finish(&mut self) {
-        match &mut self.source {
-            Source::App(exchange) => {
-                if exchange.body.framing == Framing::None {
-                    exchange.body.skip();
-                }
-                exchange.record.bytes_in = exchange.sending.received;
-                exchange.record.ended(End::DONE);
-                exchange.finish();
-            }
-            Source::File(file) => file.record.ended(End::DONE),
-            Source::Own(_) => {}
-        }
+        self.source.finish();
     }
 
     /// The body has ended before its end, and so has its source.
     pub(crate) fn cut(&mut self, cut: Cut) {
-        match &mut self.source {
-            Source::App(exchange) => {
-                exchange.record.bytes_in = exchange.sending.received;
-                exchange.record.ended(cut.0);
-                exchange.disconnect();
-            }
-            Source::File(file) => file.record.ended(cut.0),
-            Source::Own(own) => own.record.ended(cut.0),
-        }
+        self.source.cut(cut);
     }
 
     /// The exchange of a protocol switch (101), which goes on as a tunnel.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use super::body::{Cut, Piece};
 use super::client::Client;
@@ -9,10 +10,13 @@ use super::encode::Encoder;
 use super::exchange::Exchange;
 use super::file::File;
 use super::record::Record;
+use crate::http1::framing::Framing;
 use crate::http1::head::Method;
+use crate::model::pace::Rule;
 use crate::proxy::core::claim::Claim;
 use crate::proxy::core::service::CoreService;
 use crate::proxy::message::answer::Answer;
+use crate::proxy::message::end::End;
 use crate::proxy::stock::deadline::Deadline;
 
 /// As many bytes of an answer of our own are encoded at one go.
@@ -71,6 +75,31 @@ impl Source {
         }
     }
 
+    /// How long it may be silent between two pieces.
+    pub(super) fn silence(&self) -> Duration {
+        match self {
+            Self::App(exchange) => exchange.silence(),
+            Self::File(file) => file.policy().timeout.idle,
+            Self::Own(own) => own.record.core().times().head,
+        }
+    }
+
+    /// What the client has to keep to while it does not take what there is; `None` for an event stream, which may stand still.
+    pub(super) fn rule(&self) -> Option<Rule> {
+        match self {
+            Self::App(exchange) if exchange.body.is_event_stream => None,
+            Self::App(exchange) => Some(exchange.rule()),
+            Self::File(file) => Some(file.rule()),
+            Self::Own(own) => {
+                let times = own.record.core().times();
+                Some(Rule {
+                    idle: times.head,
+                    period: times.pace,
+                })
+            }
+        }
+    }
+
     /// The next piece of the body; see [`Exchange::poll_piece`].
     pub(super) fn poll_piece(
         &mut self,
@@ -84,6 +113,35 @@ impl Source {
             Self::File(file) => file.poll_piece(cx, deadline, fast),
             Self::Own(own) if own.rest().is_empty() => Poll::Ready(Ok(Piece::End)),
             Self::Own(_) => Poll::Ready(Ok(Piece::Data)),
+        }
+    }
+
+    /// The body has ended as it was meant to.
+    pub(super) fn finish(&mut self) {
+        match self {
+            Self::App(exchange) => {
+                if exchange.body.framing == Framing::None {
+                    exchange.body.skip();
+                }
+                exchange.record.bytes_in = exchange.sending.received;
+                exchange.record.ended(End::DONE);
+                exchange.finish();
+            }
+            Self::File(file) => file.record.ended(End::DONE),
+            Self::Own(_) => {}
+        }
+    }
+
+    /// The body has ended before its end.
+    pub(super) fn cut(&mut self, cut: Cut) {
+        match self {
+            Self::App(exchange) => {
+                exchange.record.bytes_in = exchange.sending.received;
+                exchange.record.ended(cut.0);
+                exchange.disconnect();
+            }
+            Self::File(file) => file.record.ended(cut.0),
+            Self::Own(own) => own.record.ended(cut.0),
         }
     }
 

@@ -93,7 +93,11 @@ fn serve(mut device: File, unanswered: &AtomicUsize) {
                     unanswered.fetch_add(1, Ordering::Relaxed);
                     continue;
                 }
-                let inode = FIRST + u64::from(!name.starts_with(STALLS.as_bytes()));
+                // Each name is a file of its own.
+                let own = name
+                    .iter()
+                    .fold(0, |sum, byte| (sum * 31 + u64::from(*byte)) % (1 << 40));
+                let inode = FIRST + 2 * own + u64::from(!name.starts_with(STALLS.as_bytes()));
                 Ok([&inode.to_ne_bytes()[..], &[0; 32], &attributes(inode)].concat())
             }
             // GETATTR
@@ -112,10 +116,10 @@ fn serve(mut device: File, unanswered: &AtomicUsize) {
                     usize::try_from(size.min(LENGTH.saturating_sub(offset))).unwrap()
                 ])
             }
-            // INIT: version 7.31, with the kernel's own window for reading ahead.
+            // INIT: version 7.31, and names of one folder are looked up side by side.
             26 => {
                 let mut init = vec![0; 64];
-                for (at, value) in [(0, 7_u32), (4, 31), (8, 128 << 10), (20, 64 << 10)] {
+                for (at, value) in [(0, 7_u32), (4, 31), (8, 128 << 10), (12, 1 << 18), (20, 64 << 10)] {
                     init[at..at + 4].copy_from_slice(&value.to_ne_bytes());
                 }
                 Ok(init)

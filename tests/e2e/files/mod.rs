@@ -7,6 +7,7 @@ mod encoded;
 mod fuse;
 mod ranges;
 mod slow_disks;
+mod stale;
 mod whole;
 
 use std::os::unix::fs::MetadataExt as _;
