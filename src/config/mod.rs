@@ -5,7 +5,7 @@
 //! that stand before it here:
 //!
 //! - `text` TOML with the place of every value, units, and the reports that point into the file
-//! - `policy` and `checked` the types of a checked configuration
+//! - `slots`, `policy` and `checked` the types of a checked configuration
 //! - `read` each table on its own: what was typed becomes checked values, or a diagnostic
 //! - `build` services from their tables, with `extends` and defaults
 //! - `check` the whole file, with its services compared with each other and the world; every error at once
@@ -19,11 +19,12 @@ mod explain;
 mod policy;
 mod read;
 mod reload;
+mod slots;
 mod text;
 
 pub use checked::{
     AccessLogFormat, AccessLogTarget, Acme, Bake, Challenge, Config, Drain, Eab, Environment, Health, Hold, Keepalive,
-    Listen, Redirect, Reuse, Server, Service, Slots, StatusRange, Tls, VersionSource,
+    Listen, Redirect, Reuse, Server, Service, StatusRange, Tls, VersionSource,
 };
 pub use explain::explain;
 pub use policy::{
@@ -31,4 +32,5 @@ pub use policy::{
     Timeouts,
 };
 pub use reload::diff::{Diff, adopt, diff};
+pub use slots::Slots;
 pub use text::report::{Diagnostic, LoadError, Severity, render};

@@ -4,12 +4,13 @@
 use std::borrow::Cow;
 
 use crate::config::checked::{
-    Acme, Bake, Challenge, Drain, Eab, Health, Hold, Keepalive, Reuse, Service, Slots, StatusRange, Tls, VersionSource,
+    Acme, Bake, Challenge, Drain, Eab, Health, Hold, Keepalive, Reuse, Service, StatusRange, Tls, VersionSource,
 };
 use crate::config::policy::{
     Auth, Cache, Forward, HeaderRule, Limits, Part, Parts, Policy, Redirection, Scope, SecurityHeaders, Timeouts,
     part_name,
 };
+use crate::config::slots::Slots;
 use crate::config::text::units::{format_duration, format_rate, format_size};
 use crate::model::compress::Compress;
 use crate::model::error_pages::ErrorPages;
