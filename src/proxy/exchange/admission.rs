@@ -130,7 +130,9 @@ pub(crate) fn enter_again(exchange: &mut Exchange, core: &Core, door: &Door) -> 
             Some((by, _)) if by.forward == wanted.forward => Ok(Ahead::Nothing),
             Some(_) | None => Ok(Ahead::Question(wanted.clone())),
         },
-        (Wanted::Nothing | Wanted::Verdict, _) => Ok(Ahead::Nothing),
+        // Where there is nobody to be asked, nobody passes.
+        (Wanted::Verdict, None) => Err(Refusal::NotAllowed.into()),
+        (Wanted::Nothing, _) => Ok(Ahead::Nothing),
     }
 }
 
