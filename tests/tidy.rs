@@ -36,7 +36,7 @@ const MAY_SEE: [(&str, &[&str]); 11] = [
     ("tasks", &[]),
     ("durable", &["model"]),
     ("config", &["model", "http1"]),
-    ("import", &["config"]),
+    ("import", &["config", "model"]),
     ("telemetry", &["config", "model", "http1"]),
     ("tls", &["telemetry", "config", "model", "http1", "tasks", "durable"]),
     ("proxy", &["telemetry", "config", "model", "http1", "tasks"]),

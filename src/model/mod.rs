@@ -40,3 +40,4 @@ pub mod state;
 pub mod succession;
 pub mod switch;
 pub mod template;
+pub mod treacherous;

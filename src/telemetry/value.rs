@@ -7,6 +7,8 @@
 use std::io::Write;
 use std::net::IpAddr;
 
+use crate::model::treacherous::is_treacherous;
+
 /// Bytes that are kept of a value that came from the internet. A longer one ends with `…`, in combined lines with `...`.
 pub const LONGEST_VALUE: usize = 1024;
 
@@ -81,12 +83,6 @@ fn escaped(value: &[u8], out: &mut Vec<u8>) {
             out.extend_from_slice(b"\\ufffd");
         }
     }
-}
-
-/// Whether a terminal, a pager or a person would be led astray by it. All of these lie below U+10000.
-fn is_treacherous(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
+use crate::common::app::Health;
 use crate::common::client::Client;
 use crate::common::fixture::{HOST, PLAIN, Pair};
 use crate::common::load::bytes;
@@ -145,18 +146,46 @@ async fn write_wildly(server: &str) {
     .await;
     // The app's own words come through a gate's refusal.
     pair.green
-        .health(crate::common::app::Health::status(503).body("\u{1b}[2J\u{9b}2Jowned\u{7}"));
+        .health(Health::status(503).body("\u{1b}[2J\u{9b}2Jowned\u{7}"));
     let refused = pair.door.proxyctl(&["swap", "prod", "--deadline", "1s"]).await;
     refused.assert_code(exit::REFUSED).assert_says(&["owned"]);
     let all = format!("{}\n{}", written(&pair).await, refused.all());
+    assert_tame(&all);
+}
+
+/// Panics where a text commands a terminal.
+#[track_caller]
+fn assert_tame(text: &str) {
     let wild = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || c == '\u{202e}';
-    if let Some(at) = all.find(wild) {
-        let line = all[..at].lines().last().unwrap_or_default();
+    if let Some(at) = text.find(wild) {
+        let line = text[..at].lines().last().unwrap_or_default();
         panic!(
             "a control character was written down after {line:?}: {:?}",
-            all[at..].chars().next()
+            text[at..].chars().next()
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e34_a_version_that_would_command_a_terminal_is_shown_as_text() {
+    let pair = Pair::plain("health.version = \"json:version\"\n").await;
+    let wild = r#"{"version":"v\u001b[2J\u009b2J\u202e\u0007"}"#;
+    pair.blue.health(Health::status(200).body(wild));
+    pair.green.health(Health::status(200).body(wild));
+    let unexpected = pair.door.proxyctl(&["swap", "prod", "--expect-version", "v2"]).await;
+    unexpected.assert_code(exit::REFUSED);
+    let swapped = pair.door.proxyctl(&["swap", "prod"]).await;
+    swapped.assert_code(0);
+    let json = pair.door.proxyctl(&["rollback", "prod", "--json"]).await;
+    let all = format!(
+        "{}\n{}\n{}\n{}",
+        written(&pair).await,
+        unexpected.all(),
+        swapped.all(),
+        json.all()
+    );
+    assert!(all.contains("2J"), "the version is shown: {all}");
+    assert_tame(&all);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -363,7 +392,7 @@ async fn status_and_history_are_for_people_too() {
             "colours without a terminal: {output:?}"
         );
     }
-    pair.green.health(crate::common::app::Health::status(503));
+    pair.green.health(Health::status(503));
     eventually(secs(30), || async {
         let output = pair.door.proxyctl(&["status", "--exit-code"]).await;
         holds(output.code == i32::from(exit::FAILED), || format!("{output:?}"))

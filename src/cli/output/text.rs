@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 
 use crate::model::slot::{Address, Slot};
+use crate::model::treacherous::is_treacherous;
 
 /// Colour, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -95,20 +96,16 @@ impl Style {
     }
 }
 
-/// What somebody else wrote, safe to print: control characters, and those that turn the direction of a line around,
+/// What somebody else wrote, safe to print: control characters, and those that turn the direction of a line around or are not seen,
 /// are shown as `\n` or `\u{1b}` (E34).
 #[must_use]
 pub fn escape(text: &str) -> Cow<'_, str> {
-    let harmful = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    if !text.contains(harmful) {
+    if !text.contains(is_treacherous) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if harmful(c) {
+        if is_treacherous(c) {
             safe.extend(c.escape_default());
         } else {
             safe.push(c);

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
 use crate::config::{Health, Service, Tls, VersionSource};
+use crate::model::treacherous::is_treacherous;
 use crate::proxy::Answer;
 
 /// How many bytes of a body are shown to people.
@@ -100,7 +101,7 @@ fn redirect(service: &Service, host: &str, status: u16, location: Option<&header
     format!("redirects to {to}, which is not a pass: {advice}")
 }
 
-/// The first [`SHOWN`] bytes, with control characters escaped: an app's words may reach a terminal.
+/// The first [`SHOWN`] bytes, with characters escaped that lead a reader astray: an app's words may reach a terminal.
 pub(super) fn shown(bytes: &[u8]) -> String {
     let cut = &bytes[..bytes.len().min(SHOWN)];
     let whole = match std::str::from_utf8(cut) {
@@ -110,7 +111,7 @@ pub(super) fn shown(bytes: &[u8]) -> String {
     };
     let mut text = String::new();
     for character in String::from_utf8_lossy(whole).chars() {
-        if character.is_control() {
+        if is_treacherous(character) {
             let _ = write!(text, "{}", character.escape_default());
         } else {
             text.push(character);

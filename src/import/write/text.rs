@@ -4,6 +4,7 @@
 use super::document::{Block, Document, Key, Out};
 use crate::import::draft::Note;
 use crate::import::source::Sources;
+use crate::model::treacherous::is_treacherous;
 
 /// Columns that a line of comments has.
 const WIDTH: usize = 118;
@@ -155,7 +156,7 @@ fn push_wrapped(lines: &mut Vec<Line>, text: &str, indent: &str) {
 /// What came from a file may hold what no comment holds.
 fn printable(text: &str) -> String {
     text.chars()
-        .map(|char| if char.is_control() { '\u{fffd}' } else { char })
+        .map(|char| if is_treacherous(char) { '\u{fffd}' } else { char })
         .collect()
 }
 
