@@ -3,6 +3,7 @@
 use super::{ANNA, Forwarded, LOGIN, VERIFY, forward};
 use crate::common::app::App;
 use crate::common::app::{Step, send};
+use crate::common::door::{Door, QUICK_PLAIN};
 use crate::common::fixture::{HOST, PLAIN, Pair};
 use crate::common::{eventually, holds, secs};
 
@@ -187,4 +188,30 @@ async fn a_ca_is_never_asked_about() {
     let path = "/.well-known/acme-challenge/greengate";
     let answer = it.pair.door.plain().await.get(HOST, path).await.unwrap();
     assert_eq!((answer.status, it.auth.requests()), (200, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_is_guarded_as_an_app_is() {
+    let auth = App::start("auth", "v1").await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("index.html"), "a secret page").unwrap();
+    let files = folder.path().display();
+    let door = Door::start(&format!(
+        "{QUICK_PLAIN}\n[env.site]\nhost = \"{PLAIN}\"\nupstream = \"files:{files}\"\n{}\n",
+        forward(&auth)
+    ))
+    .await;
+    auth.on(VERIFY, vec![send(LOGIN)]);
+    let mut client = door.plain().await;
+    for target in ["/", "/index.html", "/nothing", "/../x"] {
+        let answer = client.get(PLAIN, target).await.unwrap();
+        assert_eq!(answer.status, 302, "{target}: {}", answer.text());
+    }
+    let cookie = ANNA.replace("Content-Length", "Set-Cookie: session=2\r\nContent-Length");
+    auth.on(VERIFY, vec![send(cookie)]);
+    let answer = client.get(PLAIN, "/").await.unwrap();
+    assert_eq!((answer.status, answer.text().as_str()), (200, "a secret page"));
+    assert_eq!(answer.field("set-cookie"), Some("session=2"));
+    auth.stop_hard().await;
+    assert_eq!(client.get(PLAIN, "/").await.unwrap().status, 503);
 }
