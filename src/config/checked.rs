@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::policy::{Parts, Policy};
-use super::slots::Slots;
+use super::slots::{Public, Slots};
 use crate::model::error_pages::ErrorPages;
 use crate::model::files::Missing;
 use crate::model::health::HealthPath;
@@ -187,6 +187,8 @@ pub struct Service {
     pub log_query: LogQuery,
     /// Pages for the errors that the proxy makes in its place; `None` are those of the proxy.
     pub error_pages: Option<Arc<ErrorPages>>,
+    /// Folders that are looked into before the app.
+    pub public: Option<Public>,
 }
 
 impl Service {

@@ -32,5 +32,5 @@ pub use policy::{
     Timeouts,
 };
 pub use reload::diff::{Diff, adopt, diff};
-pub use slots::Slots;
+pub use slots::{Public, Slots};
 pub use text::report::{Diagnostic, LoadError, Severity, render};

@@ -1,4 +1,6 @@
-//! Where a service runs: its slots, and what is in them.
+//! Where a service runs: its slots, what is in them, and the folders that are looked into before.
+
+use std::path::{Path, PathBuf};
 
 use crate::model::slot::{Address, Slot};
 
@@ -47,5 +49,32 @@ impl Slots {
     #[must_use]
     pub fn can_swap(&self) -> bool {
         matches!(self, Self::Pair { .. })
+    }
+}
+
+/// `public`: a folder that is looked into before the app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Public {
+    /// The same for every slot.
+    Same(PathBuf),
+    /// One for each colour.
+    Each {
+        /// Blue's.
+        blue: PathBuf,
+        /// Green's.
+        green: PathBuf,
+    },
+}
+
+impl Public {
+    /// The folder of a slot.
+    #[must_use]
+    pub fn of(&self, slot: Slot) -> Option<&Path> {
+        match (self, slot) {
+            (Self::Same(path), _) => Some(path),
+            (Self::Each { blue, .. }, Slot::Blue) => Some(blue),
+            (Self::Each { green, .. }, Slot::Green) => Some(green),
+            (Self::Each { .. }, Slot::Upstream) => None,
+        }
     }
 }

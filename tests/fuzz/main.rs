@@ -8,6 +8,7 @@
 
 mod backup;
 mod connection;
+mod files;
 mod frames;
 mod http1;
 #[path = "../http1_codec/hyper_side.rs"]

@@ -10,8 +10,9 @@ use super::policy::{Surroundings, policy};
 use crate::config::checked::{Bake, Drain, Health, Hold, Keepalive, Service};
 use crate::config::policy::Policy;
 use crate::config::read::auth::Wanted;
+use crate::config::read::public::RawPublic;
 use crate::config::read::settings::Settings;
-use crate::config::slots::Slots;
+use crate::config::slots::{Public, Slots};
 use crate::config::text::raw::At;
 use crate::config::text::report::Diagnostic;
 use crate::config::text::units::format_duration;
@@ -55,6 +56,7 @@ pub(crate) fn build(merged: &Merged, around: Surroundings<'_>, problems: &mut Ve
         policy,
         parts,
         missing,
+        public: public(merged, slots.as_ref(), problems),
         stale_assets: settings.stale_assets(),
         tls: merged.tls(around.folder),
         label: settings.label().cloned(),
@@ -166,6 +168,27 @@ fn missing(merged: &Merged, slots: Option<&Slots>, problems: &mut Vec<Diagnostic
             Missing::Nothing
         }
     }
+}
+
+/// The folders that are looked into before the app.
+fn public(merged: &Merged, slots: Option<&Slots>, problems: &mut Vec<Diagnostic>) -> Option<Public> {
+    let Wanted::This(RawPublic { public, .. }) = merged.settings.public() else {
+        return None;
+    };
+    if matches!((&public, slots), (Public::Each { .. }, Some(Slots::Single(_))))
+        && let Some(span) = merged.settings.seen("public")
+    {
+        problems.push(
+            Diagnostic::error(
+                span,
+                format!("`public` has a folder for each colour, and {} has none", merged.title()),
+            )
+            .expected("expected one folder")
+            .hint("write `public = \"/srv/site/public\"`"),
+        );
+        return None;
+    }
+    Some(public)
 }
 
 fn health(merged: &Merged, hosts: Option<&[Arc<str>]>, problems: &mut Vec<Diagnostic>) -> Option<Health> {

@@ -1,4 +1,4 @@
-//! Whether the folders that are slots are there, and whether what the file says of folders is about one.
+//! Whether the folders that are slots or `public` are there, and whether what the file says of folders is about one.
 //!
 //! A folder that cannot be entered keeps no daemon from starting (N27), so what is said of it is a [`Severity::Folder`]. It is
 //! opened for use, and its files are read, by the data plane.
@@ -38,22 +38,30 @@ struct Folder<'a> {
 pub(crate) fn check(services: &[Merged], file: &Path, problems: &mut Vec<Diagnostic>) {
     let folders: Vec<Folder<'_>> = services.iter().flat_map(folders).collect();
     refuse_without_folder(services, problems);
-    let paths = folders.iter().map(|folder| folder.path.to_owned()).collect();
+    let of_slots = folders.iter().map(|folder| (folder.path, folder.span));
+    let mut named: Vec<_> = of_slots.collect();
+    for (path, span) in services.iter().flat_map(public) {
+        // Several services may have it from one table.
+        if !named.contains(&(path, span)) {
+            named.push((path, span));
+        }
+    }
+    let paths = named.iter().map(|(path, _)| (*path).to_owned()).collect();
     let seen = look(paths, identity, PATIENCE);
-    for folder in &folders {
-        if folder.path.parent().is_none() {
+    for (path, span) in named {
+        if path.parent().is_none() {
             problems.push(
-                Diagnostic::error(folder.span, "`files:/` would give away the whole machine")
+                Diagnostic::error(span, "this folder would give away the whole machine")
                     .expected("expected a folder that everybody may read"),
             );
-        } else if let Some(Err(error)) = seen.get(folder.path) {
-            problems.push(missing(folder, error));
-        } else if let Some(own) = file.canonicalize().ok().filter(|_| seen.contains_key(folder.path))
-            && folder.path.canonicalize().is_ok_and(|path| own.starts_with(path))
+        } else if let Some(Err(error)) = seen.get(path) {
+            problems.push(missing(path, span, error));
+        } else if let Some(own) = file.canonicalize().ok().filter(|_| seen.contains_key(path))
+            && path.canonicalize().is_ok_and(|path| own.starts_with(path))
         {
             problems.push(
                 Diagnostic::warning(
-                    folder.span,
+                    span,
                     format!("`{}` is in this folder, for everybody to read", file.display()),
                 )
                 .hint("keep the configuration elsewhere, or let the folder be the one below that holds the site alone"),
@@ -81,6 +89,16 @@ fn folders(service: &Merged) -> impl Iterator<Item = Folder<'_>> {
             })
         })
     })
+}
+
+/// The folders that are looked into before a service's app.
+fn public(service: &Merged) -> impl Iterator<Item = (&Path, &Range<usize>)> {
+    let written = service.settings.public.as_ref().map(|written| &written.value);
+    let folders = written.into_iter().flat_map(|written| match written {
+        Wanted::This(public) => public.folders.as_slice(),
+        Wanted::Nothing => &[],
+    });
+    folders.map(|folder| (folder.value.as_path(), &folder.span))
 }
 
 /// What `enter` says of each folder. One that takes longer than `patience` is taken for one that hangs.
@@ -128,8 +146,8 @@ fn identity(path: &Path) -> io::Result<Identity> {
     Ok((stat.st_dev, stat.st_ino))
 }
 
-fn missing(folder: &Folder<'_>, error: &io::Error) -> Diagnostic {
-    let path = folder.path.display();
+fn missing(path: &Path, span: &Range<usize>, error: &io::Error) -> Diagnostic {
+    let path = path.display();
     let (what, hint) = match error.kind() {
         ErrorKind::NotFound => (
             format!("`{path}` is not there"),
@@ -152,9 +170,7 @@ fn missing(folder: &Folder<'_>, error: &io::Error) -> Diagnostic {
             "name a folder that can be read",
         ),
     };
-    Diagnostic::folder(folder.span, what)
-        .expected("expected a folder")
-        .hint(hint)
+    Diagnostic::folder(span, what).expected("expected a folder").hint(hint)
 }
 
 /// Refuses one folder under two names where two names of one are refused: what is written into the idle side would be live.

@@ -21,6 +21,7 @@ mod log_query;
 mod networks;
 pub(crate) mod parts;
 pub(crate) mod plain;
+pub(crate) mod public;
 pub(crate) mod redirects;
 pub(crate) mod server;
 pub(crate) mod settings;

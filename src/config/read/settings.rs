@@ -11,9 +11,12 @@ use super::auth::Wanted;
 use super::compress::RawCompress;
 use super::forward::RawForward;
 use super::keys::{Key, Place, Unknown};
+use super::public::RawPublic;
 use super::targets::{RawRedirection, Target};
 use super::tls::RawTls;
-use super::{auth, compress, error_pages, files, forward, headers, host, log_query, plain, targets, tls, values};
+use super::{
+    auth, compress, error_pages, files, forward, headers, host, log_query, plain, public, targets, tls, values,
+};
 use crate::config::checked::{Reuse, StatusRange, VersionSource};
 use crate::config::policy::Cache;
 use crate::config::text::raw::{At, Entry, Kind, Table, Value};
@@ -180,6 +183,8 @@ settings! {
     files_fallback: Wanted<Arc<str>> = "files.fallback", ANYWHERE, files::file, or Wanted::Nothing;
     /// The file that a folder shows, with 404, for what it does not have.
     files_not_found: Wanted<Arc<str>> = "files.not_found", ANYWHERE, files::file, or Wanted::Nothing;
+    /// The folders that are looked into before the app.
+    public: Wanted<RawPublic> = "public", ANYWHERE, public::public, or Wanted::Nothing;
     /// Where the certificate comes from.
     tls: RawTls = "tls", ANYWHERE, tls::tls, or RawTls::Acme;
     /// The folder of pages for the errors that the proxy makes.

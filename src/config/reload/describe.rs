@@ -10,7 +10,7 @@ use crate::config::policy::{
     Auth, Cache, Forward, HeaderRule, Limits, Part, Parts, Policy, Redirection, Scope, SecurityHeaders, Timeouts,
     part_name,
 };
-use crate::config::slots::Slots;
+use crate::config::slots::{Public, Slots};
 use crate::config::text::units::{format_duration, format_rate, format_size};
 use crate::model::compress::Compress;
 use crate::model::error_pages::ErrorPages;
@@ -31,6 +31,7 @@ pub(crate) fn of_service(service: &Service) -> Values {
         strip_prefix,
         slots,
         missing,
+        public,
         health,
         warmup,
         hold: Hold {
@@ -64,6 +65,14 @@ pub(crate) fn of_service(service: &Service) -> Values {
         Missing::Nothing => {}
         Missing::Fallback(path) => values.extend(named([("files.fallback", path.to_string())])),
         Missing::Page(path) => values.extend(named([("files.not_found", path.to_string())])),
+    }
+    match public {
+        None => {}
+        Some(Public::Same(path)) => values.extend(named([("public", path.display().to_string())])),
+        Some(Public::Each { blue, green }) => values.extend(named([
+            ("public.blue", blue.display().to_string()),
+            ("public.green", green.display().to_string()),
+        ])),
     }
     values.extend(of_health(health, slots));
     values.extend(named([

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::document::{Document, Out};
-use super::not_yet::is_not_yet;
 use super::text::{Of, lines};
 use crate::config::{Config, Severity};
 use crate::import::source::Sources;
@@ -13,7 +12,7 @@ const NEEDED: &[&str] = &["host", "path", "blue", "green", "upstream", "strip_pr
 
 /// The text, and how many keys in it are comments.
 pub(in crate::import) fn accepted(mut document: Document, sources: &Sources) -> (String, usize) {
-    put_off(&mut document);
+    take_out_empty(&mut document);
     // Every round takes something out; there is nothing left after so many.
     let most = 1 + document.blocks.iter().map(|block| 1 + block.keys.len()).sum::<usize>();
     for _ in 0..most {
@@ -24,7 +23,7 @@ pub(in crate::import) fn accepted(mut document: Document, sources: &Sources) -> 
     }
     let out = document.blocks.iter().map(|block| match block.out {
         Some(Out::Said) => 0,
-        Some(Out::NotYet | Out::Refused(_)) => block.keys.len(),
+        Some(Out::Emptied | Out::Refused(_)) => block.keys.len(),
         None => block.keys.iter().filter(|key| key.out.is_some()).count(),
     });
     let out = out.sum();
@@ -38,35 +37,6 @@ fn text(document: &Document, sources: &Sources) -> String {
         text.push('\n');
     }
     text
-}
-
-/// Makes comments of the keys that this version does not know.
-fn put_off(document: &mut Document) {
-    for block in &mut document.blocks {
-        let is_redirect = block.title == "[redirect]";
-        if block.title.ends_with(".at]]") && is_not_yet("at") {
-            block.out.get_or_insert(Out::NotYet);
-        }
-        for key in &mut block.keys {
-            let key_of = match is_redirect {
-                true if key.setting.key.contains('/') || has_path(&key.setting.value.to_string()) => "[redirect] /",
-                true => "",
-                false => key.setting.key.as_str(),
-            };
-            if is_not_yet(key_of) {
-                key.out = Some(Out::NotYet);
-            }
-            let is_folder = key.setting.value.to_string().starts_with("\"files:");
-            if NEEDED.contains(&key.setting.key.as_str()) && is_folder && is_not_yet("files:") {
-                block.out.get_or_insert(Out::NotYet);
-            }
-        }
-    }
-    take_out_empty(document);
-}
-
-fn has_path(url: &str) -> bool {
-    url.split_once("://").is_some_and(|(_, rest)| rest.contains('/'))
 }
 
 /// Makes comments of tables that have nothing left, or whose service is a comment.
@@ -93,7 +63,7 @@ fn take_out_empty(document: &mut Document) {
                 .any(|other| other.out.is_some() && other.title == format!("[{of}]"));
         if is_empty || (is_environment && !is_service && !has_services) || parent_is_out {
             let reason = if is_empty && !block.keys.is_empty() {
-                Out::NotYet
+                Out::Emptied
             } else {
                 Out::Said
             };

@@ -33,8 +33,8 @@ pub(in crate::import) struct Key {
 /// Why something is a comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::import) enum Out {
-    /// This version does not know it.
-    NotYet,
+    /// Nothing of it is left.
+    Emptied,
     /// It cannot be, for this reason.
     Refused(String),
     /// A note beside it says why.

@@ -85,7 +85,7 @@ fn push_block(lines: &mut Vec<Line>, number: usize, block: &Block, sources: &Sou
             push_wrapped(lines, &format!("Left out: {why}."), "  ");
             true
         }
-        Some(Out::NotYet | Out::Said) => true,
+        Some(Out::Emptied | Out::Said) => true,
         None => false,
     };
     let hash = if out { "# " } else { "" };
@@ -112,7 +112,7 @@ fn push_block(lines: &mut Vec<Line>, number: usize, block: &Block, sources: &Sou
         let mut text = format!("{hash}{:width$} = {}", setting.key, setting.value);
         let refused = match &key.out {
             Some(Out::Refused(why)) => Some(why.clone()),
-            Some(Out::NotYet | Out::Said) | None => None,
+            Some(Out::Emptied | Out::Said) | None => None,
         };
         if let Some(remark) = refused.as_ref().or(setting.remark.as_ref()) {
             let blanks = BEHIND.saturating_sub(text.chars().count()).max(1);

@@ -41,6 +41,8 @@ pub(crate) struct CoreService {
     doors: Box<[Door]>,
     /// The folder that answers in place of an app, if one does.
     pub(crate) folder: Option<Arc<Folder>>,
+    /// The folder that is looked into before the app, if one is.
+    pub(crate) public: Option<Arc<Folder>>,
     /// Where requests wait while the app cannot be reached.
     pub(crate) queue: Arc<Queue>,
     /// The instances' addresses as the log writes them.
@@ -62,6 +64,7 @@ impl CoreService {
             auth_service: auth_service(&policy.auth, shared, &mut auth_services),
             limits,
         });
+        let public = live.service.public.as_ref();
         let activation = &live.activation;
         let (environment, service) = (&activation.environment, &activation.service);
         Self {
@@ -72,6 +75,7 @@ impl CoreService {
             retry_budget: RetryBudget::default(),
             doors: doors.collect(),
             folder: live.activation.folder().cloned(),
+            public: public.and_then(|public| Some(live.activation.public_at(public.of(live.activation.slot)?))),
             queue: shared.queues.of(&live.service),
             addresses: live.activation.addresses.iter().map(ToString::to_string).collect(),
             core,

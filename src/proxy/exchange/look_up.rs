@@ -69,18 +69,28 @@ impl Exchange {
         client: &mut impl Client,
         deadline: &mut Deadline,
     ) -> Result<Looked, ProxyError> {
+        if let Some(looked) = self.find_now(folder, missing) {
+            return Ok(looked);
+        }
+        let looking = self.wanted(missing, |wanted| folder.find(wanted));
+        let looking = looking.map_err(|_| ProxyError::FolderBusy)?;
+        Box::pin(self.wait_for(looking, client, deadline)).await
+    }
+
+    /// As [`Exchange::find`], on this thread alone; `None` when that would have to wait.
+    pub(super) fn find_now(&self, folder: &Folder, missing: &Missing) -> Option<Looked> {
+        self.wanted(missing, |wanted| folder.find_now(wanted))
+    }
+
+    /// What is looked for.
+    fn wanted<T>(&self, missing: &Missing, look: impl FnOnce(&Wanted<'_>) -> T) -> T {
         let path = FilePath::of(path_of(built::target(&self.sending.out.bytes)));
         let encodings = self.asked().encodings();
-        let wanted = Wanted {
+        look(&Wanted {
             path: path.as_ref(),
             encodings: &encodings,
             missing,
-        };
-        if let Some(looked) = folder.find_now(&wanted) {
-            return Ok(looked);
-        }
-        let looking = folder.find(&wanted).map_err(|_| ProxyError::FolderBusy)?;
-        Box::pin(self.wait_for(looking, client, deadline)).await
+        })
     }
 
     /// Answers with a file of a folder, as far as the client does not have it.

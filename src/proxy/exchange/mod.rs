@@ -5,6 +5,7 @@
 //! - `admission` whether it may enter, asked before anything is claimed
 //! - `obtain` the head of the answer, whatever waiting and repeating that takes; `ending` why there is none
 //! - `stale` files of the version before (N23)
+//! - `public` files that are there before the app is asked
 //! - `attempt` one attempt: connect or reuse, send, wait for the head; the retry rule
 //! - `look_up` what is asked of a folder in place of an app; `file` the answer on its way
 //! - `head`, `body`, `pieces` the response as it is read
@@ -32,6 +33,7 @@ mod length;
 mod look_up;
 pub(crate) mod obtain;
 pub(crate) mod pieces;
+mod public;
 mod reading;
 pub(crate) mod record;
 pub(crate) mod reply;

@@ -18,7 +18,7 @@ use super::attempt::Setback;
 use super::client::{Absence, Client};
 use super::ending::Ending;
 use super::exchange::Exchange;
-use super::stale;
+use super::{public, stale};
 use crate::http1::framing::Framing;
 use crate::model::hold::Why;
 use crate::proxy::access::users::UserFile;
@@ -44,6 +44,9 @@ pub(crate) async fn obtain(
         Box::pin(wait(exchange, client, deadline, None)).await?;
     }
     loop {
+        if exchange.service.public.is_some() && Box::pin(public::has(exchange, client, deadline)).await? {
+            break;
+        }
         // A folder that is not there is no app that will be back in a moment: nobody waits for it.
         if let Some(folder) = exchange.service.folder.clone() {
             let found = exchange.look_up(&folder, client, deadline).await;
@@ -77,7 +80,7 @@ pub(crate) async fn obtain(
         }
     }
     exchange.pass = None;
-    if stale::is_wanted(exchange, exchange.head.status) {
+    if exchange.file.is_none() && stale::is_wanted(exchange, exchange.head.status) {
         Box::pin(stale::ask(exchange, client, deadline)).await;
     }
     Ok(())

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -49,7 +50,7 @@ pub(crate) struct Record {
     /// The time that it has waited in the queue.
     pub(crate) held: Duration,
     /// Who answered, where it was not an instance of the service.
-    pub(crate) stale_from: Option<String>,
+    pub(crate) answered_by: Option<Arc<str>>,
     pub(crate) status: u16,
     /// Whether the status is one that the proxy had to make.
     own_answer: bool,
@@ -81,7 +82,7 @@ impl Record {
             wants_page: false,
             token: None,
             held: Duration::ZERO,
-            stale_from: None,
+            answered_by: None,
             status: 0,
             own_answer: false,
             bytes_in: 0,
@@ -234,7 +235,7 @@ impl Drop for Record {
             bytes_out: self.bytes_out,
             duration_us: micros(duration),
             first_byte_us: self.first_byte.map(micros),
-            upstream: self.stale_from.as_deref().or(instance).unwrap_or_default(),
+            upstream: self.answered_by.as_deref().or(instance).unwrap_or_default(),
             retries: self.retries,
             held_ms: u64::try_from(self.held.as_millis()).unwrap_or(u64::MAX),
             termination: end.termination.words(),

@@ -64,7 +64,7 @@ pub(crate) async fn unless_found(
     }
     let live = exchange.file.take();
     ask(exchange, client, deadline).await;
-    if exchange.file.is_none() && exchange.record.stale_from.is_none() {
+    if exchange.file.is_none() && exchange.record.answered_by.is_none() {
         exchange.file = live;
         return found;
     }
@@ -73,11 +73,21 @@ pub(crate) async fn unless_found(
 
 /// Asks the previous side. If it has the file, its answer takes the place of the live one in the exchange.
 pub(crate) async fn ask(exchange: &mut Exchange, client: &mut impl Client, deadline: &mut Deadline) {
-    let Some(Previous { addresses, folder }) = previous(exchange) else {
+    let Some(Previous {
+        addresses,
+        folder,
+        public,
+    }) = previous(exchange)
+    else {
         return;
     };
-    if let Some(folder) = folder {
-        return ask_folder(exchange, (&folder, &addresses[0]), client, deadline).await;
+    for folder in public.iter().chain(&folder) {
+        if ask_folder(exchange, folder, client, deadline).await {
+            return;
+        }
+    }
+    if folder.is_some() {
+        return;
     }
     let Some((upstream, address)) = connect(&addresses).await else {
         return;
@@ -98,24 +108,27 @@ pub(crate) async fn ask(exchange: &mut Exchange, client: &mut impl Client, deadl
         // Not the live side's connection: it must not get into its pool.
         exchange.reusable = false;
         exchange.record.head_came(exchange.head.status);
-        exchange.record.stale_from = Some(address.to_string());
+        exchange.record.answered_by = Some(address.to_string().into());
     } else {
         live.put_back(exchange);
     }
 }
 
+/// Looks into a folder of the previous side. Whether it has the file.
 async fn ask_folder(
     exchange: &mut Exchange,
-    (folder, address): (&Folder, &Address),
+    folder: &Folder,
     client: &mut impl Client,
     deadline: &mut Deadline,
-) {
+) -> bool {
     let looking = exchange.find(folder, &Missing::Nothing, client, deadline);
-    if let Ok(Ok(Ok(Found::File(file)))) = timeout(PATIENCE, looking).await {
-        exchange.disconnect();
-        exchange.answer_with(folder, file);
-        exchange.record.stale_from = Some(address.to_string());
-    }
+    let Ok(Ok(Ok(Found::File(file)))) = timeout(PATIENCE, looking).await else {
+        return false;
+    };
+    exchange.disconnect();
+    exchange.answer_with(folder, file);
+    exchange.record.answered_by = Some(folder.name());
+    true
 }
 
 /// The live side's 404, set aside.

@@ -15,6 +15,7 @@ use super::errands::{Busy, Errands};
 use super::find::{Doubt, Found, Place, Wanted};
 use crate::model::compress::Encoding;
 use crate::model::files::{FilePath, Missing, Moment};
+use crate::model::slot::Address;
 
 /// A folder that could not be opened is tried again after this time.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -30,12 +31,16 @@ pub struct Folder {
 #[derive(Debug)]
 struct Room {
     path: PathBuf,
+    /// As the log writes it.
+    name: Arc<str>,
     root: ArcSwapOption<Root>,
     /// When it could not be opened last, and why.
     failed: Mutex<Option<(Instant, io::Error)>>,
     errands: Arc<Errands>,
     /// The log was told that it cannot be served.
     is_away: AtomicBool,
+    /// Something was waited for in vain, and is not done yet.
+    stalls: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -55,10 +60,12 @@ impl Folder {
         Arc::new(Self {
             room: Arc::new(Room {
                 path: path.to_owned(),
+                name: Address::Folder(path.to_owned()).to_string().into(),
                 root: ArcSwapOption::empty(),
                 failed: Mutex::new(None),
                 errands: Arc::default(),
                 is_away: AtomicBool::new(false),
+                stalls: AtomicBool::new(false),
             }),
         })
     }
@@ -75,6 +82,18 @@ impl Folder {
         });
         look.map_err(|Busy| io::Error::from(io::ErrorKind::ResourceBusy))?;
         opened.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()))
+    }
+
+    /// As the log writes it.
+    pub(crate) fn name(&self) -> Arc<str> {
+        self.room.name.clone()
+    }
+
+    /// Begins to open it, and waits for nothing.
+    pub(crate) fn open_soon(&self) {
+        let room = self.room.clone();
+        // One that is asked for so much is being opened already.
+        let _ = self.room.errands.look(move || drop(room.open()));
     }
 
     /// When it was opened, if it was.
@@ -111,10 +130,22 @@ impl Folder {
         self.room.errands.look(move || {
             // Who has left need not be waited for.
             if !answer.is_closed() {
-                let _ = answer.send(room.find(path.as_ref(), &encodings, &missing));
+                let found = room.find(path.as_ref(), &encodings, &missing);
+                room.stalls.store(false, Ordering::Relaxed);
+                let _ = answer.send(found);
             }
         })?;
         Ok(found)
+    }
+
+    /// What one of its threads does takes too long.
+    pub(crate) fn stalls(&self) {
+        self.room.stalls.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether what one of its threads does takes too long.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.room.stalls.load(Ordering::Relaxed)
     }
 
     /// It cannot be served, or can. Whether that is news for the log.

@@ -1,8 +1,9 @@
 //! One period in which a slot is live: its gate, its instances and its counters. A rollback is a new activation, even of the
 //! same slot. The connections to its instances are kept per core, in `pool`.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use crossbeam_utils::CachePadded;
@@ -53,6 +54,8 @@ pub struct Activation {
     emptied: Notify,
     /// The folder that is served, where it is one.
     folder: OnceLock<Arc<Folder>>,
+    /// The folder that is looked into before the app, by its path, which a reload may change.
+    public: Mutex<Option<(PathBuf, Arc<Folder>)>>,
 }
 
 impl Activation {
@@ -80,6 +83,7 @@ impl Activation {
             version: ArcSwapOption::empty(),
             emptied: Notify::new(),
             folder: OnceLock::new(),
+            public: Mutex::default(),
         })
     }
 
@@ -126,6 +130,26 @@ impl Activation {
     pub fn folder(&self) -> Option<&Arc<Folder>> {
         let path = self.addresses.first()?.folder()?;
         Some(self.folder.get_or_init(|| Folder::new(path)))
+    }
+
+    /// The folder at this path, which is looked into before the app: opened once in this period.
+    pub(crate) fn public_at(&self, path: &Path) -> Arc<Folder> {
+        let mut public = self.public.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, folder)) = &*public
+            && known == path
+        {
+            return folder.clone();
+        }
+        let folder = Folder::new(path);
+        folder.open_soon();
+        *public = Some((path.to_owned(), folder.clone()));
+        folder
+    }
+
+    /// The folder that is looked into before the app, if one is.
+    pub(crate) fn public(&self) -> Option<Arc<Folder>> {
+        let public = self.public.lock().unwrap_or_else(PoisonError::into_inner);
+        public.as_ref().map(|(_, folder)| folder.clone())
     }
 
     /// Serves a folder as it was opened before: by the gate that it has passed, or for the period before this one. To be told before

@@ -64,15 +64,20 @@ pub struct Previous {
     pub addresses: Arc<[Address]>,
     /// The folder that it is, if it is one.
     pub folder: Option<Arc<Folder>>,
+    /// The folder that was looked into before it, if one was.
+    pub public: Option<Arc<Folder>>,
 }
 
 impl Previous {
-    /// The side at these addresses, as it is found there now.
-    fn at(addresses: &[Address]) -> Self {
+    /// The side at these addresses, as it is found there now, beside the live one.
+    fn at(addresses: &[Address], live: &Live) -> Self {
         let folder = addresses.first().and_then(Address::folder);
+        let public = live.service.public.as_ref();
+        let public = public.and_then(|public| public.of(live.activation.slot.other()));
         Self {
             addresses: addresses.into(),
             folder: folder.map(Folder::new),
+            public: public.map(Folder::new),
         }
     }
 
@@ -81,6 +86,7 @@ impl Previous {
         Self {
             addresses: activation.addresses.as_slice().into(),
             folder: activation.folder().cloned(),
+            public: activation.public(),
         }
     }
 }
@@ -192,7 +198,8 @@ impl Snapshot {
         for live in &mut next.services {
             if live.is(environment, service) {
                 let known = live.previous.take_if(|known| *known.addresses == *addresses);
-                live.previous = known.or_else(|| (!addresses.is_empty()).then(|| Previous::at(addresses)));
+                let found = known.or_else(|| (!addresses.is_empty()).then(|| Previous::at(addresses, live)));
+                live.previous = found;
             }
         }
         next

@@ -5,6 +5,7 @@ mod conditions;
 mod containment;
 mod encoded;
 mod fuse;
+mod public;
 mod ranges;
 mod slow_disks;
 mod stale;
