@@ -155,3 +155,40 @@ async fn a_client_that_leaves_a_folder_that_hangs_is_forgotten() {
     drop(clients);
     all.in_flight(0).await;
 }
+
+/// Asked for its health, a folder that hangs costs its gate the time of a probe, and the control side nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_before_a_disk_that_hangs_is_refused_in_its_time_and_holds_no_other_operation_up() {
+    let disk = Disk::mount();
+    let live = tempfile::tempdir().unwrap();
+    std::fs::write(live.path().join("index.html"), "live").unwrap();
+    let apps = [App::start("blue", "v1").await, App::start("green", "v2").await];
+    let door = Door::start(&format!(
+        "{QUICK_PLAIN}\n[env.site]\nhost = \"{SLOW}\"\nblue = \"files:{}\"\ngreen = \"files:{}\"\nhealth.path = \"/{HANGS}.html\"\n\
+         health.timeout = \"300ms\"\n[env.app]\nhost = \"{APP}\"\nblue = \"{}\"\ngreen = \"{}\"\n",
+        live.path().display(),
+        disk.path().display(),
+        apps[0].address(),
+        apps[1].address(),
+    ))
+    .await;
+    // The disk goes first: a process that waits for it cannot even be killed.
+    let all = (disk, door);
+    let (disk, door) = (&all.0, &all.1);
+    let gate = door.proxyctl(&["swap", "site", "--deadline", "2s"]);
+    let others = async {
+        eventually(secs(5), || async {
+            holds(disk.unanswered() > 0, || "nothing hangs yet".to_owned())
+        })
+        .await;
+        door.swap("app", &[]).await.assert_done();
+        let answer = door.plain().await.get(SLOW, "/").await.unwrap();
+        assert_eq!((answer.status, answer.text().as_str()), (200, "live"));
+        assert!(
+            door.environment("site").await.operation.is_some(),
+            "the gate is still asked"
+        );
+    };
+    let (refused, ()) = tokio::join!(gate, others);
+    refused.assert_code(4).assert_says(&["no answer within 300 ms"]);
+}
