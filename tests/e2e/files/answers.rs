@@ -220,6 +220,23 @@ async fn what_is_not_there_is_a_404_that_says_so_in_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_operators_own_pages_are_shown_for_what_a_folder_does_not_have() {
+    let pages = tempfile::tempdir().unwrap();
+    for status in ["404", "405"] {
+        std::fs::write(pages.path().join(format!("{status}.html")), format!("own {status}")).unwrap();
+    }
+    let site = Site::start(&format!("error_pages = \"{}\"", pages.path().display())).await;
+    for (method, target, status) in [("GET", "/none", 404), ("GET", "/.env", 404), ("DELETE", "/", 405)] {
+        let answer = site.ask(method, target, &[("accept", "text/html")]).await;
+        assert_eq!(
+            (answer.status, answer.text()),
+            (status, format!("own {status}")),
+            "{method} {target}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_fallback_is_the_page_of_an_app_and_never_hides_that_a_script_is_not_there() {
     let site = Site::start("files.fallback = \"/index.html\"").await;
     site.put("guide/file.txt", "file");
