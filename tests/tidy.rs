@@ -71,7 +71,7 @@ const FLOORS: [(&str, &str); 7] = [
     ("tls", "store acme resolver shelf files"),
     (
         "proxy",
-        "data_plane worker inside listen client exchange core wait route auth_service upstream limit files message stock settings access",
+        "data_plane worker inside listen client exchange core wait route auth_service upstream limit files message stock settings access assets",
     ),
     (
         "control",

@@ -81,5 +81,6 @@ fn front() -> Front {
         acme: Arc::new(|_| None),
         challenge: TlsChallenges::default(),
         users: Arc::default(),
+        assets: Arc::default(),
     }
 }

@@ -176,6 +176,8 @@ pub struct Service {
     pub vouched: Vec<Arc<str>>,
     /// Path prefixes of static files: what the live slot answers with 404 is requested of the previous one (N23).
     pub stale_assets: Vec<Arc<str>>,
+    /// For how long files below these prefixes are kept when their version is gone; `None` keeps none.
+    pub stale_keep: Option<Duration>,
     /// Where the certificate comes from.
     pub tls: Tls,
     /// Value of `X-Environment` in responses, which also keeps search engines out: for environments that are not

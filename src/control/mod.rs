@@ -10,7 +10,7 @@
 //! - `certificates` which hosts need one, when it is obtained, and how it stands
 //! - `disk` state, journal and the folder that they are in
 //! - `ports` what the switcher asks of disk, certificates and data plane, as traits
-//! - `users` the files of users, read when they change
+//! - `users` the files of users, read when they change; `kept_assets` files of versions that are gone
 //! - `served` the configuration in use; `fault` why there is no daemon; `limits` what the operating system allows; `clock` calendar
 //!   time
 
@@ -21,6 +21,7 @@ mod daemon;
 mod disk;
 mod evidence;
 mod fault;
+mod kept_assets;
 mod limits;
 mod ports;
 mod served;

@@ -4,13 +4,16 @@
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::{Config, Service};
+use crate::model::api::KeptStatus;
 use crate::model::handoff::{EarlierProcess, LiveService, Phase};
 use crate::model::history::Entry;
 use crate::model::slot::Address;
 pub(super) use crate::model::state::Durability;
 use crate::model::state::State;
+use crate::model::switch::Kept;
 use crate::proxy::{Answer, Ask, DataPlane, Sign, Waiting};
 
 /// Keeps the state: what is live after `kill -9` is what was saved last (N27).
@@ -72,6 +75,15 @@ pub(super) trait Elders: Debug {
 
     /// Asks them to end politely what they still have at these addresses.
     fn hurry(&self, addresses: Vec<Address>) -> Pin<Box<dyn Future<Output = ()>>>;
+}
+
+/// Keeps files of sides that leave, for clients that still ask for them.
+pub(super) trait Keeping {
+    /// Fetches what clients asked for in the last day of a service from what runs at these addresses, within a bounded time.
+    fn keep(&self, service: Arc<Service>, addresses: Vec<Address>) -> Pin<Box<dyn Future<Output = Kept>>>;
+
+    /// What is kept of an environment; `None` is nothing.
+    fn kept(&self, environment: &str) -> Option<KeptStatus>;
 }
 
 /// What is asked of the data plane.

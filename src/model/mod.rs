@@ -19,6 +19,7 @@ pub mod health;
 pub mod history;
 pub mod hold;
 pub mod host;
+pub mod kept_assets;
 pub mod log_query;
 pub mod outage;
 pub mod pace;

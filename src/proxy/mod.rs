@@ -9,10 +9,11 @@
 //!
 //! - `data_plane` the handle of the control plane; `worker` a thread that becomes a core; `inside` requests of the daemon itself
 //! - `settings` what the data plane is told at its start
-//! - `listen` → `client` → `exchange` → `core` → `wait`, `route`, `auth_service`, `upstream`, `limit` → `files` → `message` → `stock` → `access`: an arrow points
+//! - `listen` → `client` → `exchange` → `core` → `wait`, `route`, `auth_service`, `upstream`, `limit` → `files` → `message` → `stock` → `access`, `assets`: an arrow points
 //!   down only
 
 mod access;
+mod assets;
 mod auth_service;
 mod client;
 mod core;
@@ -32,6 +33,7 @@ mod worker;
 
 pub use access::familiar::Familiar;
 pub use access::users::UserFiles;
+pub use assets::Assets;
 pub use client::h1::frames::Frames;
 pub use data_plane::DataPlane;
 pub use files::folder::Folder;

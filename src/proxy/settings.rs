@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use crate::proxy::access::users::UserFiles;
+use crate::proxy::assets::Assets;
 
 /// What the data plane is told at its start.
 #[derive(Debug, Clone)]
@@ -54,6 +55,8 @@ pub struct Times {
     pub password: Duration,
     /// The first wait of a client that has sent too many wrong passwords.
     pub wrong_password: Duration,
+    /// A side that leaves is held up for so long at most while its files are fetched.
+    pub keep_assets: Duration,
     /// A process that takes over is given up when nothing is heard of it for so long (N25).
     pub hand_over: Duration,
 }
@@ -74,6 +77,7 @@ impl Times {
         say_continue: Duration::from_secs(1),
         password: Duration::from_secs(10),
         wrong_password: Duration::from_secs(1),
+        keep_assets: Duration::from_secs(5),
         hand_over: Duration::from_secs(30),
     };
 
@@ -108,6 +112,7 @@ impl Times {
             "say_continue" => &mut self.say_continue,
             "password" => &mut self.password,
             "wrong_password" => &mut self.wrong_password,
+            "keep_assets" => &mut self.keep_assets,
             "hand_over" => &mut self.hand_over,
             _ => return None,
         })
@@ -132,6 +137,8 @@ pub struct Front {
     pub challenge: TlsChallenges,
     /// Whose passwords are asked for, as it was read last.
     pub users: Arc<UserFiles>,
+    /// Files of versions that are gone.
+    pub assets: Arc<Assets>,
 }
 
 /// The configuration that answers a CA's handshake for a name.

@@ -162,6 +162,7 @@ fn a_status(healthy: Option<bool>, protected: bool) -> Status {
             protected,
             operation: None,
             maintenance: None,
+            kept: None,
             can_roll_back: true,
             draining: vec![DrainingStatus {
                 service: "web".into(),

@@ -445,6 +445,27 @@ fn cloudflares_networks_stand_for_its_name_alone_or_among_others() {
 }
 
 #[test]
+fn stale_assets_are_kept_as_the_nearest_table_says_key_by_key() {
+    let text = "[defaults]\nstale_assets = { paths = \"/assets/\", keep = \"7d\" }\n\
+                [env.a]\nhost = \"a.example.com\"\nupstream = 3000\n\
+                [env.b]\nhost = \"b.example.com\"\nupstream = 3001\nstale_assets = [\"/b/\"]\n\
+                [env.c]\nhost = \"c.example.com\"\nupstream = 3002\nstale_assets.keep = \"off\"\n\
+                [env.d]\nhost = \"d.example.com\"\nupstream = 3003\nstale_assets.keep = \"1h\"\n";
+    let config = accepted(text);
+    let of = |name: &str| {
+        let service = service(&config, name, name);
+        (
+            service.stale_assets.join(" "),
+            service.stale_keep.map(|keep| keep.as_secs()),
+        )
+    };
+    assert_eq!(of("a"), ("/assets/".to_owned(), Some(7 * 86400)));
+    assert_eq!(of("b"), ("/b/".to_owned(), Some(7 * 86400)));
+    assert_eq!(of("c"), ("/assets/".to_owned(), None));
+    assert_eq!(of("d"), ("/assets/".to_owned(), Some(3600)));
+}
+
+#[test]
 fn a_ribbon_in_the_defaults_is_for_environments_with_a_label() {
     let text = "[defaults]\nlabel_ribbon = true\nauth.basic = \"off\"\n\
                 [env.prod]\nhost = \"example.com\"\nupstream = 3000\n\

@@ -37,6 +37,7 @@ mod hostile;
 mod identity;
 mod imported;
 mod installed;
+mod kept_assets;
 mod kept_by_systemd;
 mod label_ribbon;
 mod limits;

@@ -128,6 +128,7 @@ fn front() -> Front {
         acme: Arc::new(|token| (token == "token").then(|| "token.key".to_owned())),
         challenge: TlsChallenges::default(),
         users: Arc::default(),
+        assets: Arc::default(),
     }
 }
 

@@ -124,6 +124,11 @@ fn render_environment(environment: &EnvironmentStatus, now: Timestamp, style: St
     for service in &environment.services {
         lines.extend(render_service(service, now, style));
     }
+    if let Some(kept) = &environment.kept {
+        let files = count(kept.files, "file", "files");
+        let text = format!("  keeps {files} of versions that are gone, {}", bytes(kept.bytes));
+        lines.push(style.dim(&text));
+    }
     for drain in &environment.draining {
         lines.push(format!(
             "  {} {} {} {}: {} and {} to go",

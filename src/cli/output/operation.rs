@@ -2,7 +2,7 @@
 
 use super::evidence::{gate_reports, refusal, served};
 use super::line::{INDENT, Line, Mark, Stream, err, step};
-use super::text::{Style, address, addresses, change, count, escape, latency, period, short_address, thousands};
+use super::text::{Style, address, addresses, bytes, change, count, escape, latency, period, short_address, thousands};
 use crate::model::api::{Check, CommonStep, Event, GateReport, Kind, Move, SafeToStop, Side, SwapStep, Traffic};
 use crate::model::slot::{Address, Slot};
 
@@ -159,6 +159,11 @@ fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
                 (_, None) => String::new(),
             };
             vec![step(style, well(traffic), "bake", &text)]
+        }
+        Event::Swap(SwapStep::Kept { files, bytes: size }) => {
+            let files = count(*files, "file", "files");
+            let text = format!("{files} of the old side, {}", bytes(*size));
+            vec![step(style, Mark::Done, "keep", &text)]
         }
         Event::Swap(SwapStep::Drained {
             finished,

@@ -25,6 +25,7 @@ pub(crate) mod public;
 pub(crate) mod redirects;
 pub(crate) mod server;
 pub(crate) mod settings;
+mod stale_assets;
 pub(crate) mod targets;
 pub(crate) mod tls;
 pub(crate) mod unknown;

@@ -12,10 +12,12 @@ use super::compress::RawCompress;
 use super::forward::RawForward;
 use super::keys::{Key, Place, Unknown};
 use super::public::RawPublic;
+use super::stale_assets::RawStale;
 use super::targets::{RawRedirection, Target};
 use super::tls::RawTls;
 use super::{
-    auth, compress, error_pages, files, forward, headers, host, log_query, plain, public, targets, tls, values,
+    auth, compress, error_pages, files, forward, headers, host, log_query, plain, public, stale_assets, targets, tls,
+    values,
 };
 use crate::config::checked::{Reuse, StatusRange, VersionSource};
 use crate::config::policy::Cache;
@@ -178,7 +180,7 @@ settings! {
     /// The service that is asked whether a request may pass.
     auth_forward: Wanted<RawForward> = "auth.forward", PARTS, forward::forward;
     /// Path prefixes whose files the previous slot is asked for when the live one does not have them.
-    stale_assets: Vec<Arc<str>> = "stale_assets", ANYWHERE, values::asset_prefixes, or Vec::new();
+    stale_assets: RawStale = "stale_assets", ANYWHERE, stale_assets::stale_assets, or RawStale::default();
     /// The file that a folder answers with for what it does not have.
     files_fallback: Wanted<Arc<str>> = "files.fallback", ANYWHERE, files::file, or Wanted::Nothing;
     /// The file that a folder shows, with 404, for what it does not have.
@@ -282,6 +284,7 @@ impl Settings {
     pub(crate) fn over(&self, base: &Self) -> Self {
         Self {
             auth_forward: forward::over(self.auth_forward.as_ref(), base.auth_forward.as_ref()),
+            stale_assets: stale_assets::over(self.stale_assets.as_ref(), base.stale_assets.as_ref()),
             compress: compress::over(self.compress.as_ref(), base.compress.as_ref()),
             headers_request: headers::over(self.headers_request.as_ref(), base.headers_request.as_ref()),
             headers_response: headers::over(self.headers_response.as_ref(), base.headers_response.as_ref()),

@@ -2,6 +2,8 @@
 //! destructured, so that a new field cannot be forgotten.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::checked::{
     Acme, Bake, Challenge, Drain, Eab, Health, Hold, Keepalive, Reuse, Service, StatusRange, Tls, VersionSource,
@@ -46,6 +48,7 @@ pub(crate) fn of_service(service: &Service) -> Values {
         parts,
         vouched: _,
         stale_assets,
+        stale_keep,
         tls: source,
         label,
         label_ribbon,
@@ -96,7 +99,7 @@ pub(crate) fn of_service(service: &Service) -> Values {
     values.extend(named([
         ("keepalive.idle", format_duration(*idle)),
         ("keepalive.reuse", reuse.into()),
-        ("stale_assets", joined(stale_assets)),
+        ("stale_assets", stale(stale_assets, *stale_keep)),
         ("tls", tls(source)),
         ("log_query", log_query(of_queries)),
     ]));
@@ -225,6 +228,14 @@ pub(crate) fn of_policy(policy: &Policy) -> Values {
         values.extend(named([("compress", format!("{}{breach}", joined(&names)))]));
     }
     values
+}
+
+/// Prefixes, and for how long what lies below them is kept.
+fn stale(paths: &[Arc<str>], keep: Option<Duration>) -> String {
+    match keep {
+        Some(keep) if !paths.is_empty() => format!("{}, kept for {}", joined(paths), format_duration(keep)),
+        Some(_) | None => joined(paths),
+    }
 }
 
 /// A folder of error pages, with what is in it. The digest tells pages of one name apart.

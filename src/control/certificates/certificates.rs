@@ -81,6 +81,7 @@ impl Certificates {
                 lookup: Arc::new(move |name| by_tls.tls(name)),
             },
             users: Arc::default(),
+            assets: Arc::default(),
         })
     }
 

@@ -16,6 +16,7 @@ use crate::control::disk::StateDir;
 use crate::control::evidence::gating;
 use crate::control::evidence::instance::Instance;
 use crate::control::fault::Fault;
+use crate::control::kept_assets::{self, KeptAssets};
 use crate::control::limits;
 use crate::control::socket::{Desk as _, Office};
 use crate::control::switcher::{Parts, Request, Switcher, initial};
@@ -24,7 +25,7 @@ use crate::model::api::ReloadRequest;
 use crate::model::handoff::{LiveService, Phase};
 use crate::model::history::{Caller, Record};
 use crate::model::slot::Address;
-use crate::proxy::{DataPlane, Front, Routing, Settings, Snapshot, Times};
+use crate::proxy::{Assets, DataPlane, Front, Routing, Settings, Snapshot, Times};
 use crate::tasks::Group;
 
 /// READY waits this long for the first probes, and no longer: apps that come up after the daemon are held for (N31).
@@ -87,8 +88,15 @@ impl Serving {
         let routing = Routing::new(first.snapshot);
         let users = UserReader::new();
         users.serve(&config);
+        let assets = Arc::new(Assets::new(folder.path().join(kept_assets::FOLDER)));
+        let kept = KeptAssets::open(
+            &folder.path().join(kept_assets::FOLDER),
+            settings.times.keep_assets,
+            assets.clone(),
+        );
         let front = Front {
             users: users.files(),
+            assets,
             ..certificates.front()?
         };
         let failed = |error| Fault::new(format!("the workers cannot be started: {error}"));
@@ -126,11 +134,13 @@ impl Serving {
             users: Box::new(move |config| readers.serve(config)),
             succession: giver.clone(),
             elders: Rc::new(earlier.clone()),
+            keeping: Rc::new(kept.clone()),
         });
         let tasks = Group::new("daemon");
         tasks.spawn_local("switcher", switching);
         tasks.spawn_local("certificates", certificates.clone().keep_fresh());
         tasks.spawn_local("users", users.keep_fresh());
+        tasks.spawn_local("assets", kept.keep_fresh());
         let office = Rc::new(Office {
             current,
             switcher,

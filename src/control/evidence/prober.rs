@@ -102,13 +102,31 @@ pub(in crate::control) async fn warm(instance: &Instance, path: &str) -> bool {
     false
 }
 
+/// Asks one instance for a file, as it is: its status, its fields and all of its body.
+///
+/// # Errors
+/// Why there is none, in words; also where the body has more than `most` bytes.
+pub(in crate::control) async fn fetch(
+    service: &Service,
+    address: &Address,
+    path: &str,
+    most: u64,
+) -> Result<(u16, HeaderMap, Vec<u8>), String> {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let reply = converse(service, address, path, most.saturating_add(1)).await?;
+    if reply.body.len() > most {
+        return Err(format!("more than {most} bytes"));
+    }
+    Ok((reply.status, reply.headers, reply.body))
+}
+
 #[derive(Debug)]
 struct Reply {
     /// See [`ProbeReport::reached`].
     reached: Option<Address>,
     status: u16,
     headers: HeaderMap,
-    /// The first [`BODY`] bytes.
+    /// The first bytes.
     body: Vec<u8>,
 }
 
@@ -120,7 +138,7 @@ async fn exchange(instance: &Instance, path: &str) -> Result<Reply, String> {
         folder,
     } = instance;
     let Some(folder) = folder else {
-        return converse(service, address, path).await;
+        return converse(service, address, path, BODY).await;
     };
     let answer = folder.ask(service, path).await.map_err(|error| of_folder(&error))?;
     Ok(Reply {
@@ -131,8 +149,8 @@ async fn exchange(instance: &Instance, path: &str) -> Result<Reply, String> {
     })
 }
 
-/// Asks an app, on a connection of its own.
-async fn converse(service: &Service, address: &Address, path: &str) -> Result<Reply, String> {
+/// Asks an app, on a connection of its own, for so many bytes of a body.
+async fn converse(service: &Service, address: &Address, path: &str, most: usize) -> Result<Reply, String> {
     let stream = dial(address).await.map_err(|error| in_words(&error))?;
     let reached = second(address, &stream);
     let request = probe_request(service, path)
@@ -148,12 +166,12 @@ async fn converse(service: &Service, address: &Address, path: &str) -> Result<Re
         let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
         let (head, mut rest) = response.into_parts();
         let mut body = Vec::new();
-        while body.len() < BODY
+        while body.len() < most
             && let Some(frame) = rest.frame().await
         {
             let frame = frame.map_err(|error| broken(&error))?;
             if let Some(data) = frame.data_ref() {
-                body.extend_from_slice(&data[..data.len().min(BODY - body.len())]);
+                body.extend_from_slice(&data[..data.len().min(most - body.len())]);
             }
         }
         Ok(Reply {

@@ -145,10 +145,12 @@ impl Environment {
         self.gated.forget();
         self.publications.insert(generation, publication);
         for (service, activation) in old.into_iter().enumerate() {
-            let Some(limits) = self.pairs.get(service).map(|config| limits(config)) else {
+            let Some(config) = self.pairs.get(service).cloned() else {
                 continue;
             };
-            self.retire((generation, service), activation, limits, publisher, errands);
+            let limits = limits(&config);
+            let keeps = config.stale_keep.is_some().then_some(config);
+            self.retire((generation, service), activation, keeps, limits, publisher, errands);
         }
         let live = moves.first().map(|step| step.to.slot.as_str());
         tracing::info!(environment = %self.name, %generation, live, since = now.written(), "published");

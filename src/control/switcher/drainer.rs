@@ -55,6 +55,7 @@ pub(in crate::control) async fn drain(
         ended: since.ended,
         cut: since.cut,
         left: requests + streams,
+        ..Ended::default()
     }
 }
 

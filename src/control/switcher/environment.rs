@@ -15,7 +15,7 @@ use crate::model::drain::Limits;
 use crate::model::environment::{self, Input};
 use crate::model::slot::{Address, Generation};
 use crate::model::state::EnvironmentState;
-use crate::model::switch::{self, Ended};
+use crate::model::switch::{self, Ended, Kept};
 use crate::proxy::Activation;
 
 /// One environment.
@@ -71,11 +71,12 @@ impl Environment {
         }
     }
 
-    /// Waits for the last claim of an activation. `service` names it in what the machines know to have left with `left`.
+    /// Waits for the last claim of an activation, and keeps its files where those of this service are kept. `service` names it in what the machines know to have left with `left`.
     pub(super) fn retire(
         &mut self,
         (left, service): (Generation, usize),
         activation: Arc<Activation>,
+        keeps: Option<Arc<Service>>,
         limits: Limits,
         publisher: &Publisher,
         errands: &Errands,
@@ -87,6 +88,14 @@ impl Environment {
         let (environment, id) = (self.place, activation.id);
         let (plane, reply, at_close) = (publisher.plane.clone(), errands.reply(), activation.counters());
         let (elders, addresses) = (publisher.elders.clone(), activation.addresses.clone());
+        let keeping = publisher.keeping.clone();
+        let keep = async move {
+            match keeps {
+                Some(service) => keeping.keep(service, addresses).await,
+                None => Kept::default(),
+            }
+        };
+        let addresses = activation.addresses.clone();
         errands.run("drain", async move {
             let progress = |requests, streams| {
                 let draining = switch::Input::Draining {
@@ -97,7 +106,9 @@ impl Environment {
                 };
                 reply.input(environment, Input::Switch(draining));
             };
-            let ended = drainer::drain(activation, limits, at_close, plane, progress).await;
+            let drain = drainer::drain(activation, limits, at_close, plane, progress);
+            let (ended, kept) = tokio::join!(drain, keep);
+            let ended = Ended { kept, ..ended };
             // Who is told that an app may be stopped does not care which process still speaks to it.
             elders.have_left(addresses).await;
             reply.send(Message::Drained {

@@ -17,7 +17,7 @@ use super::rules;
 use super::saves::Saves;
 use super::vigil::Vigil;
 use crate::config::Config;
-use crate::control::ports::{self, Elders, Hosts, Journal, Plane, StateStore};
+use crate::control::ports::{self, Elders, Hosts, Journal, Keeping, Plane, StateStore};
 use crate::control::served::Current;
 use crate::model::clock::Moment;
 use crate::model::environment::Input;
@@ -55,6 +55,8 @@ pub(in crate::control) struct Parts {
     pub succession: Rc<dyn ports::Succession>,
     /// The processes before this one that still drain.
     pub elders: Rc<dyn Elders>,
+    /// Files of sides that leave.
+    pub keeping: Rc<dyn Keeping>,
 }
 
 pub(super) struct Owner {
@@ -103,7 +105,7 @@ impl Owner {
             saves: Saves::new(parts.store, state),
             vigil: Vigil::default(),
             notices: Notices::new(parts.journal),
-            publisher: Publisher::new(parts.routing, parts.plane, parts.elders, parts.cores),
+            publisher: Publisher::new(parts.routing, parts.plane, parts.elders, parts.keeping, parts.cores),
             errands: Errands::new(mailbox),
         }
     }

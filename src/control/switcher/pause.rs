@@ -58,7 +58,7 @@ impl Environment {
         // What an earlier one left behind may still drain.
         let (number, side) = (number(&activation), side(&activation));
         self.machines.leave(WITHIN, std::iter::once((number, &side)));
-        self.retire((WITHIN, number), activation, limits, publisher, errands);
+        self.retire((WITHIN, number), activation, None, limits, publisher, errands);
     }
 
     /// Everything by which requests may be inside of the apps of these sides: they themselves, and earlier activations of the

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::control::ports::{Elders, Plane};
+use crate::control::ports::{Elders, Keeping, Plane};
 use crate::model::slot::{Address, Generation, Slot};
 use crate::proxy::Activation;
 use crate::proxy::{Routing, Snapshot};
@@ -14,16 +14,25 @@ pub(super) struct Publisher {
     pub(super) plane: Arc<dyn Plane>,
     /// Processes that were the front door before this one, and have not let go of everything.
     pub(super) elders: Rc<dyn Elders>,
+    /// Keeps files of sides that leave.
+    pub(super) keeping: Rc<dyn Keeping>,
     /// Workers of the data plane.
     cores: usize,
 }
 
 impl Publisher {
-    pub(super) fn new(routing: Arc<Routing>, plane: Arc<dyn Plane>, elders: Rc<dyn Elders>, cores: usize) -> Self {
+    pub(super) fn new(
+        routing: Arc<Routing>,
+        plane: Arc<dyn Plane>,
+        elders: Rc<dyn Elders>,
+        keeping: Rc<dyn Keeping>,
+        cores: usize,
+    ) -> Self {
         Self {
             routing,
             plane,
             elders,
+            keeping,
             cores,
         }
     }

@@ -14,14 +14,17 @@ use tokio::net::TcpListener;
 use tokio::task::LocalSet;
 
 use super::*;
-use crate::config::Config;
-use crate::control::ports::{Durability, Elders, Handed, Hosts, Journal, Plane, StateStore, Succession};
+use crate::config::{Config, Service};
+use crate::control::ports::{Durability, Elders, Handed, Hosts, Journal, Keeping, Plane, StateStore, Succession};
 use crate::control::served::{Current, Loaded};
-use crate::model::api::{CommonStep, Event, Kind, MaintenanceRequest, Notice, OperationRequest, SwapStep, exit};
+use crate::model::api::{
+    CommonStep, Event, KeptStatus, Kind, MaintenanceRequest, Notice, OperationRequest, SwapStep, exit,
+};
 use crate::model::handoff::{EarlierProcess, LiveService, Phase};
 use crate::model::history::{Caller, Entry, Record};
 use crate::model::slot::{Address, Generation, Slot};
 use crate::model::state::State;
+use crate::model::switch::Kept;
 use crate::proxy::{Answer, Ask, Routing};
 use crate::tasks::Group;
 
@@ -87,6 +90,16 @@ impl Succession for NoProcess {
         _: Box<dyn Fn(Phase) + 'a>,
     ) -> Pin<Box<dyn Future<Output = Handed> + 'a>> {
         Box::pin(async { Err((Phase::Starting, "there is none".into())) })
+    }
+}
+
+impl Keeping for NoProcess {
+    fn keep(&self, _: Arc<Service>, _: Vec<Address>) -> Pin<Box<dyn Future<Output = Kept>>> {
+        Box::pin(std::future::ready(Kept::default()))
+    }
+
+    fn kept(&self, _: &str) -> Option<KeptStatus> {
+        None
     }
 }
 
@@ -168,6 +181,7 @@ impl Scene {
             users: Box::new(|_| {}),
             succession: Rc::new(NoProcess),
             elders: Rc::new(NoProcess),
+            keeping: Rc::new(NoProcess),
         });
         apps.spawn_local("switcher", task);
         Self {

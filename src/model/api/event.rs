@@ -223,6 +223,13 @@ pub enum SwapStep {
         /// Since the switch, in milliseconds.
         elapsed_ms: u64,
     },
+    /// Files of the old side are kept for clients that still ask for them.
+    Kept {
+        /// Files.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
     /// The new side serves, and the old one has drained (final, exit 0).
     Done {
         /// The environment.
@@ -257,6 +264,7 @@ impl SwapStep {
             | Self::Switched { .. }
             | Self::Verified { .. }
             | Self::Baked { .. }
+            | Self::Kept { .. }
             | Self::Drained { .. } => None,
         }
     }

@@ -46,8 +46,8 @@ pub use operation::{Kind, Move, OperationRequest, Side, Target};
 pub use problem::{Problem, exit};
 pub use seen::{GateReport, ProbeReport, Traffic, millis};
 pub use status::{
-    CertificateStatus, ConfigurationStatus, DrainingStatus, EnvironmentStatus, HealthStatus, Holder, MaintenanceStatus,
-    ServiceStatus, Status, TrustedList,
+    CertificateStatus, ConfigurationStatus, DrainingStatus, EnvironmentStatus, HealthStatus, Holder, KeptStatus,
+    MaintenanceStatus, ServiceStatus, Status, TrustedList,
 };
 pub use upkeep::{
     Action, Change, ChangeKind, MaintenanceRequest, Notice, PauseRequest, ReloadRequest, ResumeRequest, UpgradeRequest,

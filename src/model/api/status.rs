@@ -83,6 +83,15 @@ pub struct MaintenanceStatus {
     pub allow: Vec<String>,
 }
 
+/// Files of versions that are gone, which are kept for clients that still ask for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptStatus {
+    /// Files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
 /// One environment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EnvironmentStatus {
@@ -103,6 +112,9 @@ pub struct EnvironmentStatus {
     /// Maintenance, while it is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance: Option<MaintenanceStatus>,
+    /// Files of versions that are gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<KeptStatus>,
     /// Whether `rollback` has a previous side to go to.
     pub can_roll_back: bool,
     /// Old sides that still serve what they had begun.

@@ -17,8 +17,8 @@ pub const UNITS: [&str; 9] = [
     "certificates",
     "ca",
 ];
-/// What of the state folder says something of the running process alone.
-const PASSING: [&str; 3] = ["lock", "listeners.json", "control.sock"];
+/// What of the state folder says something of the running process alone, or of versions that are gone.
+const PASSING: [&str; 4] = ["lock", "listeners.json", "control.sock", "assets"];
 
 /// Where a file of a backup goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -95,6 +95,14 @@ impl Switch {
                 let message = format!("{} exchanges of the old side could not be cut", sum(|ended| ended.left));
                 tell(effects, watch.operation, CommonStep::Warning { message });
             }
+            let (files, bytes) = (sum(|ended| ended.kept.files), sum(|ended| ended.kept.bytes));
+            if files > 0 {
+                tell(effects, watch.operation, SwapStep::Kept { files, bytes });
+            }
+            if sum(|ended| u64::from(ended.kept.failed)) > 0 {
+                let message = "not all files of the old side could be kept; the log says why".into();
+                tell(effects, watch.operation, CommonStep::Warning { message });
+            }
             tell(
                 effects,
                 watch.operation,

@@ -130,6 +130,19 @@ pub struct Ended {
     pub cut: u64,
     /// Exchanges that could not even be cut.
     pub left: u64,
+    /// What is kept of its files.
+    pub kept: Kept,
+}
+
+/// What is kept of the files of an old side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Not all could be kept that may; the log says why.
+    pub failed: bool,
 }
 
 /// What has to be done. Effects are carried out in their order.

@@ -28,7 +28,7 @@ mod tests;
 mod undo;
 mod watch;
 
-pub use messages::{Effect, Ended, Figures, Input, Seen, Ticket};
+pub use messages::{Effect, Ended, Figures, Input, Kept, Seen, Ticket};
 pub use plan::{Bake, Rules, Service};
 pub use switch::Switch;
 

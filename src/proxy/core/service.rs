@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::shared::Shared;
 use crate::config::{self, Auth, Reuse};
 use crate::proxy::access::guard::Guard;
+use crate::proxy::assets::ServiceAssets;
 use crate::proxy::auth_service::auth_service::AuthService;
 use crate::proxy::files::folder::Folder;
 use crate::proxy::limit::limits::PolicyLimits;
@@ -43,6 +44,8 @@ pub(crate) struct CoreService {
     pub(crate) folder: Option<Arc<Folder>>,
     /// The folder that is looked into before the app, if one is.
     pub(crate) public: Option<Arc<Folder>>,
+    /// Its files that outlive their version, where they are kept.
+    pub(crate) assets: Option<Arc<ServiceAssets>>,
     /// Where requests wait while the app cannot be reached.
     pub(crate) queue: Arc<Queue>,
     /// The instances' addresses as the log writes them.
@@ -76,6 +79,10 @@ impl CoreService {
             doors: doors.collect(),
             folder: live.activation.folder().cloned(),
             public: public.and_then(|public| Some(live.activation.public_at(public.of(live.activation.slot)?))),
+            assets: live
+                .service
+                .stale_keep
+                .map(|_| shared.front.assets.of(&live.service.environment, &live.service.name)),
             queue: shared.queues.of(&live.service),
             addresses: live.activation.addresses.iter().map(ToString::to_string).collect(),
             core,

@@ -4,7 +4,7 @@
 //! - `decide` route, claim, and build what leaves; or an answer of our own
 //! - `admission` whether it may enter, asked before anything is claimed
 //! - `obtain` the head of the answer, whatever waiting and repeating that takes; `ending` why there is none
-//! - `stale` files of the version before (N23)
+//! - `stale` files of the version before (N23), `kept` those of versions that are gone
 //! - `public` files that are there before the app is asked
 //! - `attempt` one attempt: connect or reuse, send, wait for the head; the retry rule
 //! - `look_up` what is asked of a folder in place of an app; `file` the answer on its way
@@ -29,6 +29,7 @@ pub(crate) mod exchange;
 pub(crate) mod fields;
 mod file;
 pub(crate) mod head;
+mod kept;
 mod length;
 mod look_up;
 pub(crate) mod obtain;

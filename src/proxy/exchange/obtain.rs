@@ -18,7 +18,7 @@ use super::attempt::Setback;
 use super::client::{Absence, Client};
 use super::ending::Ending;
 use super::exchange::Exchange;
-use super::{public, stale};
+use super::{kept, public, stale};
 use crate::http1::framing::Framing;
 use crate::model::hold::Why;
 use crate::proxy::access::users::UserFile;
@@ -82,7 +82,13 @@ pub(crate) async fn obtain(
     exchange.pass = None;
     if exchange.file.is_none() && stale::is_wanted(exchange, exchange.head.status) {
         Box::pin(stale::ask(exchange, client, deadline)).await;
+        if exchange.record.answered_by.is_none()
+            && let Some(answer) = Box::pin(kept::answer(exchange)).await
+        {
+            return Err(Ending::Answer(answer));
+        }
     }
+    stale::note(exchange);
     Ok(())
 }
 

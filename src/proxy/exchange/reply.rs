@@ -234,6 +234,8 @@ impl Reply {
         match &self.source {
             Source::App(exchange) => Length::of_app(exchange),
             Source::File(file) => file.response.length.map_or(Length::Unsaid, Length::Known),
+            // RFC 9110 §8.6: what GET would have had, or nothing.
+            Source::Own(own) if own.answer.status == 304 => Length::Unsaid,
             Source::Own(own) => Length::Known(own.answer.content.len() as u64),
         }
     }

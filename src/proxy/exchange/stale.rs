@@ -13,8 +13,9 @@ use super::client::Client;
 use super::ending::Ending;
 use super::exchange::Exchange;
 use crate::http1::framing::Framing;
-use crate::http1::head::{Method, ResponseHead};
+use crate::http1::head::{Method, Name, ResponseHead};
 use crate::model::files::Missing;
+use crate::model::kept_assets::is_page;
 use crate::model::slot::Address;
 use crate::proxy::files::find::Found;
 use crate::proxy::files::folder::Folder;
@@ -69,6 +70,24 @@ pub(crate) async fn unless_found(
         return found;
     }
     Ok(())
+}
+
+/// Remembers a file that a client has got, where files are kept when their version is gone. A page is no file: many apps answer one for
+/// whatever they do not have.
+pub(crate) fn note(exchange: &Exchange) {
+    let Some(assets) = &exchange.service.assets else { return };
+    if exchange.head.status != 200 || exchange.method != Method::Get || exchange.record.is_inside() {
+        return;
+    }
+    let (path, prefixes) = (exchange.record.asked.path(), &exchange.service.config.stale_assets);
+    if !prefixes.iter().any(|prefix| path.starts_with(prefix.as_bytes())) {
+        return;
+    }
+    let inbox = exchange.body.inbox.as_ref().map_or(&b""[..], |inbox| inbox.filled());
+    let kind = exchange.head.get(Name::ContentType, inbox).unwrap_or_default();
+    if !str::from_utf8(kind).is_ok_and(is_page) {
+        assets.note(path, exchange.record.started);
+    }
 }
 
 /// Asks the previous side. If it has the file, its answer takes the place of the live one in the exchange.

@@ -106,6 +106,16 @@ impl Answer {
         }
     }
 
+    /// A file that was kept, or that the client has it already (304).
+    pub(crate) fn file(status: u16, fields: Vec<(&'static str, String)>, content: Content) -> Self {
+        Self {
+            status,
+            fields,
+            relayed: Vec::new(),
+            content,
+        }
+    }
+
     /// What an ACME server asks for (RFC 8555 §8.3).
     pub(crate) fn challenge(key_authorization: String) -> Self {
         let fields = vec![("content-type", "application/octet-stream".to_owned())];

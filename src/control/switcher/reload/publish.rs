@@ -140,6 +140,7 @@ impl Owner {
                 environment.retire(
                     (generation, service),
                     activation,
+                    None,
                     limits,
                     &self.publisher,
                     &self.errands,

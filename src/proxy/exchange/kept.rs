@@ -1,0 +1,84 @@
+//! Files of versions that are gone (N23): what neither the live side nor the one before it has, and was kept. Read by threads that may wait for
+//! a disk, a few at a time, within a bound of memory; whatever goes wrong there, the client gets the live 404.
+
+use std::fs;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::exchange::Exchange;
+use crate::http1::head::list;
+use crate::model::kept_assets::KeptFile;
+use crate::proxy::assets::Loan;
+use crate::proxy::message::answer::Answer;
+use crate::proxy::message::content::Content;
+use crate::proxy::message::headers;
+
+/// For a disk that does not answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A file in memory.
+#[derive(Debug)]
+struct Lent {
+    bytes: Vec<u8>,
+    _loan: Loan,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// The answer to a request for a file that was kept; `None` where it was not, or cannot be read.
+pub(super) async fn answer(exchange: &mut Exchange) -> Option<Answer> {
+    let service = exchange.service.clone();
+    let file = service.assets.as_ref()?.kept(exchange.record.asked.path())?;
+    let (status, content) = if has_it(exchange.built_head(), &file) {
+        (304, Content::default())
+    } else {
+        (200, Content::Bytes(read(exchange, &file).await?))
+    };
+    exchange.record.answered_by = Some("kept".into());
+    Some(Answer::file(status, fields(&file), content))
+}
+
+async fn read(exchange: &Exchange, file: &KeptFile) -> Option<Bytes> {
+    let assets = &exchange.record.core().shared.front.assets;
+    let loan = assets.lend(file.size)?;
+    let path = assets.folder(&exchange.service.config.environment).join(&file.file);
+    let size = file.size;
+    let read = spawn_blocking(move || {
+        let bytes = fs::read(path).ok()?;
+        // A file that was changed by somebody is none of ours.
+        (bytes.len() as u64 == size).then(|| Bytes::from_owner(Lent { bytes, _loan: loan }))
+    });
+    timeout(PATIENCE, read).await.ok()?.ok()?
+}
+
+/// What the app had said of it.
+fn fields(file: &KeptFile) -> Vec<(&'static str, String)> {
+    let said = &file.said;
+    let fields = [
+        ("content-type", &said.content_type),
+        ("etag", &said.etag),
+        ("last-modified", &said.last_modified),
+        ("cache-control", &said.cache_control),
+    ];
+    fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.clone()?)))
+        .collect()
+}
+
+/// Whether the client has it already (RFC 9110 §13.2.2): by its tag, or else by its date as it was said.
+fn has_it(head: &[u8], file: &KeptFile) -> bool {
+    if let Some(tags) = headers::built_field(head, b"if-none-match") {
+        let strong = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag).to_vec();
+        let own = file.said.etag.as_ref().map(|tag| strong(tag.as_bytes()));
+        return list(tags).any(|tag| tag == b"*" || own.as_ref().is_some_and(|own| strong(tag) == *own));
+    }
+    let since = headers::built_field(head, b"if-modified-since");
+    since.is_some() && since == file.said.last_modified.as_ref().map(String::as_bytes)
+}
