@@ -93,6 +93,15 @@ impl<'h> Asked<'h> {
         }
     }
 
+    /// Whether the client has what an app has called by this tag and this date (RFC 9110 §13.2.2). The date has to be the same text.
+    #[must_use]
+    pub fn has(&self, tag: Option<&str>, date: Option<&str>) -> bool {
+        match &self.if_none_match {
+            Some(lines) => Comparison::Weak.finds(tag.unwrap_or_default(), lines),
+            None => date.is_some_and(|date| self.if_modified_since.value() == Some(date.as_bytes())),
+        }
+    }
+
     /// Whether parts fit to what the client has already. Of a date nobody can tell that: who has our tag may not send one
     /// (RFC 9110 §13.1.5).
     fn has_same(&self, tag: &str) -> bool {
@@ -175,6 +184,31 @@ mod tests {
             for is_get in [true, false] {
                 assert_eq!(verdict_of(is_get, None, &[(name, value)]), expected, "{name}: {value}");
             }
+        }
+    }
+
+    #[test]
+    fn what_an_app_has_said_is_compared_as_it_was_said_and_by_its_tag_first() {
+        let has = |fields: &[(&str, &str)], tag, date| {
+            let mut asked = Asked::default();
+            fields
+                .iter()
+                .for_each(|(name, value)| asked.note(name.as_bytes(), value.as_bytes()));
+            asked.has(tag, date)
+        };
+        let (by_tag, by_date) = (("If-None-Match", "\"b\", W/\"a,c\""), ("If-Modified-Since", SAME));
+        for (fields, tag, date, expected) in [
+            (&[by_tag][..], Some("\"a,c\""), None, true),
+            (&[by_tag], Some("\"a\""), None, false),
+            (&[by_tag], None, Some(SAME), false),
+            (&[by_tag, by_date], Some("\"d\""), Some(SAME), false),
+            (&[("If-None-Match", "*")], None, None, true),
+            (&[by_date], Some(TAG), Some(SAME), true),
+            (&[by_date], Some(TAG), Some(AFTER), false),
+            (&[by_date], None, None, false),
+            (&[], Some(TAG), Some(SAME), false),
+        ] {
+            assert_eq!(has(fields, tag, date), expected, "{fields:?} {tag:?} {date:?}");
         }
     }
 

@@ -9,15 +9,14 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::exchange::Exchange;
-use crate::http1::head::list;
 use crate::model::kept_assets::KeptFile;
 use crate::proxy::assets::Loan;
 use crate::proxy::message::answer::Answer;
 use crate::proxy::message::content::Content;
-use crate::proxy::message::headers;
 
 /// For a disk that does not answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A file in memory.
 #[derive(Debug)]
 struct Lent {
@@ -35,7 +34,11 @@ impl AsRef<[u8]> for Lent {
 pub(super) async fn answer(exchange: &mut Exchange) -> Option<Answer> {
     let service = exchange.service.clone();
     let file = service.assets.as_ref()?.kept(exchange.record.asked.path())?;
-    let (status, content) = if has_it(exchange.built_head(), &file) {
+    let said = &file.said;
+    let (status, content) = if exchange
+        .asked()
+        .has(said.etag.as_deref(), said.last_modified.as_deref())
+    {
         (304, Content::default())
     } else {
         (200, Content::Bytes(read(exchange, &file).await?))
@@ -70,15 +73,4 @@ fn fields(file: &KeptFile) -> Vec<(&'static str, String)> {
         .into_iter()
         .filter_map(|(name, value)| Some((name, value.clone()?)))
         .collect()
-}
-
-/// Whether the client has it already (RFC 9110 §13.2.2): by its tag, or else by its date as it was said.
-fn has_it(head: &[u8], file: &KeptFile) -> bool {
-    if let Some(tags) = headers::built_field(head, b"if-none-match") {
-        let strong = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag).to_vec();
-        let own = file.said.etag.as_ref().map(|tag| strong(tag.as_bytes()));
-        return list(tags).any(|tag| tag == b"*" || own.as_ref().is_some_and(|own| strong(tag) == *own));
-    }
-    let since = headers::built_field(head, b"if-modified-since");
-    since.is_some() && since == file.said.last_modified.as_ref().map(String::as_bytes)
 }

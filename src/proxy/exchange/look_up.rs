@@ -113,7 +113,7 @@ impl Exchange {
     }
 
     /// The fields that decide what of a file is sent.
-    fn asked(&self) -> Asked<'_> {
+    pub(super) fn asked(&self) -> Asked<'_> {
         let mut asked = Asked::default();
         built::fields(&self.sending.out.bytes).for_each(|(name, value)| asked.note(name, value));
         asked

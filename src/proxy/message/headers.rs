@@ -208,15 +208,6 @@ pub fn pass_fields_on(head: &ResponseHead, buffer: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// The first value of a field in a head that [`request`] has built; `name` is in lower case.
-pub(crate) fn built_field<'h>(head: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
-    let lines = head.split(|byte| *byte == b'\n').skip(1);
-    lines.take_while(|line| *line != b"\r").find_map(|line| {
-        let (known, value) = line.split_at(memchr::memchr(b':', line)?);
-        eq_ignore_case(known, name).then(|| value[1..].trim_ascii())
-    })
-}
-
 /// The credentials in a head that [`request`] has built, unless there are two.
 pub(crate) fn authorization(head: &[u8]) -> Option<&[u8]> {
     let mut lines = head.split(|byte| *byte == b'\n').skip(1);
