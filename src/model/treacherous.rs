@@ -1,5 +1,7 @@
 //! Characters that lead a reader astray: a terminal obeys them, or shows a line in another order than it has (E34).
 
+use std::borrow::Cow;
+
 /// Whether a terminal, a pager or a person would be led astray by it: controls, what turns the direction of writing, what is not seen.
 /// All of these lie below U+10000.
 #[must_use]
@@ -9,6 +11,24 @@ pub fn is_treacherous(character: char) -> bool {
             character,
             '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
         )
+}
+
+/// What somebody else wrote, safe to print: control characters, and those that turn the direction of a line around or are not seen,
+/// are shown as `\n` or `\u{1b}` (E34).
+#[must_use]
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_treacherous) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_treacherous(c) {
+            safe.extend(c.escape_default());
+        } else {
+            safe.push(c);
+        }
+    }
+    Cow::Owned(safe)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use greengate::config::{Config, Diagnostic, Severity, diff, render};
+use greengate::model::treacherous::is_treacherous;
 
 use crate::fuzz;
 
@@ -78,7 +79,15 @@ fn explained(text: &str, diagnostics: &[Diagnostic]) {
             );
         }
         assert!(!one.message.is_empty());
-        assert!(!one.message.chars().any(char::is_control), "{:?}", one.message);
+        let labels = one.related.iter().map(|(_, label)| label);
+        for told in [&one.message]
+            .into_iter()
+            .chain(&one.expected)
+            .chain(&one.hint)
+            .chain(labels)
+        {
+            assert!(!told.contains(is_treacherous), "{told:?}");
+        }
     }
     let lines = text.split('\n').count();
     assert!(diagnostics.iter().take(100).all(|one| one.line(text) <= lines));

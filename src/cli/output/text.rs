@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 
 use crate::model::slot::{Address, Slot};
-use crate::model::treacherous::is_treacherous;
+pub use crate::model::treacherous::escape;
 
 /// Colour, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -94,24 +94,6 @@ impl Style {
             Slot::Upstream => text.to_owned(),
         }
     }
-}
-
-/// What somebody else wrote, safe to print: control characters, and those that turn the direction of a line around or are not seen,
-/// are shown as `\n` or `\u{1b}` (E34).
-#[must_use]
-pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_treacherous) {
-        return Cow::Borrowed(text);
-    }
-    let mut safe = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if is_treacherous(c) {
-            safe.extend(c.escape_default());
-        } else {
-            safe.push(c);
-        }
-    }
-    Cow::Owned(safe)
 }
 
 /// At most this many characters of its end, where the folders of two versions differ; a cut is shown.

@@ -1,10 +1,13 @@
 //! What is wrong with a configuration, and how it is shown: file, line, caret, what was expected, and a hint.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+
+use crate::model::treacherous::escape;
 
 /// How serious a [`Diagnostic`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +52,7 @@ impl Diagnostic {
         Self {
             severity,
             span: span.clone(),
-            message: message.into(),
+            message: one_line(message.into()),
             expected: None,
             hint: None,
             related: Vec::new(),
@@ -81,17 +84,17 @@ impl Diagnostic {
     }
 
     pub(crate) fn expected(mut self, expected: impl Into<String>) -> Self {
-        self.expected = Some(expected.into());
+        self.expected = Some(one_line(expected.into()));
         self
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(one_line(hint.into()));
         self
     }
 
     pub(crate) fn related(mut self, span: &Range<usize>, label: impl Into<String>) -> Self {
-        self.related.push((span.clone(), label.into()));
+        self.related.push((span.clone(), one_line(label.into())));
         self
     }
 
@@ -233,6 +236,14 @@ fn render_one(renderer: &Renderer, file_name: &str, text: &str, one: &Diagnostic
         group = group.element(Level::HELP.with_name("hint").message(hint.as_str()));
     }
     renderer.render(&[group])
+}
+
+/// A sentence quotes what the file says, and values may run over several lines.
+fn one_line(sentence: String) -> String {
+    match escape(&sentence) {
+        Cow::Borrowed(_) => sentence,
+        Cow::Owned(escaped) => escaped,
+    }
 }
 
 /// The span, moved to character boundaries inside the text: the span of a syntax error may lie behind the last byte.
