@@ -61,7 +61,7 @@ const MAY_SEE: [(&str, &[&str]); 11] = [
 const FLOORS: [(&str, &str); 7] = [
     (
         "model",
-        "environment hold reload switch pause gate history state backup api access files",
+        "environment hold reload switch pause gate history state backup api deploy access files",
     ),
     ("config", "explain reload check build read text"),
     (

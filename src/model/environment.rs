@@ -229,16 +229,7 @@ mod tests {
         }
 
         fn swap(&mut self, operation: u64) {
-            let request = OperationRequest {
-                environment: "prod".into(),
-                kind: Kind::Swap,
-                to: None,
-                expect_version: None,
-                dry_run: false,
-                force: false,
-                confirmed: None,
-                deadline_ms: None,
-            };
+            let request = OperationRequest::new("prod", Kind::Swap);
             self.input(Input::Switch(switch::Input::Ask {
                 operation,
                 request,

@@ -9,6 +9,7 @@ pub mod client;
 pub mod clock;
 pub mod cloudflare;
 pub mod compress;
+pub mod deploy;
 pub mod drain;
 pub mod environment;
 pub mod error_pages;

@@ -292,14 +292,12 @@ impl World {
         };
         let kind = if rng.u8(0..4) == 0 { Kind::Rollback } else { Kind::Swap };
         let request = OperationRequest {
-            environment: "prod".into(),
-            kind,
             to: to.filter(|_| kind == Kind::Swap),
             expect_version: (rng.u8(0..8) == 0).then(|| ["A", "B"][rng.usize(0..2)].into()),
             dry_run: rng.u8(0..20) == 0,
             force: rng.u8(0..8) == 0,
-            confirmed: None,
             deadline_ms: (rng.u8(0..6) == 0).then(|| rng.u64(0..4000)),
+            ..OperationRequest::new("prod", kind)
         };
         let operation = self.operations;
         self.promises.insert(operation, Promise::default());

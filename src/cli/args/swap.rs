@@ -91,14 +91,11 @@ impl OperationArgs {
     #[must_use]
     pub fn request(&self, kind: Kind, confirmed: Option<String>) -> OperationRequest {
         OperationRequest {
-            environment: self.environment.clone(),
-            kind,
-            to: None,
-            expect_version: None,
             dry_run: self.dry_run,
             force: self.force,
             confirmed,
             deadline_ms: self.deadline.map(millis),
+            ..OperationRequest::new(self.environment.clone(), kind)
         }
     }
 }

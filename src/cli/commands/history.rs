@@ -200,7 +200,8 @@ fn ending(read: &Read, asked: &str, style: Style) -> Option<String> {
             | Event::Swap(_)
             | Event::Reload(_)
             | Event::Pause(_)
-            | Event::Upgrade(_) => None,
+            | Event::Upgrade(_)
+            | Event::Deploy(_) => None,
         },
         Record::Started { .. } | Record::Stopped { .. } | Record::Asked { .. } => None,
     }

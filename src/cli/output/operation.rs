@@ -144,9 +144,13 @@ fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
             verified(checks, style)
         }
         // No swap and no rollback has steps of the others: see `upkeep`.
-        Event::Progress(_) | Event::Reload(_) | Event::Pause(_) | Event::Maintenance(_) | Event::Upgrade(_) => {
-            Vec::new()
-        }
+        Event::Progress(_)
+        | Event::Reload(_)
+        | Event::Pause(_)
+        | Event::Maintenance(_)
+        | Event::Upgrade(_)
+        | Event::Deploy(_) => Vec::new(),
+        Event::Swap(SwapStep::Passed) => vec![err("Nothing was switched: only the gate was asked for.".into())],
         Event::Swap(SwapStep::Baked {
             traffic,
             before,

@@ -1,8 +1,8 @@
 //! The step that is under way as one line, which the next one replaces. Pure.
 
 use super::evidence::{gate_reports, served};
-use super::text::{count, period};
-use crate::model::api::{Event, Progress};
+use super::text::{count, escape, period};
+use crate::model::api::{Event, Holder, Progress};
 
 /// What the running step is at, for the live line; `None` for events that end a step.
 #[must_use]
@@ -32,5 +32,28 @@ pub fn progress(event: &Event) -> Option<String> {
                 period(*elapsed_ms)
             ),
         ),
+        Progress::Queued { behind, ahead } => text(
+            "wait",
+            match ahead {
+                0 => format!("behind {}", named(behind)),
+                ahead => format!(
+                    "behind {} and {}",
+                    named(behind),
+                    count(u64::from(*ahead), "deployment", "deployments")
+                ),
+            },
+        ),
     }
+}
+
+/// `deploy 12 by ci (step: gate)`.
+fn named(holder: &Holder) -> String {
+    let Holder {
+        operation,
+        kind,
+        user,
+        step,
+        ..
+    } = holder;
+    format!("{kind} {operation} by {} (step: {})", escape(user), escape(step))
 }

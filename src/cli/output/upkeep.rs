@@ -127,7 +127,7 @@ pub fn render(event: &Event, words: Words) -> Vec<Line> {
             );
             vec![step(style, Mark::Done, "upgrade", &text)]
         }
-        Event::Progress(_) | Event::Swap(_) => Vec::new(),
+        Event::Progress(_) | Event::Swap(_) | Event::Deploy(_) => Vec::new(),
     }
 }
 

@@ -25,7 +25,12 @@ pub(super) fn log_reload(event: &Event) {
         Event::Common(CommonStep::Failed { reason, .. }) => tracing::error!("reload: failed: {reason}"),
         Event::Common(CommonStep::Warning { message }) => tracing::warn!("reload: {message}"),
         Event::Reload(ReloadStep::Reloaded { changes, .. }) => tracing::info!(changes, "reload: done"),
-        Event::Progress(_) | Event::Swap(_) | Event::Pause(_) | Event::Maintenance(_) | Event::Upgrade(_) => {}
+        Event::Progress(_)
+        | Event::Swap(_)
+        | Event::Pause(_)
+        | Event::Maintenance(_)
+        | Event::Upgrade(_)
+        | Event::Deploy(_) => {}
         Event::Common(CommonStep::Planned | CommonStep::Gated { .. }) => {}
     }
 }

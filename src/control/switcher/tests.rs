@@ -197,16 +197,7 @@ impl Scene {
     }
 
     async fn operate(&self, environment: &str, kind: Kind) -> Vec<Event> {
-        let request = OperationRequest {
-            environment: environment.into(),
-            kind,
-            to: None,
-            expect_version: None,
-            dry_run: false,
-            force: false,
-            confirmed: None,
-            deadline_ms: None,
-        };
+        let request = OperationRequest::new(environment, kind);
         let caller = Caller {
             uid: 1000,
             user: "ci".into(),

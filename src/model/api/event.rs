@@ -1,14 +1,16 @@
 //! What an operation says while it is under way, line by line.
 
+mod deploy;
 mod upgrade;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::deploy::DeployStep;
 pub use self::upgrade::UpgradeStep;
 use super::operation::{Kind, Move};
 use super::problem::exit;
 use super::seen::{GateReport, Traffic};
-use super::status::MaintenanceStatus;
+use super::status::{Holder, MaintenanceStatus};
 use super::upkeep::Change;
 use crate::model::slot::{Address, Generation, Slot};
 
@@ -34,6 +36,8 @@ pub enum Event {
     Maintenance(MaintenanceStep),
     /// A step of an upgrade.
     Upgrade(UpgradeStep),
+    /// A step of a deployment.
+    Deploy(DeployStep),
 }
 
 impl Event {
@@ -48,6 +52,7 @@ impl Event {
             Self::Pause(step) => step.exit_code(),
             Self::Maintenance(MaintenanceStep::Maintained { .. }) => Some(exit::DONE),
             Self::Upgrade(step) => step.exit_code(),
+            Self::Deploy(step) => step.exit_code(),
         }
     }
 
@@ -84,6 +89,13 @@ pub enum Progress {
         streams: u64,
         /// Since the switch, in milliseconds.
         elapsed_ms: u64,
+    },
+    /// Another operation holds the environment, and this one waits for its turn; told whenever that changes.
+    Queued {
+        /// What holds it.
+        behind: Holder,
+        /// Deployments that come before this one.
+        ahead: u32,
     },
 }
 
@@ -160,6 +172,12 @@ impl From<CommonStep> for Event {
 impl From<UpgradeStep> for Event {
     fn from(step: UpgradeStep) -> Self {
         Self::Upgrade(step)
+    }
+}
+
+impl From<DeployStep> for Event {
+    fn from(step: DeployStep) -> Self {
+        Self::Deploy(step)
     }
 }
 
@@ -243,6 +261,8 @@ pub enum SwapStep {
         /// What the environment served from the switch to now.
         traffic: Traffic,
     },
+    /// Only the gate was asked for, and it is open; nothing was switched (final, exit 0).
+    Passed,
     /// It switched, the new side was bad, and the old side serves again (final, exit 6).
     RolledBack {
         /// Why.
@@ -257,7 +277,7 @@ pub enum SwapStep {
 impl SwapStep {
     fn exit_code(&self) -> Option<u8> {
         match self {
-            Self::Done { .. } => Some(exit::DONE),
+            Self::Done { .. } | Self::Passed => Some(exit::DONE),
             Self::RolledBack { .. } => Some(exit::ROLLED_BACK),
             Self::Plan { .. }
             | Self::Warmed { .. }

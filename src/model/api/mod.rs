@@ -13,15 +13,18 @@
 //! | `POST /v1/resume` with a [`ResumeRequest`] | a stream of [`Event`] lines |
 //! | `POST /v1/upgrade` with an [`UpgradeRequest`] | a stream of [`Event`] lines |
 //! | `POST /v1/maintenance` with a [`MaintenanceRequest`] | a stream of [`Event`] lines |
+//! | `POST /v1/deploy` with a [`DeployRequest`] | a stream of [`Event`] lines; hanging up frees the environment |
+//! | `POST /v1/deploy/step` with a [`StepRequest`] | `{}`, when the step may begin or is recorded |
+//! | `POST /v1/deploy/release` with a [`ReleaseRequest`] | `{}`; the deployment's stream ends |
 //!
-//! An operation belongs to the daemon: a client that hangs up stops watching, not the operation. The exception is an attached
-//! pause, which `proxyctl pause ENV -- COMMAND` asks for: it ends with its connection (N13).
+//! An operation belongs to the daemon: a client that hangs up stops watching, not the operation. The exceptions are an
+//! attached pause, which `proxyctl pause ENV -- COMMAND` asks for, and a deployment: they end with their connection (N13, N32).
 //!
 //! What is not an operation fails with a [`Problem`]: 400 when the request cannot be read, 403 for a user who may not use the
 //! socket, 404 and 405 for a path or a method that there is not, 408 and 413 for a body that comes too slowly or is too long, and
 //! 409 for what the daemon did not do.
 //!
-//! - `operation` swaps and rollbacks; `upkeep` reloads, pauses and maintenance
+//! - `operation` swaps and rollbacks; `deploy` deployments; `upkeep` reloads, pauses and maintenance
 //! - `event` what an operation says while it goes on
 //! - `seen` what probes and counters saw, as evidence
 //! - `status` how things stand; `certificates` how certificates stand
@@ -29,6 +32,7 @@
 //! - `problem` why something was not done, and the exit codes
 
 mod certificates;
+mod deploy;
 mod event;
 mod explanation;
 mod operation;
@@ -38,8 +42,13 @@ mod status;
 mod upkeep;
 
 pub use certificates::{CertificateReport, Certificates, ImportRequest, Imported, OnlineFinding, RenewRequest};
+pub use deploy::{
+    CommandBegun, CommandEnded, DeployOutcome, DeployPlan, DeployRequest, DeployService, Deployed, ReleaseRequest,
+    Stage, Step, StepRequest,
+};
 pub use event::{
-    Check, CommonStep, Event, MaintenanceStep, PauseStep, Progress, ReloadStep, SafeToStop, SwapStep, UpgradeStep,
+    Check, CommonStep, DeployStep, Event, MaintenanceStep, PauseStep, Progress, ReloadStep, SafeToStop, SwapStep,
+    UpgradeStep,
 };
 pub use explanation::{ExplainedEntry, ExplainedValue, Explanation};
 pub use operation::{Kind, Move, OperationRequest, Side, Target};

@@ -51,6 +51,40 @@ pub struct OperationRequest {
     /// `--deadline`: overrides the gate's, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
+    /// Number of the deployment that holds the environment, and that this is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<u64>,
+    /// Whether it ends with the gate: nothing is switched.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub gate_only: bool,
+    /// What was deployed to the candidate's side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+impl OperationRequest {
+    /// The plain operation on an environment.
+    #[must_use]
+    pub fn new(environment: impl Into<String>, kind: Kind) -> Self {
+        Self {
+            environment: environment.into(),
+            kind,
+            to: None,
+            expect_version: None,
+            dry_run: false,
+            force: false,
+            confirmed: None,
+            deadline_ms: None,
+            within: None,
+            gate_only: false,
+            version: None,
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// `--to`.

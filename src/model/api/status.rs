@@ -135,7 +135,8 @@ pub struct Holder {
     pub user: String,
     /// Since when, RFC 3339.
     pub since: String,
-    /// Which step it is in: `gate`, `warm-up`, `persist`, `verify`, `bake`; `drain`, `paused` of a pause.
+    /// Which step it is in: `gate`, `warm-up`, `persist`, `verify`, `bake`; `drain`, `paused` of a pause; `start`, `before`, `stop`,
+    /// `after` of a deployment.
     pub step: String,
 }
 
@@ -159,7 +160,8 @@ impl Holder {
             | Action::Reload
             | Action::Resume
             | Action::Maintenance
-            | Action::Upgrade => {
+            | Action::Upgrade
+            | Action::Deploy => {
                 format!("`proxyctl status {environment}` shows how far it is")
             }
         }

@@ -22,6 +22,8 @@ pub enum Action {
     Maintenance,
     /// Another process takes over.
     Upgrade,
+    /// The other side is started, switched to, and the old one stopped.
+    Deploy,
 }
 
 impl From<Kind> for Action {
@@ -43,6 +45,7 @@ impl std::fmt::Display for Action {
             Self::Resume => "resume",
             Self::Maintenance => "maintenance",
             Self::Upgrade => "upgrade",
+            Self::Deploy => "deploy",
         })
     }
 }

@@ -67,14 +67,8 @@ async fn round(
     let next = live.other();
     let version = stage.start(next, number + 1)?;
     let request = OperationRequest {
-        environment: ENVIRONMENT.into(),
-        kind: Kind::Swap,
-        to: None,
         expect_version: Some(version.clone()),
-        dry_run: false,
-        force: false,
-        confirmed: None,
-        deadline_ms: None,
+        ..OperationRequest::new(ENVIRONMENT, Kind::Swap)
     };
     let style = output::err_style();
     let mut told = Transcript::new(ENVIRONMENT, Kind::Swap, false, style, style);
@@ -108,7 +102,8 @@ async fn round(
                 | Event::Reload(_)
                 | Event::Pause(_)
                 | Event::Maintenance(_)
-                | Event::Upgrade(_) => {}
+                | Event::Upgrade(_)
+                | Event::Deploy(_) => {}
             }
             ControlFlow::Continue(())
         })

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::api::{
-    ChangeKind, CommonStep, MaintenanceStep, PauseStep, ProbeReport, Progress, ReloadStep, Side, SwapStep, UpgradeStep,
-    ValueChange,
+    Action, ChangeKind, CommandBegun, CommandEnded, CommonStep, DeployOutcome, DeployPlan, DeployStep, Holder,
+    MaintenanceStep, PauseStep, ProbeReport, Progress, ReloadStep, Side, Stage, SwapStep, UpgradeStep, ValueChange,
 };
 use crate::model::handoff::Phase;
 
@@ -331,6 +331,78 @@ fn lines() -> Vec<(Event, String)> {
             }),
             r#"{"event":"upgraded","pid":4711,"version":"1.1.0","before":"1.0.0","elapsed_ms":320}"#.into(),
         ),
+        (Event::Swap(SwapStep::Passed), r#"{"event":"passed"}"#.into()),
+        (
+            Event::Progress(Progress::Queued {
+                behind: Holder {
+                    operation: 11,
+                    kind: Action::Deploy,
+                    user: "ann".into(),
+                    since: "2026-01-01T00:00:00.000Z".into(),
+                    step: "before".into(),
+                },
+                ahead: 1,
+            }),
+            r#"{"event":"queued","behind":{"operation":11,"kind":"deploy","user":"ann","since":"2026-01-01T00:00:00.000Z","step":"before"},"ahead":1}"#.into(),
+        ),
+        (
+            Event::Deploy(DeployStep::Deploying {
+                operation: Some(12),
+                environment: "prod".into(),
+                kind: Kind::Swap,
+                version: Some("8b71ff7".into()),
+                plan: Box::new(DeployPlan {
+                    table: None,
+                    services: Vec::new(),
+                    names_version: false,
+                    protected: true,
+                    generation: Generation(118),
+                    live: Slot::Blue,
+                    idle: Slot::Green,
+                    deployed_live: None,
+                    deployed_idle: None,
+                    idle_since: None,
+                }),
+            }),
+            r#"{"event":"deploying","operation":12,"environment":"prod","kind":"swap","version":"8b71ff7","plan":{"services":[],"names_version":false,"protected":true,"generation":118,"live":"blue","idle":"green"}}"#.into(),
+        ),
+        (
+            Event::Deploy(DeployStep::CommandBegun(CommandBegun {
+                step: Stage::Stop,
+                service: None,
+                slot: Some(Slot::Blue),
+                command: vec!["systemctl".into(), "stop".into(), "web@blue".into()],
+            })),
+            r#"{"event":"command-begun","step":"stop","slot":"blue","command":["systemctl","stop","web@blue"]}"#.into(),
+        ),
+        (
+            Event::Deploy(DeployStep::CommandEnded(CommandEnded {
+                step: Stage::After,
+                service: Some("web".into()),
+                slot: None,
+                command: vec!["./tell".into()],
+                exit: None,
+                signal: None,
+                error: Some("no such file".into()),
+                output: String::new(),
+                elapsed_ms: 2,
+            })),
+            r#"{"event":"command-ended","step":"after","service":"web","command":["./tell"],"error":"no such file","elapsed_ms":2}"#.into(),
+        ),
+        (
+            Event::Deploy(DeployStep::Released {
+                outcome: DeployOutcome::Done,
+                reason: None,
+            }),
+            r#"{"event":"released","outcome":"done"}"#.into(),
+        ),
+        (
+            Event::Deploy(DeployStep::Abandoned {
+                step: "before".into(),
+                live: Some(Slot::Blue),
+            }),
+            r#"{"event":"abandoned","step":"before","live":"blue"}"#.into(),
+        ),
         (
             Event::Common(CommonStep::Failed {
                 reason: "the disk is full".into(),
@@ -365,4 +437,14 @@ fn a_line_with_keys_of_a_newer_version_is_still_read() {
     });
     assert_eq!(serde_json::from_str::<Event>(line).unwrap(), expected);
     assert!(serde_json::from_str::<Event>(r#"{"event":"halted"}"#).is_err());
+}
+
+#[test]
+fn a_deployment_ends_with_the_exit_code_of_its_outcome() {
+    let code = |outcome| Event::Deploy(DeployStep::Released { outcome, reason: None }).exit_code();
+    assert_eq!(code(DeployOutcome::Done), Some(exit::DONE));
+    assert_eq!(code(DeployOutcome::Refused), Some(exit::REFUSED));
+    assert_eq!(code(DeployOutcome::RolledBack), Some(exit::ROLLED_BACK));
+    assert_eq!(code(DeployOutcome::Failed), Some(exit::FAILED));
+    assert_eq!(code(DeployOutcome::Interrupted), Some(exit::FAILED));
 }

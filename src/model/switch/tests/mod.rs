@@ -56,16 +56,7 @@ fn baking() -> Rules {
 }
 
 fn swap() -> OperationRequest {
-    OperationRequest {
-        environment: "prod".into(),
-        kind: Kind::Swap,
-        to: None,
-        expect_version: None,
-        dry_run: false,
-        force: false,
-        confirmed: None,
-        deadline_ms: None,
-    }
+    OperationRequest::new("prod", Kind::Swap)
 }
 
 fn rollback() -> OperationRequest {
