@@ -3,6 +3,7 @@
 pub mod access;
 pub mod allowance;
 pub mod api;
+pub mod argv;
 pub mod backup;
 pub mod bake;
 pub mod client;
