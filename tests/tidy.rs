@@ -61,9 +61,9 @@ const MAY_SEE: [(&str, &[&str]); 11] = [
 const FLOORS: [(&str, &str); 7] = [
     (
         "model",
-        "environment hold reload switch pause gate history state backup api deploy access files",
+        "environment hold reload switch pause gate history state backup parity api deploy access files",
     ),
-    ("config", "explain reload check build read text"),
+    ("config", "explain parity reload check build read text"),
     (
         "import",
         "arrange write nginx caddy fields draft directive source files pattern spell value",

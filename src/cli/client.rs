@@ -352,3 +352,14 @@ pub fn find_socket(
         Stop::new(exit::UNREACHABLE, "no control socket to look for").hint("name it with `--socket PATH`")
     })
 }
+
+/// A name inside a query (RFC 3986 §2.1).
+#[must_use]
+pub fn percent_encode(name: &str) -> String {
+    name.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
+}

@@ -54,6 +54,7 @@ fn dispatch(cli: Cli, host: &Host) -> Outcome {
         Command::Swap(args) => with_daemon(socket, async |client| commands::swap::swap(&client, &args).await),
         Command::Rollback(args) => with_daemon(socket, async |client| commands::swap::rollback(&client, &args).await),
         Command::History(args) => with_daemon(socket, async |client| commands::history::run(&client, &args).await),
+        Command::Parity(args) => with_daemon(socket, async |client| commands::parity::run(&client, &args).await),
         Command::Certs(args) => with_daemon(socket, async |client| commands::certs::run(&client, &args).await),
         Command::Passwd(args) => commands::passwd::run(host, socket, &args),
         Command::Backup(args) => commands::backup::run(host, &args),

@@ -10,12 +10,14 @@
 //! - `build` services from their tables, with `extends` and defaults
 //! - `check` the whole file, with its services compared with each other and the world; every error at once
 //! - `reload` the differences between two configurations
+//! - `parity` the shape of an environment, which another may be compared with
 //! - `explain` what a file makes of a URL, line by line
 
 mod build;
 mod check;
 mod checked;
 mod explain;
+mod parity;
 mod policy;
 mod read;
 mod reload;
@@ -27,6 +29,7 @@ pub use checked::{
     Listen, Redirect, Reuse, Server, Service, StatusRange, Tls, VersionSource,
 };
 pub use explain::explain;
+pub use parity::shape;
 pub use policy::{
     Auth, Cache, Forward, HeaderRule, Limits, Part, Parts, PathPattern, Policy, Redirection, Scope, SecurityHeaders,
     Timeouts,

@@ -25,6 +25,7 @@ pub mod kept_assets;
 pub mod log_query;
 pub mod outage;
 pub mod pace;
+pub mod parity;
 pub mod parts;
 pub mod paths;
 pub mod pause;

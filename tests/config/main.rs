@@ -15,6 +15,7 @@ mod explain;
 mod extends;
 mod files;
 mod folders;
+mod parity;
 mod parts;
 mod typing;
 mod users;

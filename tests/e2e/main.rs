@@ -44,6 +44,7 @@ mod limits;
 mod maintenance;
 mod mutated;
 mod packaged;
+mod parity;
 mod parts;
 mod passwd;
 mod pause;

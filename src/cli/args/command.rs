@@ -14,6 +14,7 @@ use super::help::{TEMPLATE, examples};
 use super::history::HistoryArgs;
 use super::import::ImportConfigArgs;
 use super::man::ManArgs;
+use super::parity::ParityArgs;
 use super::passwd::PasswdArgs;
 use super::pause::PauseArgs;
 use super::status::StatusArgs;
@@ -78,6 +79,8 @@ pub enum Command {
     Upgrade(UpgradeArgs),
     /// Show who switched what, when, and how it ended
     History(HistoryArgs),
+    /// Show what differs between two environments, and should not
+    Parity(ParityArgs),
     /// Show, renew and import certificates
     Certs(CertsArgs),
     /// Set or delete a password in a file of users, for `auth.basic`

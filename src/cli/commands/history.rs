@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::cli::args::HistoryArgs;
-use crate::cli::client::Client;
+use crate::cli::client::{Client, percent_encode};
 use crate::cli::exit::Outcome;
 use crate::cli::output;
 use crate::cli::output::text::{Style, addresses, count, escape, period, short_address};
@@ -242,14 +242,4 @@ fn between(from: &str, to: &str) -> Option<String> {
     Some(period(
         u64::try_from(to.as_millisecond() - from.as_millisecond()).unwrap_or(0),
     ))
-}
-
-/// A name inside a query (RFC 3986 §2.1).
-fn percent_encode(name: &str) -> String {
-    name.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-            byte => format!("%{byte:02X}"),
-        })
-        .collect()
 }

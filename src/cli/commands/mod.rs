@@ -1,6 +1,6 @@
 //! One file a command.
 //!
-//! - `status`, `watch`, `history` and `certs` look; `check` reads a file, `passwd` writes one; `demo` shows the promise
+//! - `status`, `watch`, `history`, `parity` and `certs` look; `check` reads a file, `passwd` writes one; `demo` shows the promise
 //! - `backup` takes everything into one file, `restore` puts it back
 //! - `swap` (with rollback), `pause` and `upkeep` (reload, resume, maintenance) ask for an operation, and watch it
 //! - `import` makes a configuration of another front door's
@@ -17,6 +17,7 @@ mod environment;
 pub mod history;
 pub mod import;
 pub mod man;
+pub mod parity;
 pub mod passwd;
 pub mod pause;
 pub mod restore;

@@ -7,7 +7,7 @@
 //! - `progress` the step that is under way, as the line that is rewritten
 //! - `table` the picture of `status --watch`
 //! - `evidence` what was measured, in words
-//! - `explanation` what holds for a URL
+//! - `explanation` what holds for a URL; `parity` what differs between two environments
 //! - `age` how long something has lasted; `certificate` what is to say about its end
 //! - `page` a command as a manual page
 //! - `line` a line before it is printed; `text` words and numbers as people read them
@@ -19,6 +19,7 @@ mod explanation;
 mod line;
 mod operation;
 mod page;
+mod parity;
 mod progress;
 mod table;
 mod terminal;
@@ -30,6 +31,7 @@ pub use explanation::explanation;
 pub use line::{Line, Stream};
 pub use operation::{Transcript, render};
 pub use page::{Page, pages};
+pub use parity::parity;
 pub use progress::progress;
 pub use table::{Rates, table};
 pub use terminal::{

@@ -5,4 +5,4 @@
 
 pub(crate) mod describe;
 pub(crate) mod diff;
-mod values;
+pub(crate) mod values;

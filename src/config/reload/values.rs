@@ -78,8 +78,13 @@ fn veiled(service: &Service) -> Service {
     service
 }
 
+/// Whether a field is one by which a request proves something, as far as its name says.
+pub(crate) fn proves(name: &str) -> bool {
+    PROVES.iter().any(|part| name.contains(part))
+}
+
 fn veil(rule: &mut HeaderRule) {
-    if rule.value.is_some() && PROVES.iter().any(|part| rule.name.contains(part)) {
+    if rule.value.is_some() && proves(&rule.name) {
         // A text without braces is a template.
         rule.value = Template::parse(VEIL).ok();
     }

@@ -3,6 +3,7 @@
 //!
 //! - `instance` who is asked; `prober` asks; `answer` is what it says, and whether that is a pass
 //! - `gating` asks several until all of them are well: the gate of a reload and of a pause
+//! - `parity` asks live instances of an environment what another is compared with
 //! - `front_door` asks for a service as a client would
 //! - `figures` reads the counters
 
@@ -11,4 +12,5 @@ pub(super) mod figures;
 pub(super) mod front_door;
 pub(super) mod gating;
 pub(super) mod instance;
+pub(super) mod parity;
 pub(super) mod prober;

@@ -15,10 +15,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::query::history_query;
+use super::query::{history_query, parity_query};
 use crate::control::switcher::Request as Operation;
 use crate::model::api::{
-    CertificateReport, Certificates, Event, ImportRequest, Imported, Problem, RenewRequest, Status, exit,
+    CertificateReport, Certificates, Event, ImportRequest, Imported, Parity, Problem, RenewRequest, Status, exit,
 };
 use crate::model::history::{Caller, Entry};
 
@@ -34,6 +34,9 @@ pub(in crate::control) trait Desk {
 
     /// The newest entries, newest last.
     async fn history(&self, environment: Option<String>, limit: usize) -> Vec<Entry>;
+
+    /// What differs between two environments, and should not.
+    async fn parity(&self, a: String, b: String) -> Result<Parity, Problem>;
 
     /// How every certificate stands.
     fn certificates(&self) -> Certificates;
@@ -80,6 +83,7 @@ impl Body for Payload {
 enum Endpoint {
     Status,
     History,
+    Parity,
     Operations,
     Reload,
     Pause,
@@ -96,6 +100,7 @@ impl Endpoint {
         [
             Self::Status,
             Self::History,
+            Self::Parity,
             Self::Operations,
             Self::Reload,
             Self::Pause,
@@ -114,6 +119,7 @@ impl Endpoint {
         match self {
             Self::Status => "/v1/status",
             Self::History => "/v1/history",
+            Self::Parity => "/v1/parity",
             Self::Operations => "/v1/operations",
             Self::Reload => "/v1/reload",
             Self::Pause => "/v1/pause",
@@ -128,7 +134,9 @@ impl Endpoint {
 
     fn method(self) -> (Method, HeaderValue) {
         match self {
-            Self::Status | Self::History | Self::Certificates => (Method::GET, HeaderValue::from_static("GET")),
+            Self::Status | Self::History | Self::Parity | Self::Certificates => {
+                (Method::GET, HeaderValue::from_static("GET"))
+            }
             Self::Operations
             | Self::Reload
             | Self::Pause
@@ -171,6 +179,10 @@ where
                 let lines: Vec<u8> = entries.iter().flat_map(line).collect();
                 respond(StatusCode::OK, LINES, Payload::Whole(Some(lines.into())))
             }
+            Err(reason) => problem(StatusCode::BAD_REQUEST, exit::USAGE, reason, None),
+        },
+        Endpoint::Parity => match parity_query(request.uri().query().unwrap_or_default()) {
+            Ok((a, b)) => answered(desk.parity(a, b).await),
             Err(reason) => problem(StatusCode::BAD_REQUEST, exit::USAGE, reason, None),
         },
         Endpoint::Certificates => whole(&desk.certificates()),

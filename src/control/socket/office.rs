@@ -13,7 +13,7 @@ use crate::control::ports::Elders;
 use crate::control::served::Current;
 use crate::control::switcher::{Report, Request, Switcher};
 use crate::model::api::{
-    CertificateReport, Certificates, Event, ImportRequest, Imported, Problem, RenewRequest, Status,
+    CertificateReport, Certificates, Event, ImportRequest, Imported, Parity, Problem, RenewRequest, Status,
 };
 use crate::model::history::{Caller, Entry};
 use crate::proxy::DataPlane;
@@ -67,6 +67,10 @@ impl Desk for Office {
                 .chain(self.certificates.ending())
                 .collect(),
         }
+    }
+
+    async fn parity(&self, a: String, b: String) -> Result<Parity, Problem> {
+        self.switcher.parity(a, b).await
     }
 
     fn certificates(&self) -> Certificates {

@@ -21,6 +21,23 @@ pub(super) fn history_query(query: &str) -> Result<(Option<String>, usize), Stri
     Ok((environment, limit))
 }
 
+/// Reads `a=NAME&b=NAME`: two environments.
+pub(super) fn parity_query(query: &str) -> Result<(String, String), String> {
+    let (mut a, mut b) = (None, None);
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        match name {
+            "a" => a = Some(percent_decoded(value)),
+            "b" => b = Some(percent_decoded(value)),
+            _ => return Err(format!("`{}` is no parameter of a comparison", name.escape_debug())),
+        }
+    }
+    match (a, b) {
+        (Some(a), Some(b)) => Ok((a, b)),
+        _ => Err("a comparison is of two environments: `a` and `b`".into()),
+    }
+}
+
 /// What is no valid escape stays as it is: at worst it names no environment.
 fn percent_decoded(text: &str) -> String {
     let bytes = text.as_bytes();

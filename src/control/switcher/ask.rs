@@ -5,7 +5,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::owner::Owner;
 use super::request::Request;
 use super::saves::{Asked, Save};
-use crate::model::api::{CommonStep, Event, ReloadRequest, exit};
+use crate::model::api::{CommonStep, Event, Problem, ReloadRequest, exit};
 use crate::model::environment::Input;
 use crate::model::history::{Caller, Record};
 use crate::model::{pause, reload, switch};
@@ -109,14 +109,24 @@ impl Owner {
     }
 
     fn unknown(&self, name: &str) -> Event {
-        let known = self.environments.iter().filter(|it| !it.gone);
-        let names: Vec<_> = known.map(|it| format!("`{}`", it.name)).collect();
+        let Problem { code, reason, hint } = self.no_environment(name);
         Event::Common(CommonStep::Refused {
-            code: exit::USAGE,
-            reason: format!("there is no environment `{name}`"),
+            code,
+            reason,
             evidence: Vec::new(),
-            hint: Some(format!("the environments are {}", names.join(", "))),
+            hint,
             live: None,
         })
+    }
+
+    /// What is said to a name that no environment has.
+    pub(super) fn no_environment(&self, name: &str) -> Problem {
+        let known = self.environments.iter().filter(|it| !it.gone);
+        let names: Vec<_> = known.map(|it| format!("`{}`", it.name)).collect();
+        Problem {
+            code: exit::USAGE,
+            reason: format!("there is no environment `{name}`"),
+            hint: Some(format!("the environments are {}", names.join(", "))),
+        }
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::message::Message;
 use super::owner::{Owner, Parts};
 use super::request::{Report, Request};
-use crate::model::api::{CommonStep, Event};
+use crate::model::api::{CommonStep, Event, Parity, Problem, exit};
 use crate::model::handoff::Inside;
 use crate::model::history::Caller;
 use crate::model::slot::Address;
@@ -50,6 +50,21 @@ impl Switcher {
         let (reply, status) = oneshot::channel();
         let _ = self.mailbox.send(Message::Status { reply });
         status.await.unwrap_or_default()
+    }
+
+    /// What differs between two environments, and should not.
+    ///
+    /// # Errors
+    /// An environment that is not there.
+    pub(in crate::control) async fn parity(&self, a: String, b: String) -> Result<Parity, Problem> {
+        let (reply, compared) = oneshot::channel();
+        let _ = self.mailbox.send(Message::Parity { a, b, reply });
+        let stopping = |_| Problem {
+            code: exit::FAILED,
+            reason: "the proxy is stopping".into(),
+            hint: None,
+        };
+        compared.await.unwrap_or_else(|gone| Err(stopping(gone)))
     }
 
     /// Waits until every live instance was probed once, at most `deadline`.

@@ -6,7 +6,7 @@ use super::request::{Report, Request};
 use crate::config::LoadError;
 use crate::control::ports::{Durability, Handed};
 use crate::control::served::Loaded;
-use crate::model::api::{Event, ProbeReport};
+use crate::model::api::{Event, Parity, ProbeReport, Problem};
 use crate::model::environment::Input;
 use crate::model::handoff::{Inside, Phase};
 use crate::model::history::Caller;
@@ -55,6 +55,12 @@ pub(super) enum Message {
     },
     Status {
         reply: oneshot::Sender<Report>,
+    },
+    /// Two environments are to be compared.
+    Parity {
+        a: String,
+        b: String,
+        reply: oneshot::Sender<Result<Parity, Problem>>,
     },
     FirstProbes {
         reply: oneshot::Sender<()>,

@@ -6,7 +6,7 @@
 //! `run` is its loop, `ask` gives each operation its number, `owner` is what it has. `environment` is one environment with its
 //! machines; `change` is what its switch changes, `pause` what its pause does. `maintenance`, `reload` and `upgrade` are what happens
 //! beside them; whatever needs an environment for itself holds it as a swap does (N5). `plan` works out what a reload will publish.
-//! `report` tells how things are.
+//! `report` tells how things are, `parity` compares environments.
 //!
 //! Below lie what they share: `gated` keeps the folders that a gate has opened, `errands` runs what takes time, `notice` tells and writes down, `publisher` is where a snapshot goes,
 //! `saves` keeps saves in their order, `vigil` watches what is live, `drainer` waits for what is left behind, `rules` and `initial`
@@ -24,6 +24,7 @@ mod maintenance;
 mod message;
 mod notice;
 mod owner;
+mod parity;
 mod pause;
 mod plan;
 mod publisher;

@@ -82,6 +82,7 @@ impl Owner {
                     warnings: self.told(),
                 });
             }
+            Message::Parity { a, b, reply } => self.parity(a, b, reply),
             Message::FirstProbes { reply } => self.vigil.tell_when_all_seen(reply),
             Message::Entered { operation, phase } => {
                 self.notices

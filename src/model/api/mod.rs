@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /v1/status` | [`Status`] |
 //! | `GET /v1/history?env=NAME&limit=N` | [`Entry`](super::history::Entry) lines, newest last |
+//! | `GET /v1/parity?a=NAME&b=NAME` | [`Parity`] |
 //! | `GET /v1/certificates` | [`Certificates`] |
 //! | `POST /v1/certificates/renew` with a [`RenewRequest`] | the host's [`CertificateReport`], when the attempt is over |
 //! | `POST /v1/certificates/import` with an [`ImportRequest`] | [`Imported`] |
@@ -28,6 +29,7 @@
 //! - `event` what an operation says while it goes on
 //! - `seen` what probes and counters saw, as evidence
 //! - `status` how things stand; `certificates` how certificates stand
+//! - `parity` what two environments should have in common, and have not
 //! - `explanation` what a file makes of a URL
 //! - `problem` why something was not done, and the exit codes
 
@@ -36,6 +38,7 @@ mod deploy;
 mod event;
 mod explanation;
 mod operation;
+mod parity;
 mod problem;
 mod seen;
 mod status;
@@ -52,6 +55,7 @@ pub use event::{
 };
 pub use explanation::{ExplainedEntry, ExplainedValue, Explanation};
 pub use operation::{Kind, Move, OperationRequest, Side, Target};
+pub use parity::{About, Difference, Parity};
 pub use problem::{Problem, exit};
 pub use seen::{GateReport, ProbeReport, Traffic, millis};
 pub use status::{

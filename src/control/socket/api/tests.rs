@@ -44,6 +44,14 @@ impl Desk for Rc<FakeDesk> {
         vec![entry; limit]
     }
 
+    async fn parity(&self, a: String, b: String) -> Result<Parity, Problem> {
+        Ok(Parity {
+            a,
+            b,
+            differences: Vec::new(),
+        })
+    }
+
     fn certificates(&self) -> Certificates {
         Certificates {
             certificates: Vec::new(),
