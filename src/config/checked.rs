@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::deploy::Deploy;
 use super::policy::{Parts, Policy};
 use super::slots::{Public, Slots};
 use crate::model::error_pages::ErrorPages;
@@ -131,6 +132,8 @@ pub struct Environment {
     pub name: Arc<str>,
     /// Whether swap and rollback ask for the environment's name first.
     pub protected: bool,
+    /// How `proxyctl deploy` starts and stops its sides.
+    pub deploy: Deploy,
     /// Pages for the errors of requests to its hosts that reach none of its services.
     pub error_pages: Option<Arc<ErrorPages>>,
     /// Its services, at least one, in the order of the file.

@@ -122,7 +122,7 @@ impl Explaining<'_> {
             line: Some(self.line(&merged.span)),
             entries: applying.iter().map(|part| self.entry(part)).collect(),
             answer,
-            values: self.values(&settings, &defaults),
+            values: [self.values(&settings, &defaults), self.deployed(service)].concat(),
             ..explanation
         }
     }
@@ -158,6 +158,30 @@ impl Explaining<'_> {
             }
         }
         values
+    }
+
+    /// How its sides are started and stopped, by its own table and by that of its environment.
+    fn deployed(&self, service: &Service) -> Vec<ExplainedValue> {
+        let mut environments = self.checked.environments.iter();
+        let found = environments.find(|environment| environment.name.value == service.environment);
+        let Some(environment) = found.filter(|_| service.slots.can_swap()) else {
+            return Vec::new();
+        };
+        let services = environment.services.iter().flat_map(|services| &services.list);
+        let own = services
+            .filter(|one| one.name.value == service.name)
+            .filter_map(|one| one.deploy.as_ref());
+        let written: Vec<_> = own.chain(&environment.deploy).flat_map(|table| &table.values).collect();
+        // The nearest folder is the one that commands are run in; all other keys add up.
+        let folder = written.iter().position(|(key, _)| *key == "cwd");
+        let holds = |(place, (key, _)): &(usize, &&(&str, _))| *key != "cwd" || Some(*place) == folder;
+        written
+            .iter()
+            .enumerate()
+            .filter(holds)
+            .map(|(_, written)| written)
+            .map(|(key, span)| self.written(format!("deploy.{key}"), span))
+            .collect()
     }
 
     /// Names come from several tables, each from its own line.

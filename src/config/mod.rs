@@ -5,7 +5,7 @@
 //! that stand before it here:
 //!
 //! - `text` TOML with the place of every value, units, and the reports that point into the file
-//! - `slots`, `policy` and `checked` the types of a checked configuration
+//! - `slots`, `policy`, `deploy` and `checked` the types of a checked configuration
 //! - `read` each table on its own: what was typed becomes checked values, or a diagnostic
 //! - `build` services from their tables, with `extends` and defaults
 //! - `check` the whole file, with its services compared with each other and the world; every error at once
@@ -16,6 +16,7 @@
 mod build;
 mod check;
 mod checked;
+mod deploy;
 mod explain;
 mod parity;
 mod policy;
@@ -28,6 +29,7 @@ pub use checked::{
     AccessLogFormat, AccessLogTarget, Acme, Bake, Challenge, Config, Drain, Eab, Environment, Health, Hold, Keepalive,
     Listen, Redirect, Reuse, Server, Service, StatusRange, Tls, VersionSource,
 };
+pub use deploy::Deploy;
 pub use explain::explain;
 pub use parity::shape;
 pub use policy::{

@@ -112,6 +112,40 @@ fn what_is_answered_before_an_app_is_asked_is_said() {
 }
 
 #[test]
+fn how_a_service_is_deployed_is_named_with_its_lines() {
+    let text = r#"
+[env.prod]
+tls = "internal"
+[env.prod.deploy]
+before = "./migrate"
+cwd = "/srv"
+[env.prod.service.web]
+host = "a.com"
+blue = 3000
+green = 3001
+deploy = { systemd = "web@{slot}", cwd = "/srv/web" }
+[env.prod.service.db]
+host = "db.com"
+upstream = 5000
+"#;
+    let deployed = |url: &str| -> Vec<(String, String, Option<usize>)> {
+        let it = explain(Path::new(FILE), text, url).unwrap().unwrap();
+        let values = it.values.into_iter().filter(|value| value.key.starts_with("deploy."));
+        values.map(|value| (value.key, value.value, value.line)).collect()
+    };
+    let line = |key: &str, value: &str, line| (key.to_owned(), value.to_owned(), Some(line));
+    assert_eq!(
+        deployed("a.com"),
+        [
+            line("deploy.systemd", "\"web@{slot}\"", 11),
+            line("deploy.cwd", "\"/srv/web\"", 11),
+            line("deploy.before", "\"./migrate\"", 5),
+        ]
+    );
+    assert_eq!(deployed("db.com"), []);
+}
+
+#[test]
 fn what_is_no_url_names_no_host() {
     for url in ["", "https://", "https:///x", "a b", "https://a_b@c/"] {
         assert_eq!(explain(Path::new(FILE), TEXT, url).unwrap(), None, "{url}");

@@ -1,6 +1,7 @@
 //! `extends`: everything is copied but host, blue, green, upstream, protected, label and certificate files.
 
-use greengate::config::{Auth, Slots, Tls};
+use greengate::config::{Auth, Deploy, Slots, Tls};
+use greengate::model::deploy::Table;
 
 use super::{accepted, complained, environment, health_path, service};
 
@@ -149,4 +150,55 @@ fn an_extended_environment_may_have_more_services() {
     assert_eq!(names, ["web", "api", "mail"]);
     assert_eq!(&*service(&config, "staging", "mail").path, "/");
     assert_eq!(service(&config, "staging", "mail").health.passes, 7);
+}
+
+#[test]
+fn nobody_else_is_deployed_by_the_commands_of_an_environment() {
+    let text = r#"
+[env.prod]
+tls = "internal"
+[env.prod.deploy]
+before = "./migrate"
+cwd = "/srv/{environment}"
+[env.prod.service.web]
+host = "app.com"
+blue = 3000
+green = 3001
+deploy = { start = "./start", stop = "./stop", cwd = "/srv/web" }
+[env.prod.service.api]
+host = "api.com"
+blue = 4000
+green = 4001
+deploy.systemd = "api@{slot}"
+[env.staging]
+extends = "prod"
+[env.staging.service.web]
+host = "staging.com"
+blue = 5000
+green = 5001
+[env.staging.service.api]
+host = "api.staging.com"
+blue = 6000
+green = 6001
+"#;
+    let config = accepted(text);
+    assert_eq!(environment(&config, "staging").deploy, Deploy::default());
+    let deploy = &environment(&config, "prod").deploy;
+    let cwd = |table: &Table| table.cwd.as_ref().map(ToString::to_string);
+    assert_eq!(
+        deploy.table.as_ref().and_then(cwd).as_deref(),
+        Some("/srv/{environment}")
+    );
+    let services: Vec<_> = deploy
+        .services
+        .iter()
+        .map(|(name, table)| (&**name, cwd(table)))
+        .collect();
+    assert_eq!(
+        services,
+        [
+            ("api", Some("/srv/{environment}".to_owned())),
+            ("web", Some("/srv/web".to_owned()))
+        ]
+    );
 }

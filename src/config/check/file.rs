@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{addresses, auth_services, certificates, folders, hosts, labels, loops, users};
+use super::{addresses, auth_services, certificates, deploy, folders, hosts, labels, loops, users};
 use crate::config::build::error_pages::Folders;
 use crate::config::build::merge::Merged;
 use crate::config::build::policy::Surroundings;
-use crate::config::build::{merge, service};
+use crate::config::build::{deploy as deployments, merge, service};
 use crate::config::checked::{Acme, Challenge, Config, Environment, Redirect};
 use crate::config::read::environments::RawEnvironment;
 use crate::config::read::keys::{Place, Section, Unknown};
@@ -86,6 +86,7 @@ struct Tables {
 /// A configuration, and what it was built from.
 pub(crate) struct Checked {
     pub(crate) config: Config,
+    pub(crate) environments: Vec<RawEnvironment>,
     pub(crate) services: Vec<Merged>,
     pub(crate) redirects: Vec<RawRedirect>,
 }
@@ -178,6 +179,7 @@ impl Tables {
         let environments = self.environments.iter().zip(&merged).map(|(raw, merged)| Environment {
             name: Arc::clone(&raw.name.value),
             protected: raw.protected,
+            deploy: deployments::build(raw),
             error_pages: merged
                 .iter()
                 .flatten()
@@ -190,6 +192,7 @@ impl Tables {
                 .collect(),
         });
         let environments: Vec<Environment> = environments.collect();
+        deploy::check(&self.environments, &merged, &environments, problems);
         let configured = environments.iter().flat_map(|environment| &environment.services);
         let log_query = configured.fold(self.defaults.log_query(), |all, service| all.and(&service.log_query));
         // Services that lack something are compared with the others too, so that every error is shown at once.
@@ -237,6 +240,7 @@ impl Tables {
         loops::check(&config, &services, &self.redirects, problems);
         Checked {
             config,
+            environments: self.environments,
             services,
             redirects: self.redirects,
         }

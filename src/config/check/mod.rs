@@ -5,12 +5,14 @@
 //! - `addresses` where an app cannot run, and `auth_services` where no auth service can
 //! - `certificates` whether certificate files are there, fit, and cover their hosts
 //! - `labels` whether a ribbon has a label to show
+//! - `deploy` whether every side can be started and stopped, and none but the one that is meant
 //! - `folders` whether folders that are slots are there, and what the file says of them
 //! - `users` whether files of users are in order, and who may read what is no production
 
 mod addresses;
 mod auth_services;
 mod certificates;
+mod deploy;
 pub(crate) mod file;
 mod folders;
 mod hosts;

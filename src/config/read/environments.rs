@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::deploy::{self, RawDeploy};
 use super::keys::{Place, Section};
 use super::parts::{self, RawPart};
 use super::plain;
@@ -18,6 +19,8 @@ pub(crate) struct RawEnvironment {
     pub(crate) name: At<Arc<str>>,
     pub(crate) protected: bool,
     pub(crate) extends: Option<At<String>>,
+    /// `deploy` in the environment's own table.
+    pub(crate) deploy: Option<RawDeploy>,
     /// The settings in the environment's own table.
     pub(crate) settings: Settings,
     /// `at` in the environment's own table, for the short form; `None` where it is not written.
@@ -40,6 +43,7 @@ pub(crate) struct Services {
 #[derive(Debug, Clone)]
 pub(crate) struct RawService {
     pub(crate) name: At<Arc<str>>,
+    pub(crate) deploy: Option<RawDeploy>,
     pub(crate) settings: Settings,
     /// `at`, where it is written.
     pub(crate) parts: Option<At<Vec<RawPart>>>,
@@ -81,6 +85,7 @@ fn environment(
     };
     let mut protected = None;
     let mut extends = None;
+    let mut deployed = None;
     let mut services = None;
     let mut parts = None;
     let mut broken = false;
@@ -92,6 +97,7 @@ fn environment(
                 extends = plain::text("extends", value, problems).map(|name| value.at(name));
                 broken |= extends.is_none();
             }
+            "deploy" => deployed = deploy::deploy(own, problems),
             "at" => parts = read_parts(own, problems),
             "service" => {
                 services = read_services(&key.value, &own.key, value, problems);
@@ -113,6 +119,7 @@ fn environment(
         }),
         protected: protected.unwrap_or(false),
         extends,
+        deploy: deployed,
         settings,
         parts,
         services,
@@ -148,17 +155,24 @@ fn read_services(
             place: Place::Service,
             title: &title,
         };
+        let mut deployed = None;
         let mut parts = None;
         let (settings, unknown) = Settings::read(table, section.place, problems, |own, problems| {
-            let is_at = own.key.value == "at";
-            if is_at {
-                parts = read_parts(own, problems);
+            match own.key.value.as_str() {
+                "deploy" => deployed = deploy::deploy(own, problems),
+                "at" => parts = read_parts(own, problems),
+                _ => return false,
             }
-            is_at
+            true
         });
         unknown::refuse(section, &unknown, problems);
         if let Some(name) = name {
-            list.push(RawService { name, settings, parts });
+            list.push(RawService {
+                name,
+                deploy: deployed,
+                settings,
+                parts,
+            });
         }
     }
     // Wrong entries were named above: "no services" would be one error too many.

@@ -4,12 +4,13 @@
 //!   `tls`, `auth`, `forward`, `compress`, `log_query`, `error_pages`, `headers`, `files` and `targets` likewise
 //! - `keys` the kinds of tables, and where a key may stand
 //! - `settings` the keys that `[defaults]`, environments and services share, with their defaults
-//! - `environments`, `parts`, `server`, `acme`, `redirects` the tables
+//! - `environments`, `deploy`, `parts`, `server`, `acme`, `redirects` the tables
 //! - `unknown` what is said about a key that its table does not know
 
 pub(crate) mod acme;
 pub(crate) mod auth;
 pub(crate) mod compress;
+pub(crate) mod deploy;
 pub(crate) mod environments;
 mod error_pages;
 mod files;

@@ -77,10 +77,10 @@ fn siblings(place: Place, prefix: &str) -> Vec<&'static str> {
 const ROOT_KEYS: &[&str] = &["acme", "defaults", "env", "redirect", "server"];
 
 /// The keys of an environment as a whole, beside the settings.
-const ENVIRONMENT_KEYS: &[&str] = &["at", "extends", "protected", "service"];
+const ENVIRONMENT_KEYS: &[&str] = &["at", "deploy", "extends", "protected", "service"];
 
 /// The keys of a service, beside the settings.
-const SERVICE_KEYS: &[&str] = &["at"];
+const SERVICE_KEYS: &[&str] = &["at", "deploy"];
 
 /// The keys of a part of a service, beside the settings.
 const PART_KEYS: &[&str] = &["path"];

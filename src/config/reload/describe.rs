@@ -282,7 +282,7 @@ fn of_part(place: usize, part: &Part) -> Values {
     keys.iter().map(value).collect()
 }
 
-fn named<const N: usize>(values: [(&'static str, String); N]) -> Values {
+pub(super) fn named<const N: usize>(values: [(&'static str, String); N]) -> Values {
     values.map(|(key, text)| (Cow::Borrowed(key), text)).into()
 }
 

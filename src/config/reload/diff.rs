@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::deploy;
 use super::describe::{error_pages, log_query, of_acme, of_service, tls};
 use super::values::{differing, of_services, value};
 use crate::config::checked::{Acme, Config, Environment, Redirect, Server, Service};
@@ -94,6 +95,7 @@ fn of_environment(old: Option<&Environment>, new: Option<&Environment>) -> Vec<C
         let pages = environment.error_pages.as_deref();
         let pages = pages.filter(|_| !environment.services.iter().any(is_of_service));
         values.extend(pages.map(|pages| ("error_pages".into(), error_pages(pages))));
+        values.extend(environment.deploy.table.iter().flat_map(deploy::of_table));
         values
     };
     if let (Some(old), Some(new)) = (old, new)
@@ -116,8 +118,15 @@ fn of_environment(old: Option<&Environment>, new: Option<&Environment>) -> Vec<C
     for service in &after {
         match before.iter().find(|known| known.name == service.name) {
             None => changes.push(change(service, ChangeKind::Added, all(service))),
-            Some(known) if known == service => {}
-            Some(known) => changes.push(change(service, ChangeKind::Changed, of_services(known, service))),
+            Some(known) => {
+                let mut values = deploy::of_services(old, new, &service.name);
+                if known != service {
+                    values.splice(..0, of_services(known, service));
+                }
+                if known != service || !values.is_empty() {
+                    changes.push(change(service, ChangeKind::Changed, values));
+                }
+            }
         }
     }
     for service in &before {

@@ -1,8 +1,10 @@
 //! What changes between two configurations.
 //!
 //! - `diff` the differences, and which services stay the same
+//! - `deploy` what is told of how an environment is deployed
 //! - `describe` a configuration as keys and values, in the words of the file; `values` what is told of those that differ
 
+mod deploy;
 pub(crate) mod describe;
 pub(crate) mod diff;
 pub(crate) mod values;

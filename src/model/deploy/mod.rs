@@ -17,7 +17,7 @@ mod tests;
 
 pub use command::{CommandLine, Condition, Met};
 pub use placeholders::{NoValue, Placeholder, Template, Values};
-pub use presets::{Compose, Docker, Plain, Pm2, Systemd};
+pub use presets::{Compose, Docker, Misfit, Plain, Pm2, Systemd};
 pub use table::{Preset, Table};
 pub use version::{BadVersion, check_version};
 pub use words::{Words, WordsError};

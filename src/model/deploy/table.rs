@@ -46,6 +46,20 @@ pub enum Preset {
     Plain(Plain),
 }
 
+impl Preset {
+    /// The key that it stands behind.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Systemd(_) => "systemd",
+            Self::Pm2(_) => "pm2",
+            Self::Docker(_) => "docker",
+            Self::Compose(_) => "compose",
+            Self::Plain(_) => "start",
+        }
+    }
+}
+
 impl Table {
     /// The commands that start a side, in order. Empty where the table leaves that to others.
     ///
@@ -108,6 +122,20 @@ impl Table {
     /// A placeholder has no value.
     pub fn after(&self, values: &Values<'_>) -> Result<Vec<CommandLine>, NoValue> {
         self.placed(once(&self.after, *values)?, values)
+    }
+
+    /// What a side is made of, by names that nothing else on the machine may have. Empty for commands, which may do anything.
+    ///
+    /// # Errors
+    /// A placeholder has no value.
+    pub fn parts(&self, values: &Values<'_>) -> Result<Vec<String>, NoValue> {
+        match &self.preset {
+            None | Some(Preset::Plain(_)) => Ok(Vec::new()),
+            Some(Preset::Systemd(systemd)) => systemd.parts(*values),
+            Some(Preset::Pm2(pm2)) => pm2.parts(*values),
+            Some(Preset::Docker(_)) => Ok(Docker::parts(*values)),
+            Some(Preset::Compose(compose)) => compose.parts(*values, self.cwd(values)?),
+        }
     }
 
     /// Where commands are run; `None` is where the caller is.

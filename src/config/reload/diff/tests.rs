@@ -75,6 +75,49 @@ fn n29_only_what_changed_is_touched() {
 }
 
 #[test]
+fn n29_how_an_environment_is_deployed_changes_without_touching_what_serves() {
+    let with = |text: &str| BASE.replace("green = 3001", &format!("green = 3001\n{text}"));
+    let old = config(&with("deploy = { systemd = \"web@{slot}\", keep = \"5m\" }"));
+    let new = with("deploy = { systemd = \"web@{slot}\", before = [\"./a\", \"sh -c 'b c'\"], cwd = \"/srv\" }");
+    let change = diff(&old, &config(&new));
+    assert_eq!(
+        shown(&change),
+        ["Changed prod/* deploy.before - → ./a, sh -c 'b c'; deploy.cwd - → /srv; deploy.keep 5 min → -"]
+    );
+    assert_eq!(change.environments, ["prod".into()]);
+    assert!(!change.certificates);
+    let adopted = adopt(&old, config(&new));
+    let service = |config: &Config| Arc::clone(&config.environments[0].services[0]);
+    assert!(Arc::ptr_eq(&service(&old), &service(&adopted)));
+    assert_ne!(adopted.environments[0].deploy, old.environments[0].deploy);
+}
+
+#[test]
+fn n29_a_service_that_is_deployed_in_another_way_is_the_same_service() {
+    let named = "[env.prod.service.web]\n        host = \"example.com\"\n        blue = 3000\n        green = 3001\n";
+    let base = BASE.replace(
+        "[env.prod]\n        host = \"example.com\"\n        blue = 3000\n        green = 3001\n",
+        named,
+    );
+    let old = config(&base);
+    let text = base.replace(
+        "green = 3001\n",
+        "green = 3001\ndeploy.docker = { image = \"web:{version}\", port = 80, args = [\"--init\"] }\n",
+    );
+    let change = diff(&old, &config(&text));
+    assert_eq!(
+        shown(&change),
+        [
+            "Changed prod/web deploy.docker.image - → web:{version}; deploy.docker.port - → 80; deploy.docker.args - → --init"
+        ]
+    );
+    let both = config(&text.replace("blue = 3000", "blue = 3002"));
+    assert!(shown(&diff(&old, &both))[0].starts_with("Changed prod/web blue 127.0.0.1:3000 → 127.0.0.1:3002; deploy."));
+    let service = |config: &Config| Arc::clone(&config.environments[0].services[0]);
+    assert!(Arc::ptr_eq(&service(&old), &service(&adopt(&old, config(&text)))));
+}
+
+#[test]
 fn services_and_environments_come_and_go() {
     let more = format!("{BASE}\n[env.shop]\nhost = \"shop.example.com\"\nupstream = 5000\n");
     let coming = diff(&config(BASE), &config(&more));

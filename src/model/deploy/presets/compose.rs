@@ -1,5 +1,7 @@
 //! Services of a compose file: by `docker compose`, or by `docker-compose` where Docker does not know it.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::deploy::command::{CommandLine, Condition, LOG_LINES, Met};
@@ -26,6 +28,19 @@ impl Compose {
 
     pub(in crate::model::deploy) fn log(&self, values: Values<'_>) -> Result<Vec<CommandLine>, NoValue> {
         self.commands(&["logs", "--no-color", "--tail", LOG_LINES], values)
+    }
+
+    pub(in crate::model::deploy) fn parts(
+        &self,
+        values: Values<'_>,
+        cwd: Option<PathBuf>,
+    ) -> Result<Vec<String>, NoValue> {
+        let file = cwd.unwrap_or_default().join(self.file.fill(&values.together())?);
+        let services = values.fill_all(&self.services)?;
+        let named = services.iter();
+        Ok(named
+            .map(|name| format!("service `{name}` of `{}`", file.display()))
+            .collect())
     }
 
     pub(in crate::model::deploy) fn names(&self, placeholder: Placeholder) -> bool {

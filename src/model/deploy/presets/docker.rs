@@ -1,5 +1,7 @@
 //! Containers of Docker: one for each instance of a service, in the caller's own Docker (`DOCKER_HOST`).
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::deploy::command::{CommandLine, Condition, LOG_LINES, Met};
@@ -19,7 +21,35 @@ pub struct Docker {
     pub args: Vec<Template>,
 }
 
+/// Why no container can run at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misfit {
+    /// It is a folder.
+    Folder,
+    /// It is a socket, which has no port, and a port is given.
+    PortOfSocket,
+    /// It has a name that is resolved, and Docker publishes on addresses.
+    Name,
+    /// It is a port, and nobody says which one that is within the container.
+    NoPort,
+}
+
 impl Docker {
+    /// Why no container can take the place of what runs at an address, if so.
+    ///
+    /// # Errors
+    /// What speaks against it.
+    pub fn fits(&self, address: &Address) -> Result<(), Misfit> {
+        match (address, self.port) {
+            (Address::Folder(_), _) => Err(Misfit::Folder),
+            (Address::Unix(_), Some(_)) => Err(Misfit::PortOfSocket),
+            (Address::Unix(_), None) => Ok(()),
+            (Address::Port(_) | Address::Tcp { .. }, _) if published(address).is_none() => Err(Misfit::Name),
+            (Address::Port(_) | Address::Tcp { .. }, None) => Err(Misfit::NoPort),
+            (Address::Port(_) | Address::Tcp { .. }, Some(_)) => Ok(()),
+        }
+    }
+
     /// A container that is left over from the last deployment has the name still, running or not.
     pub(in crate::model::deploy) fn start(&self, values: Values<'_>) -> Result<Vec<CommandLine>, NoValue> {
         let mut commands = Vec::new();
@@ -44,6 +74,12 @@ impl Docker {
             CommandLine::new(["docker", "logs", "--tail", LOG_LINES, &name], &instance).only_if(exists(&name))
         });
         commands.collect()
+    }
+
+    pub(in crate::model::deploy) fn parts(values: Values<'_>) -> Vec<String> {
+        containers(values)
+            .map(|(name, _)| format!("container `{name}`"))
+            .collect()
     }
 
     pub(in crate::model::deploy) fn names(&self, placeholder: Placeholder) -> bool {
@@ -83,10 +119,11 @@ impl Docker {
 /// The name of each instance's container. The names of the first ones do not change where others are added.
 fn containers(values: Values<'_>) -> impl Iterator<Item = (String, Instance<'_>)> {
     values.apart().enumerate().map(move |(place, instance)| {
-        let name = container(
+        let name = format!(
+            "greengate-{}-{}-{}",
             values.environment,
             values.service.unwrap_or_default(),
-            values.slot.as_str(),
+            values.slot
         );
         match place {
             0 => (name, instance),
@@ -95,17 +132,12 @@ fn containers(values: Values<'_>) -> impl Iterator<Item = (String, Instance<'_>)
     })
 }
 
-/// The name of the container of the first instance.
-fn container(environment: &str, service: &str, slot: &str) -> String {
-    format!("greengate-{environment}-{service}-{slot}")
-}
-
 /// What a port of a container is published on. Docker wants an address, and no name for one.
 fn published(address: &Address) -> Option<String> {
     match address {
         Address::Port(port) => Some(format!("127.0.0.1:{port}")),
         Address::Tcp { host, port } if host == "localhost" => Some(format!("127.0.0.1:{port}")),
-        Address::Tcp { .. } => Some(address.to_string()),
+        Address::Tcp { host, .. } => host.parse::<IpAddr>().ok().map(|_| address.to_string()),
         Address::Unix(_) | Address::Folder(_) => None,
     }
 }

@@ -7,7 +7,7 @@ mod pm2;
 mod systemd;
 
 pub use compose::Compose;
-pub use docker::Docker;
+pub use docker::{Docker, Misfit};
 pub use plain::Plain;
 pub use pm2::Pm2;
 pub use systemd::Systemd;

@@ -46,6 +46,11 @@ impl Pm2 {
         })
     }
 
+    pub(in crate::model::deploy) fn parts(&self, values: Values<'_>) -> Result<Vec<String>, NoValue> {
+        let names = values.fill_all(&self.names)?;
+        Ok(names.iter().map(|name| format!("process `{name}`")).collect())
+    }
+
     pub(in crate::model::deploy) fn names(&self, placeholder: Placeholder) -> bool {
         let mut texts = self.names.iter().chain(&self.ecosystem);
         texts.any(|text| text.names(placeholder))

@@ -75,6 +75,12 @@ impl Systemd {
         Ok(commands.collect())
     }
 
+    pub(in crate::model::deploy) fn parts(&self, values: Values<'_>) -> Result<Vec<String>, NoValue> {
+        let units = values.fill_all(&self.units)?;
+        let short = units.iter().map(|unit| unit.strip_suffix(".service").unwrap_or(unit));
+        Ok(short.map(|unit| format!("unit `{unit}`")).collect())
+    }
+
     pub(in crate::model::deploy) fn names(&self, placeholder: Placeholder) -> bool {
         self.units.iter().any(|unit| unit.names(placeholder))
     }
