@@ -49,6 +49,7 @@ fn dispatch(cli: Cli, host: &Host) -> Outcome {
         Command::Maintenance(args) => with_daemon(socket, async |client| {
             commands::upkeep::maintenance(&client, &args).await
         }),
+        Command::Preview(args) => with_daemon(socket, async |client| commands::preview::run(&client, &args).await),
         Command::Reload(args) => with_daemon(socket, async |client| commands::upkeep::reload(&client, &args).await),
         Command::Upgrade(args) => with_daemon(socket, async |client| commands::upkeep::upgrade(&client, &args).await),
         Command::Swap(args) => with_daemon(socket, async |client| commands::swap::swap(&client, &args).await),

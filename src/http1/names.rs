@@ -36,6 +36,7 @@ pub enum Name {
     XForwardedHost,
     XForwardedPrefix,
     XForwardedProto,
+    XGreengatePreview,
     XRealIp,
     XRequestId,
     XRobotsTag,
@@ -159,6 +160,7 @@ impl Name {
             ],
             (19, b'p') => &[(b"proxy-authorization", Self::ProxyAuthorization)],
             (19, b'x') => &[
+                (b"x-greengate-preview", Self::XGreengatePreview),
                 (b"x-appengine-user-ip", Self::Forwarding),
                 (b"x-cluster-client-ip", Self::Forwarding),
             ],
@@ -302,6 +304,7 @@ mod tests {
         ("X-Forwarded-Host", Name::XForwardedHost),
         ("X-Forwarded-Prefix", Name::XForwardedPrefix),
         ("X-Forwarded-Proto", Name::XForwardedProto),
+        ("X-Greengate-Preview", Name::XGreengatePreview),
         ("X-Real-IP", Name::XRealIp),
         ("X-Request-ID", Name::XRequestId),
         ("X-Robots-Tag", Name::XRobotsTag),

@@ -100,6 +100,7 @@ fn is_forbidden(kind: Name, name: &[u8]) -> bool {
         | Name::XForwardedHost
         | Name::XForwardedPrefix
         | Name::XForwardedProto
+        | Name::XGreengatePreview
         | Name::XRealIp
         | Name::XRequestId => true,
         Name::Accept

@@ -29,6 +29,7 @@ pub mod parity;
 pub mod parts;
 pub mod paths;
 pub mod pause;
+pub mod preview;
 pub mod probing;
 pub mod proxy_protocol;
 pub mod public_name;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::api::{MaintenanceStatus, Notice};
+use super::preview::Previews;
 use super::slot::{Address, Generation, Slot, written};
 
 /// Everything that is remembered across a restart.
@@ -21,6 +22,9 @@ pub struct State {
     /// Environments under maintenance, by name. Beside the environments' own state: a switch neither needs nor changes it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub maintenance: BTreeMap<String, Maintenance>,
+    /// Open previews. A switch ends those of its environment in the same write.
+    #[serde(default, skip_serializing_if = "Previews::is_empty")]
+    pub previews: Previews,
 }
 
 /// Maintenance that is on.
@@ -60,6 +64,7 @@ impl State {
             next_operation: 1,
             environments: BTreeMap::new(),
             maintenance: BTreeMap::new(),
+            previews: Previews::default(),
         }
     }
 

@@ -47,6 +47,7 @@ pub use message::probe::probe_request;
 pub use route::activation::{Activation, Patience};
 pub use route::gate::Gate;
 pub use route::maintenance::MaintenancePage;
+pub use route::preview::OpenPreview;
 pub use route::snapshot::{Destination, Live, Previous, Routing, Snapshot, Stance};
 pub use settings::{AcmeLookup, ChallengeLookup, Covers, Front, Settings, Times, TlsChallenges};
 pub use upstream::dial::{Stream, dial};

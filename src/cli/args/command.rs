@@ -17,6 +17,7 @@ use super::man::ManArgs;
 use super::parity::ParityArgs;
 use super::passwd::PasswdArgs;
 use super::pause::PauseArgs;
+use super::preview::PreviewArgs;
 use super::status::StatusArgs;
 use super::swap::{RollbackArgs, SwapArgs};
 use super::upkeep::{MaintenanceArgs, ReloadArgs, ResumeArgs, UpgradeArgs};
@@ -73,6 +74,8 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Answer visitors with 503 and a page, or no longer
     Maintenance(MaintenanceArgs),
+    /// Show the idle side to whoever has a link, before it is switched to
+    Preview(PreviewArgs),
     /// Serve the configuration file as it is now; what did not change does not notice
     Reload(ReloadArgs),
     /// Replace the running proxyd by the one on disk, without a refused connection

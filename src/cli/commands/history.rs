@@ -9,7 +9,7 @@ use crate::cli::exit::Outcome;
 use crate::cli::output;
 use crate::cli::output::text::{Style, addresses, count, escape, period, short_address};
 use crate::model::api::{
-    Action, CommonStep, Event, MaintenanceStep, Move, PauseStep, ReloadStep, SwapStep, UpgradeStep, exit,
+    Action, CommonStep, Event, MaintenanceStep, Move, PauseStep, PreviewStep, ReloadStep, SwapStep, UpgradeStep, exit,
 };
 use crate::model::history::{Entry, Record};
 
@@ -195,13 +195,31 @@ fn ending(read: &Read, asked: &str, style: Style) -> Option<String> {
                 escape(version),
                 took()
             )),
+            Event::Preview(PreviewStep::Opened { slot, for_ms, .. }) => Some(format!(
+                "{} {} for {}",
+                style.green("✓"),
+                style.slot(*slot),
+                period(*for_ms)
+            )),
+            Event::Preview(PreviewStep::Over { slot, reason, .. }) => Some(format!(
+                "{} {} was shown, and is not any more{}: {reason}",
+                style.green("✓"),
+                style.slot(*slot),
+                took()
+            )),
+            Event::Preview(PreviewStep::Closed { previews, .. }) => Some(format!(
+                "{} {} ended",
+                style.green("✓"),
+                count(*previews, "preview", "previews")
+            )),
             Event::Progress(_)
             | Event::Common(_)
             | Event::Swap(_)
             | Event::Reload(_)
             | Event::Pause(_)
             | Event::Upgrade(_)
-            | Event::Deploy(_) => None,
+            | Event::Deploy(_)
+            | Event::Preview(_) => None,
         },
         Record::Started { .. } | Record::Stopped { .. } | Record::Asked { .. } => None,
     }

@@ -2,7 +2,7 @@
 //!
 //! - `status`, `watch`, `history`, `parity` and `certs` look; `check` reads a file, `passwd` writes one; `demo` shows the promise
 //! - `backup` takes everything into one file, `restore` puts it back
-//! - `swap` (with rollback), `pause` and `upkeep` (reload, resume, maintenance) ask for an operation, and watch it
+//! - `swap` (with rollback), `pause`, `preview` and `upkeep` (reload, resume, maintenance) ask for an operation, and watch it
 //! - `import` makes a configuration of another front door's
 //! - `completions` and `man` are for shells and packages
 //! - `watcher` shows an operation's events
@@ -20,6 +20,7 @@ pub mod man;
 pub mod parity;
 pub mod passwd;
 pub mod pause;
+pub mod preview;
 pub mod restore;
 pub mod status;
 pub mod swap;

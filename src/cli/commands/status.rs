@@ -9,9 +9,12 @@ use crate::cli::exit::{Outcome, Stop};
 use crate::cli::output;
 use crate::cli::output::age::{age, lasting};
 use crate::cli::output::certificate::{SOON_DAYS, days_left, stands_in};
-use crate::cli::output::text::{Style, address, addresses, bytes, count, escape, latency, short_address, thousands};
+use crate::cli::output::text::{
+    Style, address, addresses, bytes, count, escape, latency, period, short_address, thousands,
+};
 use crate::model::api::{
-    CertificateStatus, EnvironmentStatus, HealthStatus, MaintenanceStatus, ServiceStatus, Status, Traffic, exit,
+    CertificateStatus, EnvironmentStatus, HealthStatus, MaintenanceStatus, PreviewStatus, ServiceStatus, Status,
+    Traffic, exit,
 };
 
 /// Exit 0, or with `--exit-code` 1 when an instance is not known to be healthy.
@@ -150,6 +153,9 @@ fn render_environment(environment: &EnvironmentStatus, now: Timestamp, style: St
             holder.operation,
         ));
     }
+    for preview in &environment.previews {
+        lines.push(render_preview(&environment.name, preview, now, style));
+    }
     if let Some(maintenance) = &environment.maintenance {
         lines.extend(render_maintenance(&environment.name, maintenance, now, style));
     }
@@ -158,6 +164,22 @@ fn render_environment(environment: &EnvironmentStatus, now: Timestamp, style: St
         lines.push(format!("  {}", style.dim(&way_back)));
     }
     lines
+}
+
+fn render_preview(environment: &str, preview: &PreviewStatus, now: Timestamp, style: Style) -> String {
+    let until = preview.until.parse::<Timestamp>().ok();
+    let left = until.map(|until| u64::try_from(until.as_millisecond() - now.as_millisecond()).unwrap_or(0));
+    format!(
+        "  {} {} by {}{}, {} left: {} and {}  {}",
+        style.yellow("preview"),
+        style.slot(preview.slot),
+        escape(&preview.user),
+        lasting(age(&preview.since, now)),
+        period(left.unwrap_or(0) / 1_000 * 1_000),
+        count(preview.requests, "request", "requests"),
+        count(preview.streams, "stream", "streams"),
+        style.dim(&format!("proxyctl preview {} --end", escape(environment))),
+    )
 }
 
 fn render_maintenance(environment: &str, maintenance: &MaintenanceStatus, now: Timestamp, style: Style) -> Vec<String> {

@@ -3,7 +3,8 @@
 //! What a line says is decided by pure functions, which take what they need to know; only `terminal` writes.
 //!
 //! - `terminal` the streams of this process, and what is drawn on a terminal
-//! - `operation` the events of a swap or rollback as lines; `upkeep` those of a reload, a pause and of maintenance
+//! - `operation` the events of a swap or rollback as lines; `upkeep` those of a reload, a pause and of maintenance;
+//!   `preview` those of a preview
 //! - `progress` the step that is under way, as the line that is rewritten
 //! - `table` the picture of `status --watch`
 //! - `evidence` what was measured, in words
@@ -20,6 +21,7 @@ mod line;
 mod operation;
 mod page;
 mod parity;
+mod preview;
 mod progress;
 mod table;
 mod terminal;

@@ -16,6 +16,11 @@ use crate::control::disk;
 use crate::control::fault::Fault;
 use crate::model::api::{Problem, exit};
 use crate::model::backup::{BackupOrder, CONFIGURATION, MadeBackup, Manifest, Member};
+use crate::model::preview::Previews;
+use crate::model::state::State;
+
+/// The file of the state folder that says what is live.
+const STATE: &str = "state.json";
 
 /// Makes a backup, whether a daemon runs or not.
 ///
@@ -39,7 +44,7 @@ pub fn make(order: &BackupOrder) -> Result<MadeBackup, Problem> {
         Some(folder) => std::path::absolute(folder).unwrap_or_else(|_| folder.clone()),
         None => state_dir(&config.server).map_err(failed)?,
     };
-    let picture = Picture::take(&file, &named.present(folder(&file)), &state_dir).map_err(|unread| {
+    let mut picture = Picture::take(&file, &named.present(folder(&file)), &state_dir).map_err(|unread| {
         if unread.path == state_dir && unread.error.kind() == ErrorKind::NotFound {
             no_state(&state_dir)
         } else {
@@ -54,6 +59,7 @@ pub fn make(order: &BackupOrder) -> Result<MadeBackup, Problem> {
     if picture.kept.files.is_empty() {
         return Err(no_state(&state_dir));
     }
+    forget_previews(&mut picture);
     let warnings = missing(&picture, &named, &file, &state_dir);
     write(&picture, &file, &state_dir, warnings)
 }
@@ -92,6 +98,24 @@ fn write(picture: &Picture, file: &Path, state_dir: &Path, warnings: Vec<String>
         manifest,
         warnings,
     })
+}
+
+/// A backup holds no key of a preview, and what is restored shows an idle side to nobody: what was ended meanwhile would be open again.
+fn forget_previews(picture: &mut Picture) {
+    let Some(taken) = picture.kept.files.get_mut(STATE) else {
+        return;
+    };
+    // A file that is no state is for the restore to refuse.
+    let without = State::parse(&taken.bytes)
+        .ok()
+        .filter(|state| !state.previews.is_empty());
+    let written = without.and_then(|state| {
+        let previews = Previews::default();
+        State { previews, ..state }.written().ok()
+    });
+    if let Some(bytes) = written {
+        taken.bytes = bytes;
+    }
 }
 
 /// The last part of a path, as a name that is neither hidden nor a surprise in a listing.

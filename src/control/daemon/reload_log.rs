@@ -30,7 +30,8 @@ pub(super) fn log_reload(event: &Event) {
         | Event::Pause(_)
         | Event::Maintenance(_)
         | Event::Upgrade(_)
-        | Event::Deploy(_) => {}
+        | Event::Deploy(_)
+        | Event::Preview(_) => {}
         Event::Common(CommonStep::Planned | CommonStep::Gated { .. }) => {}
     }
 }

@@ -82,7 +82,7 @@ impl Serving {
         enter(inheritance, Phase::Workers);
         let config = current.load().config.clone();
         let settings = settings(&config, open_files, addresses.https_port(), times()?);
-        let (cores, patience) = (settings.workers, settings.times.hand_over);
+        let (cores, patience, https_port) = (settings.workers, settings.times.hand_over, settings.https_port);
         let first = initial(&config, &remembered, cores);
         warnings.extend(first.messages);
         let routing = Routing::new(first.snapshot);
@@ -135,6 +135,7 @@ impl Serving {
             succession: giver.clone(),
             elders: Rc::new(earlier.clone()),
             keeping: Rc::new(kept.clone()),
+            https_port,
         });
         let tasks = Group::new("daemon");
         tasks.spawn_local("switcher", switching);

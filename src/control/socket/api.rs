@@ -90,6 +90,7 @@ enum Endpoint {
     Resume,
     Maintenance,
     Upgrade,
+    Preview,
     Certificates,
     Renew,
     Import,
@@ -107,6 +108,7 @@ impl Endpoint {
             Self::Resume,
             Self::Maintenance,
             Self::Upgrade,
+            Self::Preview,
             Self::Certificates,
             Self::Renew,
             Self::Import,
@@ -126,6 +128,7 @@ impl Endpoint {
             Self::Resume => "/v1/resume",
             Self::Maintenance => "/v1/maintenance",
             Self::Upgrade => "/v1/upgrade",
+            Self::Preview => "/v1/preview",
             Self::Certificates => "/v1/certificates",
             Self::Renew => "/v1/certificates/renew",
             Self::Import => "/v1/certificates/import",
@@ -143,6 +146,7 @@ impl Endpoint {
             | Self::Resume
             | Self::Maintenance
             | Self::Upgrade
+            | Self::Preview
             | Self::Renew
             | Self::Import => (Method::POST, HeaderValue::from_static("POST")),
         }
@@ -200,6 +204,7 @@ where
         Endpoint::Resume => begin(desk, caller, request, Operation::Resume).await,
         Endpoint::Maintenance => begin(desk, caller, request, Operation::Maintenance).await,
         Endpoint::Upgrade => begin(desk, caller, request, Operation::Upgrade).await,
+        Endpoint::Preview => begin(desk, caller, request, Operation::Preview).await,
     }
 }
 

@@ -40,7 +40,8 @@ impl Owner {
                 | Request::Pause(_)
                 | Request::Resume(_)
                 | Request::Maintenance(_)
-                | Request::Upgrade(_),
+                | Request::Upgrade(_)
+                | Request::Preview(_),
                 _,
             ) => {}
         }
@@ -102,6 +103,8 @@ impl Owner {
             }),
             // Maintenance needs nobody's leave: it may be what is wanted in the middle of a deploy that goes wrong.
             Request::Maintenance(request) => return self.toggle(operation, request, user),
+            // So does a preview, which ends by itself with the switch.
+            Request::Preview(request) => return self.preview(operation, place, request, user),
             // None comes here: two have no environment, and one needs no number.
             Request::Reload(_) | Request::Upgrade(_) | Request::Resume(_) => return,
         };

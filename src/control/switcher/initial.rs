@@ -1,6 +1,7 @@
 //! From a configuration and what was remembered to what serves at the start.
 
 use super::maintenance::page;
+use super::opened::at_start;
 use super::rules::{complete, live, previous};
 use crate::config::Config;
 use crate::model::slot::Generation;
@@ -48,6 +49,8 @@ pub fn initial(config: &Config, state: &State, cores: usize) -> Initial {
         };
         snapshot = snapshot.with_stance(name, &stance);
     }
+    let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
+    let snapshot = snapshot.with_previews(at_start(config, &state, cores, now));
     Initial {
         snapshot,
         state,

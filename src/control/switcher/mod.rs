@@ -4,8 +4,8 @@
 //!
 //! From the door inwards: `mailbox` is the way to the owner, `request` what can be asked for, `message` everything that it hears.
 //! `run` is its loop, `ask` gives each operation its number, `owner` is what it has. `environment` is one environment with its
-//! machines; `change` is what its switch changes, `pause` what its pause does. `maintenance`, `reload` and `upgrade` are what happens
-//! beside them; whatever needs an environment for itself holds it as a swap does (N5). `plan` works out what a reload will publish.
+//! machines; `change` is what its switch changes, `pause` what its pause does. `maintenance`, `preview`, `reload` and `upgrade` are what
+//! happens beside them; whatever needs an environment for itself holds it as a swap does (N5). `plan` works out what a reload will publish.
 //! `report` tells how things are, `parity` compares environments.
 //!
 //! Below lie what they share: `gated` keeps the folders that a gate has opened, `errands` runs what takes time, `notice` tells and writes down, `publisher` is where a snapshot goes,
@@ -23,10 +23,12 @@ mod mailbox;
 mod maintenance;
 mod message;
 mod notice;
+mod opened;
 mod owner;
 mod parity;
 mod pause;
 mod plan;
+mod preview;
 mod publisher;
 mod reload;
 mod report;

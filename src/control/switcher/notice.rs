@@ -67,7 +67,7 @@ impl Notices {
         }
     }
 
-    /// Tells what happens in an operation, and writes down what is no progress.
+    /// Tells what happens in an operation, and writes down what is to be recorded.
     pub(super) fn tell(&mut self, environment: Option<&str>, operation: u64, event: Event) {
         for stream in self.listeners.get(&operation).into_iter().flatten() {
             // Who listened may have left; the operation goes on.
@@ -77,7 +77,7 @@ impl Notices {
             self.listeners.remove(&operation);
             self.attached.remove(&operation);
         }
-        if !event.is_progress() {
+        if event.is_recorded() {
             let event = Box::new(event);
             self.record(environment, operation, Record::Step { event });
         }

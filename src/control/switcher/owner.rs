@@ -11,6 +11,7 @@ use super::environment::Environment;
 use super::errands::Errands;
 use super::message::Message;
 use super::notice::Notices;
+use super::opened::{Opened, after_start};
 use super::plan::Plan;
 use super::publisher::Publisher;
 use super::rules;
@@ -57,6 +58,8 @@ pub(in crate::control) struct Parts {
     pub elders: Rc<dyn Elders>,
     /// Files of sides that leave.
     pub keeping: Rc<dyn Keeping>,
+    /// The port of https as clients know it; `None` stands for 443.
+    pub https_port: Option<u16>,
 }
 
 pub(super) struct Owner {
@@ -74,6 +77,9 @@ pub(super) struct Owner {
     pub(super) reload: Reload,
     /// What the reload that is under way is going to publish.
     pub(super) plan: Option<Plan>,
+    /// In the order in which they were opened.
+    pub(super) previews: Vec<Opened>,
+    pub(super) https_port: Option<u16>,
     pub(super) saves: Saves,
     pub(super) vigil: Vigil,
     pub(super) notices: Notices,
@@ -102,6 +108,8 @@ impl Owner {
             inputs: VecDeque::new(),
             reload: Reload::new(),
             plan: None,
+            previews: after_start(&config, &parts.routing.load()),
+            https_port: parts.https_port,
             saves: Saves::new(parts.store, state),
             vigil: Vigil::default(),
             notices: Notices::new(parts.journal),

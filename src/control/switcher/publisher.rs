@@ -37,6 +37,11 @@ impl Publisher {
         }
     }
 
+    /// Workers of the data plane.
+    pub(super) fn cores(&self) -> usize {
+        self.cores
+    }
+
     /// What is published.
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
         self.routing.load()

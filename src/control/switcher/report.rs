@@ -48,6 +48,7 @@ impl Owner {
                 protected,
                 operation: environment.machines.holder(),
                 maintenance: self.maintenance_status(&environment.name),
+                previews: self.preview_status(&environment.name),
                 kept: self.publisher.keeping.kept(&environment.name),
                 can_roll_back: !environment.pairs.is_empty() && environment.machines.state().previous.is_some(),
                 draining: draining(environment),

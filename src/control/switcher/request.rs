@@ -1,8 +1,8 @@
 //! What can be asked for, and how things are.
 
 use crate::model::api::{
-    Action, EnvironmentStatus, MaintenanceRequest, OperationRequest, PauseRequest, ReloadRequest, ResumeRequest,
-    UpgradeRequest,
+    Action, EnvironmentStatus, MaintenanceRequest, OperationRequest, PauseRequest, PreviewRequest, ReloadRequest,
+    ResumeRequest, UpgradeRequest,
 };
 
 /// What can be asked for.
@@ -20,6 +20,8 @@ pub(in crate::control) enum Request {
     Maintenance(MaintenanceRequest),
     /// To hand over to another process.
     Upgrade(UpgradeRequest),
+    /// To show the idle side to who has a link, or to nobody any more.
+    Preview(PreviewRequest),
 }
 
 impl Request {
@@ -31,6 +33,7 @@ impl Request {
             Self::Resume(_) => Action::Resume,
             Self::Maintenance(_) => Action::Maintenance,
             Self::Upgrade(_) => Action::Upgrade,
+            Self::Preview(_) => Action::Preview,
         }
     }
 
@@ -40,7 +43,8 @@ impl Request {
             Self::Operate(OperationRequest { environment, .. })
             | Self::Pause(PauseRequest { environment, .. })
             | Self::Resume(ResumeRequest { environment, .. })
-            | Self::Maintenance(MaintenanceRequest { environment, .. }) => Some(environment),
+            | Self::Maintenance(MaintenanceRequest { environment, .. })
+            | Self::Preview(PreviewRequest { environment, .. }) => Some(environment),
             Self::Reload(_) | Self::Upgrade(_) => None,
         }
     }

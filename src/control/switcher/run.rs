@@ -7,7 +7,7 @@ use super::environment::Environment;
 use super::message::Message;
 use super::owner::Owner;
 use super::request::Report;
-use super::saves::Save;
+use super::saves::{Left, Save};
 use crate::control::ports::Durability;
 use crate::model::environment::{Effect, Input};
 use crate::model::history::Record;
@@ -20,6 +20,7 @@ use crate::model::{
 
 impl Owner {
     pub(super) async fn run(mut self, mut mail: UnboundedReceiver<Message>) {
+        self.end_lost_previews();
         loop {
             let wake = self.wake();
             tokio::select! {
@@ -102,7 +103,8 @@ impl Owner {
     fn wake(&self) -> Instant {
         let machines = self.environments.iter().filter_map(|it| it.machines.wake());
         let vigil = self.vigil.wake(self.epoch);
-        let next = machines.min().map(|at| self.epoch + at);
+        let next = machines.chain(self.preview_wake()).min();
+        let next = next.map(|at| self.epoch + at);
         next.map_or(vigil, |next| next.min(vigil))
     }
 
@@ -113,6 +115,7 @@ impl Owner {
                 self.inputs.push_back((place, Input::Tick));
             }
         }
+        self.look_at_previews();
     }
 
     /// Handles inputs until there are none, then looks after what is live.
@@ -167,6 +170,7 @@ impl Owner {
             }
             switch::Effect::Publish { generation, moves } => {
                 environment.publish(generation, &moves, now, self.vigil.past(), publisher, errands);
+                self.end_previews_before(place, generation);
             }
             switch::Effect::Verify { ticket, moves } => environment.verify(ticket, moves, publisher, errands),
             switch::Effect::Measure { generation } => {
@@ -234,6 +238,7 @@ impl Owner {
             }
             Some(Save::Reload(_)) => self.go_on_with_reload(reload::Input::Persisted(result)),
             Some(Save::Maintenance(toggle)) => self.maintenance_saved(toggle, result),
+            Some(Save::Preview(save)) => self.preview_saved(save, result),
         }
         self.saves.next(&self.errands);
     }
@@ -244,8 +249,12 @@ impl Owner {
             self.inputs.push_back((place, Input::Stop));
         }
         loop {
-            let (asked, toggles) = self.saves.stop().await;
-            if asked.is_empty() && toggles.is_empty() {
+            let Left {
+                asked,
+                toggles,
+                previews,
+            } = self.saves.stop().await;
+            if asked.is_empty() && toggles.is_empty() && previews.is_empty() {
                 break;
             }
             // What begins now may want to be saved in its turn.
@@ -254,6 +263,9 @@ impl Owner {
             }
             for toggle in toggles {
                 self.toggle_stopped(&toggle);
+            }
+            for save in previews {
+                self.preview_stopped(&save);
             }
         }
         self.work();

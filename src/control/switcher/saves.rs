@@ -12,6 +12,7 @@ use super::request::Request;
 use crate::control::ports::{Durability, StateStore};
 use crate::model::clock::Moment;
 use crate::model::history::Caller;
+use crate::model::preview::Preview;
 use crate::model::state::{EnvironmentState, Maintenance, State};
 use crate::model::switch::Ticket;
 
@@ -42,6 +43,15 @@ pub(super) enum Save {
     /// What environments are about to be after a reload.
     Reload(BTreeMap<String, EnvironmentState>),
     Maintenance(Toggle),
+    Preview(PreviewSave),
+}
+
+/// What had not begun when the process stopped, and what nobody will hear the end of otherwise.
+#[derive(Default)]
+pub(super) struct Left {
+    pub(super) asked: Vec<Asked>,
+    pub(super) toggles: Vec<Toggle>,
+    pub(super) previews: Vec<PreviewSave>,
 }
 
 /// An operation that waits for its number to be saved.
@@ -63,6 +73,36 @@ impl Toggle {
         match &self.on {
             Some(on) => drop(state.maintenance.insert(self.environment.clone(), on.clone())),
             None => drop(state.maintenance.remove(&self.environment)),
+        }
+    }
+}
+
+/// A change of the previews that are remembered.
+pub(super) struct PreviewSave {
+    /// Who waits for it; `None` when nobody does.
+    pub(super) operation: Option<u64>,
+    pub(super) environment: String,
+    pub(super) change: PreviewChange,
+}
+
+/// What changes.
+pub(super) enum PreviewChange {
+    /// One is opened, unless its environment has moved on before.
+    Open(Preview),
+    /// Those that were opened by these operations are over.
+    End(Vec<u64>),
+}
+
+impl PreviewSave {
+    fn apply(&self, state: &mut State) {
+        match &self.change {
+            PreviewChange::Open(preview) => {
+                let known = state.environments.get(&self.environment);
+                if known.is_some_and(|known| known.generation == preview.generation) {
+                    state.previews.add(preview.clone());
+                }
+            }
+            PreviewChange::End(numbers) => state.previews.remove(numbers),
         }
     }
 }
@@ -101,9 +141,8 @@ impl Saves {
         number
     }
 
-    /// Waits for the save that is under way. Returns the operations that have not begun, and what nobody will hear the end of
-    /// otherwise.
-    pub(super) async fn stop(&mut self) -> (Vec<Asked>, Vec<Toggle>) {
+    /// Waits for the save that is under way.
+    pub(super) async fn stop(&mut self) -> Left {
         let current = self.current.take();
         let mut waiting = VecDeque::new();
         if let Some((save, task)) = current {
@@ -112,16 +151,17 @@ impl Saves {
             waiting.push_back(save);
         }
         waiting.append(&mut self.queue);
-        let (mut asked, mut toggles) = (Vec::new(), Vec::new());
+        let mut left = Left::default();
         for save in waiting {
             match save {
-                Save::Number(one) => asked.push(one),
-                Save::Maintenance(toggle) => toggles.push(toggle),
+                Save::Number(one) => left.asked.push(one),
+                Save::Maintenance(toggle) => left.toggles.push(toggle),
+                Save::Preview(save) => left.previews.push(save),
                 // The switch and the reload are told by themselves.
                 Save::Environment { .. } | Save::Reload(_) => {}
             }
         }
-        (asked, toggles)
+        left
     }
 
     /// Begins the next save, unless one is under way.
@@ -136,10 +176,17 @@ impl Saves {
         match &save {
             Save::Number(asked) => state.next_operation = state.next_operation.max(asked.operation + 1),
             Save::Environment { name, state: new, .. } => {
+                state.previews.move_on(name, new.generation);
                 state.environments.insert(name.to_string(), new.clone());
             }
-            Save::Reload(states) => state.environments.extend(states.clone()),
+            Save::Reload(states) => {
+                for (name, new) in states {
+                    state.previews.move_on(name, new.generation);
+                }
+                state.environments.extend(states.clone());
+            }
             Save::Maintenance(toggle) => toggle.apply(&mut state),
+            Save::Preview(save) => save.apply(&mut state),
         }
         let (store, reply) = (self.store.clone(), errands.reply());
         let task = tokio::task::spawn_blocking(move || {

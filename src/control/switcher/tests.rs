@@ -182,6 +182,7 @@ impl Scene {
             succession: Rc::new(NoProcess),
             elders: Rc::new(NoProcess),
             keeping: Rc::new(NoProcess),
+            https_port: None,
         });
         apps.spawn_local("switcher", task);
         Self {

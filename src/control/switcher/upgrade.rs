@@ -85,7 +85,10 @@ impl Owner {
         let old: Vec<Live> = snapshot.services().to_vec();
         let new: Vec<_> = old.iter().map(|live| self.publisher.again(&live.activation)).collect();
         let closing = old.iter().map(|live| &live.activation);
-        self.publisher.publish(snapshot.with(&new), closing);
+        // A preview that is ended now is ended in the other process: here nobody new sees one.
+        self.let_previews_go();
+        let next = self.with_previews(&snapshot.with(&new));
+        self.publisher.publish(next, closing);
         for live in &old {
             let owner = self
                 .environments

@@ -1,11 +1,13 @@
 //! What an operation says while it is under way, line by line.
 
 mod deploy;
+mod preview;
 mod upgrade;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::deploy::DeployStep;
+pub use self::preview::PreviewStep;
 pub use self::upgrade::UpgradeStep;
 use super::operation::{Kind, Move};
 use super::problem::exit;
@@ -38,6 +40,8 @@ pub enum Event {
     Upgrade(UpgradeStep),
     /// A step of a deployment.
     Deploy(DeployStep),
+    /// A step of a preview.
+    Preview(PreviewStep),
 }
 
 impl Event {
@@ -53,13 +57,24 @@ impl Event {
             Self::Maintenance(MaintenanceStep::Maintained { .. }) => Some(exit::DONE),
             Self::Upgrade(step) => step.exit_code(),
             Self::Deploy(step) => step.exit_code(),
+            Self::Preview(step) => step.exit_code(),
         }
     }
 
-    /// Whether this only says how far a step is; everything else is recorded in the journal.
+    /// Whether it is recorded in the journal: everything but how far a step is, and what is told to one alone.
     #[must_use]
-    pub fn is_progress(&self) -> bool {
-        matches!(self, Self::Progress(_))
+    pub fn is_recorded(&self) -> bool {
+        match self {
+            Self::Progress(_) => false,
+            Self::Preview(step) => !step.is_secret(),
+            Self::Common(_)
+            | Self::Swap(_)
+            | Self::Reload(_)
+            | Self::Pause(_)
+            | Self::Maintenance(_)
+            | Self::Upgrade(_)
+            | Self::Deploy(_) => true,
+        }
     }
 }
 

@@ -17,6 +17,7 @@
 //! | `POST /v1/deploy` with a [`DeployRequest`] | a stream of [`Event`] lines; hanging up frees the environment |
 //! | `POST /v1/deploy/step` with a [`StepRequest`] | `{}`, when the step may begin or is recorded |
 //! | `POST /v1/deploy/release` with a [`ReleaseRequest`] | `{}`; the deployment's stream ends |
+//! | `POST /v1/preview` with a [`PreviewRequest`] | a stream of [`Event`] lines; the token is in the first one |
 //!
 //! An operation belongs to the daemon: a client that hangs up stops watching, not the operation. The exceptions are an
 //! attached pause, which `proxyctl pause ENV -- COMMAND` asks for, and a deployment: they end with their connection (N13, N32).
@@ -26,6 +27,7 @@
 //! 409 for what the daemon did not do.
 //!
 //! - `operation` swaps and rollbacks; `deploy` deployments; `upkeep` reloads, pauses and maintenance
+//! - `preview` looks at an idle side
 //! - `event` what an operation says while it goes on
 //! - `seen` what probes and counters saw, as evidence
 //! - `status` how things stand; `certificates` how certificates stand
@@ -39,6 +41,7 @@ mod event;
 mod explanation;
 mod operation;
 mod parity;
+mod preview;
 mod problem;
 mod seen;
 mod status;
@@ -50,12 +53,13 @@ pub use deploy::{
     Stage, Step, StepRequest,
 };
 pub use event::{
-    Check, CommonStep, DeployStep, Event, MaintenanceStep, PauseStep, Progress, ReloadStep, SafeToStop, SwapStep,
-    UpgradeStep,
+    Check, CommonStep, DeployStep, Event, MaintenanceStep, PauseStep, PreviewStep, Progress, ReloadStep, SafeToStop,
+    SwapStep, UpgradeStep,
 };
 pub use explanation::{ExplainedEntry, ExplainedValue, Explanation};
 pub use operation::{Kind, Move, OperationRequest, Side, Target};
 pub use parity::{About, Difference, Parity};
+pub use preview::{PreviewEnd, PreviewLink, PreviewRequest, PreviewStatus};
 pub use problem::{Problem, exit};
 pub use seen::{GateReport, ProbeReport, Traffic, millis};
 pub use status::{

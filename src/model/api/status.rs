@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::operation::Side;
+use super::preview::PreviewStatus;
 use super::seen::{ProbeReport, Traffic};
 use super::upkeep::Action;
 use crate::model::handoff::EarlierProcess;
@@ -112,6 +113,9 @@ pub struct EnvironmentStatus {
     /// Maintenance, while it is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance: Option<MaintenanceStatus>,
+    /// Looks at the idle side that are open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub previews: Vec<PreviewStatus>,
     /// Files of versions that are gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<KeptStatus>,
@@ -161,7 +165,8 @@ impl Holder {
             | Action::Resume
             | Action::Maintenance
             | Action::Upgrade
-            | Action::Deploy => {
+            | Action::Deploy
+            | Action::Preview => {
                 format!("`proxyctl status {environment}` shows how far it is")
             }
         }

@@ -24,6 +24,8 @@ pub enum Action {
     Upgrade,
     /// The other side is started, switched to, and the old one stopped.
     Deploy,
+    /// The idle side is shown to who has a link.
+    Preview,
 }
 
 impl From<Kind> for Action {
@@ -46,6 +48,7 @@ impl std::fmt::Display for Action {
             Self::Maintenance => "maintenance",
             Self::Upgrade => "upgrade",
             Self::Deploy => "deploy",
+            Self::Preview => "preview",
         })
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Cache};
 use tokio::time::Instant;
 
+use super::preview::CorePreview;
 use super::service::CoreService;
 use super::shared::Shared;
 use crate::proxy::access::visitors::Visitors;
@@ -45,6 +46,8 @@ pub(crate) struct Core {
     /// When draining began, as this core has noticed.
     pub(crate) drain_began: Cell<Option<Instant>>,
     next_request: Cell<u64>,
+    /// Whether tokens of previews may be around.
+    has_previews: Cell<bool>,
     /// For answers whose app says no date.
     pub(crate) date: DateClock,
     /// For the moment when there are no descriptors.
@@ -61,6 +64,8 @@ pub(crate) struct Core {
 pub(crate) struct View {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) services: Vec<Rc<CoreService>>,
+    /// The open previews; `None` where no token can be around.
+    pub(crate) previews: Option<Box<[CorePreview]>>,
 }
 
 impl Core {
@@ -72,6 +77,7 @@ impl Core {
             shared,
             log: RefCell::new(log),
             cache: RefCell::new(cache),
+            has_previews: Cell::new(view.previews.is_some()),
             view: RefCell::new(Rc::new(view)),
             retired: RefCell::default(),
             waiting: RefCell::default(),
@@ -95,8 +101,9 @@ impl Core {
             let next = Rc::new(View::of(snapshot.clone(), self.id, &self.shared, Some(&view)));
             let previous = std::mem::replace(&mut *view, next);
             let mut retired = self.retired.borrow_mut();
-            for service in &previous.services {
-                if !view.services.iter().any(|kept| Rc::ptr_eq(kept, service)) {
+            self.has_previews.set(view.previews.is_some());
+            for service in previous.all() {
+                if !view.all().any(|kept| Rc::ptr_eq(kept, service)) {
                     service.close();
                     retired.push(Rc::downgrade(service));
                 }
@@ -111,6 +118,11 @@ impl Core {
         let view = self.view();
         let place = view.services.iter().position(|other| Rc::ptr_eq(other, service));
         place.is_some_and(|place| view.snapshot.services()[place].stance.is_open())
+    }
+
+    /// Whether tokens of previews may be around, as of the last look at the snapshot.
+    pub(crate) fn has_previews(&self) -> bool {
+        self.has_previews.get()
     }
 
     /// What is waited for, and for how long.
@@ -164,7 +176,7 @@ impl Core {
     /// Wakes the streams of every activation whose patience has changed.
     pub(crate) fn announce_patience(&self) {
         let view = self.view();
-        for service in &view.services {
+        for service in view.all() {
             service.announce_patience();
         }
         self.retired.borrow_mut().retain(|service| match service.upgrade() {
@@ -183,7 +195,7 @@ impl Core {
 
     /// Closes idle connections to apps and auth services that have been kept long enough.
     pub(crate) fn sweep_pools(&self, now: Instant) {
-        for service in &self.view().services {
+        for service in self.view().all() {
             service.sweep(now);
         }
     }
@@ -204,9 +216,36 @@ impl View {
             });
             same.or_else(|| carried(live))
                 .cloned()
-                .unwrap_or_else(|| Rc::new(CoreService::new(live, core, shared)))
+                .unwrap_or_else(|| Rc::new(CoreService::new(&live.service, &live.activation, None, core, shared)))
         });
         let services = services.collect();
-        Self { snapshot, services }
+        let before = previous.and_then(|view| view.previews.as_deref());
+        let previews = snapshot.previews().map(|open| {
+            let core_previews = open.iter().map(|open| {
+                let mut before = before.into_iter().flatten();
+                let before = before.find(|before| before.preview.number == open.preview.number);
+                CorePreview::new(open, snapshot.services(), core, shared, before)
+            });
+            core_previews.collect()
+        });
+        Self {
+            services,
+            previews,
+            snapshot,
+        }
+    }
+
+    /// What serves the service at this place: for everybody, or for those who see the preview with this number, as long as it is open.
+    pub(crate) fn service(&self, place: usize, preview: Option<u64>) -> Option<&Rc<CoreService>> {
+        let Some(number) = preview else {
+            return Some(&self.services[place]);
+        };
+        let mut open = self.previews.iter().flatten();
+        open.find(|open| open.preview.number == number)?.at(place)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Rc<CoreService>> {
+        let previews = self.previews.iter().flatten();
+        self.services.iter().chain(previews.flat_map(CorePreview::services))
     }
 }

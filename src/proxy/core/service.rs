@@ -15,7 +15,6 @@ use crate::proxy::files::folder::Folder;
 use crate::proxy::limit::limits::PolicyLimits;
 use crate::proxy::message::prefix::Inner;
 use crate::proxy::route::activation::{Activation, Patience};
-use crate::proxy::route::snapshot::Live;
 use crate::proxy::stock::wakers::Wakers;
 use crate::proxy::upstream::pool::Pool;
 use crate::proxy::upstream::retry::RetryBudget;
@@ -40,6 +39,8 @@ pub(crate) struct CoreService {
     pub(crate) retry_budget: RetryBudget,
     /// How requests enter, by the place of the policy that they are under; there is at least one.
     doors: Box<[Door]>,
+    /// The number of the preview that it serves; `None` is everybody.
+    pub(crate) preview: Option<u64>,
     /// The folder that answers in place of an app, if one does.
     pub(crate) folder: Option<Arc<Folder>>,
     /// The folder that is looked into before the app, if one is.
@@ -59,32 +60,40 @@ pub(crate) struct CoreService {
 }
 
 impl CoreService {
-    pub(crate) fn new(live: &Live, core: usize, shared: &Shared) -> Self {
-        let limits = shared.limits.of(&live.service);
+    /// A service with this configuration, served by this activation: for everybody, or for those who see the preview with this number.
+    pub(crate) fn new(
+        config: &Arc<config::Service>,
+        activation: &Arc<Activation>,
+        preview: Option<u64>,
+        core: usize,
+        shared: &Shared,
+    ) -> Self {
+        let limits = shared.limits.of(config);
         let mut auth_services = Vec::new();
-        let doors = live.service.policies().zip(limits).map(|(policy, limits)| Door {
+        let doors = config.policies().zip(limits).map(|(policy, limits)| Door {
             guard: Guard::of(&policy.auth, &shared.front.users),
             auth_service: auth_service(&policy.auth, shared, &mut auth_services),
             limits,
         });
-        let public = live.service.public.as_ref();
-        let activation = &live.activation;
+        let public = config.public.as_ref();
         let (environment, service) = (&activation.environment, &activation.service);
         Self {
             origin: Origin::new(environment, service, activation.slot.as_str(), activation.generation.0),
-            config: live.service.clone(),
-            activation: live.activation.clone(),
-            pool: Pool::new(live.activation.addresses.len(), live.service.keepalive.idle),
+            config: config.clone(),
+            activation: activation.clone(),
+            preview,
+            pool: Pool::new(activation.addresses.len(), config.keepalive.idle),
             retry_budget: RetryBudget::default(),
             doors: doors.collect(),
-            folder: live.activation.folder().cloned(),
-            public: public.and_then(|public| Some(live.activation.public_at(public.of(live.activation.slot)?))),
-            assets: live
-                .service
+            folder: activation.folder().cloned(),
+            public: public.and_then(|public| Some(activation.public_at(public.of(activation.slot)?))),
+            // A version that nobody has but those who try it leaves nothing behind.
+            assets: config
                 .stale_keep
-                .map(|_| shared.front.assets.of(&live.service.environment, &live.service.name)),
-            queue: shared.queues.of(&live.service),
-            addresses: live.activation.addresses.iter().map(ToString::to_string).collect(),
+                .filter(|_| preview.is_none())
+                .map(|_| shared.front.assets.of(environment, service)),
+            queue: shared.queues.of(config),
+            addresses: activation.addresses.iter().map(ToString::to_string).collect(),
             core,
             streams: RefCell::default(),
             noticed: Cell::new(Patience::Open),

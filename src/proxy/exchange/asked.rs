@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::http1::head::Name;
+use crate::model::preview::hide;
 use crate::proxy::message::request::{Fields, Request, path_of};
 use crate::telemetry::LONGEST_VALUE;
 
@@ -60,6 +61,18 @@ impl Asked {
         }
         self.ends = (method.len(), method.len() + host.len());
         self.told = (self.text.len(), self.text.len());
+    }
+
+    /// Forgets what stands behind so many bytes of the target, and what the log says of the client.
+    pub(crate) fn cut_target(&mut self, len: usize) {
+        self.text.truncate(self.ends.1 + len);
+        self.path_len = self.path_len.min(len);
+        self.told = (self.text.len(), self.text.len());
+    }
+
+    /// Makes tokens of previews unreadable, wherever they stand.
+    pub(crate) fn hide_tokens(&mut self) {
+        hide(&mut self.text);
     }
 
     /// As the client wrote it.

@@ -5,10 +5,12 @@ use std::rc::Rc;
 
 use super::admission::{self, First};
 use super::exchange::Exchange;
+use super::preview;
 use super::record::Record;
 use super::reply::Reply;
 use crate::http1::framing::Framing;
 use crate::http1::head::{Method, Name, eq_ignore_case};
+use crate::model::preview::{LINK, holds_token, token_of_link};
 use crate::proxy::core::claim::Claim;
 use crate::proxy::core::core::Core;
 use crate::proxy::message::answer::{Answer, wants_json};
@@ -49,9 +51,21 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
     let wants_json = wants_json(request.get(Name::Accept));
     let fail =
         |error: &ProxyError, record, claim| Decision::Reply(Reply::error(error, record, claim, wants_json, is_head));
+    if let Some(token) = token_of_link(request.path()) {
+        record.asked.cut_target(LINK.len());
+        record.describe_client(request);
+        return match preview::redeem(core, peer, request, record.secure, token) {
+            Ok(answer) => own(answer, record),
+            Err(error) => fail(&error, record, None),
+        };
+    }
     // A closed gate means that a newer snapshot is published already, so this loop ends (N1).
     let (service, claim, entry) = loop {
         let view = core.view();
+        if view.previews.is_some() && holds_token(request.target) {
+            record.describe_client(request);
+            return fail(&ProxyError::TOKEN_IN_URL, record, None);
+        }
         let (settings, front) = (&core.shared.settings, &core.shared.front);
         let place = match route(
             &view.snapshot,
@@ -72,7 +86,16 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
                 return fail(&error, record, None);
             }
         };
-        let service = &view.services[place];
+        let service = match view.previews.as_deref().filter(|_| !peer.inside) {
+            None => &view.services[place],
+            Some(previews) => match preview::serving(&view, previews, place, &mut record, request) {
+                Ok(shown) => shown.unwrap_or(&view.services[place]),
+                Err(error) => {
+                    record.describe_client(request);
+                    return fail(&error, record, None);
+                }
+            },
+        };
         let Under { policy, answer } = under(&service.config, request.target, peer.inside);
         record.policy = policy;
         record.wants_page = service.config.label_ribbon.is_some() && asks_for_page(request);

@@ -17,6 +17,7 @@ use crate::config::Policy;
 use crate::http1::head::{Method, ResponseHead};
 use crate::model::access::Credentials;
 use crate::model::pace::Rule;
+use crate::model::preview::hide;
 use crate::proxy::auth_service::auth_service::AuthService;
 use crate::proxy::core::claim::Claim;
 use crate::proxy::core::service::CoreService;
@@ -92,11 +93,15 @@ impl Exchange {
             ends_here: credentials.is_some(),
             close: !service.pool.keeps(),
             unencoded: record.wants_page,
+            hides_previews: record.core().has_previews(),
             weakened: (policy.compress.is_some() || record.wants_page).then(|| &record.core().shared.weakened),
         };
         let (inner, limit_body) = (service.inner(record.policy), policy.limit_body);
         let (client, id) = (record.client, record.id);
         let stripped = headers::request(&mut out.bytes, request, peer, client, inner, &manner, id);
+        if manner.hides_previews {
+            hide(&mut out.bytes);
+        }
         let may_reuse = service.reuses_for_all() || request.method.is_idempotent();
         let mut exchange = Self {
             record,

@@ -16,12 +16,43 @@ type Has<'a> = dyn Fn(&str, &dyn Fn(&[u8]) -> bool) -> bool + 'a;
 
 /// For how long browsers are told to ask over TLS alone: a year.
 const STRICT_TRANSPORT: &str = "max-age=31536000";
+/// Fields that caches in front obey before `Cache-Control`: RFC 9213, and what single vendors have.
+const ABOVE_CACHE_CONTROL: [&str; 9] = [
+    "akamai-cache-control",
+    "cdn-cache-control",
+    "cloudflare-cdn-cache-control",
+    "edge-control",
+    "fastly-cache-control",
+    "netlify-cdn-cache-control",
+    "surrogate-control",
+    "vercel-cdn-cache-control",
+    "x-accel-expires",
+];
 /// The directive of `Content-Security-Policy` that says who may frame a page.
 const FRAME_ANCESTORS: &[u8] = b"frame-ancestors";
 
 /// The changes of an answer's fields that the service and the policy of its request ask for. `has` says whether the answer has a field of
 /// this name, in lower case, with a value as asked for.
 pub(super) fn changes(status: u16, record: &Record, service: &CoreService, has: &Has<'_>) -> Changes {
+    let mut changes = of_policy(status, record, service, has);
+    if service.preview.is_some() {
+        mark_preview(&mut changes, service);
+    }
+    changes
+}
+
+/// What keeps an answer of a preview to the one who has asked, whatever the app and the configuration say.
+fn mark_preview(changes: &mut Changes, service: &CoreService) {
+    let mut set = |name, value: &str| changes.set(FieldName::Ours(name), Some(value.as_bytes().to_vec()));
+    set("x-environment", &format!("preview {}", service.activation.slot));
+    set("x-robots-tag", "noindex");
+    set("cache-control", "private, no-store");
+    for name in ABOVE_CACHE_CONTROL {
+        changes.set(FieldName::Ours(name), None);
+    }
+}
+
+fn of_policy(status: u16, record: &Record, service: &CoreService, has: &Has<'_>) -> Changes {
     let mut changes = Changes::default();
     if let Some(label) = &service.config.label {
         changes.set(FieldName::Ours("x-environment"), Some(label.as_bytes().to_vec()));

@@ -171,6 +171,10 @@ impl Exchange {
     /// Tells the log when the folder cannot be served, and when it can again.
     fn tell_of_folder(&self, folder: &Folder, looked: &Looked) {
         let service = &self.service;
+        if service.preview.is_some() {
+            // Who looks at the preview is told.
+            return;
+        }
         let tried = match looked {
             Ok(_) => Ok(()),
             // That says nothing of the folder.

@@ -2,6 +2,7 @@
 //!
 //! - `serve` the whole way, in the order of these files; its end is a `reply`, of whatever `source`
 //! - `decide` route, claim, and build what leaves; or an answer of our own
+//! - `preview` whether it sees the idle side
 //! - `admission` whether it may enter, asked before anything is claimed
 //! - `obtain` the head of the answer, whatever waiting and repeating that takes; `ending` why there is none
 //! - `stale` files of the version before (N23), `kept` those of versions that are gone
@@ -34,6 +35,7 @@ mod length;
 mod look_up;
 pub(crate) mod obtain;
 pub(crate) mod pieces;
+mod preview;
 mod public;
 mod reading;
 pub(crate) mod record;

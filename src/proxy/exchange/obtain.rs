@@ -49,11 +49,20 @@ pub(crate) async fn obtain(
         }
         // A folder that is not there is no app that will be back in a moment: nobody waits for it.
         if let Some(folder) = exchange.service.folder.clone() {
-            let found = exchange.look_up(&folder, client, deadline).await;
+            let found = match exchange.look_up(&folder, client, deadline).await {
+                Err(Ending::Error(ProxyError::FolderAway(error))) if exchange.service.preview.is_some() => {
+                    return Err(ProxyError::PreviewAway(error).into());
+                }
+                found => found,
+            };
             return Box::pin(stale::unless_found(exchange, found, client, deadline)).await;
         }
         match exchange.respond(client, deadline).await {
             Ok(()) => break,
+            // Nobody waits for a side that serves nobody else.
+            Err(Setback::Final(ProxyError::Unreachable(error))) if exchange.service.preview.is_some() => {
+                return Err(ProxyError::PreviewAway(error).into());
+            }
             Err(Setback::Final(ProxyError::Unreachable(error))) => {
                 let period = exchange.service.config.hold.period;
                 if exchange.record.is_inside() || period.is_zero() {
@@ -217,7 +226,12 @@ fn claim_again(exchange: &mut Exchange) -> Result<Next, Ending> {
             Found::Service(place) => place,
             Found::Answer(answer) => return Err(Ending::Answer(answer)),
         };
-        let service = &view.services[place];
+        // A preview may have ended meanwhile: then who insists on it gets nothing, and the others what everybody gets.
+        let service = match view.service(place, exchange.service.preview) {
+            Some(service) => service,
+            None if exchange.record.insists_on_preview => return Err(ProxyError::NoPreview.into()),
+            None => &view.services[place],
+        };
         let Under { policy, answer } = under(&service.config, asked.target(), exchange.record.is_inside());
         match answer {
             Ok(None) => {}
@@ -248,6 +262,9 @@ fn claim_again(exchange: &mut Exchange) -> Result<Next, Ending> {
             && !page.admits(exchange.record.client)
         {
             return Err(Ending::Maintenance(page.clone()));
+        }
+        if stance.paused && service.preview.is_some() {
+            return Err(ProxyError::PreviewPaused.into());
         }
         if stance.paused {
             exchange.move_to(service, policy, None);

@@ -72,7 +72,7 @@ pub(super) async fn has(
 
 /// Tells the log when the folder cannot be looked into, and when it can again.
 fn tell(exchange: &Exchange, folder: &Arc<Folder>, cause: Option<&str>) {
-    if exchange.record.is_inside() || !folder.is_news(cause.is_some()) {
+    if exchange.record.is_inside() || exchange.service.preview.is_some() || !folder.is_news(cause.is_some()) {
         return;
     }
     let (activation, folder) = (&exchange.service.activation, folder.name());

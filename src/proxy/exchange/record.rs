@@ -45,6 +45,8 @@ pub(crate) struct Record {
     pub(crate) cookies: Vec<Vec<u8>>,
     /// Whether it asks for a whole page, where pages have a ribbon.
     pub(crate) wants_page: bool,
+    /// It is for a preview or for nobody.
+    pub(crate) insists_on_preview: bool,
     /// What counts it among the requests in flight, from its head to its last byte, waits included.
     pub(crate) token: Option<Token>,
     /// The time that it has waited in the queue.
@@ -80,6 +82,7 @@ impl Record {
             encoding: None,
             cookies: Vec::new(),
             wants_page: false,
+            insists_on_preview: false,
             token: None,
             held: Duration::ZERO,
             answered_by: None,
@@ -214,6 +217,9 @@ impl Drop for Record {
         let is_silent = self.asked.is_empty() && end == End::DONE;
         if is_silent || service.is_some_and(|service| !service.config.policy(self.policy).log) {
             return;
+        }
+        if self.core.has_previews() {
+            self.asked.hide_tokens();
         }
         let instance = service.zip(self.instance);
         let instance = instance.map(|(service, instance)| service.addresses()[instance].as_str());

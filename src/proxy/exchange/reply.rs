@@ -85,7 +85,7 @@ impl Reply {
     ) -> Self {
         record.failed(error);
         let mut answer = Answer::error(error, wants_json, record.id);
-        if !wants_json {
+        if !wants_json && !error.is_of_preview() {
             error_page::show(&mut answer, &record);
         }
         Self::own(answer, record, claim, is_head)

@@ -37,7 +37,8 @@ pub(crate) fn is_wanted(exchange: &Exchange, status: u16) -> bool {
 /// Whether the previous side is asked for what the live one does not have.
 pub(crate) fn may_have(exchange: &Exchange) -> bool {
     let prefixes = &exchange.service.config.stale_assets;
-    if prefixes.is_empty() || exchange.upgrade {
+    // A version that is tried answers for itself.
+    if prefixes.is_empty() || exchange.upgrade || exchange.service.preview.is_some() {
         return false;
     }
     let asks = matches!(exchange.method, Method::Get | Method::Head) && exchange.sending.framing == Framing::None;

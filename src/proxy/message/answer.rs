@@ -30,6 +30,11 @@ impl Answer {
             let wanted = "Basic realm=\"restricted\", charset=\"UTF-8\"";
             answer.fields.push(("www-authenticate", wanted.to_owned()));
         }
+        if error.is_of_preview() {
+            // It may be the answer to a link, whose path nobody else is to learn.
+            answer.fields.push(("referrer-policy", "no-referrer".to_owned()));
+            answer.fields.push(("x-robots-tag", "noindex".to_owned()));
+        }
         if let Some(methods) = error.allowed() {
             answer.fields.push(("allow", methods.to_owned()));
         }
@@ -77,6 +82,23 @@ impl Answer {
         Self {
             status: 308,
             fields: vec![("location", String::from_utf8_lossy(to).into_owned())],
+            relayed: Vec::new(),
+            content: Content::default(),
+        }
+    }
+
+    /// The answer to a preview's link: the browser keeps the cookie and goes on to `path`, without the token.
+    pub(crate) fn preview(cookie: String, path: &str) -> Self {
+        let fields = [
+            ("location", path),
+            ("set-cookie", &cookie),
+            ("cache-control", "private, no-store"),
+            ("referrer-policy", "no-referrer"),
+            ("x-robots-tag", "noindex"),
+        ];
+        Self {
+            status: 303,
+            fields: fields.map(|(name, value)| (name, value.to_owned())).to_vec(),
             relayed: Vec::new(),
             content: Content::default(),
         }

@@ -87,6 +87,14 @@ pub(crate) enum ProxyError {
     FolderAway(io::Error),
     /// As many requests wait for the folder's disk as may.
     FolderBusy,
+    /// No token that is valid here, and the request is for a preview or for nobody (N33).
+    NoPreview,
+    /// The link of a preview came over plain HTTP, where no browser keeps the cookie.
+    PreviewWithoutTls,
+    /// The side that is previewed cannot be reached.
+    PreviewAway(io::Error),
+    /// The environment is paused, and a preview does not wait for the end of that.
+    PreviewPaused,
     /// The old side's drain deadline came before the app's response head.
     DrainedAway,
     /// It waited, and the process stops.
@@ -96,6 +104,16 @@ pub(crate) enum ProxyError {
 impl ProxyError {
     /// An app that decodes or collapses the path would see one that other rules hold for (E20).
     pub(crate) const AMBIGUOUS_PATH: Self = Self::BadRequest("the path could be read in two ways");
+    /// It would be passed on and written down with the URL.
+    pub(crate) const TOKEN_IN_URL: Self = Self::BadRequest("the token of a preview stands in the URL");
+
+    /// Whether it speaks to somebody who is shown a preview, and not to a visitor.
+    pub(crate) fn is_of_preview(&self) -> bool {
+        matches!(
+            self,
+            Self::NoPreview | Self::PreviewWithoutTls | Self::PreviewAway(_) | Self::PreviewPaused
+        )
+    }
 
     /// The status of the answer.
     pub(crate) fn status(&self) -> u16 {
@@ -107,7 +125,7 @@ impl ProxyError {
             | Self::PlainHttp
             | Self::ClientGone => 400,
             Self::NoCredentials | Self::WrongCredentials => 401,
-            Self::NotAllowed => 403,
+            Self::NotAllowed | Self::NoPreview | Self::PreviewWithoutTls => 403,
             Self::UnknownHost | Self::UnknownPath | Self::NoFile => 404,
             Self::Method | Self::ReadOnly => 405,
             Self::SlowHead | Self::SlowBody | Self::TrickledBody => 408,
@@ -125,6 +143,8 @@ impl ProxyError {
             | Self::HoldOver
             | Self::HoldFull
             | Self::PauseOver
+            | Self::PreviewAway(_)
+            | Self::PreviewPaused
             | Self::DrainedAway
             | Self::TooManyChecks
             | Self::NoUsers
@@ -161,11 +181,15 @@ impl ProxyError {
             Self::Unanswered(why) if why.is_ours() => Termination::Exhausted,
             Self::Unanswered(_) => Termination::Unanswered,
             Self::ClientGone => Termination::ClientGone,
-            Self::Unreachable(error) | Self::FolderAway(error) if connection_error::is_ours(error) => {
+            Self::Unreachable(error) | Self::FolderAway(error) | Self::PreviewAway(error)
+                if connection_error::is_ours(error) =>
+            {
                 Termination::Exhausted
             }
             Self::FolderBusy => Termination::FolderBusy,
-            Self::Unreachable(_) | Self::FolderAway(_) => Termination::Unreachable,
+            Self::Unreachable(_) | Self::FolderAway(_) | Self::PreviewAway(_) => Termination::Unreachable,
+            Self::NoPreview | Self::PreviewWithoutTls => Termination::NoPreview,
+            Self::PreviewPaused => Termination::PreviewPaused,
             Self::HoldOver => Termination::HoldOver,
             Self::HoldFull => Termination::HoldFull,
             Self::PauseOver => Termination::PauseOver,
@@ -214,6 +238,10 @@ impl ProxyError {
             Self::NoFile => "the folder has nothing at this path",
             Self::FolderAway(error) => folder_error::words(error),
             Self::FolderBusy => "as many requests wait for the folder as may",
+            Self::NoPreview => "no open preview has this token",
+            Self::PreviewWithoutTls => "a preview's link over plain HTTP",
+            Self::PreviewAway(_) => "the side that is previewed cannot be reached",
+            Self::PreviewPaused => "the environment is paused, and so are its previews",
             Self::DrainedAway => "the drain's time was over",
             Self::Stopping => "the proxy stops",
         }
@@ -255,6 +283,18 @@ impl ProxyError {
             | Self::NoUsers
             | Self::Unanswered(_)
             | Self::Stopping => "The site cannot be reached just now. Please try again in a moment.",
+            Self::NoPreview => {
+                "There is no such preview: it has ended, with a switch or with its time, or it is another site's."
+            }
+            Self::PreviewWithoutTls => {
+                "The link of a preview works over https alone. Scripts send its last part as X-Greengate-Preview."
+            }
+            Self::PreviewAway(_) => {
+                "The version that is previewed cannot be reached. The site itself is served as ever, without this preview."
+            }
+            Self::PreviewPaused => {
+                "The site is paused for a moment, and its preview with it. Please try again in a moment."
+            }
             Self::AppBrokeOff(_) | Self::AppNonsense(_) => "The site did not give a valid answer. Please try again.",
             Self::AppTimedOut => "The site took too long to answer. Please try again.",
         }
@@ -284,6 +324,8 @@ impl ProxyError {
             | Self::HoldOver
             | Self::HoldFull
             | Self::PauseOver
+            | Self::PreviewAway(_)
+            | Self::PreviewPaused
             | Self::DrainedAway
             | Self::TooManyChecks
             | Self::NoUsers
@@ -325,6 +367,7 @@ impl fmt::Display for ProxyError {
         match self {
             Self::Unreachable(error)
             | Self::FolderAway(error)
+            | Self::PreviewAway(error)
             | Self::AppBrokeOff(Some(error))
             | Self::Unanswered(Unanswered::Unreachable(error) | Unanswered::BrokeOff(Some(error))) => {
                 write!(f, " ({error})")

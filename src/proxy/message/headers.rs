@@ -13,6 +13,7 @@ use super::request_id::RequestId;
 use crate::http1::framing::Framing;
 use crate::http1::head::{Field, Name, RequestHead, ResponseHead, eq_ignore_case, list};
 use crate::http1::write::{decimal, field};
+use crate::model::preview::{other_cookies, without_cookie};
 use crate::proxy::stock::weakened::Weakened;
 
 /// Names that a Connection field nominates to go no further, beyond those that always go no further.
@@ -27,6 +28,8 @@ pub(crate) struct Manner<'w> {
     pub(crate) close: bool,
     /// The app is to answer with bytes that can be appended to.
     pub(crate) unencoded: bool,
+    /// Cookies of previews may come, and are not for the app.
+    pub(crate) hides_previews: bool,
     /// Knows tags that the app has written in another form.
     pub(crate) weakened: Option<&'w Weakened>,
 }
@@ -82,6 +85,7 @@ pub(crate) fn request<'r, F: Fields<'r>>(
             | Name::Twin
             | Name::Upgrade
             | Name::XEnvironment
+            | Name::XGreengatePreview
             | Name::XRealIp => {}
             // What a trusted proxy says; anybody else could say it too.
             Name::Forwarding => {
@@ -115,6 +119,14 @@ pub(crate) fn request<'r, F: Fields<'r>>(
             | Name::XRobotsTag
             | Name::Other => {
                 if is_nominated(&nominated, name) || (manner.unencoded && eq_ignore_case(name, b"accept-encoding")) {
+                    continue;
+                }
+                if manner.hides_previews && eq_ignore_case(name, b"cookie") {
+                    if request.protocol == "HTTP/2" {
+                        cookies.extend(other_cookies(value));
+                    } else if let Some(left) = without_cookie(value) {
+                        field(out, name, &left);
+                    }
                     continue;
                 }
                 if request.protocol == "HTTP/2" && name == b"cookie" {
@@ -263,6 +275,7 @@ pub(crate) fn response<'b>(fields: &'b [Field], buffer: &'b [u8]) -> impl Iterat
             | Name::XForwardedHost
             | Name::XForwardedPrefix
             | Name::XForwardedProto
+            | Name::XGreengatePreview
             | Name::XRealIp
             | Name::XRequestId
             | Name::XRobotsTag

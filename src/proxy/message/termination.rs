@@ -41,6 +41,8 @@ pub(crate) enum Termination {
     UnknownPath,
     /// The connection was made for another host (E19).
     Misdirected,
+    /// It shows no token of an open preview, and is for nothing else (N33).
+    NoPreview,
     /// Its address is not one that may (`auth.allow`).
     NotAllowed,
     /// It has no password, or a wrong one (`auth.basic`).
@@ -95,6 +97,8 @@ pub(crate) enum Termination {
     HoldFull,
     /// A pause has ended, and the app did not come back in time (N13).
     PauseOver,
+    /// The environment of a preview is paused.
+    PreviewPaused,
     /// The side that served it was drained for as long as it may take (N20).
     DrainDeadline,
     /// The process stopped before the end.
@@ -122,6 +126,7 @@ impl Termination {
             | Self::UnknownHost
             | Self::UnknownPath
             | Self::Misdirected
+            | Self::NoPreview
             | Self::NotAllowed
             | Self::NotAuthenticated
             | Self::NotLetIn
@@ -149,6 +154,7 @@ impl Termination {
             | Self::NoUsers
             | Self::HoldFull
             | Self::PauseOver
+            | Self::PreviewPaused
             | Self::DrainDeadline
             | Self::Stopped
             | Self::Exhausted => Some(Who::Proxy),
@@ -183,6 +189,7 @@ impl Termination {
             Self::UnknownHost => "client: unknown host",
             Self::UnknownPath => "client: unknown path",
             Self::Misdirected => "client: misdirected",
+            Self::NoPreview => "client: no such preview",
             Self::NotAllowed => "client: not allowed",
             Self::NotAuthenticated => "client: not authenticated",
             Self::NotLetIn => "client: not let in by the auth service",
@@ -210,6 +217,7 @@ impl Termination {
             Self::NoUsers => "proxy: no file of users",
             Self::HoldFull => "proxy: hold is full",
             Self::PauseOver => "proxy: pause is over",
+            Self::PreviewPaused => "proxy: preview is paused",
             Self::DrainDeadline => "proxy: drain deadline",
             Self::Stopped => "proxy: stopped",
             Self::Exhausted => "proxy: out of descriptors or ports",

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 
 use super::activation::Activation;
 use super::maintenance::MaintenancePage;
+use super::preview::OpenPreview;
 use crate::config::{self, Config, Tls};
 use crate::model::error_pages::ErrorPages;
 use crate::model::log_query::LogQuery;
@@ -103,6 +104,8 @@ pub struct Snapshot {
     table: Arc<RouteTable<Destination>>,
     redirects: Arc<[config::Redirect]>,
     services: Vec<Live>,
+    /// `None` where no token of a preview can be around.
+    previews: Option<Arc<[OpenPreview]>>,
     elsewhere: Arc<Elsewhere>,
 }
 
@@ -157,12 +160,13 @@ impl Snapshot {
             table: Arc::new(RouteTable::from_iter(rules)),
             redirects: config.redirects.clone().into(),
             services,
+            previews: None,
             elsewhere: Arc::new(Elsewhere::new(config)),
         }
     }
 
     /// This snapshot with other activations for the services that they belong to. Where the addresses differ, those that are
-    /// left become the previous side.
+    /// left become the previous side. In another generation the previews of their environment are over.
     #[must_use]
     pub fn with(&self, activations: &[Arc<Activation>]) -> Self {
         let mut next = self.clone();
@@ -175,7 +179,27 @@ impl Snapshot {
                 live.activation = activation.clone();
             }
         }
+        let is_over = |open: &OpenPreview| {
+            let mut own = activations
+                .iter()
+                .filter(|new| *new.environment == *open.preview.environment);
+            own.any(|new| new.generation != open.preview.generation)
+        };
+        if let Some(previews) = &self.previews
+            && previews.iter().any(is_over)
+        {
+            next.previews = Some(previews.iter().filter(|open| !is_over(open)).cloned().collect());
+        }
         next
+    }
+
+    /// This snapshot with other previews; `None` where no token can be around.
+    #[must_use]
+    pub fn with_previews(&self, previews: Option<Arc<[OpenPreview]>>) -> Self {
+        Self {
+            previews,
+            ..self.clone()
+        }
     }
 
     /// This snapshot with another stance for the services of an environment. After the publish, poke the data plane: it looks
@@ -244,6 +268,12 @@ impl Snapshot {
     #[must_use]
     pub fn services(&self) -> &[Live] {
         &self.services
+    }
+
+    /// The open previews; `None` where no token can be around.
+    #[must_use]
+    pub fn previews(&self) -> Option<&Arc<[OpenPreview]>> {
+        self.previews.as_ref()
     }
 
     /// Every redirect.

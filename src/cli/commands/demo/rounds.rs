@@ -103,7 +103,8 @@ async fn round(
                 | Event::Pause(_)
                 | Event::Maintenance(_)
                 | Event::Upgrade(_)
-                | Event::Deploy(_) => {}
+                | Event::Deploy(_)
+                | Event::Preview(_) => {}
             }
             ControlFlow::Continue(())
         })

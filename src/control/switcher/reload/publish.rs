@@ -54,6 +54,7 @@ impl Owner {
         for name in &diff.environments {
             snapshot = snapshot.with_stance(name, &self.stance(name));
         }
+        let (snapshot, over, aside) = self.previews_after_reload(&loaded.config, &states, &snapshot);
         let kept = |live: &Live| {
             let mut now = snapshot.services().iter();
             now.any(|now| Arc::ptr_eq(&now.activation, &live.activation))
@@ -65,6 +66,7 @@ impl Owner {
         self.publisher
             .publish(snapshot, left.iter().map(|live| &live.activation));
         self.leave(&left);
+        self.previews_reloaded(over, aside);
         if diff.certificates {
             match self.hosts.serve(&[&loaded.config]) {
                 Ok(told) => {
