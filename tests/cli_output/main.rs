@@ -162,6 +162,7 @@ fn a_status(healthy: Option<bool>, protected: bool) -> Status {
             protected,
             operation: None,
             maintenance: None,
+            previews: Vec::new(),
             kept: None,
             can_roll_back: true,
             draining: vec![DrainingStatus {

@@ -6,9 +6,10 @@ use clap::Parser as _;
 use greengate::cli::args::{Cli, Command as Typed, Toggle};
 use greengate::cli::output::{self, Rates, Stream, Words};
 use greengate::model::api::{
-    Action, Change, ChangeKind, Event, Holder, MaintenanceStatus, PauseStep, ReloadStep, ValueChange, exit,
+    Action, Change, ChangeKind, Event, Holder, MaintenanceStatus, PauseStep, PreviewLink, PreviewStep, ReloadStep,
+    ValueChange, exit,
 };
-use greengate::model::slot::Generation;
+use greengate::model::slot::{Generation, Slot};
 use tokio::time::Instant;
 
 use crate::{PLAIN, a_status, report};
@@ -130,6 +131,45 @@ fn a_pause_says_what_is_held_and_why_it_ended() {
         text(&lapsed),
         "✗ gate    web 127.0.0.1:3000 did not become healthy: answered 500 (9 probes in 30 s)"
     );
+}
+
+#[test]
+fn n33_links_are_data_and_the_token_stands_nowhere_else() {
+    let link = |host: &str, link: Option<&str>| PreviewLink {
+        host: host.into(),
+        link: link.map(str::to_owned),
+    };
+    let issued = Event::Preview(PreviewStep::Issued {
+        token: "ggp_abc".into(),
+        links: vec![
+            link("a.test", Some("https://a.test/.well-known/greengate/preview/ggp_abc")),
+            link("b.test", None),
+        ],
+    });
+    let [(first, url), (second, hint)] = &rendered(&issued)[..] else {
+        panic!("{:?}", rendered(&issued))
+    };
+    assert_eq!(
+        (*first, url.as_str()),
+        (Stream::Out, "https://a.test/.well-known/greengate/preview/ggp_abc")
+    );
+    assert_eq!(*second, Stream::Err);
+    assert!(
+        hint.contains("b.test has no link") && hint.contains("X-Greengate-Preview: ggp_abc"),
+        "{hint}"
+    );
+    let opened = Event::Preview(PreviewStep::Opened {
+        operation: 9,
+        environment: "prod".into(),
+        slot: Slot::Green,
+        generation: Generation(118),
+        until: "2026-11-21T11:00:00.000Z".into(),
+        for_ms: 3_600_000,
+    });
+    let lines = rendered(&opened);
+    assert!(lines.iter().all(|(stream, _)| *stream == Stream::Err), "{lines:?}");
+    assert!(lines[0].1.contains("green of prod for 60 min"), "{lines:?}");
+    assert!(lines[1].1.ends_with("proxyctl preview prod --end"), "{lines:?}");
 }
 
 #[test]

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// A single-page app as build tools write it: the names of scripts and styles change with what is in them. It asks its API who it is,
 /// says a word over a WebSocket, and tells what it has found.
-fn build(folder: &Path, version: &str) {
+pub(crate) fn build(folder: &Path, version: &str) {
     std::fs::create_dir_all(folder.join("assets")).unwrap();
     let write = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
     let hash = format!("DkX3a9Z{version}");

@@ -49,6 +49,7 @@ mod parts;
 mod passwd;
 mod pause;
 mod pm2;
+mod preview;
 mod process;
 mod real_apps;
 mod real_attackers;

@@ -70,3 +70,66 @@ impl From<PreviewStep> for Event {
         Self::Preview(step)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::api::preview::PreviewLink;
+
+    #[test]
+    fn every_step_is_on_the_wire_to_the_letter_and_the_token_is_in_no_journal() {
+        let link = |host: &str, link: Option<&str>| PreviewLink {
+            host: host.into(),
+            link: link.map(str::to_owned),
+        };
+        let steps = [
+            (
+                PreviewStep::Issued {
+                    token: "ggp_abc".into(),
+                    links: vec![link("a.test", Some("https://a.test/x")), link("b.test", None)],
+                },
+                r#"{"event":"issued","token":"ggp_abc","links":[{"host":"a.test","link":"https://a.test/x"},{"host":"b.test"}]}"#,
+                None,
+                false,
+            ),
+            (
+                PreviewStep::Opened {
+                    operation: 9,
+                    environment: "prod".into(),
+                    slot: Slot::Green,
+                    generation: Generation(118),
+                    until: "2026-01-01T01:00:00.000Z".into(),
+                    for_ms: 3_600_000,
+                },
+                r#"{"event":"opened","operation":9,"environment":"prod","slot":"green","generation":118,"until":"2026-01-01T01:00:00.000Z","for_ms":3600000}"#,
+                Some(0),
+                true,
+            ),
+            (
+                PreviewStep::Over {
+                    environment: "prod".into(),
+                    slot: Slot::Green,
+                    reason: PreviewEnd::Switch,
+                },
+                r#"{"event":"over","environment":"prod","slot":"green","reason":"switch"}"#,
+                None,
+                true,
+            ),
+            (
+                PreviewStep::Closed {
+                    environment: "prod".into(),
+                    previews: 2,
+                },
+                r#"{"event":"closed","environment":"prod","previews":2}"#,
+                Some(0),
+                true,
+            ),
+        ];
+        for (step, line, code, is_recorded) in steps {
+            let event = Event::from(step);
+            assert_eq!(serde_json::to_string(&event).unwrap(), line);
+            assert_eq!(serde_json::from_str::<Event>(line).unwrap(), event);
+            assert_eq!((event.exit_code(), event.is_recorded()), (code, is_recorded), "{line}");
+        }
+    }
+}
