@@ -37,7 +37,7 @@ const SAYS_WHY: [(&str, &str); 10] = [
 ];
 
 /// Words of `proxyctl status`, as its source has them.
-const SHOWN: [&str; 17] = [
+const SHOWN: [&str; 18] = [
     "healthy",
     "not healthy",
     "not checked yet",
@@ -49,6 +49,7 @@ const SHOWN: [&str; 17] = [
     "drains",
     "step",
     "maintenance",
+    "preview",
     "way back",
     "protected",
     "expired",

@@ -16,7 +16,6 @@ use crate::control::disk;
 use crate::control::fault::Fault;
 use crate::model::api::{Problem, exit};
 use crate::model::backup::{BackupOrder, CONFIGURATION, MadeBackup, Manifest, Member};
-use crate::model::preview::Previews;
 use crate::model::state::State;
 
 /// The file of the state folder that says what is live.
@@ -106,12 +105,11 @@ fn forget_previews(picture: &mut Picture) {
         return;
     };
     // A file that is no state is for the restore to refuse.
-    let without = State::parse(&taken.bytes)
-        .ok()
-        .filter(|state| !state.previews.is_empty());
-    let written = without.and_then(|state| {
-        let previews = Previews::default();
-        State { previews, ..state }.written().ok()
+    let state = State::parse(&taken.bytes).ok();
+    let state = state.filter(|state| !state.previews.open.is_empty());
+    let written = state.and_then(|mut state| {
+        state.previews.open.clear();
+        state.written().ok()
     });
     if let Some(bytes) = written {
         taken.bytes = bytes;

@@ -1,12 +1,14 @@
 //! What an operation says while it is under way, line by line.
 
 mod deploy;
+mod pause;
 mod preview;
 mod upgrade;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::deploy::DeployStep;
+pub use self::pause::PauseStep;
 pub use self::preview::PreviewStep;
 pub use self::upgrade::UpgradeStep;
 use super::operation::{Kind, Move};
@@ -184,6 +186,12 @@ impl From<CommonStep> for Event {
     }
 }
 
+impl From<PreviewStep> for Event {
+    fn from(step: PreviewStep) -> Self {
+        Self::Preview(step)
+    }
+}
+
 impl From<UpgradeStep> for Event {
     fn from(step: UpgradeStep) -> Self {
         Self::Upgrade(step)
@@ -355,56 +363,6 @@ impl ReloadStep {
 impl From<ReloadStep> for Event {
     fn from(step: ReloadStep) -> Self {
         Self::Reload(step)
-    }
-}
-
-/// A step of a pause, which ends with the resume.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
-pub enum PauseStep {
-    /// From now on new requests of the environment are held.
-    Pausing {
-        /// Number of the operation.
-        operation: u64,
-        /// The environment.
-        environment: String,
-        /// When it ends by itself, in milliseconds from now.
-        limit_ms: u64,
-    },
-    /// The app holds no request any more: it may be restarted.
-    Paused {
-        /// Since the pause began, in milliseconds.
-        elapsed_ms: u64,
-        /// When it ends by itself, in milliseconds from now.
-        left_ms: u64,
-    },
-    /// Held requests have gone to the app, and new ones go there too (final, exit 0).
-    Resumed {
-        /// The environment.
-        environment: String,
-        /// Since the pause began, in milliseconds.
-        elapsed_ms: u64,
-        /// Why it ended, when that was not asked for: `its limit of 30 s was reached`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        reason: Option<String>,
-    },
-    /// The pause took too long and is over (final, exit 1; 124 for `pause ENV -- COMMAND`).
-    Lapsed {
-        /// What took too long, and what became of the held requests.
-        reason: String,
-        /// The app's own words.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        evidence: Vec<GateReport>,
-    },
-}
-
-impl PauseStep {
-    fn exit_code(&self) -> Option<u8> {
-        match self {
-            Self::Resumed { .. } => Some(exit::DONE),
-            Self::Lapsed { .. } => Some(exit::FAILED),
-            Self::Pausing { .. } | Self::Paused { .. } => None,
-        }
     }
 }
 

@@ -10,7 +10,6 @@ mod cookie;
 mod hiding;
 mod key;
 mod link;
-#[allow(clippy::module_inception, reason = "the folder is named for the noun that it holds")]
 mod preview;
 mod shown;
 mod token;

@@ -13,7 +13,7 @@ const TEMPTING: &str = "HTTP/1.1 200 OK\r\nX-App: green\r\nCache-Control: public
 async fn n33_an_answer_of_a_preview_is_for_nobody_else_whatever_the_app_and_the_file_say() {
     let pair = Pair::tls("cache = \"1h\"\nlabel = \"staging\"\ncompress = true\n").await;
     pair.green.on("/a.js", vec![send(TEMPTING)]);
-    pair.blue.on("/a.js", vec![send(&TEMPTING.replace("green", "blue"))]);
+    pair.blue.on("/a.js", vec![send(TEMPTING.replace("green", "blue"))]);
     let look = Look::open(&pair.door, "prod", &[]).await;
     for fields in [look.cookie(), look.field()] {
         for answer in both(&pair, "GET", "/a.js", &fields).await {

@@ -12,12 +12,12 @@ fn basic(name_and_password: &str) -> (&'static str, String) {
     ("Authorization", format!("Basic {encoded}"))
 }
 
-/// With these lines of prod, and a user.
+/// With more lines of prod, and a user.
 async fn guarded(more: &str) -> Pair {
     let pair = Pair::tls("").await;
     let line = format!("anna:{}\n", bcrypt::hash("secret", 4).unwrap());
     std::fs::write(pair.door.folder().join("users"), line).unwrap();
-    pair.door.replace("[env.prod]\n", &format!("[env.prod]\n{more}\n"));
+    pair.door.rewrite(|text| format!("{text}{more}\n"));
     pair.door.reload(&[]).await.assert_code(0);
     pair
 }
@@ -103,6 +103,6 @@ async fn n33_networks_limits_and_rules_of_paths_hold_for_previews() {
             "{answer:?}"
         );
         assert_eq!(answer.field("cache-control"), Some("private, no-store"));
-        assert!(answer.text().contains("/v2/x"), "{}", answer.text());
+        assert!(answer.text().contains("/v2"), "{}", answer.text());
     }
 }

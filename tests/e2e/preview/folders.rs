@@ -64,7 +64,7 @@ async fn n33_a_preview_has_its_own_public_folder_and_no_files_of_other_versions(
     let missing = "HTTP/1.1 404 Not Found\r\nX-App: APP\r\nContent-Length: 0\r\n\r\n";
     let there = "HTTP/1.1 200 OK\r\nContent-Type: text/css\r\nX-App: APP\r\nContent-Length: 1\r\n\r\nx";
     let answers = |app: &App, name: &str, path: &str, answer: &str| {
-        app.on(path, vec![send(&answer.replace("APP", name))]);
+        app.on(path, vec![send(answer.replace("APP", name))]);
     };
     answers(&pair.blue, "blue", "/assets/old.css", there);
     answers(&pair.green, "green", "/assets/old.css", missing);

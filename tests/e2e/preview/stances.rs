@@ -16,8 +16,10 @@ fn says(answer: &Response, words: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn n33_a_candidate_that_is_stopped_answers_503_with_a_sentence_at_once_and_production_never_notices() {
-    let pair = Pair::tls("hold.for = \"20s\"\nerror_pages = { 503 = \"away.html\" }\n").await;
-    std::fs::write(pair.door.folder().join("away.html"), "<p>The operator's own page").unwrap();
+    let pair = Pair::tls("hold.for = \"20s\"\n").await;
+    std::fs::create_dir(pair.door.folder().join("pages")).unwrap();
+    std::fs::write(pair.door.folder().join("pages/503.html"), "<p>The operator's own page").unwrap();
+    pair.door.rewrite(|text| format!("{text}error_pages = \"pages\"\n"));
     pair.door.reload(&[]).await.assert_code(exit::DONE);
     let look = Look::open(&pair.door, "prod", &[]).await;
     assert_eq!(seen_by(&pair, &look.cookie()).await, "green");
@@ -144,7 +146,7 @@ async fn n33_requests_of_previews_are_no_figures_of_the_live_side_and_roll_nothi
     let finished = swap.finish().await;
     finished.assert_done();
     let baked = finished.find(|event| match event {
-        Event::Swap(SwapStep::Baked { traffic, .. }) => Some(traffic.clone()),
+        Event::Swap(SwapStep::Baked { traffic, .. }) => Some(*traffic),
         _ => None,
     });
     assert_eq!(baked.unwrap().app_errors, 0);

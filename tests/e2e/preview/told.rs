@@ -106,7 +106,7 @@ async fn what_cannot_be_looked_at_is_refused_in_words() {
             "from 1 second to 7 days",
         ),
         (
-            &["preview", "prod", "--for", "0s"],
+            &["preview", "prod", "--for", "999ms"],
             exit::USAGE,
             "from 1 second to 7 days",
         ),

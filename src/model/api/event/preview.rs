@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Event;
 use crate::model::api::preview::{PreviewEnd, PreviewLink};
 use crate::model::api::problem::exit;
 use crate::model::slot::{Generation, Slot};
@@ -65,16 +64,10 @@ impl PreviewStep {
     }
 }
 
-impl From<PreviewStep> for Event {
-    fn from(step: PreviewStep) -> Self {
-        Self::Preview(step)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Event;
     use super::*;
-    use crate::model::api::preview::PreviewLink;
 
     #[test]
     fn every_step_is_on_the_wire_to_the_letter_and_the_token_is_in_no_journal() {

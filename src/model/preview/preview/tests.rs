@@ -4,6 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Makes another preview of one.
+type Change = fn(&mut Preview);
+
 const NOW: u64 = 1_800_000_000;
 
 fn preview() -> Preview {
@@ -35,7 +38,7 @@ fn n33_a_token_is_valid_for_its_environment_its_side_its_generation_and_its_time
         !own.admits("dev", token.as_bytes(), NOW),
         "it was sent to another environment"
     );
-    let others: [(&str, fn(&mut Preview)); 6] = [
+    let others: [(&str, Change); 6] = [
         ("environment", |it| it.environment = "dev".into()),
         ("slot", |it| it.slot = Slot::Blue),
         ("generation", |it| it.generation = Generation(8)),
