@@ -1,4 +1,4 @@
-//! Swaps, rollbacks, drains, bake windows, pauses and reloads over thousands of random schedules in simulated time, with apps that
+//! Swaps, rollbacks, drains, bake windows, pauses, deployments and reloads over thousands of random schedules in simulated time, with apps that
 //! come and go, disks that fail, people who ask at any moment and hang up, and crashes. The invariants of `ARCHITECTURE.md` are
 //! checked at every step.
 //!
@@ -47,6 +47,13 @@ fn the_invariants_hold_on_every_schedule() {
         (sum.left, "left by the one who asked for a pause"),
         (sum.reloaded, "reloaded"),
         (sum.not_reloaded, "refused to be reloaded"),
+        (sum.deployed, "held by a deployment"),
+        (sum.queued, "told to wait"),
+        (sum.came_next, "next in its turn"),
+        (sum.abandoned, "abandoned by the client of a deployment"),
+        (sum.touched, "started or stopped"),
+        (sum.kept_from_a_side, "kept from a side"),
+        (sum.gate_only, "gated alone"),
     ] {
         assert!(count >= SCHEDULES / 200, "hardly anything was {what}: {sum:?}");
     }

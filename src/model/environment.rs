@@ -1,12 +1,14 @@
-//! One environment under operation: its switch, its pause, and the reload that is about to change it. At most one of them holds the
-//! environment (N5); who comes second is refused at once, and told who was first.
+//! One environment under operation: its switch, its pause, its deployments, and the reload that is about to change it. At most one of
+//! them holds the environment (N5); who comes second is refused at once, and told who was first. A swap may be a part of the
+//! deployment that holds it.
 
 use std::time::Duration;
 
-use super::api::{CommonStep, Event, Holder, Side, exit};
+use super::api::{CommonStep, Event, Holder, Side, Step, exit};
 use super::clock::Moment;
+use super::deployment::{self, Deployments, Scene};
 use super::pause::{self, Pause};
-use super::slot::Generation;
+use super::slot::{Address, Generation, Slot};
 use super::state::EnvironmentState;
 use super::switch::{self, Rules, Switch};
 
@@ -15,6 +17,7 @@ use super::switch::{self, Rules, Switch};
 pub struct Environment {
     switch: Switch,
     pause: Pause,
+    deployments: Deployments,
     /// The reload that holds it.
     reload: Option<Holder>,
 }
@@ -26,6 +29,8 @@ pub enum Input {
     Switch(switch::Input),
     /// To the pause, or what it hears of.
     Pause(pause::Input),
+    /// To the deployments, or what they hear of.
+    Deploy(deployment::Input),
     /// `Environment::wake` has come.
     Tick,
     /// The process ends.
@@ -39,6 +44,8 @@ pub enum Effect {
     Switch(switch::Effect),
     /// For the pause.
     Pause(pause::Effect),
+    /// For the deployments.
+    Deploy(deployment::Effect),
 }
 
 impl Environment {
@@ -48,6 +55,7 @@ impl Environment {
         Self {
             pause: Pause::new(rules.name.clone()),
             switch: Switch::new(rules, state),
+            deployments: Deployments::default(),
             reload: None,
         }
     }
@@ -58,6 +66,7 @@ impl Environment {
             return vec![refused];
         }
         let mut effects = Vec::new();
+        self.drop_the_gate(&input, now, &mut effects);
         match input {
             Input::Switch(input) => {
                 if let Some(activation) = left_by_a_pause(&input) {
@@ -66,6 +75,7 @@ impl Environment {
                 self.switch(input, now, &mut effects);
             }
             Input::Pause(input) => self.pause(input, now, &mut effects),
+            Input::Deploy(input) => self.deploy(input, now, &mut effects),
             Input::Tick => {
                 self.switch(switch::Input::Tick, now, &mut effects);
                 self.pause(pause::Input::Tick, now, &mut effects);
@@ -73,7 +83,13 @@ impl Environment {
             Input::Stop => {
                 self.switch(switch::Input::Stop, now, &mut effects);
                 self.pause(pause::Input::Stop, now, &mut effects);
+                self.deploy(deployment::Input::Stop, now, &mut effects);
             }
+        }
+        self.drop_an_unwanted_gate(now, &mut effects);
+        if !self.deployments.is_idle() {
+            // Who waits may be next, whatever it was that happened.
+            self.deploy(deployment::Input::Tick, now, &mut effects);
         }
         effects
     }
@@ -81,14 +97,35 @@ impl Environment {
     /// When [`Input::Tick`] is due next.
     #[must_use]
     pub fn wake(&self) -> Option<Duration> {
-        [self.switch.wake(), self.pause.wake()].into_iter().flatten().min()
+        let all = [self.switch.wake(), self.pause.wake(), self.deployments.wake()];
+        all.into_iter().flatten().min()
     }
 
     /// Who holds the environment.
     #[must_use]
     pub fn holder(&self) -> Option<Holder> {
-        let reload = self.reload.clone();
-        reload.or_else(|| self.pause.holder()).or_else(|| self.switch.holder())
+        let switch = self.switch.holder();
+        let other = switch.as_ref().filter(|it| !self.deployments.has_swap(it.operation));
+        let aside = self.aside().or_else(|| other.cloned());
+        aside.or_else(|| self.deployments.holder(switch.as_ref())).or(switch)
+    }
+
+    /// The operation that its switch is at.
+    #[must_use]
+    pub fn switching(&self) -> Option<Holder> {
+        self.switch.holder()
+    }
+
+    /// The deployments: which one holds it, and which wait.
+    #[must_use]
+    pub fn deployments(&self) -> &Deployments {
+        &self.deployments
+    }
+
+    /// Everywhere that a slot may run.
+    #[must_use]
+    pub fn addresses(&self, slot: Slot) -> Vec<Address> {
+        self.scene().addresses(slot)
     }
 
     /// Whether new requests are held.
@@ -112,7 +149,7 @@ impl Environment {
     /// Whether nobody holds it, and nobody waits for anything any more.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.holder().is_none() && self.switch.is_idle()
+        self.holder().is_none() && self.switch.is_idle() && self.deployments.is_idle()
     }
 
     /// A reload takes it, until [`Environment::free`]. Not while something else holds it.
@@ -137,28 +174,83 @@ impl Environment {
     }
 
     fn switch(&mut self, input: switch::Input, now: Moment, effects: &mut Vec<Effect>) {
-        effects.extend(self.switch.handle(input, now).into_iter().map(Effect::Switch));
+        for effect in self.switch.handle(input, now) {
+            if let switch::Effect::Tell { operation, event } = &effect {
+                self.deployments.hear(*operation, event);
+            }
+            effects.push(Effect::Switch(effect));
+        }
     }
 
     fn pause(&mut self, input: pause::Input, now: Moment, effects: &mut Vec<Effect>) {
         effects.extend(self.pause.handle(input, now).into_iter().map(Effect::Pause));
     }
 
+    fn deploy(&mut self, input: deployment::Input, now: Moment, effects: &mut Vec<Effect>) {
+        let (aside, switch) = (self.aside(), &self.switch);
+        let scene = scene(switch, aside);
+        let all = self.deployments.handle(input, &scene, now);
+        effects.extend(all.into_iter().map(Effect::Deploy));
+    }
+
+    /// What holds it beside its switch and its deployments.
+    fn aside(&self) -> Option<Holder> {
+        self.reload.clone().or_else(|| self.pause.holder())
+    }
+
+    fn scene(&self) -> Scene<'_> {
+        scene(&self.switch, self.aside())
+    }
+
+    /// A deployment that goes on to start or stop a side does not want to hear of its gate any more.
+    fn drop_the_gate(&mut self, input: &Input, now: Moment, effects: &mut Vec<Effect>) {
+        if let Input::Deploy(deployment::Input::Step { request, .. }) = input
+            && let Step::Begun(begun) = &request.step
+            && begun.step.touches_a_side()
+            && let Some(operation) = self.switch.gate_only()
+            && self.deployments.has(request.operation)
+        {
+            self.switch(switch::Input::GateUnwanted { operation }, now, effects);
+        }
+    }
+
+    /// A gate that was asked for by a deployment ends with it.
+    fn drop_an_unwanted_gate(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        if let Some(operation) = self.switch.gate_only()
+            && !self.deployments.has_swap(operation)
+        {
+            self.switch(switch::Input::GateUnwanted { operation }, now, effects);
+        }
+    }
+
     /// The answer to who asks for what another holds. Each machine knows best what to say of itself.
-    fn refused(&self, input: &Input) -> Option<Effect> {
+    fn refused(&mut self, input: &Input) -> Option<Effect> {
         let reload = self.reload.clone();
         match input {
-            Input::Switch(switch::Input::Ask { operation, .. }) => {
-                let holder = reload.or_else(|| self.pause.holder())?;
-                let (operation, event) = (*operation, self.refusal(&holder));
+            Input::Switch(switch::Input::Ask {
+                operation,
+                request,
+                user,
+                ..
+            }) => {
+                let event = match self.aside() {
+                    Some(holder) => self.refusal(&holder),
+                    None => {
+                        let scene = scene(&self.switch, None);
+                        let problem = self.deployments.admit(*operation, request, user, &scene).err()?;
+                        deployment::refused(problem)
+                    }
+                };
+                let operation = *operation;
                 Some(Effect::Switch(switch::Effect::Tell { operation, event }))
             }
             Input::Pause(pause::Input::Ask { operation, .. }) => {
-                let holder = reload.or_else(|| self.switch.holder())?;
+                // A pause knows best what to say of itself.
+                let holder = reload.or_else(|| self.holder().filter(|_| !self.pause.is_on()))?;
                 let (operation, event) = (*operation, self.refusal(&holder));
                 Some(Effect::Pause(pause::Effect::Tell { operation, event }))
             }
-            Input::Switch(_) | Input::Pause(_) | Input::Tick | Input::Stop => None,
+            Input::Switch(_) | Input::Pause(_) | Input::Deploy(_) | Input::Tick | Input::Stop => None,
         }
     }
 
@@ -174,6 +266,17 @@ impl Environment {
     }
 }
 
+fn scene(switch: &Switch, aside: Option<Holder>) -> Scene<'_> {
+    Scene {
+        rules: switch.rules(),
+        state: switch.state(),
+        aside,
+        switch: switch.holder(),
+        baking: switch.is_baking(),
+        draining: switch.draining_slots(),
+    }
+}
+
 /// The number of an activation that a pause closed, when that has drained.
 fn left_by_a_pause(input: &switch::Input) -> Option<usize> {
     match input {
@@ -183,156 +286,4 @@ fn left_by_a_pause(input: &switch::Input) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::api::{Action, Kind, OperationRequest, PauseRequest};
-    use crate::model::switch::{Ended, Service};
-
-    struct Scene {
-        environment: Environment,
-        done: Vec<Effect>,
-    }
-
-    impl Scene {
-        fn new() -> Self {
-            let service = Service {
-                name: "web".into(),
-                blue: vec!["3000".parse().unwrap()],
-                green: vec!["3010".parse().unwrap()],
-                health_path: "/health".into(),
-                names_version: false,
-                passes: 3,
-                interval: Duration::from_millis(500),
-                timeout: Duration::from_secs(5),
-                deadline: Duration::from_secs(60),
-                warms: false,
-                bake: None,
-            };
-            let rules = Rules {
-                name: "prod".into(),
-                protected: false,
-                services: vec![service],
-                fixed: Vec::new(),
-            };
-            Self {
-                environment: Environment::new(rules, EnvironmentState::first(String::new())),
-                done: Vec::new(),
-            }
-        }
-
-        fn input(&mut self, input: Input) {
-            let now = Moment {
-                at: Duration::ZERO,
-                wall: jiff::Timestamp::UNIX_EPOCH,
-            };
-            self.done = self.environment.handle(input, now);
-        }
-
-        fn swap(&mut self, operation: u64) {
-            let request = OperationRequest::new("prod", Kind::Swap);
-            self.input(Input::Switch(switch::Input::Ask {
-                operation,
-                request,
-                user: "ci".into(),
-                warnings: Vec::new(),
-            }));
-        }
-
-        fn pause(&mut self, operation: u64) {
-            let request = PauseRequest {
-                environment: "prod".into(),
-                timeout_ms: 30_000,
-                attached: false,
-            };
-            let user = "ci".into();
-            self.input(Input::Pause(pause::Input::Ask {
-                operation,
-                request,
-                user,
-            }));
-        }
-
-        fn reload(&mut self, operation: u64) {
-            self.environment.take(Holder {
-                operation,
-                kind: Action::Reload,
-                user: "ci".into(),
-                since: String::new(),
-                step: "gate".into(),
-            });
-        }
-
-        /// Why it was refused; `None` when it has begun.
-        fn refused(&self) -> Option<&str> {
-            let event = match self.done.first()? {
-                Effect::Switch(switch::Effect::Tell { event, .. })
-                | Effect::Pause(pause::Effect::Tell { event, .. }) => event,
-                other => panic!("{other:?}"),
-            };
-            match event {
-                Event::Common(CommonStep::Refused { code, reason, .. }) => {
-                    assert_eq!((*code, self.done.len()), (exit::BUSY, 1));
-                    Some(reason)
-                }
-                _ => None,
-            }
-        }
-    }
-
-    #[test]
-    fn n5_whatever_holds_the_environment_refuses_the_others_and_is_named() {
-        let begin: [fn(&mut Scene, u64); 3] = [Scene::swap, Scene::pause, Scene::reload];
-        for (first, name) in begin.into_iter().zip(["swap 1", "pause 1", "reload 1"]) {
-            for second in [Scene::swap, Scene::pause] {
-                let mut scene = Scene::new();
-                first(&mut scene, 1);
-                assert_eq!(scene.environment.holder().unwrap().operation, 1);
-                second(&mut scene, 2);
-                let reason = scene.refused().unwrap();
-                assert!(reason.contains(name), "{reason}");
-                assert_eq!(scene.environment.holder().unwrap().operation, 1);
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_over_holds_nothing() {
-        let mut scene = Scene::new();
-        scene.reload(1);
-        scene.environment.free(2);
-        assert!(!scene.environment.is_idle(), "another reload has no say");
-        scene.environment.free(1);
-        assert!(scene.environment.is_idle());
-        scene.pause(2);
-        assert_eq!(scene.refused(), None);
-        assert!(scene.environment.is_paused());
-    }
-
-    #[test]
-    fn n13_a_pause_hears_of_what_it_closed_and_not_of_what_a_swap_left() {
-        let mut scene = Scene::new();
-        scene.pause(1);
-        scene.input(Input::Pause(pause::Input::Closed { leaving: vec![1] }));
-        for (left, step) in [(Generation(1), "drain"), (Generation::default(), "paused")] {
-            scene.input(Input::Switch(switch::Input::Drained {
-                left,
-                service: 1,
-                ended: Ended::default(),
-                served: crate::model::api::Traffic::default(),
-            }));
-            assert_eq!(scene.environment.holder().unwrap().step, step);
-        }
-    }
-
-    #[test]
-    fn a_stop_ends_a_pause_and_begins_nothing() {
-        let mut scene = Scene::new();
-        scene.pause(1);
-        scene.input(Input::Stop);
-        assert!(scene.environment.is_idle());
-        scene.swap(2);
-        assert_eq!(scene.refused(), Some("the proxy is stopping"));
-        scene.pause(3);
-        assert_eq!(scene.refused(), Some("the proxy is stopping"));
-    }
-}
+mod tests;

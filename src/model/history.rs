@@ -51,6 +51,9 @@ pub enum Record {
         kind: Action,
         /// Who.
         caller: Caller,
+        /// Number of the deployment that it is a part of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        within: Option<u64>,
     },
     /// A step of an operation; progress is not recorded.
     Step {
@@ -102,7 +105,11 @@ mod tests {
                 pid: 1,
             },
             Record::Stopped { pid: 1 },
-            Record::Asked { kind, caller },
+            Record::Asked {
+                kind,
+                caller,
+                within: Some(6),
+            },
             Record::Step { event: Box::new(plan) },
             Record::Step { event: Box::new(done) },
             Record::Torn {

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod cloudflare;
 pub mod compress;
 pub mod deploy;
+pub mod deployment;
 pub mod drain;
 pub mod environment;
 pub mod error_pages;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::api::{MaintenanceStatus, Notice};
+use super::api::{Deployed, MaintenanceStatus, Notice};
 use super::preview::Previews;
 use super::slot::{Address, Generation, Slot, written};
 
@@ -130,6 +130,9 @@ pub struct EnvironmentState {
     /// Where `rollback` goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Previous>,
+    /// What was deployed to each side when it was live last; nothing where nobody said so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deployed: BTreeMap<Slot, Deployed>,
 }
 
 /// Addresses as an operation used them, beside what the file said then. They hold until the file says something else.
@@ -162,6 +165,7 @@ impl EnvironmentState {
             since,
             overrides: BTreeMap::new(),
             previous: None,
+            deployed: BTreeMap::new(),
         }
     }
 
@@ -297,10 +301,23 @@ mod tests {
     }
 
     #[test]
+    fn a_state_of_before_deployments_still_reads() {
+        let before = br#"{"version":1,"next_operation":7,"environments":{"prod":{"generation":3,"live":"green","since":"2026-01-01T00:00:00.000Z","previous":{"slot":"blue","services":{"web":{"addresses":["3000"],"file":["3000"]}}}}}}"#;
+        let state = State::parse(before).unwrap();
+        assert_eq!(state.environments["prod"].live, Slot::Green);
+        assert!(state.environments["prod"].deployed.is_empty());
+    }
+
+    #[test]
     fn a_state_reads_back_as_it_was_written() {
         let mut state = State::new();
         let mut environment = EnvironmentState::first("2026-01-01T00:00:00.000Z".into());
         environment.place("web", Slot::Green, at("3005"), &at("3001"));
+        let deployed = Deployed {
+            version: "8b71ff7".into(),
+            since: "2026-01-01T00:00:00.000Z".into(),
+        };
+        environment.deployed.insert(Slot::Green, deployed);
         state.environments.insert("prod".into(), environment);
         let text = serde_json::to_string(&state).unwrap();
         assert_eq!(serde_json::from_str::<State>(&text).unwrap(), state);

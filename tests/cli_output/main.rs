@@ -8,6 +8,8 @@ mod shells;
 mod typed;
 mod upkeep;
 
+use std::collections::BTreeMap;
+
 use greengate::cli::output::text::Style;
 use greengate::model::api::{
     CertificateStatus, Check, CommonStep, DrainingStatus, EnvironmentStatus, Event, GateReport, HealthStatus, Kind,
@@ -161,6 +163,8 @@ fn a_status(healthy: Option<bool>, protected: bool) -> Status {
             since: "2026-11-21T08:00:00Z".into(),
             protected,
             operation: None,
+            waiting: Vec::new(),
+            deployed: BTreeMap::new(),
             maintenance: None,
             previews: Vec::new(),
             kept: None,

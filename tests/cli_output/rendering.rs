@@ -397,6 +397,7 @@ fn history_tells_each_operation_once_and_names_the_torn() {
             uid: 1000,
             user: "alice".into(),
         },
+        within: None,
     };
     let step = |event| Record::Step { event: Box::new(event) };
     let swapped = a_swap();

@@ -34,7 +34,7 @@ fn whole_lines_of_a_torn_journal_are_read_and_what_is_appended_behind_them() {
             .split(|byte| *byte == b'\n')
             .filter_map(|line| serde_json::from_slice(line).ok())
             .collect();
-        assert_eq!(journal.newest(None, usize::MAX), lines);
+        assert_eq!(journal.newest(None, usize::MAX, true), lines);
         for entry in &lines {
             let written = serde_json::to_vec(entry).unwrap();
             assert!(!written.contains(&b'\n'));
@@ -43,7 +43,7 @@ fn whole_lines_of_a_torn_journal_are_read_and_what_is_appended_behind_them() {
 
         // Torn ends are closed once, and every entry that was there is still there.
         let torn = journal.close_torn(&[], |_| "blue".into()).len();
-        let closed = journal.newest(None, usize::MAX);
+        let closed = journal.newest(None, usize::MAX, true);
         assert_eq!(closed.len(), lines.len() + torn);
         assert_eq!(closed[..lines.len()], lines);
         assert!(journal.close_torn(&[], |_| "blue".into()).is_empty());
@@ -58,7 +58,7 @@ fn whole_lines_of_a_torn_journal_are_read_and_what_is_appended_behind_them() {
         for _ in 0..2 {
             journal.append(&stopped);
         }
-        let newest = journal.newest(None, lines.len() + torn + 2);
+        let newest = journal.newest(None, lines.len() + torn + 2, true);
         assert_eq!(newest[newest.len() - 2..], [stopped.clone(), stopped]);
         assert_eq!(newest[..newest.len() - 2], closed);
         assert_eq!(journal.trouble(), None);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use greengate::model::api::{Action, CommonStep, Event, Move, Progress, SwapStep, exit};
+use greengate::model::api::{CommonStep, Event, Move, Progress, SwapStep, exit};
 
 use super::{PASSES, World};
 
@@ -26,6 +26,13 @@ pub(crate) struct Tally {
     pub left: u64,
     pub reloaded: u64,
     pub not_reloaded: u64,
+    pub deployed: u64,
+    pub queued: u64,
+    pub came_next: u64,
+    pub abandoned: u64,
+    pub touched: u64,
+    pub kept_from_a_side: u64,
+    pub gate_only: u64,
 }
 
 impl Tally {
@@ -47,6 +54,13 @@ impl Tally {
         self.left += other.left;
         self.reloaded += other.reloaded;
         self.not_reloaded += other.not_reloaded;
+        self.deployed += other.deployed;
+        self.queued += other.queued;
+        self.came_next += other.came_next;
+        self.abandoned += other.abandoned;
+        self.touched += other.touched;
+        self.kept_from_a_side += other.kept_from_a_side;
+        self.gate_only += other.gate_only;
     }
 }
 
@@ -88,14 +102,16 @@ impl World {
     }
 
     pub(super) fn told(&mut self, operation: u64, event: &Event) {
-        if matches!(event, Event::Swap(SwapStep::Plan { .. })) {
+        if let Event::Swap(SwapStep::Plan { kind, .. }) = event {
             self.is_alone();
+            self.may_move(operation, *kind);
             assert_eq!(self.moving, None, "two operations at once");
             self.moving = Some(operation);
         }
         if matches!(event, Event::Swap(SwapStep::Switched { .. })) || event.exit_code().is_some() {
             self.moving.take_if(|moving| *moving == operation);
         }
+        self.deploy_hears(operation, event);
         let promise = self.promises.get_mut(&operation).expect("told to nobody");
         assert_eq!(promise.answers, 0, "told after the answer: {event:?}");
         match event {
@@ -146,9 +162,7 @@ impl World {
         }
         // A bake window that goes on when the rollback that interrupted it was refused.
         if self.holder == Some(operation) {
-            let switches = |kind| matches!(kind, Action::Swap | Action::Rollback);
-            let holder = self.environment.holder().filter(|holder| switches(holder.kind));
-            self.holder = holder.map(|holder| holder.operation);
+            self.holder = self.environment.switching().map(|holder| holder.operation);
         }
     }
 }

@@ -210,6 +210,11 @@ impl Plane {
 }
 
 impl Activation {
+    /// Whether it serves who comes.
+    pub(crate) fn is_live(&self) -> bool {
+        !self.closed
+    }
+
     fn look(&mut self, now: Duration, news: &mut Vec<News>) {
         let Some(leaving) = &mut self.drain else {
             return;

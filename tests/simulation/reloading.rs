@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use greengate::model::api::{Change, ChangeKind, CommonStep, Event, ReloadStep, Side};
+use greengate::model::environment;
 use greengate::model::reload::{Effect, Findings, Input, Reading};
 use greengate::model::state::{Durability, EnvironmentState};
 use greengate::model::switch::Rules;
@@ -111,6 +112,7 @@ impl World {
             Effect::Free { operation } => {
                 self.environment.free(operation);
                 self.reloading = Reloading::default();
+                self.handle(environment::Input::Tick);
             }
             Effect::Gate => {
                 let elapsed = Duration::from_millis(self.rng.u64(0..4000));

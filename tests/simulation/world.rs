@@ -3,6 +3,8 @@
 
 #[path = "checks.rs"]
 mod checks;
+#[path = "deploying.rs"]
+mod deploying;
 #[path = "pausing.rs"]
 mod pausing;
 #[path = "reloading.rs"]
@@ -24,6 +26,7 @@ use greengate::model::switch::{Bake, Effect, Figures, Input, Look, Rules, Seen, 
 
 use self::checks::Promise;
 pub(crate) use self::checks::Tally;
+use self::deploying::Deploying;
 use self::pausing::Pausing;
 use self::reloading::{NextFile, Reloading};
 use super::plane::{News, Plane};
@@ -45,6 +48,9 @@ enum Happening {
     AskPause,
     AskResume,
     AskReload,
+    AskDeploy,
+    /// The client of a deployment goes on.
+    Deploy(u64, u64),
     Request,
     Change,
     Crash,
@@ -78,6 +84,7 @@ pub(crate) struct World {
     moving: Option<u64>,
     pausing: Pausing,
     reloading: Reloading,
+    deploying: Deploying,
     tally: Tally,
 }
 
@@ -145,6 +152,7 @@ impl World {
             moving: None,
             pausing: Pausing::default(),
             reloading: Reloading::default(),
+            deploying: Deploying::default(),
             tally: Tally::default(),
         };
         world.serve_what_the_disk_says();
@@ -153,6 +161,7 @@ impl World {
             Happening::AskPause,
             Happening::AskResume,
             Happening::AskReload,
+            Happening::AskDeploy,
             Happening::Request,
             Happening::Change,
         ] {
@@ -226,8 +235,9 @@ impl World {
                     self.soon(50, Happening::Crash);
                 }
             }
+            Happening::Deploy(life, operation) if life == self.life => self.deploy_goes_on(operation),
             // What the last life of the daemon still waited for.
-            Happening::Input(..) | Happening::Written(..) | Happening::Reload(..) => {}
+            Happening::Input(..) | Happening::Written(..) | Happening::Reload(..) | Happening::Deploy(..) => {}
             Happening::Ask => {
                 self.ask();
                 self.again(12_000, Happening::Ask);
@@ -243,6 +253,10 @@ impl World {
             Happening::AskReload => {
                 self.ask_reload();
                 self.again(25_000, Happening::AskReload);
+            }
+            Happening::AskDeploy => {
+                self.ask_deploy();
+                self.again(12_000, Happening::AskDeploy);
             }
             Happening::Request => {
                 let (service, streams) = (self.rng.usize(0..2), self.rng.u8(0..4) == 0);
@@ -321,6 +335,7 @@ impl World {
         self.reload = Reload::new();
         self.inputs.clear();
         (self.pausing, self.reloading) = (Pausing::default(), Reloading::default());
+        self.deploying = Deploying::default();
         (self.ahead, self.holder, self.moving) = (false, None, None);
         self.asking = None;
         self.plane.activations.clear();
@@ -372,10 +387,12 @@ impl World {
                 match effect {
                     environment::Effect::Switch(effect) => self.carry_out(effect),
                     environment::Effect::Pause(effect) => self.carry_out_pause(effect),
+                    environment::Effect::Deploy(effect) => self.carry_out_deploy(effect),
                 }
             }
             assert!(!left || self.is_letting_go(), "the pause outlives the one who asked");
         }
+        self.whoever_waits_waits_for_something();
     }
 
     fn moment(&self) -> Moment {
@@ -435,6 +452,7 @@ impl World {
             Effect::Publish { generation, moves } => {
                 self.is_alone();
                 self.may_publish(&moves);
+                self.is_not_touched(moves[0].to.slot);
                 assert_eq!(
                     (generation, moves[0].to.slot),
                     (self.disk.generation, self.disk.live),

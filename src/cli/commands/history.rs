@@ -7,14 +7,16 @@ use crate::cli::args::HistoryArgs;
 use crate::cli::client::{Client, percent_encode};
 use crate::cli::exit::Outcome;
 use crate::cli::output;
+use crate::cli::output::commands;
 use crate::cli::output::text::{Style, addresses, count, escape, period, short_address};
 use crate::model::api::{
-    Action, CommonStep, Event, MaintenanceStep, Move, PauseStep, PreviewStep, ReloadStep, SwapStep, UpgradeStep, exit,
+    Action, CommonStep, DeployStep, Event, MaintenanceStep, Move, PauseStep, PreviewStep, ReloadStep, SwapStep,
+    UpgradeStep, exit,
 };
 use crate::model::history::{Entry, Record};
 
 /// Journal entries that an operation may have; enough for one with every step and some warnings.
-const ENTRIES_EACH: u32 = 16;
+const ENTRIES_EACH: u32 = 32;
 
 /// One entry, as the daemon wrote it and as we read it.
 #[derive(Debug, Clone)]
@@ -32,6 +34,9 @@ pub struct Read {
 pub async fn run(client: &Client, args: &HistoryArgs) -> Outcome {
     let limit = args.limit.saturating_mul(ENTRIES_EACH);
     let mut path = format!("/v1/history?limit={limit}");
+    if args.verbose {
+        path += "&output=true";
+    }
     if let Some(name) = &args.environment {
         path += &format!("&env={}", percent_encode(name));
     }
@@ -66,6 +71,9 @@ pub async fn run(client: &Client, args: &HistoryArgs) -> Outcome {
     for row in &rows {
         for line in render(row, &zone, style) {
             output::out(&line);
+        }
+        if args.verbose {
+            details(row, style).iter().for_each(|line| output::out(line));
         }
     }
     Ok(exit::DONE)
@@ -114,15 +122,26 @@ pub fn render(row: &[Read], zone: &TimeZone, style: Style) -> Vec<String> {
         }
         Record::Stopped { pid } => vec![format!("{time}  proxyd stopped (pid {pid})")],
         Record::Torn { kind, live } => vec![format!("{time}  {}  {}", operation(*kind), torn(live, style))],
-        Record::Asked { kind, caller } => {
+        Record::Asked { kind, caller, within } => {
             let moves = row.iter().find_map(|read| match &read.entry.record {
                 Record::Step { event } => match event.as_ref() {
                     Event::Swap(SwapStep::Plan { moves, .. }) => Some(what(moves, style)),
+                    Event::Deploy(DeployStep::Deploying { version, plan, .. }) => Some(format!(
+                        "{}{} → {}",
+                        version
+                            .as_ref()
+                            .map_or(String::new(), |version| format!("{}  ", escape(version))),
+                        style.slot(plan.live),
+                        style.slot(plan.idle)
+                    )),
                     _ => None,
                 },
                 Record::Started { .. } | Record::Stopped { .. } | Record::Asked { .. } | Record::Torn { .. } => None,
             });
             let mut lines = vec![format!("{time}  {} by {}", operation(*kind), escape(&caller.user))];
+            if let Some(within) = within {
+                lines[0] += &style.dim(&format!("  of #{within}"));
+            }
             if let Some(moves) = moves {
                 lines[0] += &format!("  {moves}");
             }
@@ -212,6 +231,22 @@ fn ending(read: &Read, asked: &str, style: Style) -> Option<String> {
                 style.green("✓"),
                 count(*previews, "preview", "previews")
             )),
+            Event::Swap(SwapStep::Passed) => Some(format!("{} the gate is open{}", style.green("✓"), took())),
+            Event::Deploy(DeployStep::Released { outcome, reason }) => Some(format!(
+                "{}{}{}",
+                commands::outcome(*outcome, style),
+                took(),
+                reason
+                    .as_ref()
+                    .map_or(String::new(), |why| format!(": {}", escape(why)))
+            )),
+            Event::Deploy(DeployStep::Abandoned { step, live }) => Some(format!(
+                "{} abandoned{}: `proxyctl` was gone ({}){}",
+                style.yellow("!"),
+                took(),
+                escape(step),
+                live.map_or(String::new(), |live| format!("; {} is live", style.slot(live)))
+            )),
             Event::Progress(_)
             | Event::Common(_)
             | Event::Swap(_)
@@ -223,6 +258,27 @@ fn ending(read: &Read, asked: &str, style: Style) -> Option<String> {
         },
         Record::Started { .. } | Record::Stopped { .. } | Record::Asked { .. } => None,
     }
+}
+
+/// What the commands of a deployment did, in their order.
+pub fn details(row: &[Read], style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut open = None;
+    for read in row {
+        let Record::Step { event } = &read.entry.record else {
+            continue;
+        };
+        match &**event {
+            Event::Deploy(DeployStep::CommandBegun(begun)) => open = Some(begun),
+            Event::Deploy(DeployStep::CommandEnded(ended)) => {
+                open = None;
+                lines.extend(commands::ended(ended, style));
+            }
+            _ => {}
+        }
+    }
+    lines.extend(open.map(|begun| commands::unfinished(begun, style)));
+    lines.iter().map(|line| format!("                  {line}")).collect()
 }
 
 fn torn(live: &str, style: Style) -> String {

@@ -13,7 +13,7 @@ use crate::cli::output::text::{
     Style, address, addresses, bytes, count, escape, latency, period, short_address, thousands,
 };
 use crate::model::api::{
-    CertificateStatus, EnvironmentStatus, HealthStatus, MaintenanceStatus, PreviewStatus, ServiceStatus, Status,
+    CertificateStatus, EnvironmentStatus, HealthStatus, Kind, MaintenanceStatus, PreviewStatus, ServiceStatus, Status,
     Traffic, exit,
 };
 
@@ -127,6 +127,14 @@ fn render_environment(environment: &EnvironmentStatus, now: Timestamp, style: St
     for service in &environment.services {
         lines.extend(render_service(service, now, style));
     }
+    let deployed = environment.deployed.iter().map(|(slot, deployed)| {
+        let since = lasting(age(&deployed.since, now));
+        format!("{} {}{since}", style.slot(*slot), escape(&deployed.version))
+    });
+    let deployed: Vec<_> = deployed.collect();
+    if !deployed.is_empty() {
+        lines.push(format!("  deployed: {}", deployed.join(", ")));
+    }
     if let Some(kept) = &environment.kept {
         let files = count(kept.files, "file", "files");
         let text = format!("  keeps {files} of versions that are gone, {}", bytes(kept.bytes));
@@ -156,6 +164,23 @@ fn render_environment(environment: &EnvironmentStatus, now: Timestamp, style: St
     for preview in &environment.previews {
         lines.push(render_preview(&environment.name, preview, now, style));
     }
+    lines.extend(environment.waiting.iter().map(|waiting| {
+        let what = match waiting.kind {
+            Kind::Swap => "deploy",
+            Kind::Rollback => "rollback",
+        };
+        format!(
+            "  {} {what}{} by {}{} (operation {})",
+            style.yellow("waits"),
+            waiting
+                .version
+                .as_ref()
+                .map_or(String::new(), |version| format!(" of {}", escape(version))),
+            escape(&waiting.user),
+            lasting(age(&waiting.since, now)),
+            waiting.operation,
+        )
+    }));
     if let Some(maintenance) = &environment.maintenance {
         lines.extend(render_maintenance(&environment.name, maintenance, now, style));
     }

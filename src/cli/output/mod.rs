@@ -7,6 +7,7 @@
 //!   `preview` those of a preview
 //! - `progress` the step that is under way, as the line that is rewritten
 //! - `table` the picture of `status --watch`
+//! - `commands` the commands of a deployment
 //! - `evidence` what was measured, in words
 //! - `explanation` what holds for a URL; `parity` what differs between two environments
 //! - `age` how long something has lasted; `certificate` what is to say about its end
@@ -15,6 +16,7 @@
 
 pub(super) mod age;
 pub(super) mod certificate;
+pub(super) mod commands;
 mod evidence;
 mod explanation;
 mod line;

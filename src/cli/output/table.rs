@@ -201,6 +201,10 @@ fn remarks(environment: &EnvironmentStatus, now: Timestamp, width: usize) -> imp
             escape(&holder.step)
         ));
     }
+    if !environment.waiting.is_empty() {
+        let waiting = count(environment.waiting.len() as u64, "deployment waits", "deployments wait");
+        remarks.push(format!("{name}: {waiting} for a turn"));
+    }
     if let Some(maintenance) = &environment.maintenance {
         let since = lasting(short_age(&maintenance.since, now));
         remarks.push(format!(

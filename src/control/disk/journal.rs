@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::control::clock::now;
 use crate::control::ports::Journal;
-use crate::model::api::Action;
+use crate::model::api::{Action, DeployStep, Event};
 use crate::model::history::{Entry, Record};
 
 /// Bytes at which a file is rotated.
@@ -85,15 +85,17 @@ impl JournalFile {
         warnings
     }
 
-    /// The newest entries, of one environment or of all, newest last. Reads files: not for a thread that has to be quick.
+    /// The newest entries, of one environment or of all, newest last; with or without what commands wrote. Reads files: not for a
+    /// thread that has to be quick.
     #[must_use]
-    pub fn newest(&self, environment: Option<&str>, limit: usize) -> Vec<Entry> {
+    pub fn newest(&self, environment: Option<&str>, limit: usize, output: bool) -> Vec<Entry> {
         // Opened under the lock, so that no rotation comes between; read without it, so that entries can be written meanwhile.
         let files = self.book().files(FILES);
         let mut found = Vec::new();
         for text in files.iter().rev().map(read) {
             let entries = text.rsplit(|&byte| byte == b'\n').filter_map(entry);
             let wanted = |entry: &Entry| environment.is_none() || entry.environment.as_deref() == environment;
+            let entries = entries.map(|entry| if output { entry } else { without_output(entry) });
             found.extend(entries.filter(wanted).take(limit - found.len()));
             if found.len() == limit {
                 break;
@@ -226,6 +228,16 @@ fn entry(line: &[u8]) -> Option<Entry> {
     serde_json::from_slice(line).ok()
 }
 
+/// An entry that takes little room whatever its command wrote.
+fn without_output(mut entry: Entry) -> Entry {
+    if let Record::Step { event } = &mut entry.record
+        && let Event::Deploy(DeployStep::CommandEnded(ended)) = &mut **event
+    {
+        ended.output = String::new();
+    }
+    entry
+}
+
 /// Operations that were asked for and have no end.
 fn unfinished(files: &[File]) -> BTreeMap<u64, (String, Action)> {
     let mut open = BTreeMap::new();
@@ -246,175 +258,4 @@ fn unfinished(files: &[File]) -> BTreeMap<u64, (String, Action)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::api::{CommonStep, Event};
-    use crate::model::history::Caller;
-
-    fn entry_of(environment: &str, operation: u64, record: Record) -> Entry {
-        Entry {
-            time: now(),
-            environment: Some(environment.into()),
-            operation: Some(operation),
-            record,
-        }
-    }
-
-    fn asked(environment: &str, operation: u64) -> Entry {
-        let caller = Caller {
-            uid: 0,
-            user: "root".into(),
-        };
-        entry_of(
-            environment,
-            operation,
-            Record::Asked {
-                kind: Action::Swap,
-                caller,
-            },
-        )
-    }
-
-    fn step(environment: &str, operation: u64, event: Event) -> Entry {
-        entry_of(environment, operation, Record::Step { event: Box::new(event) })
-    }
-
-    fn warning(message: &str) -> Event {
-        Event::Common(CommonStep::Warning {
-            message: message.into(),
-        })
-    }
-
-    fn operations(journal: &JournalFile) -> Vec<u64> {
-        journal
-            .newest(None, 1_000_000)
-            .iter()
-            .filter_map(|entry| entry.operation)
-            .collect()
-    }
-
-    #[test]
-    fn the_time_is_rfc_3339_with_milliseconds() {
-        let now = now();
-        assert_eq!(now.len(), "2026-01-01T00:00:00.000Z".len(), "{now}");
-        assert!(now.ends_with('Z') && now.parse::<jiff::Timestamp>().is_ok(), "{now}");
-    }
-
-    #[test]
-    fn the_newest_come_last_and_can_be_of_one_environment() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut journal = JournalFile::open(folder.path());
-        for operation in 1..=10 {
-            journal.record(asked(if operation % 2 == 0 { "prod" } else { "dev" }, operation));
-        }
-        journal.note(Record::Stopped { pid: 1 });
-        let prod: Vec<_> = journal
-            .newest(Some("prod"), 3)
-            .iter()
-            .map(|entry| entry.operation.unwrap())
-            .collect();
-        assert_eq!(prod, [6, 8, 10]);
-        assert_eq!(
-            journal.newest(None, 2).last().unwrap().record,
-            Record::Stopped { pid: 1 }
-        );
-        assert!(journal.newest(Some("nowhere"), 3).is_empty());
-        assert!(journal.newest(None, 0).is_empty());
-    }
-
-    #[test]
-    fn a_torn_tail_costs_that_line_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        JournalFile::open(folder.path()).record(asked("prod", 1));
-        let path = folder.path().join("journal.jsonl");
-        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
-        file.write_all(br#"{"time":"2026-01-01T00:00:00Z","environment":"pr"#)
-            .unwrap();
-        let mut journal = JournalFile::open(folder.path());
-        assert_eq!(operations(&journal), [1]);
-        journal.record(asked("prod", 2));
-        assert_eq!(operations(&journal), [1, 2]);
-        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 3);
-    }
-
-    #[test]
-    fn five_files_are_kept_and_read_as_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let line = serde_json::to_vec(&asked("prod", 1000)).unwrap().len() as u64 + 1;
-        let mut journal = JournalFile::with_size(folder.path(), line * 4);
-        for operation in 1001..=1100 {
-            journal.record(asked("prod", operation));
-        }
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), FILES);
-        for file in fs::read_dir(folder.path()).unwrap() {
-            assert!(file.unwrap().metadata().unwrap().len() <= line * 4);
-        }
-        let kept = operations(&journal);
-        assert_eq!(kept, (1081..=1100).collect::<Vec<_>>());
-        let newest = journal.newest(None, 6);
-        assert_eq!(
-            newest.iter().map(|entry| entry.operation.unwrap()).collect::<Vec<_>>(),
-            (1095..=1100).collect::<Vec<_>>()
-        );
-        // A process that starts over goes on in the current file.
-        JournalFile::with_size(folder.path(), line * 4).record(asked("prod", 1101));
-        assert_eq!(operations(&journal).last(), Some(&1101));
-    }
-
-    #[test]
-    fn operations_without_an_end_are_closed_once_with_what_is_live() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut journal = JournalFile::open(folder.path());
-        journal.record(asked("prod", 1));
-        journal.record(step("prod", 1, Event::Common(CommonStep::Planned)));
-        journal.record(asked("prod", 2));
-        journal.record(step("prod", 2, warning("certificates")));
-        journal.record(asked("dev", 3));
-        let warnings = journal.close_torn(&[], |environment| format!("green of {environment}"));
-        assert_eq!(
-            warnings,
-            [
-                "swap 2 of `prod` did not finish before the last stop; green of prod is live",
-                "swap 3 of `dev` did not finish before the last stop; green of dev is live",
-            ]
-        );
-        let last = journal.newest(Some("dev"), 1).remove(0);
-        assert_eq!(
-            (last.operation, last.record),
-            (
-                Some(3),
-                Record::Torn {
-                    kind: Action::Swap,
-                    live: "green of dev".into()
-                }
-            )
-        );
-        let again = JournalFile::open(folder.path());
-        assert!(again.close_torn(&[], |_| String::new()).is_empty());
-    }
-
-    #[test]
-    fn an_operation_is_found_unfinished_across_a_rotation() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut journal = JournalFile::with_size(folder.path(), 400);
-        journal.record(asked("prod", 1));
-        journal.record(asked("dev", 2));
-        journal.record(step("dev", 2, warning("x")));
-        journal.record(step("dev", 2, Event::Common(CommonStep::Planned)));
-        assert!(folder.path().join("journal.1.jsonl").exists());
-        assert_eq!(journal.close_torn(&[], |_| "blue".into()).len(), 1);
-    }
-
-    #[test]
-    fn a_journal_that_cannot_be_written_stops_nothing_and_goes_on_when_it_can() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("journal.jsonl")).unwrap();
-        let mut journal = JournalFile::open(folder.path());
-        journal.record(asked("prod", 1));
-        assert!(journal.trouble().unwrap().contains("cannot be written"));
-        fs::remove_dir(folder.path().join("journal.jsonl")).unwrap();
-        journal.record(asked("prod", 2));
-        assert_eq!(operations(&journal), [2]);
-        assert_eq!(journal.trouble(), None);
-    }
-}
+mod tests;

@@ -15,10 +15,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::query::{history_query, parity_query};
+use super::query::{HistoryQuery, history_query, parity_query};
 use crate::control::switcher::Request as Operation;
 use crate::model::api::{
-    CertificateReport, Certificates, Event, ImportRequest, Imported, Parity, Problem, RenewRequest, Status, exit,
+    CertificateReport, Certificates, Event, ImportRequest, Imported, Parity, Problem, ReleaseRequest, RenewRequest,
+    Status, StepRequest, exit,
 };
 use crate::model::history::{Caller, Entry};
 
@@ -33,7 +34,7 @@ pub(in crate::control) trait Desk {
     async fn status(&self) -> Status;
 
     /// The newest entries, newest last.
-    async fn history(&self, environment: Option<String>, limit: usize) -> Vec<Entry>;
+    async fn history(&self, query: HistoryQuery) -> Vec<Entry>;
 
     /// What differs between two environments, and should not.
     async fn parity(&self, a: String, b: String) -> Result<Parity, Problem>;
@@ -47,7 +48,14 @@ pub(in crate::control) trait Desk {
     /// Serves a certificate that another program obtained.
     fn import(&self, request: ImportRequest) -> Result<Imported, Problem>;
 
-    /// Begins what is asked for; whether anyone listens to its events changes nothing for it, unless it is an attached pause.
+    /// Whether a command of a deployment may run; or it has run.
+    async fn step(&self, request: StepRequest, caller: Caller) -> Result<(), Problem>;
+
+    /// A deployment is over.
+    async fn release(&self, request: ReleaseRequest, caller: Caller) -> Result<(), Problem>;
+
+    /// Begins what is asked for; whether anyone listens to its events changes nothing for it, unless it is a deployment or an
+    /// attached pause.
     fn ask(&self, operation: Operation, caller: Caller) -> UnboundedReceiver<Event>;
 }
 
@@ -94,6 +102,9 @@ enum Endpoint {
     Certificates,
     Renew,
     Import,
+    Deploy,
+    Step,
+    Release,
 }
 
 impl Endpoint {
@@ -112,6 +123,9 @@ impl Endpoint {
             Self::Certificates,
             Self::Renew,
             Self::Import,
+            Self::Deploy,
+            Self::Step,
+            Self::Release,
         ]
         .into_iter()
         .find(|endpoint| endpoint.path() == path)
@@ -132,6 +146,9 @@ impl Endpoint {
             Self::Certificates => "/v1/certificates",
             Self::Renew => "/v1/certificates/renew",
             Self::Import => "/v1/certificates/import",
+            Self::Deploy => "/v1/deploy",
+            Self::Step => "/v1/deploy/step",
+            Self::Release => "/v1/deploy/release",
         }
     }
 
@@ -148,7 +165,10 @@ impl Endpoint {
             | Self::Upgrade
             | Self::Preview
             | Self::Renew
-            | Self::Import => (Method::POST, HeaderValue::from_static("POST")),
+            | Self::Import
+            | Self::Deploy
+            | Self::Step
+            | Self::Release => (Method::POST, HeaderValue::from_static("POST")),
         }
     }
 }
@@ -178,8 +198,8 @@ where
             Payload::Whole(Some(line(&desk.status().await))),
         ),
         Endpoint::History => match history_query(request.uri().query().unwrap_or_default()) {
-            Ok((environment, limit)) => {
-                let entries = desk.history(environment, limit).await;
+            Ok(query) => {
+                let entries = desk.history(query).await;
                 let lines: Vec<u8> = entries.iter().flat_map(line).collect();
                 respond(StatusCode::OK, LINES, Payload::Whole(Some(lines.into())))
             }
@@ -205,6 +225,15 @@ where
         Endpoint::Maintenance => begin(desk, caller, request, Operation::Maintenance).await,
         Endpoint::Upgrade => begin(desk, caller, request, Operation::Upgrade).await,
         Endpoint::Preview => begin(desk, caller, request, Operation::Preview).await,
+        Endpoint::Deploy => begin(desk, caller, request, Operation::Deploy).await,
+        Endpoint::Step => match read(request.into_body(), "step").await {
+            Ok(step) => answered(desk.step(step, caller).await.map(Done::from)),
+            Err((status, reason)) => problem(status, exit::USAGE, reason, None),
+        },
+        Endpoint::Release => match read(request.into_body(), "release").await {
+            Ok(release) => answered(desk.release(release, caller).await.map(Done::from)),
+            Err((status, reason)) => problem(status, exit::USAGE, reason, None),
+        },
     }
 }
 
@@ -255,6 +284,16 @@ fn line(value: &impl Serialize) -> Bytes {
 
 fn whole(value: &impl Serialize) -> Response<Payload> {
     respond(StatusCode::OK, "application/json", Payload::Whole(Some(line(value))))
+}
+
+/// `{}`: it is as it was asked, and there is nothing more to say.
+#[derive(Debug, Serialize)]
+struct Done {}
+
+impl From<()> for Done {
+    fn from((): ()) -> Self {
+        Self {}
+    }
 }
 
 /// What the daemon did, or why it did not.

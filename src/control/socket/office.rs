@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::api::Desk;
+use super::query::HistoryQuery;
 use crate::control::certificates;
 use crate::control::disk::JournalFile;
 use crate::control::limits;
@@ -13,7 +14,8 @@ use crate::control::ports::Elders;
 use crate::control::served::Current;
 use crate::control::switcher::{Report, Request, Switcher};
 use crate::model::api::{
-    CertificateReport, Certificates, Event, ImportRequest, Imported, Parity, Problem, RenewRequest, Status,
+    CertificateReport, Certificates, Event, ImportRequest, Imported, Parity, Problem, ReleaseRequest, RenewRequest,
+    Status, StepRequest,
 };
 use crate::model::history::{Caller, Entry};
 use crate::proxy::DataPlane;
@@ -85,14 +87,24 @@ impl Desk for Office {
         self.certificates.import(request)
     }
 
-    async fn history(&self, environment: Option<String>, limit: usize) -> Vec<Entry> {
+    async fn history(&self, query: HistoryQuery) -> Vec<Entry> {
         let journal = self.journal.clone();
         // Up to 50 MiB are read: no swap should wait for that.
-        let reading = tokio::task::spawn_blocking(move || journal.newest(environment.as_deref(), limit));
+        let reading = tokio::task::spawn_blocking(move || {
+            journal.newest(query.environment.as_deref(), query.limit, query.output)
+        });
         reading.await.unwrap_or_else(|error| {
             tracing::error!(%error, "the journal could not be read");
             Vec::new()
         })
+    }
+
+    async fn step(&self, request: StepRequest, caller: Caller) -> Result<(), Problem> {
+        self.switcher.step(request, caller).await
+    }
+
+    async fn release(&self, request: ReleaseRequest, caller: Caller) -> Result<(), Problem> {
+        self.switcher.release(request, caller).await
     }
 
     fn ask(&self, request: Request, caller: Caller) -> UnboundedReceiver<Event> {

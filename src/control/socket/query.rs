@@ -3,13 +3,29 @@
 /// Entries of history, unless `limit` says otherwise.
 const HISTORY: usize = 50;
 
-/// Reads `env=NAME&limit=N`; both may be missing.
-pub(super) fn history_query(query: &str) -> Result<(Option<String>, usize), String> {
-    let (mut environment, mut limit) = (None, HISTORY);
+/// What is wanted of the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::control) struct HistoryQuery {
+    /// Only this environment.
+    pub(in crate::control) environment: Option<String>,
+    /// At most so many entries.
+    pub(in crate::control) limit: usize,
+    /// Whether what commands wrote is wanted too.
+    pub(in crate::control) output: bool,
+}
+
+/// Reads `env=NAME&limit=N&output=true`; each may be missing.
+pub(super) fn history_query(query: &str) -> Result<HistoryQuery, String> {
+    let (mut environment, mut limit, mut output) = (None, HISTORY, false);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         match name {
             "env" => environment = Some(percent_decoded(value)),
+            "output" => {
+                output = value
+                    .parse()
+                    .map_err(|_| format!("`output` is neither true nor false: `{}`", value.escape_debug()))?
+            }
             "limit" => {
                 limit = value
                     .parse()
@@ -18,7 +34,11 @@ pub(super) fn history_query(query: &str) -> Result<(Option<String>, usize), Stri
             _ => return Err(format!("`{}` is no parameter of the history", name.escape_debug())),
         }
     }
-    Ok((environment, limit))
+    Ok(HistoryQuery {
+        environment,
+        limit,
+        output,
+    })
 }
 
 /// Reads `a=NAME&b=NAME`: two environments.

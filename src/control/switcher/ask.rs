@@ -8,7 +8,7 @@ use super::saves::{Asked, Save};
 use crate::model::api::{CommonStep, Event, Problem, ReloadRequest, exit};
 use crate::model::environment::Input;
 use crate::model::history::{Caller, Record};
-use crate::model::{pause, reload, switch};
+use crate::model::{deployment, pause, reload, switch};
 
 impl Owner {
     /// Takes a number for it; the operation begins when that is saved, so that no number is given twice.
@@ -41,7 +41,8 @@ impl Owner {
                 | Request::Resume(_)
                 | Request::Maintenance(_)
                 | Request::Upgrade(_)
-                | Request::Preview(_),
+                | Request::Preview(_)
+                | Request::Deploy(_),
                 _,
             ) => {}
         }
@@ -72,6 +73,7 @@ impl Owner {
         let record = Record::Asked {
             kind: request.action(),
             caller: caller.clone(),
+            within: request.within(),
         };
         self.notices.record(request.environment(), operation, record);
         if !matches!(request, Request::Upgrade(_))
@@ -88,7 +90,7 @@ impl Owner {
                 None => return self.notices.tell(Some(name), operation, self.unknown(name)),
             },
         };
-        let user = caller.user;
+        let user = caller.user.clone();
         let input = match request {
             Request::Operate(request) => Input::Switch(switch::Input::Ask {
                 operation,
@@ -100,6 +102,11 @@ impl Owner {
                 operation,
                 request,
                 user,
+            }),
+            Request::Deploy(request) => Input::Deploy(deployment::Input::Ask {
+                operation,
+                request,
+                caller,
             }),
             // Maintenance needs nobody's leave: it may be what is wanted in the middle of a deploy that goes wrong.
             Request::Maintenance(request) => return self.toggle(operation, request, user),

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::message::Message;
 use super::owner::{Owner, Parts};
 use super::request::{Report, Request};
-use crate::model::api::{CommonStep, Event, Parity, Problem, exit};
+use crate::model::api::{CommonStep, Event, Parity, Problem, ReleaseRequest, StepRequest, exit};
 use crate::model::handoff::Inside;
 use crate::model::history::Caller;
 use crate::model::slot::Address;
@@ -29,7 +29,7 @@ impl Switcher {
     }
 
     /// Asks for something. The last event of the stream is final. To drop the receiver is only to stop watching, except for
-    /// a pause that is attached to its stream.
+    /// what is attached to its stream: a deployment, and a pause that was asked for so.
     pub(in crate::control) fn ask(&self, request: Request, caller: Caller) -> mpsc::UnboundedReceiver<Event> {
         let (stream, events) = mpsc::unbounded_channel();
         let asked = Message::Ask {
@@ -43,6 +43,20 @@ impl Switcher {
             let _ = stream.send(Event::Common(CommonStep::Failed { reason, live: None }));
         }
         events
+    }
+
+    /// A command of a deployment is about to run, if the answer is yes; or it has run.
+    pub(in crate::control) async fn step(&self, request: StepRequest, caller: Caller) -> Result<(), Problem> {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.mailbox.send(Message::Step { request, caller, reply });
+        answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// A deployment is over.
+    pub(in crate::control) async fn release(&self, request: ReleaseRequest, caller: Caller) -> Result<(), Problem> {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.mailbox.send(Message::Release { request, caller, reply });
+        answer.await.unwrap_or_else(|_| Err(stopping()))
     }
 
     /// How every environment is.
@@ -59,12 +73,7 @@ impl Switcher {
     pub(in crate::control) async fn parity(&self, a: String, b: String) -> Result<Parity, Problem> {
         let (reply, compared) = oneshot::channel();
         let _ = self.mailbox.send(Message::Parity { a, b, reply });
-        let stopping = |_| Problem {
-            code: exit::FAILED,
-            reason: "the proxy is stopping".into(),
-            hint: None,
-        };
-        compared.await.unwrap_or_else(|gone| Err(stopping(gone)))
+        compared.await.unwrap_or_else(|_| Err(stopping()))
     }
 
     /// Waits until every live instance was probed once, at most `deadline`.
@@ -91,5 +100,13 @@ impl Switcher {
         let (reply, stopped) = oneshot::channel();
         let _ = self.mailbox.send(Message::Stop { reply });
         let _ = stopped.await;
+    }
+}
+
+fn stopping() -> Problem {
+    Problem {
+        code: exit::BUSY,
+        reason: "the proxy is stopping".into(),
+        hint: None,
     }
 }

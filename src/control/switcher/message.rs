@@ -2,11 +2,11 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::request::{Report, Request};
+use super::request::{Reply, Report, Request};
 use crate::config::LoadError;
 use crate::control::ports::{Durability, Handed};
 use crate::control::served::Loaded;
-use crate::model::api::{Event, Parity, ProbeReport, Problem};
+use crate::model::api::{Event, Parity, ProbeReport, Problem, ReleaseRequest, StepRequest};
 use crate::model::environment::Input;
 use crate::model::handoff::{Inside, Phase};
 use crate::model::history::Caller;
@@ -78,6 +78,18 @@ pub(super) enum Message {
     /// What is inside of apps, for the process that has taken over.
     Inside {
         reply: oneshot::Sender<Vec<Inside>>,
+    },
+    /// A command of a deployment is about to run, or has run.
+    Step {
+        request: StepRequest,
+        caller: Caller,
+        reply: Reply,
+    },
+    /// A deployment is over.
+    Release {
+        request: ReleaseRequest,
+        caller: Caller,
+        reply: Reply,
     },
     /// What is inside of apps at these addresses is to end politely.
     Hurry {

@@ -4,8 +4,9 @@
 //!
 //! From the door inwards: `mailbox` is the way to the owner, `request` what can be asked for, `message` everything that it hears.
 //! `run` is its loop, `ask` gives each operation its number, `owner` is what it has. `environment` is one environment with its
-//! machines; `change` is what its switch changes, `pause` what its pause does. `maintenance`, `preview`, `reload` and `upgrade` are what
-//! happens beside them; whatever needs an environment for itself holds it as a swap does (N5). `plan` works out what a reload will publish.
+//! machines; `change` is what its switch changes, `pause` what its pause does, `deployment` what a deployment asks and reports.
+//! `maintenance`, `preview`, `reload` and `upgrade` are what happens beside them; whatever needs an environment for itself holds it as a
+//! swap does (N5). `plan` works out what a reload will publish.
 //! `report` tells how things are, `parity` compares environments.
 //!
 //! Below lie what they share: `gated` keeps the folders that a gate has opened, `errands` runs what takes time, `notice` tells and writes down, `publisher` is where a snapshot goes,
@@ -14,6 +15,7 @@
 
 mod ask;
 mod change;
+mod deployment;
 mod drainer;
 mod environment;
 mod errands;

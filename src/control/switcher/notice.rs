@@ -6,9 +6,10 @@ use std::future::Future;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+use super::request::Reply;
 use crate::control::clock;
 use crate::control::ports::Journal;
-use crate::model::api::Event;
+use crate::model::api::{Event, Problem};
 use crate::model::history::{Entry, Record};
 
 /// Everybody who listens, and the journal.
@@ -21,6 +22,9 @@ pub(super) struct Notices {
     /// Those who asked for the end of a pause, and do not listen to its operation yet.
     arriving: HashMap<u64, UnboundedSender<Event>>,
     arrived: u64,
+    /// Those who wait for the answer to a step of a deployment.
+    answers: HashMap<u64, Reply>,
+    asked: u64,
 }
 
 impl Notices {
@@ -31,6 +35,8 @@ impl Notices {
             attached: HashMap::new(),
             arriving: HashMap::new(),
             arrived: 0,
+            answers: HashMap::new(),
+            asked: 0,
         }
     }
 
@@ -57,6 +63,20 @@ impl Notices {
     pub(super) fn turn_away(&mut self, listener: u64, event: Event) {
         if let Some(stream) = self.arriving.remove(&listener) {
             let _ = stream.send(event);
+        }
+    }
+
+    /// Somebody waits for an answer. Returns what names it.
+    pub(super) fn await_answer(&mut self, reply: Reply) -> u64 {
+        self.asked += 1;
+        self.answers.insert(self.asked, reply);
+        self.asked
+    }
+
+    /// The answer that somebody waits for.
+    pub(super) fn answer(&mut self, asked: u64, result: Result<(), Problem>) {
+        if let Some(reply) = self.answers.remove(&asked) {
+            let _ = reply.send(result);
         }
     }
 

@@ -47,6 +47,8 @@ impl Owner {
                 since: environment.machines.state().since.clone(),
                 protected,
                 operation: environment.machines.holder(),
+                waiting: environment.machines.deployments().waiting(),
+                deployed: environment.machines.state().deployed.clone(),
                 maintenance: self.maintenance_status(&environment.name),
                 previews: self.preview_status(&environment.name),
                 kept: self.publisher.keeping.kept(&environment.name),

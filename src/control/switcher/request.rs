@@ -1,8 +1,10 @@
 //! What can be asked for, and how things are.
 
+use tokio::sync::oneshot;
+
 use crate::model::api::{
-    Action, EnvironmentStatus, MaintenanceRequest, OperationRequest, PauseRequest, PreviewRequest, ReloadRequest,
-    ResumeRequest, UpgradeRequest,
+    Action, DeployRequest, EnvironmentStatus, Kind, MaintenanceRequest, OperationRequest, PauseRequest, PreviewRequest,
+    Problem, ReloadRequest, ResumeRequest, UpgradeRequest,
 };
 
 /// What can be asked for.
@@ -22,6 +24,8 @@ pub(in crate::control) enum Request {
     Upgrade(UpgradeRequest),
     /// To show the idle side to who has a link, or to nobody any more.
     Preview(PreviewRequest),
+    /// To hold an environment while it is deployed to.
+    Deploy(DeployRequest),
 }
 
 impl Request {
@@ -34,6 +38,24 @@ impl Request {
             Self::Maintenance(_) => Action::Maintenance,
             Self::Upgrade(_) => Action::Upgrade,
             Self::Preview(_) => Action::Preview,
+            Self::Deploy(DeployRequest { kind: Kind::Swap, .. }) => Action::Deploy,
+            Self::Deploy(DeployRequest {
+                kind: Kind::Rollback, ..
+            }) => Action::Rollback,
+        }
+    }
+
+    /// The deployment that it is a part of.
+    pub(super) fn within(&self) -> Option<u64> {
+        match self {
+            Self::Operate(request) => request.within,
+            Self::Reload(_)
+            | Self::Pause(_)
+            | Self::Resume(_)
+            | Self::Maintenance(_)
+            | Self::Upgrade(_)
+            | Self::Preview(_)
+            | Self::Deploy(_) => None,
         }
     }
 
@@ -44,11 +66,15 @@ impl Request {
             | Self::Pause(PauseRequest { environment, .. })
             | Self::Resume(ResumeRequest { environment, .. })
             | Self::Maintenance(MaintenanceRequest { environment, .. })
-            | Self::Preview(PreviewRequest { environment, .. }) => Some(environment),
+            | Self::Preview(PreviewRequest { environment, .. })
+            | Self::Deploy(DeployRequest { environment, .. }) => Some(environment),
             Self::Reload(_) | Self::Upgrade(_) => None,
         }
     }
 }
+
+/// Where the answer to a step or a release of a deployment goes.
+pub(super) type Reply = oneshot::Sender<Result<(), Problem>>;
 
 /// How things are.
 #[derive(Debug, Default)]

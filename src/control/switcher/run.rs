@@ -93,6 +93,8 @@ impl Owner {
             Message::Inside { reply } => {
                 let _ = reply.send(self.inside());
             }
+            Message::Step { request, caller, reply } => self.step(request, caller, reply),
+            Message::Release { request, caller, reply } => self.release(request, caller, reply),
             Message::Hurry { addresses } => self.hurry(&addresses),
             // `run` takes it out before.
             Message::Stop { reply } => drop(reply),
@@ -129,6 +131,7 @@ impl Owner {
                 match effect {
                     Effect::Switch(effect) => self.switch(place, effect, now),
                     Effect::Pause(effect) => self.pause(place, effect),
+                    Effect::Deploy(effect) => self.deploy(place, effect),
                 }
             }
             if let Some(environment) = self.environments.get_mut(place)
@@ -198,7 +201,8 @@ impl Owner {
             pause::Effect::Join { listener, operation } => self.notices.join(listener, operation),
             pause::Effect::Asked { operation, caller } => {
                 let kind = Action::Resume;
-                let record = Record::Asked { kind, caller };
+                let within = None;
+                let record = Record::Asked { kind, caller, within };
                 self.notices.record(Some(&name), operation, record);
             }
             pause::Effect::Watch { operation } => {

@@ -72,6 +72,7 @@ impl Owner {
                 for environment in &mut self.environments {
                     environment.machines.free(operation);
                 }
+                self.let_the_next_deploy();
                 let reason = format!("the new process failed at `{phase}`: {reason}");
                 tracing::warn!(operation, "an upgrade was refused: {reason}");
                 self.notices.tell(None, operation, refused(exit::REFUSED, reason, None));

@@ -220,11 +220,6 @@ pub struct Deployed {
     pub since: String,
 }
 
-impl Deployed {
-    /// Bytes that a version may have.
-    pub const VERSION: usize = 256;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /v1/status` | [`Status`] |
-//! | `GET /v1/history?env=NAME&limit=N` | [`Entry`](super::history::Entry) lines, newest last |
+//! | `GET /v1/history?env=NAME&limit=N&output=true` | [`Entry`](super::history::Entry) lines, newest last; `output` is what commands wrote |
 //! | `GET /v1/parity?a=NAME&b=NAME` | [`Parity`] |
 //! | `GET /v1/certificates` | [`Certificates`] |
 //! | `POST /v1/certificates/renew` with a [`RenewRequest`] | the host's [`CertificateReport`], when the attempt is over |
@@ -64,7 +64,7 @@ pub use problem::{Problem, exit};
 pub use seen::{GateReport, ProbeReport, Traffic, millis};
 pub use status::{
     CertificateStatus, ConfigurationStatus, DrainingStatus, EnvironmentStatus, HealthStatus, Holder, KeptStatus,
-    MaintenanceStatus, ServiceStatus, Status, TrustedList,
+    MaintenanceStatus, ServiceStatus, Status, TrustedList, WaitingStatus,
 };
 pub use upkeep::{
     Action, Change, ChangeKind, MaintenanceRequest, Notice, PauseRequest, ReloadRequest, ResumeRequest, UpgradeRequest,

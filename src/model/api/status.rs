@@ -1,8 +1,11 @@
 //! `GET /v1/status`: what is live, how it does, and what still drains.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::operation::Side;
+use super::deploy::Deployed;
+use super::operation::{Kind, Side};
 use super::preview::PreviewStatus;
 use super::seen::{ProbeReport, Traffic};
 use super::upkeep::Action;
@@ -110,6 +113,12 @@ pub struct EnvironmentStatus {
     /// The operation that holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Holder>,
+    /// Deployments that wait for their turn, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<WaitingStatus>,
+    /// What was deployed to each side, as far as that is known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deployed: BTreeMap<Slot, Deployed>,
     /// Maintenance, while it is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance: Option<MaintenanceStatus>,
@@ -171,6 +180,22 @@ impl Holder {
             }
         }
     }
+}
+
+/// A deployment that waits for its turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingStatus {
+    /// Number of the operation.
+    pub operation: u64,
+    /// To the idle side, or back to the previous one.
+    pub kind: Kind,
+    /// The name of the user who asked for it.
+    pub user: String,
+    /// What is deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Since when it waits, RFC 3339.
+    pub since: String,
 }
 
 /// An old side that still serves what it had begun.

@@ -23,7 +23,8 @@ impl Switch {
     }
 
     /// Slots that still serve what they had begun.
-    pub(super) fn draining_slots(&self) -> Vec<Slot> {
+    #[must_use]
+    pub fn draining_slots(&self) -> Vec<Slot> {
         let draining = self.leaving.iter().filter(|leaving| leaving.over.is_none());
         draining.map(|leaving| leaving.side.slot).collect()
     }

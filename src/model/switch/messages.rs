@@ -97,6 +97,11 @@ pub enum Input {
         /// All of the environment since that generation.
         served: Traffic,
     },
+    /// The operation that only asks for the gate is of no use any more.
+    GateUnwanted {
+        /// Its number.
+        operation: u64,
+    },
     /// The daemon stops: every operation that is not over gets its final event.
     Stop,
 }

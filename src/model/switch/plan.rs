@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::api::{Kind, Move, OperationRequest, Side, Target, exit};
+use crate::model::api::{Deployed, Kind, Move, OperationRequest, Side, Target, exit};
 use crate::model::bake;
+use crate::model::deploy::check_version;
 use crate::model::health::HealthPath;
 use crate::model::probing::Candidate;
 use crate::model::slot::{Address, Slot};
@@ -133,6 +134,34 @@ pub(super) struct Plan {
     pub(super) expected: Option<String>,
     /// Time that the gate may take.
     pub(super) deadline: Duration,
+    /// Whether it ends with the gate.
+    pub(super) gate_only: bool,
+    /// What is deployed, as far as somebody says so.
+    version: Option<String>,
+}
+
+impl Plan {
+    /// The candidate calls itself so; what the operator said is believed first. What could not be a version is forgotten: a rollback
+    /// may put it into commands.
+    pub(super) fn called(&mut self, version: Option<&str>) {
+        let version = version.filter(|version| check_version(version).is_ok());
+        self.version = self.version.take().or_else(|| version.map(str::to_owned));
+    }
+
+    /// Remembers what is deployed. A side that a rollback comes back to is what it was; of one that a swap goes to nothing is known
+    /// but what is said now.
+    pub(super) fn deploy(&mut self, now: &str) {
+        let deployed = &mut self.next.deployed;
+        let before = deployed.remove(&self.next.live).filter(|_| self.kind == Kind::Rollback);
+        let said = self.version.clone().map(|version| Deployed {
+            version,
+            since: now.to_owned(),
+        });
+        let same = |before: &Deployed| said.as_ref().is_none_or(|said| said.version == before.version);
+        if let Some(is) = before.filter(same).or(said) {
+            deployed.insert(self.next.live, is);
+        }
+    }
 }
 
 /// Makes the plan. `draining` are the slots that still serve what they had begun.
@@ -145,6 +174,9 @@ pub(super) fn plan(
     if rules.protected && !request.dry_run && request.confirmed.as_deref() != Some(&rules.name) {
         let hint = format!("type its name, or say `--yes={}`", rules.name);
         return Err(Refusal::usage(format!("`{}` is protected", rules.name), &hint));
+    }
+    if let Some(version) = &request.version {
+        check_version(version).map_err(|flaw| Refusal::usage(flaw.to_string(), ""))?;
     }
     if rules.services.is_empty() {
         return Err(Refusal::rule(
@@ -192,6 +224,8 @@ pub(super) fn plan(
         deadline: request
             .deadline_ms
             .map_or(longest.unwrap_or_default(), Duration::from_millis),
+        gate_only: request.gate_only,
+        version: request.version.clone(),
     })
 }
 

@@ -45,6 +45,7 @@ impl Switch {
         let elapsed_ms = millis(began, now.at);
         if gating.probing.all_healthy() {
             let (instances, version) = (gating.probing.reports(), gating.probing.version());
+            current.plan.called(version.as_deref());
             tell(
                 effects,
                 current.operation,
@@ -54,6 +55,9 @@ impl Switch {
                     elapsed_ms,
                 },
             );
+            if current.plan.gate_only {
+                return self.give_up(&current, SwapStep::Passed, effects);
+            }
             return self.warm(current, now, effects);
         }
         if now.at >= gating.probing.deadline {
@@ -72,6 +76,18 @@ impl Switch {
             tell(effects, current.operation, Progress::Gating { instances, elapsed_ms });
         }
         self.current = Some(current);
+    }
+
+    /// Ends an operation that only asks for the gate.
+    pub(super) fn gate_unwanted(&mut self, operation: u64, effects: &mut Vec<Effect>) {
+        let unwanted = |current: &mut Current| current.operation == operation && current.plan.gate_only;
+        if let Some(current) = self.current.take_if(unwanted) {
+            let failed = CommonStep::Failed {
+                reason: "the deployment that asked for the gate went on without it; nothing was switched".into(),
+                live: Some(self.state.live),
+            };
+            self.give_up(&current, failed, effects);
+        }
     }
 
     /// Ends an operation before it switched; a swap whose bake window it wanted to pre-empt goes on.
@@ -132,6 +148,7 @@ impl Switch {
 
     fn persist(&mut self, mut current: Current, now: Moment, effects: &mut Vec<Effect>) {
         current.plan.next.since = now.written();
+        current.plan.deploy(&now.written());
         current.ticket = self.ticket();
         current.phase = Phase::Persisting;
         effects.push(Effect::Persist {

@@ -102,6 +102,7 @@ impl Switch {
                 ended,
                 served,
             } => self.drained(left, service, ended, served, now, &mut effects),
+            Input::GateUnwanted { operation } => self.gate_unwanted(operation, &mut effects),
             Input::Stop => self.stop(&mut effects),
         }
         self.turn(now, &mut effects);
@@ -125,6 +126,19 @@ impl Switch {
             since: current.since.clone(),
             step: current.phase.step().into(),
         })
+    }
+
+    /// Whether the operation that holds the environment is in its bake window.
+    #[must_use]
+    pub fn is_baking(&self) -> bool {
+        matches!(&self.current, Some(current) if matches!(current.phase, Phase::Baking(_)))
+    }
+
+    /// The operation that only asks for the gate, while it does.
+    #[must_use]
+    pub fn gate_only(&self) -> Option<u64> {
+        let current = self.current.as_ref().filter(|current| current.plan.gate_only)?;
+        Some(current.operation)
     }
 
     /// What is published.
@@ -221,8 +235,7 @@ impl Switch {
                 hint: None,
             });
         }
-        let baking = matches!(&self.current, Some(current) if matches!(current.phase, Phase::Baking(_)));
-        if kind == Kind::Rollback && baking {
+        if kind == Kind::Rollback && self.is_baking() {
             return None;
         }
         holder.map(|holder| Refusal {

@@ -10,6 +10,7 @@
 //! - [`frames`]: HTTP/2 by its frames; [`tool`]: the clients that users have
 //! - [`pebble`]: a real ACME server; [`acme_door`]: what stands in front of it, and misbehaves
 //! - [`network`]: a network of a test's own; [`systemd`]: a systemd of its own; [`package`]: what is installed there
+//! - [`control`]: the control socket as bytes
 //! - [`load`]: steady traffic of every kind
 //!
 //! Nothing here sleeps to let something happen: [`eventually`] asks until it has, or fails with the last answer.
@@ -20,6 +21,7 @@ pub mod acme_door;
 pub mod app;
 mod app_routes;
 pub mod client;
+pub mod control;
 pub mod door;
 pub mod fixture;
 pub mod frames;

@@ -54,7 +54,7 @@ async fn n33_the_journal_says_who_has_opened_one_for_how_long_and_why_it_ended_a
     for (look, for_ms, reason) in [(&ended, 300_000, "asked"), (&switched, 3_600_000, "switch")] {
         let records = of(look);
         assert!(
-            matches!(&records[0], Record::Asked { kind: Action::Preview, caller } if !caller.user.is_empty()),
+            matches!(&records[0], Record::Asked { kind: Action::Preview, caller, .. } if !caller.user.is_empty()),
             "{records:?}"
         );
         let steps = records.iter().filter_map(|record| match record {

@@ -33,7 +33,8 @@ impl Desk for Rc<FakeDesk> {
         }
     }
 
-    async fn history(&self, environment: Option<String>, limit: usize) -> Vec<Entry> {
+    async fn history(&self, query: HistoryQuery) -> Vec<Entry> {
+        let HistoryQuery { environment, limit, .. } = query;
         let record = Record::Stopped { pid: 7 };
         let entry = Entry {
             time: "t".into(),
@@ -73,6 +74,20 @@ impl Desk for Rc<FakeDesk> {
             hosts: Vec::new(),
             left: Vec::new(),
         })
+    }
+
+    async fn step(&self, request: StepRequest, caller: Caller) -> Result<(), Problem> {
+        let operation = request.operation;
+        let is_known = operation == 12 && caller == ann();
+        is_known.then_some(()).ok_or(Problem {
+            code: exit::REFUSED,
+            reason: format!("there is no deployment {operation}"),
+            hint: None,
+        })
+    }
+
+    async fn release(&self, _: ReleaseRequest, _: Caller) -> Result<(), Problem> {
+        Ok(())
     }
 
     fn ask(&self, request: Operation, caller: Caller) -> UnboundedReceiver<Event> {
@@ -125,7 +140,7 @@ fn history_is_asked_for_by_environment_and_limit() {
     let entries: Vec<Entry> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(entries.len(), 2);
     assert_eq!(entries[0].environment.as_deref(), Some("prod"));
-    for uri in ["/v1/history?limit=all", "/v1/history?since=1"] {
+    for uri in ["/v1/history?limit=all", "/v1/history?since=1", "/v1/history?output=2"] {
         assert_eq!(ask("GET", uri, b"").1.status(), 400, "{uri}");
     }
 }
@@ -176,6 +191,23 @@ fn what_is_no_request_is_answered_with_its_reason_and_begins_nothing() {
         assert!(problem.reason.contains(reason), "{problem:?}");
         assert!(desk.operations.borrow().is_empty());
     }
+}
+
+#[test]
+fn a_step_of_a_deployment_is_answered_with_yes_or_with_the_reason() {
+    let known = br#"{"operation":12,"step":{"begun":{"step":"before","command":["./migrate"]}}}"#;
+    let (_, response) = ask("POST", "/v1/deploy/step", known);
+    assert_eq!(response.status(), 200);
+    assert_eq!(text(response), "{}\n");
+    let unknown = br#"{"operation":13,"step":{"begun":{"step":"before","command":["./migrate"]}}}"#;
+    let (_, response) = ask("POST", "/v1/deploy/step", unknown);
+    assert_eq!(response.status(), 409);
+    let problem: Problem = serde_json::from_str(&text(response)).unwrap();
+    assert_eq!(problem.code, exit::REFUSED);
+    let released = br#"{"operation":12,"outcome":"done"}"#;
+    assert_eq!(ask("POST", "/v1/deploy/release", released).1.status(), 200);
+    assert_eq!(ask("POST", "/v1/deploy/release", b"{}").1.status(), 400);
+    assert_eq!(ask("GET", "/v1/deploy", b"").1.status(), 405);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::control::switcher::plan::{Next, Plan, next};
 use crate::control::switcher::rules::{self, limits, side};
 use crate::model::api::{CommonStep, Event};
 use crate::model::state::EnvironmentState;
+use crate::model::{deployment, environment};
 use crate::proxy::{Live, Snapshot};
 
 impl Owner {
@@ -115,7 +116,11 @@ impl Owner {
                     let place = self.environments.len();
                     self.environments.push(Environment::new(place, file, state.clone()));
                 }
-                (None, _, Some(place)) => self.environments[place].gone = true,
+                (None, _, Some(place)) => {
+                    self.environments[place].gone = true;
+                    let gone = environment::Input::Deploy(deployment::Input::Gone);
+                    self.inputs.push_back((place, gone));
+                }
                 (Some(_), None, _) | (None, _, None) => {}
             }
         }

@@ -40,6 +40,7 @@ impl Owner {
                 for environment in &mut self.environments {
                     environment.machines.free(operation);
                 }
+                self.let_the_next_deploy();
             }
             Effect::Gate => self.gate_reload(),
             Effect::Certify => {
