@@ -229,6 +229,10 @@ impl Owner {
         let now = self.moment();
         match self.saves.over(state, &result, now) {
             None => {}
+            // The process that comes reads what is saved: nothing may be on its way there.
+            Some(Save::Number(asked)) if asked.request.action() == Action::Upgrade && self.saves.is_waiting() => {
+                self.saves.push(Save::Number(asked));
+            }
             Some(Save::Number(asked)) => {
                 // It goes on: the switch itself will have to be saved, and that decides.
                 if let Err(error) = &result {

@@ -129,6 +129,11 @@ impl Saves {
         self.trouble.as_deref()
     }
 
+    /// Whether more waits to be saved.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     /// Takes its turn.
     pub(super) fn push(&mut self, save: Save) {
         self.queue.push_back(save);

@@ -213,6 +213,17 @@ async fn n33_an_upgrade_takes_it_along_and_what_was_begun_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn n33_what_is_opened_in_the_moment_of_an_upgrade_is_open_after_it_or_refused() {
+    let pair = Pair::tls("").await;
+    let open = pair.door.watch(&["preview", "prod"]).finish();
+    let upgrade = pair.door.watch(&["upgrade"]).finish();
+    let (opened, upgraded) = tokio::join!(open, upgrade);
+    upgraded.assert_code(exit::DONE);
+    let open = pair.door.environment("prod").await.previews.len();
+    assert_eq!(open, usize::from(opened.code == 0), "{opened:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn n33_a_backup_holds_no_key_and_a_restore_opens_nothing() {
     let pair = Pair::tls("").await;
     let look = Look::open(&pair.door, "prod", &[]).await;

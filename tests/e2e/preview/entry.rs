@@ -3,7 +3,6 @@
 use base64::Engine as _;
 
 use super::{Look, both, over_h1};
-use crate::common::door::TIMES;
 use crate::common::fixture::{HOST, Pair};
 
 /// The field by which a client names itself.
@@ -52,7 +51,6 @@ async fn n33_a_preview_asks_for_the_password_that_its_site_asks_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn n33_who_waits_for_a_password_while_a_preview_ends_is_not_led_past_it() {
     let pair = guarded("auth.basic = \"users\"").await;
-    std::fs::write(pair.door.folder().join(TIMES), "").unwrap();
     let look = Look::open(&pair.door, "prod", &[]).await;
     // Unknown credentials are checked by a thread, and the route is resolved again behind that.
     let waiting = (0..8).map(|number| {
