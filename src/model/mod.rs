@@ -10,6 +10,7 @@ pub mod client;
 pub mod clock;
 pub mod cloudflare;
 pub mod compress;
+pub mod course;
 pub mod deploy;
 pub mod deployment;
 pub mod drain;

@@ -19,6 +19,7 @@ mod common;
 mod compress;
 mod conformance;
 mod control_side;
+mod deploy;
 mod deployment;
 mod draining;
 mod error_pages;

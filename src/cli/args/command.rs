@@ -10,6 +10,7 @@ use super::certs::CertsArgs;
 use super::check::CheckArgs;
 use super::completions::CompletionsArgs;
 use super::demo::DemoArgs;
+use super::deploy::DeployArgs;
 use super::help::{TEMPLATE, examples};
 use super::history::HistoryArgs;
 use super::import::ImportConfigArgs;
@@ -43,6 +44,7 @@ const EXIT_CODES: &str = "\x1b[1m\x1b[4mExit codes:\x1b[0m
         "proxyctl import nginx /etc/nginx/nginx.conf > proxy.toml",
         "proxyctl check proxy.toml                  is this configuration right?",
         "proxyctl status                            what is live, and is it well?",
+        "proxyctl deploy prod                       start a new version, switch to it, stop the old one",
         "proxyctl swap prod                         check the idle side, switch, drain the old one",
         "proxyctl swap prod --expect-version 8b71ff7",
         "proxyctl rollback prod                     the way back",
@@ -64,6 +66,8 @@ pub struct Cli {
 pub enum Command {
     /// Show what is live, how it does, and what still drains
     Status(StatusArgs),
+    /// Start a new version beside the old one, switch to it once it is healthy, and stop the old one
+    Deploy(DeployArgs),
     /// Switch an environment to its idle side, once that is healthy
     Swap(SwapArgs),
     /// Switch back to the previous side, once that is healthy

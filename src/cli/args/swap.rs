@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::deploy::PATIENCE;
 use super::duration::parse_duration;
 use super::help::{TEMPLATE, examples};
 use crate::model::api::{Kind, OperationRequest, Target, millis};
@@ -38,11 +39,14 @@ pub struct SwapArgs {
     "proxyctl rollback prod",
     "proxyctl rollback prod --no-wait           return once the previous side serves",
     "proxyctl rollback prod --yes=prod          a protected environment, from a script",
-])]
+], after_help = ROLLBACK)]
 pub struct RollbackArgs {
     /// What every operation takes.
     #[command(flatten)]
     pub common: OperationArgs,
+    /// How long a daemon that went away may take to come back
+    #[arg(long, hide = true, value_name = "TIME", value_parser = parse_duration, default_value = PATIENCE)]
+    pub patience: Duration,
 }
 
 /// What `swap` and `rollback` share.
@@ -73,6 +77,10 @@ pub struct OperationArgs {
     #[arg(long)]
     pub json: bool,
 }
+
+const ROLLBACK: &str = "\
+Where `[env.ENV.deploy]` says how, the previous side is started first if it was stopped, and the side that
+is left is stopped as after a deploy.";
 
 impl SwapArgs {
     /// What the daemon is asked for; `confirmed` is the name that was typed or given.

@@ -1,4 +1,5 @@
-//! `proxyctl swap` and `proxyctl rollback`: ask the daemon, and watch.
+//! `proxyctl swap` and `proxyctl rollback`: ask the daemon, and watch. Where there is something to start or to stop, `deploy` has a
+//! rollback of its own.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::model::api::{Event, Kind, OperationRequest, Status, SwapStep, exit, m
 /// # Errors
 /// Everything that is not a final event.
 pub async fn swap(client: &Client, args: &SwapArgs) -> Outcome {
-    let confirmed = confirmed(client, &args.common, Kind::Swap).await?;
+    let confirmed = asked(client, &args.common, Kind::Swap).await?;
     operate(client, args.request(confirmed), &args.common).await
 }
 
@@ -27,26 +28,42 @@ pub async fn swap(client: &Client, args: &SwapArgs) -> Outcome {
 /// # Errors
 /// Everything that is not a final event.
 pub async fn rollback(client: &Client, args: &RollbackArgs) -> Outcome {
-    let confirmed = confirmed(client, &args.common, Kind::Rollback).await?;
+    let confirmed = asked(client, &args.common, Kind::Rollback).await?;
     operate(client, args.common.request(Kind::Rollback, confirmed), &args.common).await
 }
 
-/// Asks for a protected environment's name before the daemon would refuse.
-async fn confirmed(client: &Client, args: &OperationArgs, kind: Kind) -> Result<Option<String>, Stop> {
+/// The name that goes into the request; a dry run needs none.
+async fn asked(client: &Client, args: &OperationArgs, kind: Kind) -> Result<Option<String>, Stop> {
+    let yes = args.yes.as_deref().filter(|yes| !args.dry_run || !yes.is_empty());
+    let yes = yes.or(args.dry_run.then_some(&args.environment));
+    confirmed(client, &args.environment, yes, &kind.to_string(), || {}).await
+}
+
+/// Asks for a protected environment's name before the daemon would refuse. Who is asked is shown before what it is about.
+///
+/// # Errors
+/// Exit 2 when there is no such environment, or a protected one was not named.
+pub(super) async fn confirmed(
+    client: &Client,
+    name: &str,
+    yes: Option<&str>,
+    what: &str,
+    show: impl FnOnce(),
+) -> Result<Option<String>, Stop> {
     let status: Status = client.get("/v1/status").await?;
-    let name = args.environment.as_str();
     let Some(environment) = status.environments.iter().find(|one| one.name == name) else {
         return Err(unknown(name, status.environments.iter().map(|one| one.name.as_str())));
     };
     let ask = output::interactive().then_some(|| {
-        output::err_raw(&format!("{} is protected. Type its name to {kind}: ", escape(name)));
+        show();
+        output::err_raw(&format!("{} is protected. Type its name to {what}: ", escape(name)));
         let mut typed = String::new();
         match std::io::stdin().read_line(&mut typed) {
             Ok(_) => typed,
             Err(_) => String::new(),
         }
     });
-    confirm(name, environment.protected && !args.dry_run, args.yes.as_deref(), ask)
+    confirm(name, environment.protected, yes, ask)
 }
 
 /// The name that goes into the request, or why it does not. `ask` is there when somebody can be asked.

@@ -5,6 +5,7 @@
 //! - `terminal` the streams of this process, and what is drawn on a terminal
 //! - `operation` the events of a swap or rollback as lines; `upkeep` those of a reload, a pause and of maintenance;
 //!   `preview` those of a preview
+//! - `deploy` a deployment: its commands, and how it ended
 //! - `progress` the step that is under way, as the line that is rewritten
 //! - `table` the picture of `status --watch`
 //! - `commands` the commands of a deployment
@@ -17,6 +18,7 @@
 pub(super) mod age;
 pub(super) mod certificate;
 pub(super) mod commands;
+pub mod deploy;
 mod evidence;
 mod explanation;
 mod line;

@@ -75,7 +75,11 @@ fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
             } else {
                 (Stream::Err, told.err)
             };
-            plan(*kind, environment, moves, *forced, style)
+            let label = match kind {
+                Kind::Swap => "",
+                Kind::Rollback => "rollback",
+            };
+            plan(label, environment, moves, *forced, style)
                 .into_iter()
                 .map(|text| Line { stream, text })
                 .collect()
@@ -216,12 +220,12 @@ fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
     }
 }
 
-/// The plan: on one line where that can be read, else a line each.
-fn plan(kind: Kind, environment: &str, moves: &[Move], forced: bool, style: Style) -> Vec<String> {
+/// The plan: on one line where that can be read, else a line each. The label says what is done, where that is no swap.
+pub(super) fn plan(label: &str, environment: &str, moves: &[Move], forced: bool, style: Style) -> Vec<String> {
     let name = escape(environment).to_uppercase();
-    let kind = match kind {
-        Kind::Swap => "",
-        Kind::Rollback => " rollback ",
+    let kind = match label {
+        "" => String::new(),
+        label => format!(" {} ", escape(label)),
     };
     let forced = if forced { "   forced" } else { "" };
     let texts = |style: Style| -> Vec<String> {
@@ -239,7 +243,7 @@ fn plan(kind: Kind, environment: &str, moves: &[Move], forced: bool, style: Styl
             .collect()
     };
     let length = texts(Style::default()).join("   ").chars().count() + name.len() + kind.len() + forced.len() + 3;
-    let head = format!("{}{}", style.badge(&name), style.bold(kind));
+    let head = format!("{}{}", style.badge(&name), style.bold(&kind));
     let forced = style.yellow(forced);
     if length <= PLAN_WIDTH {
         return vec![format!("{head} {}{forced}", texts(style).join("   "))];

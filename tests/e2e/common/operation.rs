@@ -129,11 +129,16 @@ impl Operation {
         &self.events
     }
 
-    /// Ends `proxyctl` as Ctrl-C does; the operation is the daemon's and goes on.
-    pub async fn interrupt(mut self) -> Output {
+    /// Sends `proxyctl` what Ctrl-C sends.
+    pub fn signal_interrupt(&self) {
         let pid = i32::try_from(self.child.id().expect("proxyctl still runs")).expect("a process id");
         let pid = rustix::process::Pid::from_raw(pid).expect("a process id");
         rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("the own child can be signalled");
+    }
+
+    /// Ends `proxyctl` as Ctrl-C does; the operation is the daemon's and goes on.
+    pub async fn interrupt(mut self) -> Output {
+        self.signal_interrupt();
         while self.next().await.is_some() {}
         self.finish().await.into_output()
     }

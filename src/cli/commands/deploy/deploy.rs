@@ -1,0 +1,188 @@
+//! `proxyctl deploy ENV`: what is asked before anything runs.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::drive::Deployment;
+use super::hold::{self, Hold, NotHeld};
+use super::show::Show;
+use super::version;
+use crate::cli::args::DeployArgs;
+use crate::cli::client::{Client, EventLine};
+use crate::cli::commands::swap::confirmed;
+use crate::cli::exit::{Outcome, Stop};
+use crate::cli::output;
+use crate::cli::output::deploy::{deploy_plan, deploy_script};
+use crate::cli::output::text::escape;
+use crate::cli::signals::Interruptions;
+use crate::model::api::{DeployPlan, DeployRequest, Kind, OperationRequest, exit, millis};
+use crate::model::course::{Script, Task};
+use crate::model::deploy::{NoValue, Values};
+
+/// Starts the idle side, switches to it, and stops the old one.
+///
+/// # Errors
+/// Everything that ends it before the first command.
+pub async fn deploy(client: &Client, args: &DeployArgs) -> Outcome {
+    let name = args.environment.as_str();
+    let show = Rc::new(Show::new(name, Kind::Swap, args.json));
+    let mut lock = DeployRequest {
+        environment: args.environment.clone(),
+        kind: Kind::Swap,
+        version: args.version.as_deref().map(version::named).transpose()?,
+        confirmed: None,
+        dry_run: false,
+        wait_ms: args.wait.map(millis),
+        since: None,
+    };
+    let refusals = show.lock();
+    let seen = |line: &EventLine| (refusals.borrow_mut())(line);
+    let plan = match hold::plan(client, lock.clone(), seen).await {
+        Ok(plan) => plan,
+        Err(not_held) => return not_held.into_outcome(),
+    };
+    if !is_deployed(&plan) {
+        return Err(
+            Stop::usage(format!("the file does not say how `{}` is deployed", escape(name))).hint(format!(
+                "`[env.{name}.deploy]` says how a side is started; `proxyctl swap {name}` switches to one that runs"
+            )),
+        );
+    }
+    if lock.version.is_none() {
+        lock.version = version::described(folder(name, &plan).as_deref()).await;
+    }
+    let filled = |plan: &DeployPlan| Script::new(name, Kind::Swap, lock.version.as_deref(), plan).map_err(no_value);
+    let script = filled(&plan)?;
+    let lines = |plan: &DeployPlan| {
+        let style = output::err_style();
+        deploy_plan(name, Kind::Swap, lock.version.as_deref(), plan, Timestamp::now(), style)
+    };
+    if args.dry_run {
+        return dry_run(&lock, &plan, &script, args.json);
+    }
+    let shown = || lines(&plan).iter().for_each(|line| output::err(line));
+    lock.confirmed = confirmed(client, name, args.yes.as_deref(), "deploy", shown).await?;
+
+    let mut interruptions = Interruptions::listen()?;
+    let until = args.timeout.map(|time| Instant::now() + time);
+    let hold = tokio::select! {
+        held = Hold::take(client, lock.clone(), show.lock()) => match held {
+            Ok(hold) => hold,
+            Err(not_held) => return not_held.into_outcome(),
+        },
+        () = interruptions.next() => return Err(Stop::failed("interrupted; nothing was begun")),
+        () = over(until) => return Err(Stop::failed("`--timeout` is over; nothing was begun")),
+    };
+    // Somebody may have switched since we have asked.
+    let script = filled(&hold.plan)?;
+    show.plan(&lines(&hold.plan), &script);
+    let expected = lock
+        .version
+        .clone()
+        .filter(|_| args.version.is_some() && hold.plan.names_version);
+    let deployment = Deployment {
+        client,
+        swap: OperationRequest {
+            expect_version: expected,
+            confirmed: lock.confirmed.clone(),
+            deadline_ms: args.deadline.map(millis),
+            version: lock.version.clone(),
+            ..OperationRequest::new(name, Kind::Swap)
+        },
+        lock,
+        waits: true,
+        patience: args.patience,
+        until,
+        show: &show,
+    };
+    deployment.run(script, hold, &mut interruptions).await
+}
+
+impl NotHeld {
+    /// How a command ends for it.
+    pub(super) fn into_outcome(self) -> Outcome {
+        match self {
+            Self::Refused(code) => Ok(code),
+            Self::Unasked(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether any table says how a side is started.
+pub(super) fn is_deployed(plan: &DeployPlan) -> bool {
+    plan.table.is_some() || plan.services.iter().any(|service| service.table.is_some())
+}
+
+/// Prints what would be done. It is what was asked for, and so is data.
+pub(super) fn dry_run(lock: &DeployRequest, plan: &DeployPlan, script: &Script, json: bool) -> Outcome {
+    let version = lock.version.as_deref();
+    if json {
+        output::out_json(&json!({
+            "environment": lock.environment,
+            "kind": lock.kind,
+            "version": version,
+            "plan": plan,
+            "start": script.start.iter().flat_map(|part| part.start.iter().map(told)).collect::<Vec<_>>(),
+            "before": script.before.iter().map(told).collect::<Vec<_>>(),
+            "stop": script.stop.iter().map(told).collect::<Vec<_>>(),
+            "after": script.after.iter().map(told).collect::<Vec<_>>(),
+            "keep_ms": millis(script.keep),
+        }))?;
+        return Ok(exit::DONE);
+    }
+    let style = output::out_style();
+    let plan = deploy_plan(&lock.environment, lock.kind, version, plan, Timestamp::now(), style);
+    for line in plan.into_iter().chain(deploy_script(script, lock.kind)) {
+        output::out(&line);
+    }
+    output::err("Nothing was run: this was a dry run.");
+    Ok(exit::DONE)
+}
+
+fn told(task: &Task) -> serde_json::Value {
+    json!({
+        "service": task.service,
+        "slot": task.slot,
+        "command": task.command.argv,
+        "cwd": task.command.cwd,
+        "env": task.command.env,
+    })
+}
+
+/// Where the first table runs its commands, which is where git is asked.
+fn folder(environment: &str, plan: &DeployPlan) -> Option<PathBuf> {
+    let only = match plan.services.as_slice() {
+        [one] => Some(one),
+        _ => None,
+    };
+    let own = plan.table.iter().map(|table| (table, only));
+    let services = plan.services.iter();
+    let mut tables = own.chain(services.filter_map(|service| Some((service.table.as_ref()?, Some(service)))));
+    tables.find_map(|(table, service)| {
+        let values = Values {
+            environment,
+            service: service.map(|service| service.name.as_str()),
+            slot: plan.idle,
+            addresses: service.map_or(&[], |service| &service.idle.addresses),
+            version: None,
+        };
+        table.cwd(&values).ok().flatten()
+    })
+}
+
+/// A placeholder has no value.
+fn no_value(error: NoValue) -> Stop {
+    Stop::usage(error.to_string()).hint("`--version` names the version; without it, `git describe` is asked in `cwd`")
+}
+
+/// Resolves at that time, or never.
+pub(super) async fn over(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}

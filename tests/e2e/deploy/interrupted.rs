@@ -1,0 +1,103 @@
+//! Somebody wants a deploy to end: before the switch what was begun is undone, after it the daemon goes on.
+
+use greengate::model::api::exit;
+use greengate::model::slot::Slot;
+
+use super::stage::Stage;
+
+const BEFORE: &str = "before = \"sh step.sh before\"";
+
+/// Interrupts a deploy where it stands still.
+async fn interrupted(stage: &Stage, step: &str) -> String {
+    stage.put(&format!("hold-{step}"));
+    let deploy = stage.deploy("v2", &[]);
+    stage.reached(step).await;
+    let output = deploy.interrupt().await;
+    output.assert_code(exit::FAILED);
+    stage.serves("v1").await;
+    stage.free().await;
+    output.stderr
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_the_switch_what_was_begun_is_undone() {
+    for step in ["start", "before"] {
+        let stage = Stage::start(BEFORE).await;
+        let told = interrupted(&stage, step).await;
+        assert!(
+            told.contains("Nothing was switched; blue stays live."),
+            "{step}: {told}"
+        );
+        assert_eq!(stage.steps().last().unwrap(), "stop green");
+        assert!(!stage.runs(Slot::Green), "{step}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_the_gate_too_and_the_gate_ends_with_it() {
+    let stage = Stage::start(BEFORE).await;
+    stage.put("sick-v2");
+    let deploy = stage.deploy("v2", &["--deadline", "1m"]);
+    stage.appears("probed-v2").await;
+    deploy.interrupt().await.assert_code(exit::FAILED);
+    assert!(!stage.runs(Slot::Green));
+    stage.free().await;
+    stage.serves("v1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timeout_is_an_interruption() {
+    let stage = Stage::start("").await;
+    stage.put("hold-start");
+    let output = stage.told("v2", &["--timeout", "300ms"]).await;
+    output.assert_code(exit::FAILED);
+    output.assert_says(&["`--timeout` is over: what was begun is undone"]);
+    assert!(!stage.runs(Slot::Green));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_switch_the_daemon_goes_on_and_neither_side_is_stopped() {
+    let stage = Stage::start("").await;
+    let kept = stage.keep_a_request().await;
+    let mut deploy = stage.deploy("v2", &[]);
+    deploy.switched().await;
+    let output = deploy.interrupt().await;
+    output.assert_code(exit::STOPPED_WAITING);
+    output.assert_says(&["the swap goes on in the daemon"]);
+    output.assert_says(&["sh stop.sh blue"]);
+    stage.let_go();
+    kept.await.unwrap();
+    stage.free().await;
+    stage.serves("v2").await;
+    assert!(stage.runs(Slot::Blue));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_old_side_is_kept_it_runs_on() {
+    let stage = Stage::start("keep = \"1m\"").await;
+    let deploy = stage.deploy("v2", &[]);
+    stage.reached("after").await;
+    stage.free().await;
+    let output = deploy.interrupt().await;
+    output.assert_code(exit::STOPPED_WAITING);
+    output.assert_says(&["green is live, and blue runs on"]);
+    assert!(stage.runs(Slot::Blue));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_interruption_ends_it_at_once() {
+    let stage = Stage::start("").await;
+    stage.put("hold-start");
+    stage.put("hold-stop");
+    let deploy = stage.deploy("v2", &[]);
+    stage.reached("start").await;
+    deploy.signal_interrupt();
+    // It is about to undo, and stands still in that.
+    stage.reached("stop").await;
+    deploy.signal_interrupt();
+    let finished = deploy.finish().await;
+    assert_eq!(finished.code, i32::from(exit::FAILED), "{finished:#?}");
+    assert!(finished.stderr.contains("ended at once"), "{finished:#?}");
+    stage.free().await;
+    stage.serves("v1").await;
+}

@@ -1,0 +1,247 @@
+//! The steps, in their order, and what undoes what.
+
+use greengate::model::api::{CommonStep, DeployOutcome, DeployStep, Event, Stage as Step, exit};
+use greengate::model::history::Record;
+use greengate::model::slot::Slot;
+
+use super::stage::Stage;
+use crate::common::count;
+use crate::common::load::{Kind, Load};
+
+const BEFORE: &str = "before = \"sh step.sh before {version}\"";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_is_started_checked_migrated_switched_to_and_the_old_one_stopped() {
+    let stage = Stage::start(BEFORE).await;
+    let output = stage.told("v2", &[]).await;
+    output.assert_code(exit::DONE);
+    assert_eq!(stage.steps(), ["start green v2", "before v2", "stop blue", "after v2"]);
+    stage.serves("v2").await;
+    assert_eq!((stage.runs(Slot::Blue), stage.runs(Slot::Green)), (false, true));
+    let lines: Vec<_> = output
+        .stderr
+        .lines()
+        .map(|line| line.get(..10).unwrap_or(line).trim())
+        .collect();
+    let marks = [
+        "✓ start",
+        "✓ gate",
+        "✓ before",
+        "✓ gate",
+        "✓ switch",
+        "✓ verify",
+        "✓ drain",
+        "✓ stop",
+        "✓ after",
+    ];
+    let told: Vec<_> = lines.iter().filter(|line| line.starts_with('✓')).collect();
+    assert_eq!(told.len(), marks.len(), "{output:#?}");
+    assert!(
+        told.iter().zip(marks).all(|(told, mark)| told.starts_with(mark)),
+        "{output:#?}"
+    );
+    assert!(output.stderr.contains("  before  this is before v2\n"), "{output:#?}");
+    assert!(
+        output
+            .stdout
+            .starts_with("green is live.   Undo: proxyctl rollback prod"),
+        "{output:#?}"
+    );
+    // Back in the same way.
+    stage.told("v3", &[]).await.assert_code(exit::DONE);
+    assert_eq!(stage.live().await, Slot::Blue);
+    stage.serves("v3").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n34_the_journal_has_each_step_with_its_exit_code_and_its_output() {
+    let stage = Stage::start(BEFORE).await;
+    stage.put("fail-before");
+    let finished = stage.deployed("v2", &[]).await;
+    finished.assert_code(exit::REFUSED);
+    assert_eq!(stage.steps(), ["start green v2", "before v2", "stop green"]);
+    stage.serves("v1").await;
+    assert!(!stage.runs(Slot::Green));
+    let ended: Vec<_> = stage
+        .journal()
+        .await
+        .into_iter()
+        .filter_map(|entry| match entry.record {
+            Record::Step { event } => match *event {
+                Event::Deploy(DeployStep::CommandEnded(ended)) => Some((ended.step, ended.exit, ended.output)),
+                Event::Deploy(DeployStep::Released { outcome, .. }) => {
+                    assert_eq!(outcome, DeployOutcome::Refused);
+                    None
+                }
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect();
+    let before = "this is before v2\nbefore has failed\n";
+    assert_eq!(
+        ended,
+        [
+            (Step::Start, Some(0), "this is start green v2\n".to_owned()),
+            (Step::Before, Some(3), before.to_owned()),
+            (Step::Stop, Some(0), "this is stop green\n".to_owned()),
+        ]
+    );
+    let told = stage.door.proxyctl(&["history", "prod", "--verbose"]).await;
+    told.assert_says(&["before has failed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n34_a_migration_runs_only_behind_a_gate_that_was_passed() {
+    let stage = Stage::start(BEFORE).await;
+    stage.put("sick-v2");
+    let output = stage.told("v2", &[]).await;
+    output.assert_code(exit::REFUSED);
+    // The app's own words.
+    output.assert_says(&["\"database\": \"gone\""]);
+    assert!(
+        output.stderr.ends_with("Nothing was switched; blue stays live.\n"),
+        "{output:#?}"
+    );
+    assert_eq!(stage.steps(), ["start green v2", "stop green"]);
+    stage.serves("v1").await;
+    stage.free().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n34_a_migration_that_breaks_the_new_version_is_noticed_before_the_switch() {
+    let stage = Stage::start("before = \"sh -c 'sh step.sh before; touch sick-v2'\"").await;
+    let finished = stage.deployed("v2", &[]).await;
+    finished.assert_code(exit::REFUSED);
+    assert_eq!(stage.steps(), ["start green v2", "before", "stop green"]);
+    stage.serves("v1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_fails_is_undone_and_nothing_is_switched() {
+    let stage = Stage::start(BEFORE).await;
+    stage.put("fail-start");
+    let output = stage.told("v2", &[]).await;
+    output.assert_code(exit::REFUSED);
+    output.assert_says(&["✗ start   prod@green exited with 3"]);
+    assert_eq!(stage.steps(), ["start green v2", "stop green"]);
+    assert!(!stage.runs(Slot::Green));
+    stage.serves("v1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_side_that_still_answers_as_the_old_version_does_not_pass() {
+    let stage = Stage::start("").await;
+    // What is started is another version than the one that was named.
+    let config = stage.door.config();
+    let text = std::fs::read_to_string(&config)
+        .unwrap()
+        .replace("{port} {version}", "{port} v1");
+    std::fs::write(&config, text).unwrap();
+    stage.door.proxyctl(&["reload"]).await.assert_code(exit::DONE);
+    let finished = stage.deployed("v2", &["--deadline", "1s"]).await;
+    finished.assert_code(exit::REFUSED);
+    let refused = finished.find(|event| match event {
+        Event::Common(CommonStep::Refused { reason, .. }) => Some(reason.clone()),
+        _ => None,
+    });
+    assert!(refused.is_some_and(|reason| reason.contains("v1")), "{finished:#?}");
+    assert!(!stage.runs(Slot::Green));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_swap_that_rolls_itself_back_stops_the_new_version() {
+    let stage = Stage::start_with("bake.for = \"5s\"", "").await;
+    let mut deploy = stage.deploy("v2", &[]);
+    deploy.switched().await;
+    stage.put("sick-v2");
+    let finished = deploy.finish().await;
+    assert_eq!(finished.code, i32::from(exit::ROLLED_BACK), "{finished:#?}");
+    stage.serves("v1").await;
+    assert_eq!(stage.steps(), ["start green v2", "stop green"]);
+    assert!(!stage.runs(Slot::Green));
+    stage.free().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_or_a_notice_that_fails_is_a_warning() {
+    let stage = Stage::start("").await;
+    stage.put("fail-stop");
+    stage.put("fail-after");
+    let output = stage.told("v2", &[]).await;
+    output.assert_code(exit::DONE);
+    output.assert_says(&["! stop    prod@blue exited with 3"]);
+    output.assert_says(&["! after   sh step.sh after v2 exited with 3"]);
+    output.assert_says(&["blue may still run; this command stops it:\n  sh stop.sh blue"]);
+    assert!(stage.runs(Slot::Blue));
+    stage.serves("v2").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_old_side_is_stopped_only_when_it_holds_no_request_any_more() {
+    let stage = Stage::start("").await;
+    let kept = stage.keep_a_request().await;
+    let mut deploy = stage.deploy("v2", &[]);
+    deploy.switched().await;
+    stage.serves("v2").await;
+    assert!(stage.runs(Slot::Blue));
+    assert_eq!(stage.steps(), ["start green v2"]);
+    stage.let_go();
+    kept.await.unwrap();
+    deploy.finish().await.assert_code(exit::DONE);
+    assert!(!stage.runs(Slot::Blue));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_side_that_is_kept_runs_on_and_is_stopped_when_nobody_has_switched_since() {
+    let stage = Stage::start("keep = \"1500ms\"").await;
+    let mut deploy = stage.deploy("v2", &[]);
+    deploy
+        .until("the lock to be free", |event| {
+            matches!(event, Event::Deploy(DeployStep::Released { .. }))
+        })
+        .await;
+    assert!(stage.runs(Slot::Blue));
+    assert_eq!(stage.steps(), ["start green v2", "after v2"]);
+    stage.free().await;
+    deploy.finish().await.assert_code(exit::DONE);
+    assert_eq!(stage.steps().last().unwrap(), "stop blue");
+
+    // An instant way back; what is live then is left alone.
+    let mut deploy = stage.deploy("v3", &[]);
+    deploy
+        .until("the lock to be free", |event| {
+            matches!(event, Event::Deploy(DeployStep::Released { .. }))
+        })
+        .await;
+    stage.door.rollback("prod", &["--no-wait"]).await;
+    stage.serves("v2").await;
+    assert_eq!(deploy.finish().await.code, i32::from(exit::DONE));
+    stage.serves("v2").await;
+    assert!(stage.runs(Slot::Green), "{:?}", stage.steps());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_touches_nothing() {
+    let stage = Stage::start(BEFORE).await;
+    let output = stage.told("v2", &["--dry-run"]).await;
+    output.assert_code(exit::DONE);
+    assert!(
+        output.stdout.contains("  before  sh step.sh before v2\n"),
+        "{output:#?}"
+    );
+    assert!(stage.steps().is_empty());
+    assert!(!stage.runs(Slot::Green));
+    stage.free().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deploys_under_load_lose_no_request() {
+    let stage = Stage::start(BEFORE).await;
+    let load = Load::start(stage.target(), &[(Kind::Get, 3), (Kind::Fresh, 2)]).await;
+    for number in 2..2 + count(2, 30) {
+        let finished = stage.deployed(&format!("v{number}"), &[]).await;
+        finished.assert_code(exit::DONE);
+    }
+    load.stop().await.assert_no_failures();
+}

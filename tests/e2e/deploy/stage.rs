@@ -1,0 +1,325 @@
+//! An environment that is deployed by scripts, and apps that are processes of their own.
+//!
+//! Whatever a script does stands in `steps`, a line each. A step stands still as long as there is a file `hold-STEP`, and says so by a
+//! file `at-STEP`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use greengate::model::api::{DeployStep, Event};
+use greengate::model::history::{Entry, Record};
+use greengate::model::slot::Slot;
+use rustix::process::{Pid, Signal, kill_process};
+use socket2::Socket;
+
+use crate::common::door::{Door, QUICK_PLAIN};
+use crate::common::fixture::PLAIN;
+use crate::common::load::Target;
+use crate::common::operation::{Finished, Operation, Output};
+use crate::common::port::reserve;
+use crate::common::{eventually, holds};
+
+/// Says which version it is, and is as healthy as a file lets it be. Ends by itself after a minute, whatever a test does.
+const APP: &str = r#"
+import http.server, json, os, socket, sys, threading, time
+port, version = int(sys.argv[1]), sys.argv[2]
+threading.Timer(60, os._exit, [0]).start()
+class App(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        while self.path == "/wait" and os.path.exists("wait"):
+            time.sleep(0.01)
+        sick = self.path == "/health" and os.path.exists(f"sick-{version}")
+        if self.path == "/health":
+            open(f"probed-{version}", "w").close()
+        body = json.dumps({"version": version, "database": "gone" if sick else "well"}).encode()
+        if self.path.startswith(("/hello", "/fresh")):
+            body = f"prod {version} {self.path}".encode()
+        self.send_response(503 if sick else 200)
+        self.send_header("X-App", "prod")
+        self.send_header("X-Version", version)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128
+    daemon_threads = True
+for attempt in range(100):
+    try:
+        server = Server(("127.0.0.1", port), App)
+        break
+    except OSError:
+        time.sleep(0.02)
+open(f"up-{version}", "w").close()
+server.serve_forever()
+"#;
+
+/// Writes its step down, and stands still where a test wants it to.
+const STEP: &str = r#"
+echo "$*" >> steps
+echo "this is $*"
+echo $$ > "new-$1"; mv "new-$1" "at-$1"
+while [ -e "hold-$1" ]; do sleep 0.01; done
+if [ -e "fail-$1" ]; then echo "$1 has failed" >&2; exit 3; fi
+"#;
+
+/// Starts an app in the background, with a log of its own, and waits until it listens.
+const START: &str = r#"
+rm -f "up-$3"
+python3 app.py "$2" "$3" >> "log-$1" 2>&1 < /dev/null &
+echo $! > "pid-$1"
+for try in $(seq 1000); do [ -e "up-$3" ] && break; sleep 0.02; done
+set -- start "$1" "$3"
+. ./step.sh
+"#;
+
+/// Ends it.
+const STOP: &str = r#"
+set -- stop "$1"
+. ./step.sh
+pid=$(cat "pid-$2" 2> /dev/null)
+# A number that another process has by now is not ours to kill.
+if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd")" = "$PWD" ]; then kill -9 "$pid"; fi
+rm -f "pid-$2"
+"#;
+
+/// How long anything may take, on a machine that builds something else at the same time.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// `prod`, deployed by scripts; blue runs `v1`, and is live.
+pub(super) struct Stage {
+    pub(super) door: Door,
+    _ports: [Socket; 2],
+}
+
+impl Stage {
+    /// With more lines in the table.
+    pub(super) async fn start(more: &str) -> Self {
+        Self::start_with("", more).await
+    }
+
+    /// With more lines in the environment, and in the table.
+    pub(super) async fn start_with(environment: &str, more: &str) -> Self {
+        let ((one, blue), (two, green)) = (reserve(), reserve());
+        let config = format!(
+            "{QUICK_PLAIN}health.version = \"json:version\"\n\n[env.prod]\nhost = \"{PLAIN}\"\nblue = \"{blue}\"\n\
+             green = \"{green}\"\n{environment}\n\n[env.prod.deploy]\nstart = \"sh start.sh {{slot}} {{port}} {{version}}\"\n\
+             stop = \"sh stop.sh {{slot}}\"\nafter = \"sh step.sh after {{version}}\"\n{more}\n"
+        )
+        .replace("health.deadline = \"5s\"", "health.deadline = \"1500ms\"");
+        let any = "127.0.0.1:0".parse().expect("an address");
+        let door = Door::start_at(any, any, "", &config, |folder| {
+            for (name, text) in [
+                ("app.py", APP),
+                ("step.sh", STEP),
+                ("start.sh", START),
+                ("stop.sh", STOP),
+            ] {
+                std::fs::write(folder.join(name), text).expect("a script can be written");
+            }
+        })
+        .await;
+        let stage = Self {
+            door,
+            _ports: [one, two],
+        };
+        let mut first = tokio::process::Command::new("sh");
+        first.args(["start.sh", "blue", &blue.port().to_string(), "v1"]);
+        let status = first
+            .current_dir(stage.door.folder())
+            .stdout(std::process::Stdio::null())
+            .status()
+            .await;
+        assert!(status.expect("a shell").success());
+        stage.serves("v1").await;
+        stage.remove("steps");
+        stage.remove("at-start");
+        stage
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.door.folder().join(name)
+    }
+
+    /// A step stands still from now on, or fails.
+    pub(super) fn put(&self, name: &str) {
+        std::fs::write(self.file(name), "").expect("a file can be written");
+    }
+
+    /// No longer.
+    pub(super) fn remove(&self, name: &str) {
+        drop(std::fs::remove_file(self.file(name)));
+    }
+
+    /// Waits until a step stands still.
+    pub(super) async fn reached(&self, step: &str) {
+        self.appears(&format!("at-{step}")).await;
+    }
+
+    /// Waits for a file.
+    pub(super) async fn appears(&self, name: &str) {
+        eventually(PATIENCE, || async {
+            holds(self.file(name).exists(), || {
+                format!("there is no `{name}`; steps: {:?}", self.steps())
+            })
+        })
+        .await;
+    }
+
+    /// What the scripts did since the beginning.
+    pub(super) fn steps(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.file("steps")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Where a load goes.
+    pub(super) fn target(&self) -> Target {
+        self.door.plain_target(PLAIN)
+    }
+
+    /// Waits until clients are answered by this version.
+    pub(super) async fn serves(&self, version: &str) {
+        eventually(PATIENCE, || async {
+            let mut client = self.target().client().await.map_err(|broken| broken.to_string())?;
+            let answer = client.get(PLAIN, "/").await.map_err(|broken| broken.to_string())?;
+            let text = answer.text();
+            holds(text.contains(&format!("\"version\": \"{version}\"")), || {
+                format!("it answers {text}")
+            })
+        })
+        .await;
+    }
+
+    /// A client whose request the live app keeps until [`Stage::let_go`].
+    pub(super) async fn keep_a_request(&self) -> tokio::task::JoinHandle<()> {
+        self.put("wait");
+        let mut client = self.target().client().await.expect("the door accepts");
+        client
+            .send(format!("GET /wait HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
+            .await
+            .expect("a request is sent");
+        eventually(PATIENCE, || async {
+            let status = self.door.environment("prod").await;
+            let under_way: u64 = status.services.iter().map(|service| service.requests).sum();
+            holds(under_way > 0, || "the request has not begun".into())
+        })
+        .await;
+        tokio::spawn(async move {
+            drop(client.response("GET").await);
+        })
+    }
+
+    /// Lets everything go on that stands still.
+    pub(super) fn let_go(&self) {
+        for name in [
+            "wait",
+            "hold-start",
+            "hold-before",
+            "hold-stop",
+            "hold-after",
+            "sick-v2",
+        ] {
+            self.remove(name);
+        }
+    }
+
+    /// `kill -9` of what runs on a side.
+    pub(super) fn kill_app(&self, slot: Slot) {
+        let pid = self.pid(slot).expect("an app runs there");
+        kill_process(pid, Signal::KILL).expect("the app can be killed");
+    }
+
+    /// `kill -9` of the command that stands still in a step.
+    pub(super) fn kill_step(&self, step: &str) {
+        let text = std::fs::read_to_string(self.file(&format!("at-{step}"))).expect("it stands still");
+        let pid = Pid::from_raw(text.trim().parse().expect("a process id")).expect("a process id");
+        kill_process(pid, Signal::KILL).expect("the command can be killed");
+    }
+
+    /// Waits until apps run on these sides, and on no other.
+    pub(super) async fn run(&self, slots: &[Slot]) {
+        eventually(PATIENCE, || async {
+            let runs = [Slot::Blue, Slot::Green].into_iter().filter(|&slot| self.runs(slot));
+            let runs: Vec<_> = runs.collect();
+            holds(runs == slots, || {
+                format!("apps run on {runs:?}, not on {slots:?}; steps: {:?}", self.steps())
+            })
+        })
+        .await;
+    }
+
+    /// Whether an app runs on a side.
+    pub(super) fn runs(&self, slot: Slot) -> bool {
+        self.pid(slot).is_some()
+    }
+
+    /// Its process. One that has ended has no folder any more, whether somebody has waited for it or not.
+    fn pid(&self, slot: Slot) -> Option<Pid> {
+        let text = std::fs::read_to_string(self.file(&format!("pid-{slot}"))).ok()?;
+        let pid = text.trim().parse().ok()?;
+        let folder = std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+        let is_ours = folder == self.door.folder().canonicalize().ok()?;
+        is_ours.then(|| Pid::from_raw(pid)).flatten()
+    }
+
+    /// `proxyctl deploy prod --version VERSION ARGS --json`, which the test follows.
+    pub(super) fn deploy(&self, version: &str, args: &[&str]) -> Operation {
+        self.door
+            .watch(&[&["deploy", "prod", "--version", version], args].concat())
+    }
+
+    /// The same to its end.
+    pub(super) async fn deployed(&self, version: &str, args: &[&str]) -> Finished {
+        self.deploy(version, args).finish().await
+    }
+
+    /// The same as people see it.
+    pub(super) async fn told(&self, version: &str, args: &[&str]) -> Output {
+        self.door
+            .proxyctl(&[&["deploy", "prod", "--version", version], args].concat())
+            .await
+    }
+
+    /// Waits until nobody holds the environment.
+    pub(super) async fn free(&self) {
+        eventually(PATIENCE, || async {
+            let holder = self.door.environment("prod").await.operation;
+            holds(holder.is_none(), || format!("{holder:?} holds it"))
+        })
+        .await;
+    }
+
+    /// The side that is live.
+    pub(super) async fn live(&self) -> Slot {
+        self.door.environment("prod").await.live.expect("a side is live")
+    }
+
+    /// What the journal says of the last deployment.
+    pub(super) async fn journal(&self) -> Vec<Entry> {
+        let output = self.door.proxyctl(&["history", "prod", "--json", "--verbose"]).await;
+        let entries = output.stdout.lines().map(serde_json::from_str::<Entry>);
+        let entries: Vec<_> = entries.collect::<Result<_, _>>().expect("a line is an entry");
+        let is_deploying = |entry: &&Entry| matches!(&entry.record, Record::Step { event } if matches!(**event, Event::Deploy(DeployStep::Deploying { .. })));
+        let last = entries
+            .iter()
+            .rev()
+            .find(is_deploying)
+            .and_then(|entry| entry.operation);
+        entries.into_iter().filter(|entry| entry.operation == last).collect()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        for slot in [Slot::Blue, Slot::Green] {
+            if let Some(pid) = self.pid(slot) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+        if std::thread::panicking() {
+            eprintln!("--- steps: {:?} ---", self.steps());
+        }
+    }
+}
