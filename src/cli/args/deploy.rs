@@ -52,8 +52,8 @@ pub(super) const PATIENCE: &str = "15s";
 
 const DEPLOY: &str = "\
 The commands stand in `[env.ENV.deploy]` of the file that the daemon serves; they run here, as you.
-Steps: lock, start, gate, before, switch, stop, after. Whatever fails before the switch stops the new side
-again, and nothing was switched. Ctrl-C does the same; a second one ends at once.
+Steps: lock, start, gate, before, switch, stop, after. What fails before the switch stops the new
+side again, and nothing was switched. Ctrl-C does the same; a second one ends at once.
 
 \x1b[1m\x1b[4mExit codes:\x1b[0m
   0  the new version serves

@@ -180,7 +180,7 @@ impl Deployment<'_> {
         };
         let (mut switched, mut generation) = (false, None);
         let asked = self.client.operate(&request, |line| {
-            self.show.swap(line, request.gate_only);
+            self.show.swap(line);
             match &line.event {
                 Some(Event::Swap(SwapStep::Switched { generation: now, .. })) => {
                     (switched, generation) = (true, Some(*now));

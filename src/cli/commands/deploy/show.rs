@@ -13,7 +13,7 @@ use crate::cli::exit::Stop;
 use crate::cli::output::deploy::{
     Subject, command_ended, command_running, command_said, deploy_ended, step_denied, step_tail, step_waits,
 };
-use crate::cli::output::text::{Style, period};
+use crate::cli::output::text::{Style, escape, period};
 use crate::cli::output::{self, Line, Screen, Stream, Transcript};
 use crate::model::api::{CommandEnded, CommonStep, Event, Kind, Problem, Stage, SwapStep, millis};
 use crate::model::course::{Ending, Fate, Reaction, Script, Task};
@@ -93,12 +93,12 @@ impl Show {
     }
 
     /// Sees what the swap says.
-    pub(super) fn swap(&self, line: &EventLine, gate_only: bool) {
+    pub(super) fn swap(&self, line: &EventLine) {
         if self.json {
             return output::out(&line.raw);
         }
         let Some(event) = &line.event else {
-            return self.lines(&[]);
+            return self.say(format!("  {}", escape(&line.raw)));
         };
         let mut lines = output::render(event, &mut self.transcript.borrow_mut());
         match event {
@@ -112,7 +112,6 @@ impl Show {
             }
             // That nothing was switched is said when the candidate is stopped.
             Event::Common(CommonStep::Refused { .. }) => drop(lines.pop()),
-            Event::Common(CommonStep::Planned) if gate_only => lines.clear(),
             _ => {}
         }
         self.lines(&lines);
@@ -190,10 +189,7 @@ impl Show {
             (Reaction::End, true) => format!("{why}: what was begun is undone; a second Ctrl-C ends it at once"),
             (Reaction::End, false) => why.to_owned(),
         };
-        self.lines(&[Line {
-            stream: Stream::Err,
-            text,
-        }]);
+        self.say(text);
     }
 
     /// The old side runs on.
@@ -227,6 +223,11 @@ impl Show {
         if let Some(text) = text.filter(|_| !self.json) {
             self.screen.borrow_mut().progress(&text);
         }
+    }
+
+    fn say(&self, text: String) {
+        let stream = Stream::Err;
+        self.lines(&[Line { stream, text }]);
     }
 
     fn lines(&self, lines: &[Line]) {

@@ -3,6 +3,7 @@
 mod any;
 mod away;
 mod behind;
+mod filled;
 mod undone;
 
 use std::collections::BTreeMap;
