@@ -238,10 +238,19 @@ async fn a_dry_run_touches_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn deploys_under_load_lose_no_request() {
     let stage = Stage::start(BEFORE).await;
-    let load = Load::start(stage.target(), &[(Kind::Get, 3), (Kind::Fresh, 2)]).await;
+    let load = Load::start(
+        stage.target(),
+        &[(Kind::Get, 2), (Kind::Fresh, 1), (Kind::Post, 2), (Kind::Slow, 2)],
+    )
+    .await;
     for number in 2..2 + count(2, 30) {
         let finished = stage.deployed(&format!("v{number}"), &[]).await;
         finished.assert_code(exit::DONE);
     }
     load.stop().await.assert_no_failures();
+    let mut posts = stage.posts();
+    let all = posts.len();
+    posts.sort();
+    posts.dedup();
+    assert_eq!(posts.len(), all, "a POST was seen twice");
 }

@@ -33,9 +33,17 @@ class App(http.server.BaseHTTPRequestHandler):
         if self.path == "/health":
             open(f"probed-{version}", "w").close()
         body = json.dumps({"version": version, "database": "gone" if sick else "well"}).encode()
-        if self.path.startswith(("/hello", "/fresh")):
+        if self.path.startswith("/slow"):
+            time.sleep(0.03)
+        if self.path.startswith(("/hello", "/fresh", "/slow")):
             body = f"prod {version} {self.path}".encode()
-        self.send_response(503 if sick else 200)
+        self.answer(503 if sick else 200, body)
+    def do_POST(self):
+        with open("posts", "a") as posts:
+            posts.write(self.headers["x-test-id"] + "\n")
+        self.answer(200, self.rfile.read(int(self.headers["Content-Length"])))
+    def answer(self, status, body):
+        self.send_response(status)
         self.send_header("X-App", "prod")
         self.send_header("X-Version", version)
         self.send_header("Content-Length", str(len(body)))
@@ -171,6 +179,12 @@ impl Stage {
     /// What the scripts did since the beginning.
     pub(super) fn steps(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.file("steps")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// The ids of all POSTs that apps have seen.
+    pub(super) fn posts(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.file("posts")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
