@@ -15,6 +15,7 @@ use crate::model::health::HealthPath;
 use crate::model::log_query::LogQuery;
 use crate::model::relocation::Relocation;
 use crate::model::ribbon::Ribbon;
+use crate::model::switch::Requires;
 
 /// The production directory of Let's Encrypt.
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
@@ -134,6 +135,8 @@ pub struct Environment {
     pub protected: bool,
     /// How `proxyctl deploy` starts and stops its sides.
     pub deploy: Deploy,
+    /// What a swap of it depends on.
+    pub requires: Requires,
     /// Pages for the errors of requests to its hosts that reach none of its services.
     pub error_pages: Option<Arc<ErrorPages>>,
     /// Its services, at least one, in the order of the file.

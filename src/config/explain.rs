@@ -122,7 +122,12 @@ impl Explaining<'_> {
             line: Some(self.line(&merged.span)),
             entries: applying.iter().map(|part| self.entry(part)).collect(),
             answer,
-            values: [self.values(&settings, &defaults), self.deployed(service)].concat(),
+            values: [
+                self.values(&settings, &defaults),
+                self.required(service),
+                self.deployed(service),
+            ]
+            .concat(),
             ..explanation
         }
     }
@@ -158,6 +163,22 @@ impl Explaining<'_> {
             }
         }
         values
+    }
+
+    /// What a swap of its environment depends on.
+    fn required(&self, service: &Service) -> Vec<ExplainedValue> {
+        let mut environments = self.checked.environments.iter();
+        let Some(environment) = environments.find(|one| one.name.value == service.environment) else {
+            return Vec::new();
+        };
+        let keys = [
+            ("require_healthy", &environment.require_healthy),
+            ("require_parity", &environment.require_parity),
+        ];
+        let written = keys.into_iter().filter_map(|(key, name)| Some((key, name.as_ref()?)));
+        written
+            .map(|(key, name)| self.written(key.to_owned(), &name.span))
+            .collect()
     }
 
     /// How its sides are started and stopped, by its own table and by that of its environment.

@@ -123,7 +123,7 @@ mod tests {
     use crate::model::environment::Input;
     use crate::model::pause;
     use crate::model::state::EnvironmentState;
-    use crate::model::switch::Rules;
+    use crate::model::switch::{Requires, Rules};
 
     const NOW: Moment = Moment {
         at: Duration::ZERO,
@@ -136,6 +136,7 @@ mod tests {
             protected: false,
             services: Vec::new(),
             fixed: Vec::new(),
+            requires: Requires::default(),
         };
         Environment::new(rules, EnvironmentState::first(String::new()))
     }

@@ -169,6 +169,7 @@ fn a_status(healthy: Option<bool>, protected: bool) -> Status {
             maintenance: None,
             previews: Vec::new(),
             kept: None,
+            healthy_since: None,
             can_roll_back: true,
             draining: vec![DrainingStatus {
                 service: "web".into(),

@@ -152,3 +152,19 @@ fn what_is_no_url_names_no_host() {
     }
     assert!(explain(Path::new(FILE), "[env", "a.com").is_err());
 }
+
+#[test]
+fn what_a_swap_depends_on_is_explained_with_its_line() {
+    let text = "[defaults]\ntls = \"internal\"\n[env.prod]\nhost = \"a.com\"\nblue = 3000\ngreen = 3001\nrequire_parity = \"dev\"\n\
+                [env.dev]\nextends = \"prod\"\nhost = \"b.com\"\nupstream = 4000\n";
+    let explained = |url: &str| explain(Path::new(FILE), text, url).unwrap().unwrap();
+    assert_eq!(
+        value(&explained("https://a.com/"), "require_parity"),
+        Some(("\"dev\"", Some(7)))
+    );
+    assert_eq!(
+        value(&explained("https://b.com/"), "require_parity"),
+        None,
+        "`extends` does not copy it"
+    );
+}

@@ -59,6 +59,7 @@ mod real_clients;
 mod refusals;
 mod reload;
 mod relocation;
+mod require;
 mod resources;
 mod restart;
 mod restarts_in_place;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use greengate::model::api::{CommonStep, Event, Move, Progress, SwapStep, exit};
+use greengate::model::api::{CommonStep, Event, Kind, Move, Progress, SwapStep, exit};
 
 use super::{PASSES, World};
 
@@ -70,6 +70,8 @@ pub(super) struct Promise {
     pub(super) moves: Vec<Move>,
     pub(super) forced: bool,
     pub(super) gated: bool,
+    pub(super) goes_back: bool,
+    pub(super) required: bool,
     pub(super) answers: u32,
 }
 
@@ -80,6 +82,11 @@ impl World {
         let promise = &self.promises[&holder];
         if promise.moves == moves {
             assert!(promise.gated, "published without a passed gate");
+            let depends = !promise.forced && !promise.goes_back && !self.environment.rules().requires.is_nothing();
+            assert_eq!(
+                promise.required, depends,
+                "published without what it depends on, or asked for nothing"
+            );
             self.tally.forced += u64::from(promise.forced);
             return;
         }
@@ -115,9 +122,13 @@ impl World {
         let promise = self.promises.get_mut(&operation).expect("told to nobody");
         assert_eq!(promise.answers, 0, "told after the answer: {event:?}");
         match event {
-            Event::Swap(SwapStep::Plan { moves, forced, .. }) => {
+            Event::Swap(SwapStep::Plan {
+                moves, forced, kind, ..
+            }) => {
                 (promise.moves, promise.forced) = (moves.clone(), *forced);
+                promise.goes_back = *kind == Kind::Rollback;
             }
+            Event::Swap(SwapStep::Required { .. }) => promise.required = true,
             Event::Progress(Progress::Gating { .. }) if self.holder != Some(operation) => {
                 self.holder = Some(operation);
             }

@@ -14,7 +14,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use fastrand::Rng;
-use greengate::model::api::{Check, Kind, Move, OperationRequest, ProbeReport, Target, Traffic};
+use greengate::model::api::{
+    About, Check, Difference, GateReport, Kind, Move, OperationRequest, ProbeReport, Target, Traffic,
+};
 use greengate::model::bake::{Rule, Sample};
 use greengate::model::clock::Moment;
 use greengate::model::drain::Limits;
@@ -22,7 +24,7 @@ use greengate::model::environment::{self, Environment};
 use greengate::model::reload::Reload;
 use greengate::model::slot::{Address, Slot};
 use greengate::model::state::{Durability, EnvironmentState};
-use greengate::model::switch::{Bake, Effect, Figures, Input, Look, Rules, Seen, Service, Ticket};
+use greengate::model::switch::{Bake, Effect, Figures, Found, Input, Look, Requires, Rules, Seen, Service, Ticket};
 
 use self::checks::Promise;
 pub(crate) use self::checks::Tally;
@@ -110,14 +112,41 @@ fn rules(rng: &mut Rng) -> Rules {
         warms: rng.bool(),
         bake,
     };
+    let services = vec![
+        service("web", vec![at(3000), at(3001)], vec![at(3010), at(3011)]),
+        service("api", vec![at(8001)], vec![at(8011)]),
+    ];
+    let requires = Requires {
+        healthy: rng.bool().then(|| "dev".into()),
+        parity: rng.bool().then(|| "dev".into()),
+    };
     Rules {
         name: "prod".into(),
         protected: false,
-        services: vec![
-            service("web", vec![at(3000), at(3001)], vec![at(3010), at(3011)]),
-            service("api", vec![at(8001)], vec![at(8011)]),
-        ],
+        services,
         fixed: vec![("docs".into(), vec![at(9000)])],
+        requires,
+    }
+}
+
+/// What stands against a swap.
+fn found(unhealthy: bool, differs: bool) -> Found {
+    let sick = || GateReport {
+        last: ProbeReport::none_yet("web", &at(4000)),
+        passes: 0,
+        needed: 1,
+        probes: 1,
+    };
+    let difference = || Difference {
+        service: Some("web".into()),
+        about: About::Configuration,
+        key: "limit.body".into(),
+        a: None,
+        b: None,
+    };
+    Found {
+        unhealthy: unhealthy.then(sick).into_iter().collect(),
+        differences: differs.then(difference).into_iter().collect(),
     }
 }
 
@@ -428,6 +457,12 @@ impl World {
                         report,
                     },
                 );
+            }
+            Effect::Require { ticket, requires, .. } => {
+                let unhealthy = requires.healthy.filter(|_| self.rng.u8(0..8) == 0);
+                let differs = requires.parity.filter(|_| self.rng.u8(0..8) == 0);
+                let found = found(unhealthy.is_some(), differs.is_some());
+                self.answer(200, Input::Required { ticket, found });
             }
             Effect::Warm { ticket, instances } => {
                 let requests = u32::try_from(instances.len()).unwrap();

@@ -58,7 +58,7 @@ pub struct OperationArgs {
     /// Print the plan and stop
     #[arg(long)]
     pub dry_run: bool,
-    /// Switch whatever the health checks say, once the new side accepts a connection
+    /// Switch whatever the health checks and `require_*` say, once the new side accepts a connection
     #[arg(long)]
     pub force: bool,
     /// Answer a protected environment's question for its name

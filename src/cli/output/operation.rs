@@ -2,6 +2,7 @@
 
 use super::evidence::{gate_reports, refusal, served};
 use super::line::{INDENT, Line, Mark, Stream, err, step};
+use super::parity::table;
 use super::text::{Style, address, addresses, bytes, change, count, escape, latency, period, short_address, thousands};
 use crate::model::api::{Check, CommonStep, Event, GateReport, Kind, Move, SafeToStop, Side, SwapStep, Traffic};
 use crate::model::slot::{Address, Slot};
@@ -100,6 +101,18 @@ fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
                 "gate",
                 &text,
             )]
+        }
+        Event::Swap(SwapStep::Required { healthy, parity, .. }) => {
+            let text = required(healthy.as_deref(), parity.as_deref());
+            vec![step(style, Mark::Done, "require", &text)]
+        }
+        Event::Swap(SwapStep::Differs {
+            environment,
+            other,
+            differences,
+        }) => {
+            let names = (&*escape(environment), &*escape(other));
+            table(names, differences, style).into_iter().map(err).collect()
         }
         Event::Swap(SwapStep::Warmed {
             requests,
@@ -218,6 +231,14 @@ fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
             lines
         }
     }
+}
+
+/// `dev is healthy, and nothing differs`.
+fn required(healthy: Option<&str>, parity: Option<&str>) -> String {
+    let healthy = healthy.map(|name| format!("{} is healthy", escape(name)));
+    let parity = parity.map(|name| format!("nothing differs from {}", escape(name)));
+    let all: Vec<String> = healthy.into_iter().chain(parity).collect();
+    all.join(", ")
 }
 
 /// The plan: on one line where that can be read, else a line each. The label says what is done, where that is no swap.

@@ -23,7 +23,7 @@ pub fn parity(it: &Parity, style: Style) -> Vec<String> {
 }
 
 /// The differences alone, by service.
-fn table((a, b): (&str, &str), differences: &[Difference], style: Style) -> Vec<String> {
+pub(super) fn table((a, b): (&str, &str), differences: &[Difference], style: Style) -> Vec<String> {
     let shown = |value: Option<&String>| value.map_or_else(|| "–".to_owned(), |text| escape(text).into_owned());
     let rows = differences.iter().map(|it| {
         let (of_a, of_b) = (shown(it.a.as_ref()), shown(it.b.as_ref()));

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{addresses, auth_services, certificates, deploy, folders, hosts, labels, loops, users};
+use super::{addresses, auth_services, certificates, deploy, folders, hosts, labels, loops, requires, users};
 use crate::config::build::error_pages::Folders;
 use crate::config::build::merge::Merged;
 use crate::config::build::policy::Surroundings;
@@ -180,6 +180,7 @@ impl Tables {
             name: Arc::clone(&raw.name.value),
             protected: raw.protected,
             deploy: deployments::build(raw),
+            requires: raw.requires(),
             error_pages: merged
                 .iter()
                 .flatten()
@@ -198,6 +199,7 @@ impl Tables {
         // Services that lack something are compared with the others too, so that every error is shown at once.
         let services: Vec<Merged> = merged.into_iter().flatten().flatten().collect();
         let tls: Option<&At<_>> = self.defaults.tls.as_ref();
+        requires::check(&self.environments, problems);
         hosts::check(&services, &self.redirects, problems);
         addresses::check(&services, &self.server, problems);
         let is_served = |redirect: &&RawRedirect| {

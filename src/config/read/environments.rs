@@ -12,12 +12,17 @@ use super::settings::Settings;
 use super::unknown;
 use crate::config::text::raw::{At, Entry, Kind, Value};
 use crate::config::text::report::Diagnostic;
+use crate::model::switch::Requires;
 
 /// One `[env.NAME]`.
 #[derive(Debug, Clone)]
 pub(crate) struct RawEnvironment {
     pub(crate) name: At<Arc<str>>,
     pub(crate) protected: bool,
+    /// The environment that has to be healthy before a swap.
+    pub(crate) require_healthy: Option<At<String>>,
+    /// The environment that it has to be of one shape with before a swap.
+    pub(crate) require_parity: Option<At<String>>,
     pub(crate) extends: Option<At<String>>,
     /// `deploy` in the environment's own table.
     pub(crate) deploy: Option<RawDeploy>,
@@ -29,6 +34,17 @@ pub(crate) struct RawEnvironment {
     pub(crate) services: Option<Services>,
     /// Whether `extends` or `service` could not be read, so that nothing can be said about its services.
     pub(crate) broken: bool,
+}
+
+impl RawEnvironment {
+    /// What a swap of it depends on.
+    pub(crate) fn requires(&self) -> Requires {
+        let name = |written: &Option<At<String>>| written.as_ref().map(|written| written.value.as_str().into());
+        Requires {
+            healthy: name(&self.require_healthy),
+            parity: name(&self.require_parity),
+        }
+    }
 }
 
 /// `[env.NAME.service]`.
@@ -84,6 +100,7 @@ fn environment(
         return None;
     };
     let mut protected = None;
+    let (mut require_healthy, mut require_parity) = (None, None);
     let mut extends = None;
     let mut deployed = None;
     let mut services = None;
@@ -93,6 +110,8 @@ fn environment(
         let value = &own.value;
         match own.key.value.as_str() {
             "protected" => protected = plain::boolean("protected", value, problems),
+            "require_healthy" => require_healthy = read_name("require_healthy", value, problems),
+            "require_parity" => require_parity = read_name("require_parity", value, problems),
             "extends" => {
                 extends = plain::text("extends", value, problems).map(|name| value.at(name));
                 broken |= extends.is_none();
@@ -118,6 +137,8 @@ fn environment(
             span: key.span.clone(),
         }),
         protected: protected.unwrap_or(false),
+        require_healthy,
+        require_parity,
         extends,
         deploy: deployed,
         settings,
@@ -125,6 +146,11 @@ fn environment(
         services,
         broken,
     })
+}
+
+/// The name of an environment, with where it stands.
+fn read_name(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<At<String>> {
+    plain::text(key, value, problems).map(|name| value.at(name))
 }
 
 fn read_services(

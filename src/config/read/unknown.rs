@@ -77,7 +77,15 @@ fn siblings(place: Place, prefix: &str) -> Vec<&'static str> {
 const ROOT_KEYS: &[&str] = &["acme", "defaults", "env", "redirect", "server"];
 
 /// The keys of an environment as a whole, beside the settings.
-const ENVIRONMENT_KEYS: &[&str] = &["at", "deploy", "extends", "protected", "service"];
+const ENVIRONMENT_KEYS: &[&str] = &[
+    "at",
+    "deploy",
+    "extends",
+    "protected",
+    "require_healthy",
+    "require_parity",
+    "service",
+];
 
 /// The keys of a service, beside the settings.
 const SERVICE_KEYS: &[&str] = &["at", "deploy"];

@@ -8,6 +8,7 @@ use super::describe::{error_pages, log_query, of_acme, of_service, tls};
 use super::values::{differing, of_services, value};
 use crate::config::checked::{Acme, Config, Environment, Redirect, Server, Service};
 use crate::model::api::{Change, ChangeKind, ValueChange};
+use crate::model::switch::Requires;
 
 /// The differences between two configurations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -90,6 +91,9 @@ fn of_environment(old: Option<&Environment>, new: Option<&Environment>) -> Vec<C
     let mut changes = Vec::new();
     let own = |environment: &Environment| {
         let mut values = vec![("protected".into(), environment.protected.to_string())];
+        let Requires { healthy, parity } = &environment.requires;
+        values.extend(healthy.iter().map(|name| ("require_healthy".into(), name.to_string())));
+        values.extend(parity.iter().map(|name| ("require_parity".into(), name.to_string())));
         // What its services say as well is told with them.
         let is_of_service = |service: &Arc<Service>| service.error_pages == environment.error_pages;
         let pages = environment.error_pages.as_deref();

@@ -17,6 +17,7 @@ use crate::model::clock::Moment;
 use crate::model::environment;
 use crate::model::slot::{Address, Generation};
 use crate::model::switch::{Input, Look, Ticket};
+use crate::proxy::Snapshot;
 
 impl Environment {
     pub(super) fn probe(
@@ -46,6 +47,18 @@ impl Environment {
             };
             reply.input(environment, environment::Input::Switch(probed));
         });
+    }
+
+    /// The instances that would serve after these moves, as the gate has asked them, and those that stay.
+    pub(super) fn candidates(&self, moves: &[Move], snapshot: &Snapshot) -> Vec<Instance> {
+        let pairs = self.pairs.iter().zip(moves).enumerate();
+        let moved = pairs.flat_map(|(index, (config, step))| {
+            let addresses = step.to.addresses.iter().cloned();
+            addresses.map(move |address| self.gated.warmed(index, config, address))
+        });
+        let fixed = snapshot.services().iter();
+        let fixed = fixed.filter(|live| live.service.environment == self.name && !live.service.slots.can_swap());
+        moved.chain(fixed.flat_map(Instance::serving)).collect()
     }
 
     /// Instances at the same time, each its paths one after the other.

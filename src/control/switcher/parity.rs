@@ -1,21 +1,59 @@
-//! Compares two environments as they are served: what the configuration says, and what their live instances answer.
+//! Compares two environments as they are served: what the configuration says, and what their live instances answer; and looks at those that
+//! a swap depends on.
 
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use super::owner::Owner;
 use crate::config::{self, shape};
 use crate::control::evidence::instance::Instance;
 use crate::control::evidence::parity::heard;
-use crate::model::api::{Parity, Problem, exit};
+use crate::control::evidence::prober;
+use crate::model::api::{GateReport, Move, Parity, Problem, exit};
+use crate::model::environment::Input;
 use crate::model::parity::{Shape, differences};
+use crate::model::switch::{self, Found, Requires, Ticket};
 use crate::proxy::Snapshot;
 
 /// What the file says of an environment, and who is asked about the rest.
 type Side = (Shape, Vec<Instance>);
 
 impl Owner {
+    /// Looks at the environments that a swap depends on.
+    pub(super) fn require(&self, place: usize, ticket: Ticket, requires: &Requires, moves: &[Move]) {
+        let Some(environment) = self.environments.get(place) else {
+            return;
+        };
+        let config = self.current.load().config.clone();
+        let snapshot = self.publisher.snapshot();
+        let Requires { healthy, parity } = requires;
+        let watched = healthy.as_ref().map(|name| serving(&snapshot, name));
+        // The file names none that it does not have.
+        let compared = parity.as_ref().and_then(|other| {
+            let (own, other) = (find(&config, &environment.name)?, find(&config, other)?);
+            let candidates = environment.candidates(moves, &snapshot);
+            let theirs = serving(&snapshot, &other.name);
+            Some(((shape(&config, own), candidates), (shape(&config, other), theirs)))
+        });
+        let reply = self.errands.reply();
+        self.errands.run("require", async move {
+            let compared = async {
+                match compared {
+                    Some(((own, candidates), (other, theirs))) => {
+                        let (own, other) = tokio::join!(heard(own, candidates), heard(other, theirs));
+                        differences(&own, &other)
+                    }
+                    None => Vec::new(),
+                }
+            };
+            let (unhealthy, differences) = tokio::join!(sick(watched.unwrap_or_default()), compared);
+            let found = Found { unhealthy, differences };
+            reply.input(place, Input::Switch(switch::Input::Required { ticket, found }));
+        });
+    }
+
     /// Compares two environments, and answers when all their instances have.
     pub(super) fn parity(&self, a: String, b: String, reply: oneshot::Sender<Result<Parity, Problem>>) {
         let (of_a, of_b) = match self.both(&a, &b) {
@@ -49,6 +87,24 @@ impl Owner {
         };
         Ok((one(a)?, one(b)?))
     }
+}
+
+/// What those of these instances answer that are not healthy.
+async fn sick(instances: Vec<Instance>) -> Vec<GateReport> {
+    let mut asked = JoinSet::new();
+    for instance in instances {
+        asked.spawn_local(async move { prober::probe(&instance).await });
+    }
+    let reports = asked.join_all().await.into_iter().filter(|report| !report.passed);
+    let once = |last| GateReport {
+        last,
+        passes: 0,
+        needed: 1,
+        probes: 1,
+    };
+    let mut sick: Vec<GateReport> = reports.map(once).collect();
+    sick.sort_by(|one, other| one.last.service.cmp(&other.last.service));
+    sick
 }
 
 /// An environment of the configuration that is served.

@@ -52,11 +52,24 @@ impl Owner {
                 maintenance: self.maintenance_status(&environment.name),
                 previews: self.preview_status(&environment.name),
                 kept: self.publisher.keeping.kept(&environment.name),
+                healthy_since: self.healthy_since(environment, &snapshot),
                 can_roll_back: !environment.pairs.is_empty() && environment.machines.state().previous.is_some(),
                 draining: draining(environment),
                 services: self.services(environment, &snapshot),
             })
             .collect()
+    }
+
+    fn healthy_since(&self, environment: &Environment, snapshot: &Snapshot) -> Option<String> {
+        let own = snapshot.services().iter();
+        let own = own.filter(|live| live.service.environment == environment.name);
+        let instances = own.flat_map(|live| {
+            let addresses = live.activation.addresses.iter();
+            addresses.map(|address| (live.activation.id, address))
+        });
+        // Told by the clock of now: it may have jumped since.
+        let since = jiff::Timestamp::now().checked_sub(self.vigil.well(instances)?).ok()?;
+        Some(format!("{since:.3}"))
     }
 
     fn services(&self, environment: &Environment, snapshot: &Snapshot) -> Vec<ServiceStatus> {

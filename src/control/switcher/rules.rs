@@ -96,6 +96,7 @@ pub(super) fn rules(environment: &Environment) -> switch::Rules {
         protected: environment.protected,
         services: services.collect(),
         fixed: fixed.collect(),
+        requires: environment.requires.clone(),
     }
 }
 

@@ -160,6 +160,11 @@ impl Owner {
                 address,
                 look,
             } => environment.probe(ticket, (service, address), look, publisher, errands),
+            switch::Effect::Require {
+                ticket,
+                requires,
+                moves,
+            } => self.require(place, ticket, &requires, &moves),
             switch::Effect::Warm { ticket, instances } => environment.warm(ticket, instances, errands),
             switch::Effect::Persist { ticket, state } => {
                 let name = environment.name.clone();

@@ -41,6 +41,8 @@ struct Watched {
     /// The question that is under way.
     asked: Option<Asked>,
     last: Option<(String, ProbeReport)>,
+    /// Since when it passes, under the version that it has now.
+    well: Option<Instant>,
 }
 
 struct Asked {
@@ -79,6 +81,13 @@ impl Vigil {
             {
                 plane.looked(&asked.service.environment, &asked.service.name, &address, &sign);
             }
+            let is_another = |(_, last): &(String, ProbeReport)| last.version != report.version;
+            if !report.passed || instance.last.as_ref().is_some_and(is_another) {
+                instance.well = None;
+            }
+            if report.passed {
+                instance.well.get_or_insert_with(Instant::now);
+            }
             instance.last = Some((format!("{:.3}", jiff::Timestamp::now()), report));
         }
     }
@@ -96,6 +105,15 @@ impl Vigil {
             checked: last.map(|(at, _)| at.clone()),
             last: last.map(|(_, report)| report.clone()),
         }
+    }
+
+    /// For how long all of these have been healthy without a break; `None` when one is not, or is not known to be.
+    pub(super) fn well<'a>(&self, mut instances: impl Iterator<Item = (u64, &'a Address)>) -> Option<Duration> {
+        let well = instances.try_fold(None, |newest: Option<Instant>, (activation, address)| {
+            let since = self.instances.get(&(activation, address.clone()))?.well?;
+            Some(Some(newest.map_or(since, |newest| newest.max(since))))
+        });
+        well.flatten().map(|since| since.elapsed())
     }
 
     /// Forgets what is not live any more, and takes in what is. Whether anything is new.

@@ -3,6 +3,7 @@
 mod deploy;
 mod pause;
 mod preview;
+mod reload;
 mod upgrade;
 
 use serde::{Deserialize, Serialize};
@@ -10,12 +11,13 @@ use serde::{Deserialize, Serialize};
 pub use self::deploy::DeployStep;
 pub use self::pause::PauseStep;
 pub use self::preview::PreviewStep;
+pub use self::reload::ReloadStep;
 pub use self::upgrade::UpgradeStep;
 use super::operation::{Kind, Move};
+use super::parity::Difference;
 use super::problem::exit;
 use super::seen::{GateReport, Traffic};
 use super::status::{Holder, MaintenanceStatus};
-use super::upkeep::Change;
 use crate::model::slot::{Address, Generation, Slot};
 
 /// One line of an operation's stream: progress, or a step, by the kind of operation that has it. The first line says what is
@@ -221,6 +223,26 @@ pub enum SwapStep {
         /// Whether the verdict of the gate is skipped.
         forced: bool,
     },
+    /// The environments that the swap depends on are as it asks.
+    Required {
+        /// The one that had to be healthy, and is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        healthy: Option<String>,
+        /// The one that the new side had to be of one shape with, and is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parity: Option<String>,
+        /// In milliseconds.
+        elapsed_ms: u64,
+    },
+    /// The new side is not of one shape with another environment, as it has to be; the refusal follows.
+    Differs {
+        /// The environment that is switched: `a` in the differences.
+        environment: String,
+        /// The other one: `b`.
+        other: String,
+        /// Everything that differs.
+        differences: Vec<Difference>,
+    },
     /// Warm-up paths were asked for.
     Warmed {
         /// Requests made.
@@ -303,6 +325,8 @@ impl SwapStep {
             Self::Done { .. } | Self::Passed => Some(exit::DONE),
             Self::RolledBack { .. } => Some(exit::ROLLED_BACK),
             Self::Plan { .. }
+            | Self::Required { .. }
+            | Self::Differs { .. }
             | Self::Warmed { .. }
             | Self::Switched { .. }
             | Self::Verified { .. }
@@ -316,47 +340,6 @@ impl SwapStep {
 impl From<SwapStep> for Event {
     fn from(step: SwapStep) -> Self {
         Self::Swap(step)
-    }
-}
-
-/// A step of a reload.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
-pub enum ReloadStep {
-    /// The file is valid, and this is what differs.
-    Reloading {
-        /// Number of the operation; `None` for a dry run.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        operation: Option<u64>,
-        /// Every difference.
-        changes: Vec<Change>,
-        /// Keys that take effect at the next restart: `server.http`.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        restart: Vec<String>,
-    },
-    /// The file is no configuration; what was served is served on (final, exit 2).
-    Invalid {
-        /// Every finding with its place in the file, ready to print.
-        report: String,
-        /// Findings that make the file unusable.
-        errors: usize,
-    },
-    /// The new configuration is served (final, exit 0).
-    Reloaded {
-        /// How many differences were published.
-        changes: usize,
-        /// Whether the state file was written, but the folder could not be synced.
-        durability_uncertain: bool,
-    },
-}
-
-impl ReloadStep {
-    fn exit_code(&self) -> Option<u8> {
-        match self {
-            Self::Reloaded { .. } => Some(exit::DONE),
-            Self::Invalid { .. } => Some(exit::USAGE),
-            Self::Reloading { .. } => None,
-        }
     }
 }
 

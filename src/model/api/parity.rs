@@ -42,3 +42,42 @@ pub enum About {
     /// In what the apps answer.
     Answers,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::api::{Event, SwapStep};
+
+    #[test]
+    fn what_a_swap_depends_on_is_written_so() {
+        let difference = Difference {
+            service: Some("web".into()),
+            about: About::Answers,
+            key: "server".into(),
+            a: Some("nginx".into()),
+            b: None,
+        };
+        for (step, line) in [
+            (
+                SwapStep::Required {
+                    healthy: Some("dev".into()),
+                    parity: None,
+                    elapsed_ms: 9,
+                },
+                r#"{"event":"required","healthy":"dev","elapsed_ms":9}"#,
+            ),
+            (
+                SwapStep::Differs {
+                    environment: "prod".into(),
+                    other: "dev".into(),
+                    differences: vec![difference],
+                },
+                r#"{"event":"differs","environment":"prod","other":"dev","differences":[{"service":"web","about":"answers","key":"server","a":"nginx"}]}"#,
+            ),
+        ] {
+            let event = Event::Swap(step);
+            assert_eq!(serde_json::to_string(&event).unwrap(), line);
+            assert_eq!(serde_json::from_str::<Event>(line).unwrap(), event);
+        }
+    }
+}

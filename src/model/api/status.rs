@@ -128,6 +128,10 @@ pub struct EnvironmentStatus {
     /// Files of versions that are gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<KeptStatus>,
+    /// Since when every live instance is healthy, without a break and under one version, RFC 3339; `None` while one is not. Known
+    /// since this process looks, every 5 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy_since: Option<String>,
     /// Whether `rollback` has a previous side to go to.
     pub can_roll_back: bool,
     /// Old sides that still serve what they had begun.

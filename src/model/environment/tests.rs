@@ -32,6 +32,7 @@ impl Scene {
             protected: false,
             services: vec![service],
             fixed: Vec::new(),
+            requires: crate::model::switch::Requires::default(),
         };
         Self {
             environment: Environment::new(rules, EnvironmentState::first(String::new())),

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::model::api::{self, Check, Event, Move, OperationRequest, ProbeReport, Traffic};
+use super::plan::Requires;
+use crate::model::api::{self, Check, Difference, Event, GateReport, Move, OperationRequest, ProbeReport, Traffic};
 use crate::model::bake::Sample;
 use crate::model::probing::Look;
 use crate::model::slot::{Address, Generation};
@@ -38,6 +39,13 @@ pub enum Input {
         address: Address,
         /// What was seen.
         report: ProbeReport,
+    },
+    /// Answers [`Effect::Require`].
+    Required {
+        /// As in the effect.
+        ticket: Ticket,
+        /// What stands against the swap.
+        found: Found,
     },
     /// Answers [`Effect::Warm`].
     Warmed {
@@ -106,6 +114,15 @@ pub enum Input {
     Stop,
 }
 
+/// What stands against a swap in the environments that it depends on; nothing when all is well.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Instances of the one that has to be healthy, which are not.
+    pub unhealthy: Vec<GateReport>,
+    /// What differs between the candidate and the one that it has to be of one shape with.
+    pub differences: Vec<Difference>,
+}
+
 /// What a check through the front door found.
 #[derive(Debug, Clone)]
 pub struct Seen {
@@ -170,6 +187,15 @@ pub enum Effect {
         address: Address,
         /// What it is asked for.
         look: Look,
+    },
+    /// Look at the environments that the swap depends on.
+    Require {
+        /// For the answer.
+        ticket: Ticket,
+        /// Which of them, and why.
+        requires: Requires,
+        /// What would serve: that is compared.
+        moves: Vec<Move>,
     },
     /// Ask each instance of these sides for its warm-up paths.
     Warm {

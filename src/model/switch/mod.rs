@@ -2,7 +2,7 @@
 //! moment they came at; what has to be done goes out as [`Effect`]s, and their results come back as inputs.
 //!
 //! ```text
-//! Idle → Gating → Warming → Persisting → Verifying → Baking → Idle          Undoing: the new side is bad, the old one comes back
+//! Idle → Gating → Requiring → Warming → Persisting → Verifying → Baking → Idle          Undoing: the new side is bad, the old one comes back
 //! ```
 //!
 //! The operation that is in a phase holds the lock (N5). Old sides that still drain are kept *beside* the phases, because a
@@ -10,6 +10,7 @@
 //!
 //! - `switch` the switch itself: what it knows, what comes in, who may begin
 //! - `steps` the steps under the lock, from the gate to the check through the front door; `baking` the bake window after them
+//! - `requiring` what an environment asks of others before a swap
 //! - `undo` the automatic rollback
 //! - `draining` old sides on their way out, and the operations that still wait for them; `watch` what is kept of both
 //! - `phase` what an operation is at
@@ -21,6 +22,7 @@ mod draining;
 mod messages;
 mod phase;
 mod plan;
+mod requiring;
 mod steps;
 mod switch;
 #[cfg(test)]
@@ -28,8 +30,8 @@ mod tests;
 mod undo;
 mod watch;
 
-pub use messages::{Effect, Ended, Figures, Input, Kept, Seen, Ticket};
-pub use plan::{Bake, Rules, Service};
+pub use messages::{Effect, Ended, Figures, Found, Input, Kept, Seen, Ticket};
+pub use plan::{Bake, Requires, Rules, Service};
 pub use switch::Switch;
 
 pub use super::probing::Look;

@@ -14,6 +14,7 @@ pub(super) const PROGRESS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) enum Phase {
     Gating(Gating),
+    Requiring { began: Duration },
     Warming { began: Duration },
     Persisting,
     Verifying(Verifying),
@@ -27,13 +28,14 @@ impl Phase {
             Self::Gating(gating) => Some(&mut gating.probing),
             Self::Baking(baking) => Some(&mut baking.probing),
             Self::Undoing(undoing) => Some(&mut undoing.probing),
-            Self::Warming { .. } | Self::Persisting | Self::Verifying(_) => None,
+            Self::Requiring { .. } | Self::Warming { .. } | Self::Persisting | Self::Verifying(_) => None,
         }
     }
 
     pub(super) fn step(&self) -> &'static str {
         match self {
             Self::Gating(_) => "gate",
+            Self::Requiring { .. } => "require",
             Self::Warming { .. } => "warm-up",
             Self::Persisting => "persist",
             Self::Verifying(_) => "verify",
@@ -46,7 +48,7 @@ impl Phase {
     pub(super) fn wake(&self) -> Option<Duration> {
         match self {
             Self::Gating(gating) => gating.wake(),
-            Self::Warming { .. } | Self::Persisting => None,
+            Self::Requiring { .. } | Self::Warming { .. } | Self::Persisting => None,
             Self::Verifying(verifying) => verifying.again,
             Self::Baking(baking) => baking.wake(),
             Self::Undoing(undoing) => undoing.wake(),

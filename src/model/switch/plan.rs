@@ -2,6 +2,7 @@
 //! are what a switch has to know of its environment.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::api::{Deployed, Kind, Move, OperationRequest, Side, Target, exit};
@@ -23,6 +24,25 @@ pub struct Rules {
     pub services: Vec<Service>,
     /// Where the services with one side run.
     pub fixed: Vec<(String, Vec<Address>)>,
+    /// What a swap of it depends on.
+    pub requires: Requires,
+}
+
+/// `require_healthy`, `require_parity`: the environments that a swap depends on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Requires {
+    /// The one that has to be healthy.
+    pub healthy: Option<Arc<str>>,
+    /// The one that it has to be of one shape with.
+    pub parity: Option<Arc<str>>,
+}
+
+impl Requires {
+    /// Whether a swap depends on nobody.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.healthy.is_none() && self.parity.is_none()
+    }
 }
 
 impl Rules {

@@ -31,7 +31,7 @@ impl Switch {
                     effects.push(Effect::Verify { ticket, moves });
                 }
             }
-            Phase::Warming { .. } | Phase::Persisting => {}
+            Phase::Requiring { .. } | Phase::Warming { .. } | Phase::Persisting => {}
         }
         self.current = Some(current);
     }
@@ -55,10 +55,7 @@ impl Switch {
                     elapsed_ms,
                 },
             );
-            if current.plan.gate_only {
-                return self.give_up(&current, SwapStep::Passed, effects);
-            }
-            return self.warm(current, now, effects);
+            return self.require(current, now, effects);
         }
         if now.at >= gating.probing.deadline {
             let refused = CommonStep::Refused {
@@ -91,7 +88,7 @@ impl Switch {
     }
 
     /// Ends an operation before it switched; a swap whose bake window it wanted to pre-empt goes on.
-    fn give_up(&mut self, current: &Current, event: impl Into<Event>, effects: &mut Vec<Effect>) {
+    pub(super) fn give_up(&mut self, current: &Current, event: impl Into<Event>, effects: &mut Vec<Effect>) {
         tell(effects, current.operation, event);
         if let Some(mut suspended) = self.suspended.take() {
             suspended.ticket = self.ticket();
@@ -102,7 +99,7 @@ impl Switch {
         }
     }
 
-    fn warm(&mut self, mut current: Current, now: Moment, effects: &mut Vec<Effect>) {
+    pub(super) fn warm(&mut self, mut current: Current, now: Moment, effects: &mut Vec<Effect>) {
         let services = self.rules.services.iter().zip(&current.plan.moves).enumerate();
         let warmed = services.filter(|(_, (service, _))| service.warms);
         let instances: Vec<_> = warmed
@@ -178,7 +175,14 @@ impl Switch {
                 self.give_up(&current, failed, effects);
             }
             (Phase::Undoing(_), result) => self.undo_persisted(current, result, effects),
-            (Phase::Gating(_) | Phase::Warming { .. } | Phase::Verifying(_) | Phase::Baking(_), _) => {
+            (
+                Phase::Gating(_)
+                | Phase::Requiring { .. }
+                | Phase::Warming { .. }
+                | Phase::Verifying(_)
+                | Phase::Baking(_),
+                _,
+            ) => {
                 self.current = Some(current);
             }
         }

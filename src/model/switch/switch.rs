@@ -76,6 +76,7 @@ impl Switch {
                     probing.record(service, &address, report);
                 }
             }
+            Input::Required { ticket, found } => self.required(ticket, found, now, &mut effects),
             Input::Warmed {
                 ticket,
                 requests,
@@ -205,6 +206,9 @@ impl Switch {
             },
         );
         for message in warnings {
+            tell(effects, operation, CommonStep::Warning { message });
+        }
+        for message in self.not_asked_for(&plan) {
             tell(effects, operation, CommonStep::Warning { message });
         }
         if request.dry_run {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::api::{
-    Action, ChangeKind, CommandBegun, CommandEnded, CommonStep, DeployOutcome, DeployPlan, DeployStep, Holder,
+    Action, Change, ChangeKind, CommandBegun, CommandEnded, CommonStep, DeployOutcome, DeployPlan, DeployStep, Holder,
     MaintenanceStep, PauseStep, ProbeReport, Progress, ReloadStep, Side, Stage, SwapStep, UpgradeStep, ValueChange,
 };
 use crate::model::handoff::Phase;

@@ -54,6 +54,7 @@ impl Prod {
                 protected: false,
                 services: vec![service],
                 fixed: Vec::new(),
+                requires: crate::model::switch::Requires::default(),
             },
             state: EnvironmentState::first("2026-01-01T00:00:00.000Z".into()),
             aside: None,

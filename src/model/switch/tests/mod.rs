@@ -6,6 +6,7 @@ use std::time::Duration;
 mod after;
 mod gate;
 mod refusals;
+mod requiring;
 
 use super::*;
 use crate::model::api::{
@@ -43,6 +44,7 @@ fn rules() -> Rules {
         protected: false,
         services: vec![service("web", 3000, 3010), service("api", 8001, 8011)],
         fixed: vec![("docs".into(), vec![at(9000)])],
+        requires: Requires::default(),
     }
 }
 
@@ -78,6 +80,7 @@ struct Stage {
     front_door: Option<&'static str>,
     disk: Result<Durability, String>,
     figures: Vec<Figures>,
+    found: Found,
     events: Vec<(u64, Event)>,
     done: Vec<Effect>,
 }
@@ -93,6 +96,7 @@ impl Stage {
             front_door: None,
             disk: Ok(Durability::Durable),
             figures: Vec::new(),
+            found: Found::default(),
             events: Vec::new(),
             done: Vec::new(),
         }
@@ -137,6 +141,10 @@ impl Stage {
                 report: self.report(service, &address),
                 service,
                 address,
+            },
+            Effect::Require { ticket, .. } => Input::Required {
+                ticket,
+                found: self.found.clone(),
             },
             Effect::Warm { ticket, instances } => Input::Warmed {
                 ticket,
