@@ -7,6 +7,25 @@ use greengate::config::{Config, Listen, Severity, render};
 use super::{FILE, accepted, complained, health_path, service, write};
 
 #[test]
+fn the_examples_of_deployments_are_accepted() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/deploy.md")).unwrap();
+    let blocks: Vec<&str> = page
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert!(blocks.len() > 6, "{} examples", blocks.len());
+    for block in blocks {
+        let prod = "[env.prod]\nhost = \"example.com\"\nblue = 3000\ngreen = 3001\n";
+        let around = if block.contains("host ") { "" } else { prod };
+        let text = format!("{around}{block}");
+        if let Err(error) = Config::parse(Path::new(FILE), &text) {
+            panic!("{block}\n{error}");
+        }
+    }
+}
+
+#[test]
 fn the_examples_of_the_manual_are_accepted() {
     let config = accepted(
         r#"

@@ -20,6 +20,7 @@ mod compress;
 mod conformance;
 mod control_side;
 mod deploy;
+mod deployed;
 mod deployment;
 mod draining;
 mod error_pages;

@@ -1,9 +1,11 @@
 // A small app on Node's own `http`, with its defaults: idle connections are closed after 5 s.
 // It knows the paths of `tests/e2e/common/app_routes.rs`. Usage: node server.js PORT NAME VERSION [politely]
+// Variables: HOST, where it listens; LEDGER, a file that the ids of POSTs are written to.
 "use strict";
 
 const cluster = require("node:cluster");
 const crypto = require("node:crypto");
+const fs = require("node:fs");
 const http = require("node:http");
 
 const [port, name, version, leaving] = process.argv.slice(2);
@@ -46,6 +48,8 @@ async function events(response, url) {
 
 async function answer(request, response) {
   const url = new URL(request.url, "http://app");
+  const id = request.headers["x-test-id"];
+  if (id && request.method === "POST" && process.env.LEDGER) fs.appendFileSync(process.env.LEDGER, `${id}\n`);
   const hello = `${name} ${version} ${request.url}`;
   switch (url.pathname) {
     case "/health":
@@ -143,4 +147,7 @@ if (leaving === "politely") {
   });
 }
 
-server.listen(Number(port), "127.0.0.1", () => console.log(`${name} ${version} listens on ${port}`));
+// The first process of a container does not end of SIGTERM by itself.
+if (process.pid === 1) process.on("SIGTERM", () => process.exit());
+
+server.listen(Number(port), process.env.HOST ?? "127.0.0.1", () => console.log(`${name} ${version} listens on ${port}`));

@@ -22,6 +22,7 @@ pub mod app;
 mod app_routes;
 pub mod client;
 pub mod control;
+pub mod docker;
 pub mod door;
 pub mod fixture;
 pub mod frames;
