@@ -127,6 +127,18 @@ async fn processes_of_pm2_are_deployed_under_load() {
         &[Stage::Start, Stage::Before, Stage::Stop],
     );
 
+    // What would run is shown, and nothing else: the idle side's process is there from before.
+    let idle = format!("web-{}", ["green", "blue"][deployments % 2]);
+    let mut command = door.command(&["deploy", "prod", "--version", "next", "--dry-run"]);
+    command.envs(pm2.environment());
+    let shown = run(command).await;
+    shown.assert_code(0).assert_says(&[&format!("pm2 delete {idle}")]);
+    pm2.run(&["delete", &idle]).await;
+    let mut command = door.command(&["deploy", "prod", "--version", "next", "--dry-run"]);
+    command.envs(pm2.environment());
+    let shown = run(command).await;
+    assert!(!shown.all().contains("pm2 delete"), "{shown:#?}");
+
     // A candidate that ends at once: its log is shown, it is stopped, and nothing has changed.
     let before = (door.unmoved("prod").await, pm2.online().await);
     let mut command = door.command(&["deploy", "prod", "--version", "broken", "--deadline", "1s"]);

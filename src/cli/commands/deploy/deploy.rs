@@ -5,8 +5,10 @@ use std::rc::Rc;
 
 use jiff::Timestamp;
 use serde_json::json;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::child;
 use super::drive::Deployment;
 use super::hold::{self, Hold, NotHeld};
 use super::show::Show;
@@ -62,7 +64,7 @@ pub async fn deploy(client: &Client, args: &DeployArgs) -> Outcome {
         deploy_plan(name, Kind::Swap, lock.version.as_deref(), plan, Timestamp::now(), style)
     };
     if args.dry_run {
-        return dry_run(&lock, &plan, &script, args.json);
+        return dry_run(&lock, &plan, script, args.json).await;
     }
     let shown = || lines(&plan).iter().for_each(|line| output::err(line));
     lock.confirmed = confirmed(client, name, args.yes.as_deref(), "deploy", shown).await?;
@@ -118,7 +120,11 @@ pub(super) fn is_deployed(plan: &DeployPlan) -> bool {
 }
 
 /// Prints what would be done. It is what was asked for, and so is data.
-pub(super) fn dry_run(lock: &DeployRequest, plan: &DeployPlan, script: &Script, json: bool) -> Outcome {
+pub(super) async fn dry_run(lock: &DeployRequest, plan: &DeployPlan, mut script: Script, json: bool) -> Outcome {
+    let starts = script.start.iter_mut().map(|part| &mut part.start);
+    for tasks in starts.chain([&mut script.stop]) {
+        leave_out(tasks).await;
+    }
     let version = lock.version.as_deref();
     if json {
         output::out_json(&json!({
@@ -136,11 +142,28 @@ pub(super) fn dry_run(lock: &DeployRequest, plan: &DeployPlan, script: &Script, 
     }
     let style = output::out_style();
     let plan = deploy_plan(&lock.environment, lock.kind, version, plan, Timestamp::now(), style);
-    for line in plan.into_iter().chain(deploy_script(script, lock.kind)) {
+    for line in plan.into_iter().chain(deploy_script(&script, lock.kind)) {
         output::out(&line);
     }
     output::err("Nothing was run: this was a dry run.");
     Ok(exit::DONE)
+}
+
+/// Leaves out what would not run by how the machine is now. To ask that changes nothing.
+async fn leave_out(tasks: &mut Vec<Task>) {
+    let (_end, ending) = watch::channel(false);
+    for task in std::mem::take(tasks) {
+        let mut runs = true;
+        for condition in &task.command.only_if {
+            // What cannot be asked here is shown.
+            runs &= child::holds(condition, &task.command, ending.clone())
+                .await
+                .unwrap_or(true);
+        }
+        if runs {
+            tasks.push(task);
+        }
+    }
 }
 
 fn told(task: &Task) -> serde_json::Value {

@@ -52,7 +52,7 @@ pub async fn rollback(client: &Client, args: &RollbackArgs) -> Outcome {
     };
     let script = filled(&plan)?;
     if common.dry_run {
-        return dry_run(&lock, &plan, &script, common.json);
+        return dry_run(&lock, &plan, script, common.json).await;
     }
     let lines = |plan: &DeployPlan| {
         let style = output::err_style();
