@@ -81,7 +81,7 @@ const FLOORS: [(&str, &str); 7] = [
 ];
 
 /// The rules that are kept so far: of the promise (N), of the edge (E) and of the field (F). Each has a test whose name begins with it.
-const RULES: [(char, &[RangeInclusive<u32>]); 3] = [('n', &[1..=34]), ('e', &[1..=32, 34..=36]), ('f', &[1..=17])];
+const RULES: [(char, &[RangeInclusive<u32>]); 3] = [('n', &[1..=35]), ('e', &[1..=32, 34..=36]), ('f', &[1..=17])];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

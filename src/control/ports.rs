@@ -91,6 +91,11 @@ pub(super) trait Plane {
     /// Wakes every core, which then looks at the snapshot and at what drains.
     fn poke(&self);
 
+    /// Resolves when no core decides by a snapshot any more that was replaced before this was asked.
+    fn settled(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// The requests of a service that wait now, and since when its app cannot be reached.
     fn waiting(&self, environment: &str, service: &str) -> Waiting {
         let _ = (environment, service);
@@ -119,6 +124,10 @@ pub(super) trait Plane {
 impl Plane for DataPlane {
     fn poke(&self) {
         Self::poke(self);
+    }
+
+    fn settled(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(Self::settled(self))
     }
 
     fn waiting(&self, environment: &str, service: &str) -> Waiting {

@@ -261,6 +261,15 @@ impl Method {
         }
     }
 
+    /// Whether it asks for nothing to be changed (RFC 9110 §9.2.1). An unknown method may.
+    #[must_use]
+    pub fn is_safe(self) -> bool {
+        match self {
+            Self::Get | Self::Head | Self::Options | Self::Trace => true,
+            Self::Post | Self::Put | Self::Delete | Self::Patch | Self::Connect | Self::Other => false,
+        }
+    }
+
     /// Whether asking twice means the same as asking once (RFC 9110 §9.2.2). An unknown method is not.
     #[must_use]
     pub fn is_idempotent(self) -> bool {

@@ -134,6 +134,12 @@ impl Environment {
         self.pause.is_on()
     }
 
+    /// Whether only those that write are held (N35).
+    #[must_use]
+    pub fn is_paused_for_writes(&self) -> bool {
+        self.pause.is_of_writes()
+    }
+
     /// What is published.
     #[must_use]
     pub fn state(&self) -> &EnvironmentState {

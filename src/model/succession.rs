@@ -147,6 +147,7 @@ mod tests {
             environment: name.into(),
             timeout_ms: 30_000,
             attached: false,
+            writes: false,
         };
         let ask = pause::Input::Ask {
             operation: 1,

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::sleep;
 
 use crate::model::slot::Address;
 use crate::proxy::access::desk::Desk;
@@ -34,6 +35,8 @@ use crate::telemetry::AccessLog;
 const EVENT_INTERVAL: u32 = 16;
 /// That a cap turns clients away is told once in this time.
 const CAPS_TOLD: Duration = Duration::from_secs(60);
+/// How often it is looked whether every core has settled.
+const SETTLING: Duration = Duration::from_millis(1);
 
 /// The running workers.
 pub struct DataPlane {
@@ -143,6 +146,20 @@ impl DataPlane {
             core.notify_one();
         }
         self.shared.queues.look();
+    }
+
+    /// Resolves when no core decides by a snapshot any more that was replaced before this was asked.
+    pub async fn settled(&self) {
+        let rounds = &self.shared.rounds;
+        let before: Vec<usize> = rounds
+            .iter()
+            .map(|round| round.fetch_add(0, Ordering::AcqRel))
+            .collect();
+        self.poke();
+        let behind = |(round, before): (&AtomicUsize, &usize)| round.load(Ordering::Acquire) == *before;
+        while rounds.iter().zip(&before).any(behind) {
+            sleep(SETTLING).await;
+        }
     }
 
     /// The requests of a service that wait now, and since when its app cannot be reached.

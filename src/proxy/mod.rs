@@ -48,7 +48,7 @@ pub use route::activation::{Activation, Patience};
 pub use route::gate::Gate;
 pub use route::maintenance::MaintenancePage;
 pub use route::preview::OpenPreview;
-pub use route::snapshot::{Destination, Live, Previous, Routing, Snapshot, Stance};
+pub use route::snapshot::{Destination, Held, Live, Previous, Routing, Snapshot, Stance};
 pub use settings::{AcmeLookup, ChallengeLookup, Covers, Front, Settings, Times, TlsChallenges};
 pub use upstream::dial::{Stream, dial};
 pub use wait::outage::Sign;

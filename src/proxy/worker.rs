@@ -87,7 +87,8 @@ async fn look_after(core: &Core) {
         if core.is_stopping() {
             break;
         }
-        core.shared.rounds[core.id].fetch_add(1, Ordering::Relaxed);
+        // Whoever has published and read this before knows that the next requests see it (`DataPlane::settled`).
+        core.shared.rounds[core.id].fetch_add(1, Ordering::AcqRel);
         core.view();
         if !poked {
             core.waiting.borrow_mut().tick();

@@ -32,6 +32,8 @@ pub struct CoreCounters {
     streams: AtomicU64,
     /// WebSockets that are open now.
     web_sockets: AtomicU64,
+    /// Requests that write and are inside of the app now.
+    writes: AtomicU64,
     ended: AtomicU64,
     cut: AtomicU64,
     latency: [AtomicU64; BUCKETS],
@@ -53,6 +55,7 @@ impl Default for CoreCounters {
             retries: AtomicU64::new(0),
             streams: AtomicU64::new(0),
             web_sockets: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             cut: AtomicU64::new(0),
             latency: [const { AtomicU64::new(0) }; BUCKETS],
@@ -101,6 +104,16 @@ impl CoreCounters {
         add(&self.streams, 1_u64.wrapping_neg());
     }
 
+    /// A request that writes enters the app.
+    pub fn write_began(&self) {
+        add(&self.writes, 1);
+    }
+
+    /// It has left.
+    pub fn write_over(&self) {
+        add(&self.writes, 1_u64.wrapping_neg());
+    }
+
     /// A WebSocket is open.
     pub fn web_socket_began(&self) {
         add(&self.web_sockets, 1);
@@ -143,6 +156,8 @@ pub struct Counters {
     pub streams: u64,
     /// WebSockets that are open.
     pub web_sockets: u64,
+    /// Requests that write and are inside of the app now.
+    pub writes: u64,
     /// Streams that were ended politely at the drain deadline.
     pub ended: u64,
     /// Exchanges that were cut at the drain deadline.
@@ -169,6 +184,7 @@ impl Counters {
             retries: 0,
             streams: 0,
             web_sockets: 0,
+            writes: 0,
             ended: 0,
             cut: 0,
             latency: [0; BUCKETS],
@@ -184,6 +200,7 @@ impl Counters {
             sum.retries += read(&core.retries);
             sum.streams += read(&core.streams);
             sum.web_sockets += read(&core.web_sockets);
+            sum.writes += read(&core.writes);
             sum.ended += read(&core.ended);
             sum.cut += read(&core.cut);
             for (total, counter) in sum.latency.iter_mut().zip(&core.latency) {
@@ -204,6 +221,7 @@ impl Counters {
         self.retries += other.retries;
         self.streams += other.streams;
         self.web_sockets += other.web_sockets;
+        self.writes += other.writes;
         self.ended += other.ended;
         self.cut += other.cut;
         for (total, n) in self.latency.iter_mut().zip(&other.latency) {

@@ -4,7 +4,11 @@ It knows the paths of `tests/e2e/common/app_routes.rs`. Usage: python fastapi_ap
 """
 
 import asyncio
+import functools
+import os
+import sqlite3
 import sys
+import tempfile
 
 import uvicorn
 from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
@@ -69,6 +73,28 @@ async def web_socket(socket: WebSocket) -> None:
             await socket.send_text(await socket.receive_text())
     except WebSocketDisconnect:
         pass
+
+
+@functools.cache
+def notes() -> sqlite3.Connection:
+    """A table of notes. Nobody waits for a lock: who meets one fails, as apps do under a migration."""
+    database = sqlite3.connect(os.path.join(tempfile.gettempdir(), f"greengate-notes-{PORT}.db"), timeout=0)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("CREATE TABLE IF NOT EXISTS notes (id TEXT PRIMARY KEY)")
+    return database
+
+
+@app.post("/notes/{id}")
+async def write_note(id: str) -> Response:
+    with notes() as database:
+        database.execute("INSERT INTO notes (id) VALUES (?)", [id])
+    return Response(headers=IDENTITY)
+
+
+@app.get("/notes")
+async def count_notes() -> Response:
+    count = notes().execute("SELECT count(*) FROM notes").fetchone()[0]
+    return Response(str(count), headers=IDENTITY)
 
 
 @app.get("/{path:path}")

@@ -108,6 +108,7 @@ fn a_pause_says_what_is_held_and_why_it_ended() {
         operation: 7,
         environment: "prod".into(),
         limit_ms: 30_000,
+        writes: false,
     });
     assert_eq!(
         text(&pausing),

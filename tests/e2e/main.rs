@@ -51,6 +51,7 @@ mod parity;
 mod parts;
 mod passwd;
 mod pause;
+mod pause_writes;
 mod pm2;
 mod preview;
 mod process;

@@ -11,7 +11,7 @@ use crate::common::{eventually, holds, secs};
 use greengate::config::{AccessLogFormat, AccessLogTarget, Config};
 use greengate::model::slot::{Generation, Slot};
 use greengate::proxy::{
-    Activation, Ask, DataPlane, Front, MaintenancePage, Routing, Settings, Snapshot, Stance, Times, TlsChallenges,
+    Activation, Ask, DataPlane, Front, Held, MaintenancePage, Routing, Settings, Snapshot, Stance, Times, TlsChallenges,
 };
 use greengate::telemetry::AccessLog;
 use tokio::task::JoinHandle;
@@ -134,7 +134,7 @@ fn front() -> Front {
 
 fn paused() -> Stance {
     Stance {
-        paused: true,
+        held: Held::Everything,
         ..Stance::default()
     }
 }
@@ -335,7 +335,7 @@ async fn whom_maintenance_lets_in_waits_for_a_pause_like_everybody() {
         ..page()
     };
     let both = Stance {
-        paused: true,
+        held: Held::Everything,
         ..under(page.clone())
     };
     bench.stance(&both);
@@ -365,7 +365,7 @@ async fn a_snapshot_inherits_stances_and_previous_sides() {
     let previous = ["127.0.0.1:9".parse().unwrap()];
     let before = before.with_previous("dev", "dev", &previous);
     let next = bench.routing.load().inheriting(&before);
-    assert!(next.stance("prod").paused);
+    assert_eq!(next.stance("prod").held, Held::Everything);
     assert!(next.stance("dev").is_open());
     assert!(next.stance("nobody").is_open());
     let sides: Vec<_> = next.services().iter().map(|live| live.previous.is_some()).collect();

@@ -38,6 +38,7 @@ impl World {
             environment: "prod".into(),
             timeout_ms: self.rng.u64(0..15_000),
             attached: self.rng.bool(),
+            writes: false,
         };
         let ask = Input::Ask {
             operation,
@@ -109,7 +110,7 @@ impl World {
                     self.answer_pause(8000, Input::Left { operation });
                 }
             }
-            Effect::Hold => {
+            Effect::Hold { .. } => {
                 let closed = self.plane.hold(self.now);
                 let leaving: Vec<_> = closed.iter().map(|(number, _)| *number).collect();
                 let sides = closed.iter().map(|(number, side)| (*number, side));

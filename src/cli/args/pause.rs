@@ -13,6 +13,7 @@ use super::help::{TEMPLATE, examples};
 #[command(help_template = TEMPLATE, before_help = examples![
     "proxyctl pause prod -- systemctl restart app     no request fails, whatever its method",
     "proxyctl pause prod --timeout 2m -- ./migrate.sh",
+    "proxyctl pause prod --writes -- ./migrate.sh     readers see nothing of it",
     "proxyctl pause prod                              until `proxyctl resume prod`, at most 30 s",
 ], after_help = PAUSE)]
 pub struct PauseArgs {
@@ -22,6 +23,9 @@ pub struct PauseArgs {
     /// For all of it: what is under way, the command, and the app's health
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "30s")]
     pub timeout: Duration,
+    /// Hold only what may write: GET, HEAD, OPTIONS and open streams go on
+    #[arg(long)]
+    pub writes: bool,
     /// Print the daemon's events as JSON lines (a command writes to the same stdout)
     #[arg(long)]
     pub json: bool,
@@ -31,6 +35,8 @@ pub struct PauseArgs {
 }
 
 const PAUSE: &str = "\
+With --writes, what only reads goes on, no stream is closed, and the command runs as soon as no write is
+under way. Without it:
 New requests wait, those under way finish (WebSockets are closed politely, their clients come back),
 the command runs, and when the app is healthy again everybody goes on. If it is not healthy in time,
 those who wait get 503.

@@ -48,6 +48,7 @@ pub async fn run(client: &Client, args: &PauseArgs) -> Outcome {
         environment: args.environment.clone(),
         timeout_ms: millis(args.timeout),
         attached: !args.command.is_empty(),
+        writes: args.writes,
     };
     let Some((program, arguments)) = args.command.split_first() else {
         return hold(client, &request, args.json).await;

@@ -61,17 +61,22 @@ pub fn render(event: &Event, words: Words) -> Vec<Line> {
             vec![step(style, Mark::Done, "gate", &text)]
         }
         Event::Pause(PauseStep::Pausing {
-            environment, limit_ms, ..
+            environment,
+            limit_ms,
+            writes,
+            ..
         }) => {
             let text = format!(
-                "new requests to {} are held, for at most {}",
+                "new {} to {} are held, for at most {}",
+                if *writes { "writes" } else { "requests" },
                 escape(environment),
                 period(*limit_ms)
             );
             vec![step(style, Mark::Done, "hold", &text)]
         }
-        Event::Pause(PauseStep::Paused { elapsed_ms, .. }) => {
-            let text = format!("the app holds no request any more, after {}", period(*elapsed_ms));
+        Event::Pause(PauseStep::Paused { elapsed_ms, writes, .. }) => {
+            let what = if *writes { "write" } else { "request" };
+            let text = format!("the app holds no {what} any more, after {}", period(*elapsed_ms));
             vec![step(style, Mark::Done, "drain", &text)]
         }
         Event::Pause(PauseStep::Resumed {

@@ -32,6 +32,8 @@ pub(super) struct Environment {
     pub(super) gated: Gated,
     pub(super) publications: BTreeMap<Generation, Publication>,
     pub(super) retired: Vec<Retired>,
+    /// What may have writes inside while those are paused.
+    pub(super) written: Vec<Arc<Activation>>,
     /// Not in the file any more; what it served may still drain.
     pub(super) gone: bool,
 }
@@ -53,6 +55,7 @@ impl Environment {
             gated: Gated::default(),
             publications: BTreeMap::new(),
             retired: Vec::new(),
+            written: Vec::new(),
             gone: false,
         }
     }

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::model::slot::Generation;
 use crate::model::state::State;
 use crate::proxy::Activation;
-use crate::proxy::{Snapshot, Stance};
+use crate::proxy::{Held, Snapshot, Stance};
 
 /// What serves at the start.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub fn initial(config: &Config, state: &State, cores: usize) -> Initial {
     for (name, maintenance) in &state.maintenance {
         let stance = Stance {
             maintenance: Some(page(maintenance)),
-            paused: false,
+            held: Held::Nothing,
         };
         snapshot = snapshot.with_stance(name, &stance);
     }

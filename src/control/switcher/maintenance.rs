@@ -10,7 +10,7 @@ use crate::control::ports::Durability;
 use crate::model::api::{CommonStep, Event, MaintenanceRequest, MaintenanceStatus, MaintenanceStep, Notice, exit};
 use crate::model::state::Maintenance;
 use crate::proxy::MaintenancePage;
-use crate::proxy::Stance;
+use crate::proxy::{Held, Stance};
 
 /// When visitors should try again, in seconds; nobody knows how long it takes.
 const RETRY_AFTER: u32 = 120;
@@ -84,7 +84,12 @@ impl Owner {
         let mut own = self.environments.iter().filter(|it| *it.name == *environment);
         Stance {
             maintenance: self.saves.state().maintenance.get(environment).map(page),
-            paused: own.any(|it| it.machines.is_paused()),
+            held: own.find(|it| it.machines.is_paused()).map_or(Held::Nothing, |it| {
+                match it.machines.is_paused_for_writes() {
+                    true => Held::Writes,
+                    false => Held::Everything,
+                }
+            }),
         }
     }
 

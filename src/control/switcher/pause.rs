@@ -2,8 +2,9 @@
 //! new activation of the same slot takes its place.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::environment::Environment;
 use super::errands::Errands;
@@ -17,6 +18,8 @@ use crate::model::pause::Input;
 use crate::model::slot::Generation;
 use crate::proxy::{Activation, Live, Patience, Stance};
 
+/// How often it is looked whether writes are over.
+const LOOK: Duration = Duration::from_millis(10);
 /// What a pause replaces belongs to no generation of its own.
 const WITHIN: Generation = Generation(0);
 
@@ -44,6 +47,43 @@ impl Environment {
             let limits = limits(&live.service);
             self.step_aside(live.activation, limits, publisher, errands);
         }
+        environment::Input::Pause(Input::Closed { leaving })
+    }
+
+    /// Publishes that new requests that write are held; everything else goes on, by the activations that there are (N35). Returns what
+    /// the pause hears of it.
+    pub(super) fn hold_writes(
+        &mut self,
+        stance: &Stance,
+        publisher: &Publisher,
+        errands: &Errands,
+    ) -> environment::Input {
+        let snapshot = publisher.snapshot();
+        let own = |live: &&Live| live.service.environment == self.name;
+        let live: Vec<Live> = snapshot.services().iter().filter(own).cloned().collect();
+        publisher.publish(snapshot.with_stance(&self.name, stance), []);
+        self.written = self.inside_of(&live);
+        // Who looks at the idle side writes into the same database.
+        let shown = snapshot.previews().into_iter().flat_map(|open| open.iter());
+        let shown = shown.flat_map(|open| open.candidates.iter().cloned());
+        self.written.extend(shown.filter(|it| it.environment == self.name));
+        let addresses: Vec<_> = self.written.iter().flat_map(|it| it.addresses.clone()).collect();
+        errands.run("earlier processes", publisher.elders.hurry(addresses.clone()));
+        let leaving: Vec<_> = self.written.iter().map(|it| number(it)).collect();
+        let (environment, reply, written) = (self.place, errands.reply(), self.written.clone());
+        let (plane, elders) = (publisher.plane.clone(), publisher.elders.clone());
+        errands.run("writes", async move {
+            // From then on no request is decided upon that does not know.
+            plane.settled().await;
+            while written.iter().any(|it| it.counters().writes > 0) {
+                sleep(LOOK).await;
+            }
+            // What is inside by way of a process before this one has no method here.
+            elders.have_left(addresses).await;
+            for activation in written.iter().map(|it| number(it)) {
+                reply.input(environment, environment::Input::Pause(Input::Drained { activation }));
+            }
+        });
         environment::Input::Pause(Input::Closed { leaving })
     }
 
@@ -83,6 +123,11 @@ impl Environment {
 
     /// What is still inside of these.
     pub(super) fn count(&self, leaving: &[usize]) -> environment::Input {
+        if self.machines.is_paused_for_writes() {
+            let writes = self.written.iter().map(|it| it.counters().writes);
+            let (requests, streams) = (writes.sum(), 0);
+            return environment::Input::Pause(Input::Counted { requests, streams });
+        }
         let of_pause = self
             .retired
             .iter()
@@ -93,7 +138,7 @@ impl Environment {
     }
 
     /// Asks every live instance for its health, for so long.
-    pub(super) fn gate(&self, operation: u64, patience: std::time::Duration, publisher: &Publisher, errands: &Errands) {
+    pub(super) fn gate(&self, operation: u64, patience: Duration, publisher: &Publisher, errands: &Errands) {
         let snapshot = publisher.snapshot();
         let own = snapshot
             .services()

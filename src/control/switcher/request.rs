@@ -33,6 +33,7 @@ impl Request {
         match self {
             Self::Operate(request) => request.kind.into(),
             Self::Reload(_) => Action::Reload,
+            Self::Pause(PauseRequest { writes: true, .. }) => Action::PauseWrites,
             Self::Pause(_) => Action::Pause,
             Self::Resume(_) => Action::Resume,
             Self::Maintenance(_) => Action::Maintenance,

@@ -218,8 +218,11 @@ impl Owner {
                     }
                 });
             }
-            pause::Effect::Hold => {
-                let closed = environment.hold(&stance, publisher, errands);
+            pause::Effect::Hold { writes } => {
+                let closed = match writes {
+                    true => environment.hold_writes(&stance, publisher, errands),
+                    false => environment.hold(&stance, publisher, errands),
+                };
                 self.inputs.push_back((place, closed));
             }
             pause::Effect::Count { leaving } => self.inputs.push_back((place, environment.count(&leaving))),

@@ -171,7 +171,7 @@ impl Holder {
     #[must_use]
     pub fn hint(&self, environment: &str) -> String {
         match self.kind {
-            Action::Pause => format!("`proxyctl resume {environment}` ends it"),
+            Action::Pause | Action::PauseWrites => format!("`proxyctl resume {environment}` ends it"),
             Action::Swap
             | Action::Rollback
             | Action::Reload

@@ -16,6 +16,9 @@ pub enum Action {
     Reload,
     /// New requests are held while something happens to the app.
     Pause,
+    /// New requests that write are held, while those that read go on.
+    #[serde(rename = "pause-writes")]
+    PauseWrites,
     /// They are let go again.
     Resume,
     /// Requests are answered with 503, or no longer.
@@ -26,6 +29,11 @@ pub enum Action {
     Deploy,
     /// The idle side is shown to who has a link.
     Preview,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl From<Kind> for Action {
@@ -44,6 +52,7 @@ impl std::fmt::Display for Action {
             Self::Rollback => "rollback",
             Self::Reload => "reload",
             Self::Pause => "pause",
+            Self::PauseWrites => "pause of writes",
             Self::Resume => "resume",
             Self::Maintenance => "maintenance",
             Self::Upgrade => "upgrade",
@@ -78,6 +87,9 @@ pub struct PauseRequest {
     /// Whether it lasts no longer than the connection that asked for it.
     #[serde(default)]
     pub attached: bool,
+    /// Whether requests that only read go on.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub writes: bool,
 }
 
 /// `POST /v1/resume`.

@@ -84,6 +84,7 @@ impl Scene {
             environment: "prod".into(),
             timeout_ms: 30_000,
             attached: false,
+            writes: false,
         };
         let user = "ci".into();
         self.input(Input::Pause(pause::Input::Ask {

@@ -36,7 +36,7 @@ pub enum Input {
         /// Numbers that name them.
         leaving: Vec<usize>,
     },
-    /// An activation holds no claim any more.
+    /// An activation holds no claim any more, or none that writes.
     Drained {
         /// The number that names it.
         activation: usize,
@@ -109,8 +109,12 @@ pub enum Effect {
         operation: u64,
     },
     /// Publish that new requests are held, with a new activation in the place of every live one; then close the old ones, and
-    /// let their streams end politely.
-    Hold,
+    /// let their streams end politely. Of `writes`: publish that those are held, and see which activations have some inside; nothing
+    /// is closed.
+    Hold {
+        /// Whether requests that only read go on.
+        writes: bool,
+    },
     /// Count what is still inside of these.
     Count {
         /// Numbers of activations that were closed.

@@ -5,6 +5,8 @@
 //! Open → Draining → Paused → Gating → Open
 //! ```
 //!
+//! A pause of writes holds what is neither GET, HEAD nor OPTIONS, waits for what writes and nothing else, and touches no stream (N35).
+//!
 //! What was begun drains as the old side of a swap does: a new activation of the same slot takes the place of the live one, and
 //! serves from the release on. A pause ends when somebody resumes, at its limit, when the client that it is attached to is gone, or
 //! with the process: it is no state of the environment. Every pause gets exactly one final event, and it is always its last.
@@ -43,6 +45,8 @@ struct Current {
     user: String,
     since: String,
     attached: bool,
+    /// Whether requests that only read go on (N35).
+    writes: bool,
     began: Duration,
     timeout: Duration,
     stage: Stage,
@@ -165,12 +169,22 @@ impl Pause {
         self.current.is_some()
     }
 
+    /// Whether requests that only read go on (N35).
+    #[must_use]
+    pub fn is_of_writes(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| current.writes)
+    }
+
     /// The pause that holds the environment.
     #[must_use]
     pub fn holder(&self) -> Option<Holder> {
         self.current.as_ref().map(|current| Holder {
             operation: current.operation,
-            kind: Action::Pause,
+            kind: if current.writes {
+                Action::PauseWrites
+            } else {
+                Action::Pause
+            },
             user: current.user.clone(),
             since: current.since.clone(),
             step: current.step().into(),
@@ -198,6 +212,7 @@ impl Pause {
             user,
             since: now.written(),
             attached: request.attached,
+            writes: request.writes,
             began: now.at,
             timeout: Duration::from_millis(request.timeout_ms),
             stage: Stage::Draining {
@@ -210,12 +225,13 @@ impl Pause {
             operation,
             environment: self.environment.clone(),
             limit_ms: request.timeout_ms,
+            writes: request.writes,
         });
         effects.push(Effect::Tell { operation, event });
         if request.attached {
             effects.push(Effect::Watch { operation });
         }
-        effects.push(Effect::Hold);
+        effects.push(Effect::Hold { writes: request.writes });
     }
 
     fn resume(
@@ -270,6 +286,7 @@ impl Pause {
                 let event = Event::Pause(PauseStep::Paused {
                     elapsed_ms: millis(now.saturating_sub(current.began)),
                     left_ms: millis(limit.saturating_sub(now)),
+                    writes: current.writes,
                 });
                 current.stage = Stage::Paused;
                 effects.push(Effect::Tell { operation, event });

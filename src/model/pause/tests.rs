@@ -43,6 +43,7 @@ impl Scene {
             environment: "prod".into(),
             timeout_ms: LIMIT,
             attached,
+            writes: false,
         };
         let user = "ci".into();
         self.input(Input::Ask {
@@ -122,7 +123,7 @@ impl Scene {
 #[test]
 fn n13_requests_are_held_until_the_app_is_well_again() {
     let mut scene = Scene::begun(false);
-    assert!(scene.did(&Effect::Hold) && scene.pause.is_on());
+    assert!(scene.did(&Effect::Hold { writes: false }) && scene.pause.is_on());
     assert_eq!(scene.step().as_deref(), Some("drain"));
     scene.input(Input::Drained { activation: 7 });
     assert_eq!(scene.step().as_deref(), Some("drain"), "8 still holds a claim");

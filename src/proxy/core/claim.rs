@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::task::Waker;
 
 use super::service::CoreService;
+use crate::http1::head::Method;
 use crate::proxy::stock::wakers::Ticket;
 use crate::telemetry::CoreCounters;
 
@@ -13,17 +14,27 @@ pub(crate) struct Claim {
     pub(crate) service: Rc<CoreService>,
     is_stream: Cell<bool>,
     is_web_socket: Cell<bool>,
+    writes: bool,
     /// Where it is woken when patience changes.
     ticket: RefCell<Ticket>,
 }
 
 impl Claim {
-    /// Enters the activation, unless its gate is closed; then a newer view exists.
-    pub(crate) fn of(service: &Rc<CoreService>) -> Option<Self> {
-        service.activation.gate().try_claim(service.core).then(|| Self {
+    /// Enters the activation, unless its gate is closed; then a newer view exists. What a request with an unsafe method does is counted
+    /// apart, for a pause of writes (N35).
+    pub(crate) fn of(service: &Rc<CoreService>, method: Method) -> Option<Self> {
+        if !service.activation.gate().try_claim(service.core) {
+            return None;
+        }
+        let writes = !method.is_safe();
+        if writes {
+            service.counters().write_began();
+        }
+        Some(Self {
             service: service.clone(),
             is_stream: Cell::new(false),
             is_web_socket: Cell::new(false),
+            writes,
             ticket: RefCell::default(),
         })
     }
@@ -62,6 +73,9 @@ impl Drop for Claim {
         }
         if self.is_web_socket.get() {
             self.counters().web_socket_over();
+        }
+        if self.writes {
+            self.counters().write_over();
         }
         self.service.activation.release(self.service.core);
     }

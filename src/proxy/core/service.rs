@@ -49,6 +49,8 @@ pub(crate) struct CoreService {
     pub(crate) assets: Option<Arc<ServiceAssets>>,
     /// Where requests wait while the app cannot be reached.
     pub(crate) queue: Arc<Queue>,
+    /// Where requests that write wait for the end of a pause of writes.
+    pub(crate) writes: Arc<Queue>,
     /// The instances' addresses as the log writes them.
     addresses: Vec<String>,
     /// What all lines of the log say of the activation.
@@ -92,7 +94,8 @@ impl CoreService {
                 .stale_keep
                 .filter(|_| preview.is_none())
                 .map(|_| shared.front.assets.of(environment, service)),
-            queue: shared.queues.of(config),
+            queue: shared.queues.of(config, false),
+            writes: shared.queues.of(config, true),
             addresses: activation.addresses.iter().map(ToString::to_string).collect(),
             core,
             streams: RefCell::default(),

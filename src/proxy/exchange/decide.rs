@@ -125,7 +125,7 @@ pub(crate) fn decide<'r, F: Fields<'r>>(
             // Built without a claim: what is done with it is decided where requests wait, in `obtain`.
             break (service.clone(), None, entry);
         }
-        if let Some(claim) = Claim::of(service) {
+        if let Some(claim) = Claim::of(service, request.method) {
             break (service.clone(), Some(claim), entry);
         }
     };

@@ -66,6 +66,8 @@ pub(crate) struct Exchange {
     pub(crate) may_reuse: bool,
     /// Its number in the queue of its service, once it has waited there.
     pub(crate) number: Option<u64>,
+    /// Whether that is among the requests that write.
+    pub(super) queues_for_writes: bool,
     /// It has just been released from there.
     pub(crate) pass: Option<Pass>,
     /// How often it was sent again.
@@ -121,6 +123,7 @@ impl Exchange {
             may_reuse,
             service,
             number: None,
+            queues_for_writes: false,
             pass: None,
             retries: Retries::default(),
             app_idle: None,

@@ -27,6 +27,7 @@ use crate::proxy::core::claim::Claim;
 use crate::proxy::core::keeper;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::route::route::{Found, Under, route, under};
+use crate::proxy::route::snapshot::Held;
 use crate::proxy::stock::deadline::Deadline;
 use crate::proxy::wait::queue::{Pass, Place, Verdict};
 
@@ -71,6 +72,7 @@ pub(crate) async fn obtain(
                     }
                     return Err(ProxyError::Unreachable(error).into());
                 }
+                exchange.queue_for(false);
                 let why = Why::Away(exchange.service.activation.id);
                 Box::pin(wait(exchange, client, deadline, Some(why))).await?;
             }
@@ -117,7 +119,10 @@ async fn wait(
         }
         why = match claim_again(exchange)? {
             Next::Claimed => return Ok(()),
-            Next::Paused => Some(Why::Paused),
+            Next::Paused(held) => {
+                exchange.queue_for(held == Held::Writes);
+                Some(Why::Paused)
+            }
             Next::Check(file) => {
                 admission::check(exchange, &file, client, deadline).await?;
                 if exchange.record.token.is_none() {
@@ -155,7 +160,10 @@ async fn stand_in_queue(
     exchange.vouched = None;
     let bounds = &exchange.service.config.hold;
     let bytes = exchange.kept() as u64;
-    let queue = &exchange.service.queue;
+    let queue = match exchange.queues_for_writes {
+        true => &exchange.service.writes,
+        false => &exchange.service.queue,
+    };
     let place = queue.enter(why, exchange.number, bytes, bounds, |alive| {
         keeper::keep(exchange.record.core().clone(), queue.clone(), alive);
     });
@@ -199,8 +207,8 @@ async fn verdict(
 enum Next {
     /// The exchange has a claim.
     Claimed,
-    /// The environment is paused.
-    Paused,
+    /// The environment is paused, for these.
+    Paused(Held),
     /// The credentials have to be checked first, against these users.
     Check(Arc<UserFile>),
     /// This service has to be asked first.
@@ -263,15 +271,16 @@ fn claim_again(exchange: &mut Exchange) -> Result<Next, Ending> {
         {
             return Err(Ending::Maintenance(page.clone()));
         }
-        if stance.paused && service.preview.is_some() {
+        let held = stance.held.holds(exchange.method);
+        if held && service.preview.is_some() {
             return Err(ProxyError::PreviewPaused.into());
         }
-        if stance.paused {
+        if held {
             exchange.move_to(service, policy, None);
-            return Ok(Next::Paused);
+            return Ok(Next::Paused(stance.held));
         }
         // A closed gate means that a newer snapshot is published already, so this loop ends (N1).
-        if let Some(claim) = Claim::of(service) {
+        if let Some(claim) = Claim::of(service, exchange.method) {
             exchange.move_to(service, policy, Some(claim));
             return Ok(Next::Claimed);
         }
@@ -279,6 +288,15 @@ fn claim_again(exchange: &mut Exchange) -> Result<Next, Ending> {
 }
 
 impl Exchange {
+    /// Its place is among the requests that write and wait for the end of a pause, or among all that wait.
+    fn queue_for(&mut self, writes: bool) {
+        if self.queues_for_writes != writes {
+            // A number means something in its queue alone.
+            self.number = None;
+            self.queues_for_writes = writes;
+        }
+    }
+
     /// A waiter owns no claim, and no more memory than it needs.
     fn give_up_claim(&mut self) {
         self.claim = None;

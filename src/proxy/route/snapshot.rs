@@ -11,6 +11,7 @@ use super::activation::Activation;
 use super::maintenance::MaintenancePage;
 use super::preview::OpenPreview;
 use crate::config::{self, Config, Tls};
+use crate::http1::head::Method;
 use crate::model::error_pages::ErrorPages;
 use crate::model::log_query::LogQuery;
 use crate::model::routes::RouteTable;
@@ -32,16 +33,40 @@ pub enum Destination {
 pub struct Stance {
     /// They are answered with 503 and this page, but for the clients that it lets in.
     pub maintenance: Option<Arc<MaintenancePage>>,
-    /// They wait in the queue of their service, within the bounds of `hold`, and own no claim (N13). What ends it is another
-    /// stance: then each resolves its route again. A client that maintenance lets in waits too.
-    pub paused: bool,
+    /// Which of them wait in the queue of their service, within the bounds of `hold`, and own no claim (N13, N35). What ends it is
+    /// another stance: then each resolves its route again. A client that maintenance lets in waits too.
+    pub held: Held,
+}
+
+/// Which new requests wait for the end of a pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Held {
+    /// None: there is no pause.
+    #[default]
+    Nothing,
+    /// Those that may change something.
+    Writes,
+    /// All of them.
+    Everything,
+}
+
+impl Held {
+    /// Whether a request with this method waits.
+    #[must_use]
+    pub fn holds(self, method: Method) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Writes => !method.is_safe(),
+            Self::Everything => true,
+        }
+    }
 }
 
 impl Stance {
     /// Whether new requests of every client are forwarded.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.maintenance.is_none() && !self.paused
+        self.maintenance.is_none() && self.held == Held::Nothing
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Waiting {
 pub(crate) struct Queue {
     pub(crate) environment: Arc<str>,
     pub(crate) service: Arc<str>,
+    /// Whether it is of requests that write, which wait for the end of a pause.
+    pub(crate) writes: bool,
     /// What moments are counted from.
     epoch: Instant,
     /// The activation that cannot be reached; 0 is none. It repeats what `state` says, for requests that are about to connect.
@@ -76,8 +78,9 @@ pub(crate) enum Verdict {
 }
 
 impl Queue {
-    pub(super) fn new(environment: Arc<str>, service: Arc<str>) -> Self {
+    pub(super) fn new(environment: Arc<str>, service: Arc<str>, writes: bool) -> Self {
         Self {
+            writes,
             environment,
             service,
             epoch: Instant::now(),

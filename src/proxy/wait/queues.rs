@@ -13,38 +13,44 @@ use crate::model::slot::Address;
 #[derive(Debug, Default)]
 pub(crate) struct Queues(Mutex<HashMap<Name, Arc<Queue>>>);
 
-/// Environment and service.
-type Name = (Arc<str>, Arc<str>);
+/// Environment and service, and whether it is of writes.
+type Name = (Arc<str>, Arc<str>, bool);
 
 impl Queues {
-    /// The queue of a service.
-    pub(crate) fn of(&self, service: &Service) -> Arc<Queue> {
+    /// The queue of a service, or the one of its requests that write, which wait for the end of a pause.
+    pub(crate) fn of(&self, service: &Service, writes: bool) -> Arc<Queue> {
         let mut queues = self.lock();
         // Queues of services that are gone with a reload.
         queues.retain(|_, queue| Arc::strong_count(queue) > 1);
-        let name = (service.environment.clone(), service.name.clone());
-        let queue = queues
-            .entry(name)
-            .or_insert_with_key(|(environment, service)| Arc::new(Queue::new(environment.clone(), service.clone())));
+        let name = (service.environment.clone(), service.name.clone(), writes);
+        let queue = queues.entry(name).or_insert_with_key(|(environment, service, writes)| {
+            Arc::new(Queue::new(environment.clone(), service.clone(), *writes))
+        });
         queue.clone()
     }
 
     /// What `status` tells of one service.
     pub(crate) fn waiting(&self, environment: &str, service: &str) -> Waiting {
-        let queue = self.find(environment, service);
-        queue.map_or_else(Waiting::default, |queue| queue.waiting())
+        let mut waiting = Waiting::default();
+        if let Some(queue) = self.find(environment, service, false) {
+            waiting = queue.waiting();
+        }
+        if let Some(writes) = self.find(environment, service, true) {
+            waiting.held += writes.waiting().held;
+        }
+        waiting
     }
 
     /// A look at an instance that serves, or should.
     pub(crate) fn looked(&self, environment: &str, service: &str, address: &Address, sign: &Sign) {
-        if let Some(queue) = self.find(environment, service) {
+        if let Some(queue) = self.find(environment, service, false) {
             queue.looked(address, sign);
         }
     }
 
     /// The instances that serve a service from now on.
     pub(crate) fn keep(&self, environment: &str, service: &str, in_use: &[Address]) {
-        if let Some(queue) = self.find(environment, service) {
+        if let Some(queue) = self.find(environment, service, false) {
             queue.keep(in_use);
         }
     }
@@ -69,10 +75,11 @@ impl Queues {
         queues.values().map(|queue| queue.refuse(Refusal::Stopping)).sum()
     }
 
-    fn find(&self, environment: &str, service: &str) -> Option<Arc<Queue>> {
+    fn find(&self, environment: &str, service: &str, writes: bool) -> Option<Arc<Queue>> {
         let queues = self.lock();
         let mut queues = queues.values();
-        let found = queues.find(|queue| *queue.environment == *environment && *queue.service == *service);
+        let found = queues
+            .find(|queue| *queue.environment == *environment && *queue.service == *service && queue.writes == writes);
         found.cloned()
     }
 

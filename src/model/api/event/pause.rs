@@ -17,6 +17,9 @@ pub enum PauseStep {
         environment: String,
         /// When it ends by itself, in milliseconds from now.
         limit_ms: u64,
+        /// Whether requests that only read go on.
+        #[serde(default, skip_serializing_if = "is_false")]
+        writes: bool,
     },
     /// The app holds no request any more: it may be restarted.
     Paused {
@@ -24,6 +27,9 @@ pub enum PauseStep {
         elapsed_ms: u64,
         /// When it ends by itself, in milliseconds from now.
         left_ms: u64,
+        /// Whether requests that only read go on: then it holds none that writes.
+        #[serde(default, skip_serializing_if = "is_false")]
+        writes: bool,
     },
     /// Held requests have gone to the app, and new ones go there too (final, exit 0).
     Resumed {
@@ -53,4 +59,9 @@ impl PauseStep {
             Self::Pausing { .. } | Self::Paused { .. } => None,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }

@@ -1,5 +1,7 @@
 //! What each event is on the wire and in the journal, to the letter: scripts read it, and so do daemons of other versions.
 
+mod steps;
+
 use super::*;
 use crate::model::api::{
     Action, Change, ChangeKind, CommandBegun, CommandEnded, CommonStep, DeployOutcome, DeployPlan, DeployStep, Holder,
@@ -254,6 +256,7 @@ fn lines() -> Vec<(Event, String)> {
                 operation: 9,
                 environment: "prod".into(),
                 limit_ms: 30_000,
+                writes: false,
             }),
             r#"{"event":"pausing","operation":9,"environment":"prod","limit_ms":30000}"#.into(),
         ),
@@ -261,6 +264,7 @@ fn lines() -> Vec<(Event, String)> {
             Event::Pause(PauseStep::Paused {
                 elapsed_ms: 20,
                 left_ms: 29_980,
+                writes: false,
             }),
             r#"{"event":"paused","elapsed_ms":20,"left_ms":29980}"#.into(),
         ),
@@ -434,17 +438,8 @@ fn a_line_with_keys_of_a_newer_version_is_still_read() {
     let expected = Event::Pause(PauseStep::Paused {
         elapsed_ms: 20,
         left_ms: 29_980,
+        writes: false,
     });
     assert_eq!(serde_json::from_str::<Event>(line).unwrap(), expected);
     assert!(serde_json::from_str::<Event>(r#"{"event":"halted"}"#).is_err());
-}
-
-#[test]
-fn a_deployment_ends_with_the_exit_code_of_its_outcome() {
-    let code = |outcome| Event::Deploy(DeployStep::Released { outcome, reason: None }).exit_code();
-    assert_eq!(code(DeployOutcome::Done), Some(exit::DONE));
-    assert_eq!(code(DeployOutcome::Refused), Some(exit::REFUSED));
-    assert_eq!(code(DeployOutcome::RolledBack), Some(exit::ROLLED_BACK));
-    assert_eq!(code(DeployOutcome::Failed), Some(exit::FAILED));
-    assert_eq!(code(DeployOutcome::Interrupted), Some(exit::FAILED));
 }
