@@ -164,6 +164,36 @@ async fn a_swap_that_rolls_itself_back_stops_the_new_version() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn services_with_tables_of_their_own_are_started_in_order_and_undone_backwards() {
+    let stage = Stage::of_two_services().await;
+    stage.put("fail-api");
+    stage.told("v2", &[]).await.assert_code(exit::REFUSED);
+    assert_eq!(
+        stage.steps(),
+        [
+            "start web-green v2",
+            "start api-green v2",
+            "stop api-green",
+            "stop web-green"
+        ]
+    );
+    stage.serves("v1").await;
+    stage.remove("fail-api");
+    stage.remove("steps");
+    stage.told("v2", &[]).await.assert_code(exit::DONE);
+    assert_eq!(
+        stage.steps(),
+        [
+            "start web-green v2",
+            "start api-green v2",
+            "stop web-blue",
+            "stop api-blue"
+        ]
+    );
+    stage.serves("v2").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stop_or_a_notice_that_fails_is_a_warning() {
     let stage = Stage::start("").await;
     stage.put("fail-stop");

@@ -99,7 +99,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// `prod`, deployed by scripts; blue runs `v1`, and is live.
 pub(super) struct Stage {
     pub(super) door: Door,
-    _ports: [Socket; 2],
+    _ports: Vec<Socket>,
 }
 
 impl Stage {
@@ -117,6 +117,26 @@ impl Stage {
              stop = \"sh stop.sh {{slot}}\"\nafter = \"sh step.sh after {{version}}\"\n{more}\n"
         )
         .replace("health.deadline = \"5s\"", "health.deadline = \"1500ms\"");
+        Self::of(config, [one, two], &[("blue", blue.port())]).await
+    }
+
+    /// Two services with tables of their own. The apps of `api` start as the file `fail-api` lets them.
+    pub(super) async fn of_two_services() -> Self {
+        let ports = [reserve(), reserve(), reserve(), reserve()];
+        let [web, web_green, api, api_green] = ports.each_ref().map(|(_, address)| *address);
+        let config = format!(
+            "{QUICK_PLAIN}\n[env.prod.service.web]\nhost = \"{PLAIN}\"\nblue = \"{web}\"\ngreen = \"{web_green}\"\n\
+             [env.prod.service.web.deploy]\nstart = \"sh start.sh web-{{slot}} {{port}} {{version}}\"\n\
+             stop = \"sh stop.sh web-{{slot}}\"\n\n[env.prod.service.api]\nhost = \"{PLAIN}\"\npath = \"/api\"\n\
+             blue = \"{api}\"\ngreen = \"{api_green}\"\n[env.prod.service.api.deploy]\n\
+             start = [\"sh start.sh api-{{slot}} {{port}} {{version}}\", \"sh -c 'test ! -e fail-api'\"]\n\
+             stop = \"sh stop.sh api-{{slot}}\"\n"
+        );
+        let sockets = ports.map(|(socket, _)| socket);
+        Self::of(config, sockets, &[("web-blue", web.port()), ("api-blue", api.port())]).await
+    }
+
+    async fn of(config: String, ports: impl Into<Vec<Socket>>, first: &[(&str, u16)]) -> Self {
         let any = "127.0.0.1:0".parse().expect("an address");
         let door = Door::start_at(any, any, "", &config, |folder| {
             for (name, text) in [
@@ -131,16 +151,18 @@ impl Stage {
         .await;
         let stage = Self {
             door,
-            _ports: [one, two],
+            _ports: ports.into(),
         };
-        let mut first = tokio::process::Command::new("sh");
-        first.args(["start.sh", "blue", &blue.port().to_string(), "v1"]);
-        let status = first
-            .current_dir(stage.door.folder())
-            .stdout(std::process::Stdio::null())
-            .status()
-            .await;
-        assert!(status.expect("a shell").success());
+        for (name, port) in first {
+            let mut start = tokio::process::Command::new("sh");
+            start.args(["start.sh", name, &port.to_string(), "v1"]);
+            let status = start
+                .current_dir(stage.door.folder())
+                .stdout(std::process::Stdio::null())
+                .status()
+                .await;
+            assert!(status.expect("a shell").success());
+        }
         stage.serves("v1").await;
         stage.remove("steps");
         stage.remove("at-start");
@@ -241,7 +263,7 @@ impl Stage {
 
     /// `kill -9` of what runs on a side.
     pub(super) fn kill_app(&self, slot: Slot) {
-        let pid = self.pid(slot).expect("an app runs there");
+        let pid = self.pid(slot.as_str()).expect("an app runs there");
         kill_process(pid, Signal::KILL).expect("the app can be killed");
     }
 
@@ -266,12 +288,12 @@ impl Stage {
 
     /// Whether an app runs on a side.
     pub(super) fn runs(&self, slot: Slot) -> bool {
-        self.pid(slot).is_some()
+        self.pid(slot.as_str()).is_some()
     }
 
     /// Its process. One that has ended has no folder any more, whether somebody has waited for it or not.
-    fn pid(&self, slot: Slot) -> Option<Pid> {
-        let text = std::fs::read_to_string(self.file(&format!("pid-{slot}"))).ok()?;
+    fn pid(&self, name: &str) -> Option<Pid> {
+        let text = std::fs::read_to_string(self.file(&format!("pid-{name}"))).ok()?;
         let pid = text.trim().parse().ok()?;
         let folder = std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
         let is_ours = folder == self.door.folder().canonicalize().ok()?;
@@ -327,8 +349,8 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        for slot in [Slot::Blue, Slot::Green] {
-            if let Some(pid) = self.pid(slot) {
+        for name in ["blue", "green", "web-blue", "web-green", "api-blue", "api-green"] {
+            if let Some(pid) = self.pid(name) {
                 let _ = kill_process(pid, Signal::KILL);
             }
         }
