@@ -170,9 +170,13 @@ mod tests {
             let listen = Listen::At(vec!["[::]:0".parse().unwrap()]);
             crate::proxy::bind(&listen).unwrap().remove(0)
         };
-        let v6 = only_v6();
-        let port = v6.local_addr().unwrap().port();
-        let v4 = at(&format!("0.0.0.0:{port}")).0;
+        // The system gives a port of one family; in the other it may be taken.
+        let both = std::iter::repeat_with(only_v6).take(100).find_map(|v6| {
+            let port = v6.local_addr().unwrap().port();
+            let v4 = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).ok()?;
+            Some((v4, v6, port))
+        });
+        let (v4, v6, port) = both.unwrap();
         let mut given = Given::of(vec![v4, v6]);
         let (taken, missing) = given.take(&Listen::Everywhere(port));
         assert_eq!((taken.len(), missing), (2, None));
