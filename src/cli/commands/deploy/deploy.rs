@@ -71,13 +71,9 @@ pub async fn deploy(client: &Client, args: &DeployArgs) -> Outcome {
 
     let mut interruptions = Interruptions::listen()?;
     let until = args.timeout.map(|time| Instant::now() + time);
-    let hold = tokio::select! {
-        held = Hold::take(client, lock.clone(), show.lock()) => match held {
-            Ok(hold) => hold,
-            Err(not_held) => return not_held.into_outcome(),
-        },
-        () = interruptions.next() => return Err(Stop::failed("interrupted; nothing was begun")),
-        () = over(until) => return Err(Stop::failed("`--timeout` is over; nothing was begun")),
+    let hold = match held(client, &lock, &show, &mut interruptions, until).await {
+        Ok(hold) => hold,
+        Err(outcome) => return outcome,
     };
     // Somebody may have switched since we have asked.
     let script = filled(&hold.plan)?;
@@ -102,6 +98,24 @@ pub async fn deploy(client: &Client, args: &DeployArgs) -> Outcome {
         show: &show,
     };
     deployment.run(script, hold, &mut interruptions).await
+}
+
+/// Takes the lock, before anything runs.
+///
+/// # Errors
+/// How the command ends without it.
+pub(super) async fn held(
+    client: &Client,
+    lock: &DeployRequest,
+    show: &Rc<Show>,
+    interruptions: &mut Interruptions,
+    until: Option<Instant>,
+) -> Result<Hold, Outcome> {
+    tokio::select! {
+        held = Hold::take(client, lock.clone(), show.lock()) => held.map_err(NotHeld::into_outcome),
+        () = interruptions.next() => Err(Err(Stop::failed("interrupted; nothing was begun"))),
+        () = over(until) => Err(Err(Stop::failed("`--timeout` is over; nothing was begun"))),
+    }
 }
 
 impl NotHeld {
@@ -203,7 +217,7 @@ fn no_value(error: NoValue) -> Stop {
 }
 
 /// Resolves at that time, or never.
-pub(super) async fn over(until: Option<Instant>) {
+async fn over(until: Option<Instant>) {
     match until {
         Some(until) => tokio::time::sleep_until(until).await,
         None => std::future::pending().await,

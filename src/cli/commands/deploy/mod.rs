@@ -1,7 +1,7 @@
 //! `proxyctl deploy`, and `proxyctl rollback` where a deployment has stopped the side to go back to.
 //!
 //! The daemon says what there is to run and holds the environment; the commands run here, as the caller. Their order is decided in
-//! `model::deploy`.
+//! `model::course`.
 //!
 //! - `deploy` and `rollback` what is asked before anything runs
 //! - `drive` does one act after the other, and hears what happens meanwhile; `steps` runs the commands among them

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::deploy::{dry_run, is_deployed, over};
+use super::deploy::{dry_run, held, is_deployed};
 use super::drive::Deployment;
-use super::hold::{self, Hold};
+use super::hold;
 use super::show::Show;
 use crate::cli::args::RollbackArgs;
 use crate::cli::client::Client;
@@ -64,13 +64,9 @@ pub async fn rollback(client: &Client, args: &RollbackArgs) -> Outcome {
     let show = Rc::new(Show::new(name, Kind::Rollback, common.json));
     let mut interruptions = Interruptions::listen()?;
     let until = common.timeout.map(|time| Instant::now() + time);
-    let hold = tokio::select! {
-        held = Hold::take(client, lock.clone(), show.lock()) => match held {
-            Ok(hold) => hold,
-            Err(not_held) => return not_held.into_outcome(),
-        },
-        () = interruptions.next() => return Err(Stop::failed("interrupted; nothing was begun")),
-        () = over(until) => return Err(Stop::failed("`--timeout` is over; nothing was begun")),
+    let hold = match held(client, &lock, &show, &mut interruptions, until).await {
+        Ok(hold) => hold,
+        Err(outcome) => return outcome,
     };
     let script = filled(&hold.plan)?;
     show.plan(&lines(&hold.plan), &script);
