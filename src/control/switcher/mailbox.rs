@@ -105,7 +105,7 @@ impl Switcher {
 
 fn stopping() -> Problem {
     Problem {
-        code: exit::BUSY,
+        code: exit::FAILED,
         reason: "the proxy is stopping".into(),
         hint: None,
     }

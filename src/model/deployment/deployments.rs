@@ -173,7 +173,8 @@ impl Deployments {
     ) {
         let mut tell = |event| effects.push(Effect::Tell { operation, event });
         if self.stopped {
-            return tell(refused(problem(exit::BUSY, "the proxy is stopping".into(), None)));
+            let (reason, live) = (STOPPING.into(), Some(scene.state.live));
+            return tell(CommonStep::Failed { reason, live }.into());
         }
         let plan = match plan(scene.rules, scene.state, &request) {
             Ok(plan) => plan,
@@ -399,6 +400,9 @@ impl Deployments {
     }
 
     fn of(&mut self, operation: u64, caller: &Caller) -> Result<&mut Held, Problem> {
+        if self.stopped {
+            return Err(problem(exit::FAILED, STOPPING.into(), None));
+        }
         let held = self.held.iter_mut().chain(&mut self.above);
         let Some(held) = held.into_iter().find(|held| held.operation == operation) else {
             return Err(problem(exit::REFUSED, over(operation), None));
@@ -421,6 +425,9 @@ impl Deployments {
         self.held.iter().chain(&self.above)
     }
 }
+
+/// Said to all who ask while it ends. It is a failure and no refusal: the next process may be asked the same.
+const STOPPING: &str = "the proxy is stopping";
 
 /// What is said of a deployment that holds nothing.
 fn over(operation: u64) -> String {

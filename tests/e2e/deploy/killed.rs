@@ -75,8 +75,13 @@ table! {
     n34_proxyd_is_killed_in_after: Proxyd After => Some(exit::DONE), GREEN, [GREEN];
     n34_proxyd_is_killed_in_keep: Proxyd Keep => Some(exit::DONE), GREEN, [GREEN];
     n34_proxyd_is_restarted_in_start: Restarted Start => Some(exit::FAILED), BLUE, [BLUE];
+    n34_proxyd_is_restarted_in_gate: Restarted Gate => Some(exit::FAILED), BLUE, [BLUE];
     n34_proxyd_is_restarted_in_before: Restarted Before => Some(exit::FAILED), BLUE, [BLUE];
+    n34_proxyd_is_restarted_in_swap: Restarted Swap => Some(exit::FAILED), BLUE, [BLUE];
+    // What has begun ends before the daemon does.
+    n34_proxyd_is_restarted_in_drain: Restarted Drain => Some(exit::DONE), GREEN, [GREEN];
     n34_proxyd_is_restarted_in_stop: Restarted Stop => Some(exit::DONE), GREEN, [GREEN];
+    n34_proxyd_is_restarted_in_after: Restarted After => Some(exit::DONE), GREEN, [GREEN];
     n34_proxyd_is_restarted_in_keep: Restarted Keep => Some(exit::DONE), GREEN, [GREEN];
     // It is missed by the next gate.
     n34_the_candidate_is_killed_in_start: Candidate Start => Some(exit::REFUSED), BLUE, [BLUE];
@@ -189,6 +194,9 @@ impl Still {
             }
             Victim::Restarted => {
                 stage.door.sigterm();
+                if at == At::Drain {
+                    stage.let_go();
+                }
                 stage.door.end(secs(20)).await;
                 stage.door.restart().await;
                 stage.let_go();

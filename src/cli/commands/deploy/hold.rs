@@ -105,9 +105,12 @@ impl Hold {
             match Self::take(client, request.clone(), Rc::clone(&watch)).await {
                 Ok(hold) => return Ok(hold),
                 Err(NotHeld::Refused(exit::BUSY)) => return Err(Locked::Held),
+                // One that is stopping fails at it, and is about to go away.
+                Err(NotHeld::Refused(exit::FAILED) | NotHeld::Unasked(_)) => match Instant::now() < until {
+                    true => sleep(AGAIN).await,
+                    false => return Err(Locked::Unreachable),
+                },
                 Err(NotHeld::Refused(_)) => return Err(Locked::Switched),
-                Err(NotHeld::Unasked(_)) if Instant::now() < until => sleep(AGAIN).await,
-                Err(NotHeld::Unasked(_)) => return Err(Locked::Unreachable),
             }
         }
     }

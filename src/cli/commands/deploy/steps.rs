@@ -108,6 +108,8 @@ impl<'a> Steps<'a> {
                         () = told(&mut ending) => return (false, false),
                     }
                 }
+                // It is stopping; what begins now is asked of the one that comes after it.
+                Err(ClientError::Refused(problem)) if problem.code == exit::FAILED => return (false, true),
                 Err(ClientError::Refused(problem)) => {
                     self.show.denied(task, &problem);
                     return (false, false);

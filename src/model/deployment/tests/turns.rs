@@ -283,3 +283,19 @@ fn the_end_of_the_process_and_of_the_environment_answers_everybody_once() {
         assert_eq!(prod.holder().is_some(), holds);
     }
 }
+
+#[test]
+fn a_process_that_ends_fails_at_what_the_next_one_may_be_asked() {
+    let mut prod = Prod::new();
+    prod.ask(1, swap());
+    prod.input(Input::Stop);
+    prod.ask(2, swap());
+    assert_eq!(
+        (prod.code_of(1), prod.code_of(2)),
+        (Some(exit::FAILED), Some(exit::FAILED))
+    );
+    let asked = prod.begin(1, Stage::Stop, Some(Slot::Blue));
+    assert_eq!(asked.map_err(|problem| problem.code), Err(exit::FAILED));
+    let released = prod.release(1);
+    assert_eq!(released.map_err(|problem| problem.code), Err(exit::FAILED));
+}
