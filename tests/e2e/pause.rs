@@ -9,7 +9,7 @@ use crate::common::door::{Door, QUICK};
 use crate::common::fixture::{HOST, Pair};
 use crate::common::load::{Kind, Load, next, open_web_socket};
 use crate::common::port::reserve;
-use crate::common::process::Process;
+use crate::common::process::{Process, until_let_go};
 use crate::common::{count, eventually, holds, ms, secs};
 use futures_util::SinkExt;
 use greengate::model::api::{Event, PauseStep, Progress, SwapStep, exit};
@@ -67,12 +67,7 @@ fn script(door: &Door, name: &str, text: &str) -> PathBuf {
 async fn n13_requests_wait_while_the_command_runs_and_go_on_when_the_app_is_well() {
     let pair = Pair::tls("").await;
     let (begun, go) = (pair.door.folder().join("begun"), pair.door.folder().join("go"));
-    let command = format!(
-        "touch {}; while [ ! -e {} ]; do sleep 0.02; done",
-        begun.display(),
-        go.display()
-    );
-    let file = script(&pair.door, "restart.sh", &command);
+    let file = script(&pair.door, "restart.sh", &until_let_go(&begun, &go));
     // What is under way ends before the command begins.
     pair.blue.answer_when("/slow-one", "slow", "slow");
     let slow = ask(&pair, "POST", "/slow-one");
@@ -404,12 +399,7 @@ async fn real_restarts(node: bool) {
     for round in 1..=rounds {
         // The command stands for `systemctl restart app`: it waits until the one that owns the process has done it.
         let (begun, done) = (door.folder().join("begun"), door.folder().join("done"));
-        let text = format!(
-            "touch {}; while [ ! -e {} ]; do sleep 0.02; done",
-            begun.display(),
-            done.display()
-        );
-        let file = script(&door, "restart.sh", &text);
+        let file = script(&door, "restart.sh", &until_let_go(&begun, &done));
         let pause = door.watch_plain(&["pause", "prod", "--json", "--", file.to_str().unwrap()]);
         eventually(secs(30), || async {
             holds(begun.exists(), || "the command did not begin".into())

@@ -11,6 +11,7 @@ use crate::common::door::{Door, QUICK_PLAIN};
 use crate::common::fixture::{HOST, PLAIN, Pair};
 use crate::common::load::{next, open_web_socket};
 use crate::common::place::{Place, Runtime, python, tests};
+use crate::common::process::until_let_go;
 use crate::common::{eventually, holds, secs};
 use futures_util::SinkExt;
 use greengate::model::api::exit;
@@ -42,12 +43,7 @@ async fn step(door: &Door, step: Option<&str>) {
 fn command(door: &Door) -> (PathBuf, PathBuf, PathBuf) {
     let (begun, go) = (door.folder().join("begun"), door.folder().join("go"));
     let file = door.folder().join("migrate.sh");
-    let text = format!(
-        "#!/bin/sh\ntouch {}; while [ ! -e {} ]; do sleep 0.02; done\n",
-        begun.display(),
-        go.display()
-    );
-    std::fs::write(&file, text).unwrap();
+    std::fs::write(&file, format!("#!/bin/sh\n{}\n", until_let_go(&begun, &go))).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
     (file, begun, go)
 }

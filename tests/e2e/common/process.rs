@@ -1,6 +1,7 @@
 //! One child process, its output, and its end. Only ever ends the child that it started itself, by its id.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -50,6 +51,12 @@ impl Log {
             }
         })
     }
+}
+
+/// Words for a shell that say by a file that they have begun, and run until there is another one. Nothing of them outlives their folder.
+pub fn until_let_go(begun: &Path, go: &Path) -> String {
+    let (begun, go) = (begun.display(), go.display());
+    format!("touch {begun}; while [ -e {begun} ] && [ ! -e {go} ]; do sleep 0.02; done")
 }
 
 impl Process {

@@ -3,7 +3,7 @@
 //! Whatever a script does stands in `steps`, a line each. A step stands still as long as there is a file `hold-STEP`, and says so by a
 //! file `at-STEP`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use greengate::model::api::{DeployStep, Event};
@@ -291,13 +291,11 @@ impl Stage {
         self.pid(slot.as_str()).is_some()
     }
 
-    /// Its process. One that has ended has no folder any more, whether somebody has waited for it or not.
+    /// Its process.
     fn pid(&self, name: &str) -> Option<Pid> {
         let text = std::fs::read_to_string(self.file(&format!("pid-{name}"))).ok()?;
-        let pid = text.trim().parse().ok()?;
-        let folder = std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
-        let is_ours = folder == self.door.folder().canonicalize().ok()?;
-        is_ours.then(|| Pid::from_raw(pid)).flatten()
+        let pid = Pid::from_raw(text.trim().parse().ok()?)?;
+        lives_in(self.door.folder(), pid).then_some(pid)
     }
 
     /// `proxyctl deploy prod --version VERSION ARGS --json`, which the test follows.
@@ -347,10 +345,34 @@ impl Stage {
     }
 }
 
+/// Whether a process works in a folder. One that has ended works nowhere, whether somebody has waited for it or not.
+fn lives_in(folder: &Path, pid: Pid) -> bool {
+    let works_in = std::fs::read_link(format!("/proc/{}/cwd", pid.as_raw_pid()));
+    matches!((works_in, folder.canonicalize()), (Ok(works_in), Ok(folder)) if works_in == folder)
+}
+
+/// Whatever works in a folder: apps, and commands that a `proxyctl` has left behind which was killed.
+fn inhabitants(folder: &Path) -> Vec<Pid> {
+    let processes = std::fs::read_dir("/proc").expect("/proc can be read");
+    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter_map(Pid::from_raw)
+        .filter(|&pid| lives_in(folder, pid))
+        .collect()
+}
+
 impl Drop for Stage {
     fn drop(&mut self) {
-        for name in ["blue", "green", "web-blue", "web-green", "api-blue", "api-green"] {
-            if let Some(pid) = self.pid(name) {
+        let daemon = self.door.process().pid();
+        // One that is killed may have started another the moment before.
+        loop {
+            let left: Vec<_> = inhabitants(self.door.folder())
+                .into_iter()
+                .filter(|pid| pid.as_raw_pid().unsigned_abs() != daemon)
+                .collect();
+            if left.is_empty() {
+                break;
+            }
+            for pid in left {
                 let _ = kill_process(pid, Signal::KILL);
             }
         }

@@ -9,6 +9,7 @@ use crate::common::door::{Door, PROGRAM, QUICK, TIMES, environment};
 use crate::common::fixture::HOST;
 use crate::common::load::{Load, MIXED};
 use crate::common::port::reserve;
+use crate::common::process::until_let_go;
 use crate::common::{eventually, holds, secs};
 use greengate::model::api::{CommonStep, Event, exit};
 
@@ -115,8 +116,8 @@ async fn nothing_is_upgraded_while_something_else_is_under_way_and_nothing_else_
     door.proxyctl(&["resume", "prod"]).await.assert_code(exit::DONE);
 
     let go = door.folder().join("go");
-    let wait = format!("while [ ! -e {} ]; do sleep 0.02; done; exit 7", go.display());
-    replace(&door, &wait);
+    let wait = until_let_go(&door.folder().join("begun"), &go);
+    replace(&door, &format!("{wait}; exit 7"));
     let upgrade = door.watch(&["upgrade"]);
     eventually(secs(10), || async {
         let holder = door.environment("prod").await.operation;
