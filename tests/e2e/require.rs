@@ -1,6 +1,6 @@
 //! `require_healthy` and `require_parity`: a swap that depends on another environment.
 
-use greengate::model::api::{CommonStep, Event, SwapStep, exit};
+use greengate::model::api::{CommonStep, DeployStep, Event, Stage, SwapStep, exit};
 use greengate::model::history::Record;
 use greengate::model::slot::Slot;
 
@@ -126,6 +126,52 @@ async fn what_is_compared_is_the_candidate_and_not_what_it_is_there_to_replace()
     );
     scene.refused(&["gunicorn/20.1", "gunicorn/21.2"]).await;
     assert_eq!(scene.door.rollback("prod", &[]).await.assert_done(), Slot::Blue);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n34_a_deployment_asks_for_them_behind_its_first_gate_and_migrates_nothing_when_refused() {
+    let commands = "[env.prod.deploy]\nstart = \"true\"\nstop = \"true\"\nbefore = \"touch migrated\"";
+    let of_prod = format!("require_healthy = \"dev\"\nrequire_parity = \"dev\"\n\n{commands}");
+    let scene = Scene::start(&of_prod, "").await;
+    let migrated = scene.door.folder().join("migrated");
+    let deployed = async |code: u8| {
+        let finished = scene.door.watch(&["deploy", "prod", "--version", "2"]).finish().await;
+        finished.assert_code(code);
+        let steps = finished.events.iter().filter_map(|event| match event {
+            Event::Common(CommonStep::Gated { .. }) => Some("gated"),
+            Event::Common(CommonStep::Refused { .. }) => Some("refused"),
+            Event::Swap(SwapStep::Required { .. }) => Some("required"),
+            Event::Swap(SwapStep::Differs { .. }) => Some("differs"),
+            Event::Swap(SwapStep::Passed) => Some("passed"),
+            Event::Swap(SwapStep::Switched { .. }) => Some("switched"),
+            Event::Deploy(DeployStep::CommandEnded(ended)) if ended.step == Stage::Before => Some("before"),
+            _ => None,
+        });
+        let reason = finished.find(|event| match event {
+            Event::Common(CommonStep::Refused { reason, .. }) => Some(reason.clone()),
+            _ => None,
+        });
+        (steps.collect::<Vec<_>>(), reason.unwrap_or_default())
+    };
+    let before = scene.door.unmoved("prod").await;
+    let refused = ["gated", "differs", "refused"];
+    scene.dev.health(Health::status(503));
+    let (steps, reason) = deployed(exit::REFUSED).await;
+    assert_eq!(steps, refused);
+    assert!(reason.contains("`dev` is not healthy"), "{reason}");
+    scene.dev.health(Health::status(200));
+    scene.green.every_answer("Server: gunicorn/21.2\r\n");
+    let (steps, reason) = deployed(exit::REFUSED).await;
+    assert_eq!(steps, refused);
+    assert!(reason.contains("would differ from `dev`"), "{reason}");
+    assert_eq!(scene.door.unmoved("prod").await, before);
+    assert!(!migrated.exists());
+
+    scene.dev.every_answer("Server: gunicorn/21.2\r\n");
+    let gated = ["gated", "required"];
+    let all = [&gated[..], &["passed", "before"], &gated, &["switched"]].concat();
+    assert_eq!(deployed(exit::DONE).await.0, all);
+    assert!(migrated.exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
