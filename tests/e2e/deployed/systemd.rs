@@ -18,7 +18,11 @@ use crate::common::wire::trusting;
 use crate::packaged::install;
 
 /// One unit for both sides; its file of variables is what a build leaves behind.
-const UNIT: &str = "[Service]\nEnvironmentFile=/mnt/%p-%i.env\nExecStart=node /mnt/server.js ${PORT} %i ${VERSION}\n";
+const UNIT: &str = "[Service]\nEnvironmentFile=/mnt/%p-%i.env\nExecStart=sh /mnt/start ${PORT} %i ${VERSION}\n";
+
+/// A version that is broken says much before it ends.
+const START: &str = "[ $3 != broken ] || { seq -f 'line %g' 60; echo cannot reach the database; exit 1; }\n\
+                     exec node /mnt/server.js $1 $2 $3\n";
 
 const CONFIG: &str = r#"
 [server]
@@ -43,9 +47,9 @@ health.version = "json:version"
 deploy.systemd = "mine@{slot}"
 "#;
 
-/// The systemd of a user who logs in, without the one who logs users in.
-const USERS: &str = "[Service]\nUser=anna\nDelegate=yes\nRuntimeDirectory=anna\nRuntimeDirectoryMode=0700\n\
-                     Environment=XDG_RUNTIME_DIR=/run/anna HOME=/home/anna\nExecStart=/lib/systemd/systemd --user --unit=basic.target\n";
+/// The systemd of a user who logs in, without the one who logs users in. By these names journald knows whose units are whose.
+const USERS: &str = "[Service]\nUser=%i\nSlice=user-%i.slice\nDelegate=yes\nRuntimeDirectory=user/%i\nRuntimeDirectoryMode=0700\n\
+                     Environment=XDG_RUNTIME_DIR=/run/user/%i HOME=/home/anna\nExecStart=/lib/systemd/systemd --user --unit=basic.target\n";
 
 #[test]
 fn units_are_deployed_under_load_those_of_the_machine_and_those_of_a_user() {
@@ -75,6 +79,9 @@ fn units_are_deployed_under_load_those_of_the_machine_and_those_of_a_user() {
                 .map(|number| format!("v{number} {}", ["blue", "green"][number % 2]))
                 .collect();
             assert_eq!(migrations.lines().collect::<Vec<_>>(), expected);
+            let idle = ["green", "blue"][deployments % 2];
+            build(&machine, "web", "broken", idle, 3000);
+            broken(&machine, "prod", "proxyctl", "systemctl", &format!("web@{idle}"));
 
             units_of_a_user(&machine);
         },
@@ -83,9 +90,12 @@ fn units_are_deployed_under_load_those_of_the_machine_and_those_of_a_user() {
 
 /// The same words in the file, deployed by the user whose units they are.
 fn units_of_a_user(machine: &Machine) {
-    let anna = "setpriv --reuid anna --regid team --init-groups env HOME=/home/anna XDG_RUNTIME_DIR=/run/anna";
+    let id = machine.ok("id -u anna");
+    let id = id.trim();
+    let anna =
+        format!("setpriv --reuid anna --regid team --init-groups env HOME=/home/anna XDG_RUNTIME_DIR=/run/user/{id}");
     machine.ok("install -D -o anna -m 644 /mnt/unit /home/anna/.config/systemd/user/mine@.service");
-    machine.ok("systemctl start anna");
+    machine.ok(&format!("systemctl start user@{id}"));
     machine.ok(&format!(
         "for i in $(seq 100); do {anna} systemctl --user is-system-running --quiet && break; sleep 0.1; done"
     ));
@@ -99,6 +109,34 @@ fn units_of_a_user(machine: &Machine) {
     }
     assert_eq!(active(machine, "systemctl", "mine"), BTreeSet::new());
     assert_journal(&journal(machine), "mine", 2, &[Stage::Start, Stage::Stop]);
+    build(machine, "mine", "broken", "green", 4000);
+    broken(
+        machine,
+        "mine",
+        &format!("{anna} proxyctl"),
+        &format!("{anna} systemctl --user"),
+        "mine@green",
+    );
+}
+
+/// A candidate that ends at once: the end of its unit's log is shown, it is stopped, and nothing has changed.
+fn broken(machine: &Machine, environment: &str, proxyctl: &str, systemctl: &str, unit: &str) {
+    let status = || {
+        machine.ok(&format!(
+            "proxyctl status {environment} --json | grep -o '\"generation\":[0-9]*'"
+        ))
+    };
+    let before = status();
+    let refused = said(
+        machine,
+        &format!("{proxyctl} deploy {environment} --version broken --deadline 500ms"),
+    );
+    refused.assert_code(4).assert_says(&["cannot reach the database"]);
+    let shown = |line: &str| refused.stderr.lines().any(|shown| shown.ends_with(line));
+    assert!(shown(": line 60"), "{refused:#?}");
+    assert!(!shown(": line 30"), "30 lines are shown: {refused:#?}");
+    assert_eq!(machine.ok(&format!("{systemctl} show -P MainPID {unit}")).trim(), "0");
+    assert_eq!(status(), before);
 }
 
 fn prepare(machine: &Machine) {
@@ -113,12 +151,13 @@ fn prepare(machine: &Machine) {
     )
     .unwrap();
     put("unit", UNIT);
-    put("anna.service", USERS);
+    put("start", START);
+    put("user@.service", USERS);
     put(LEDGER, "");
     machine.ok(
         "chmod 666 /mnt/ledger && install -m 644 /mnt/unit /etc/greengate-units/web@.service && \
-         install -m 644 /mnt/anna.service /etc/greengate-units && systemctl daemon-reload && \
-         systemctl start greengate && cp /var/lib/greengate/ca/root.pem /mnt",
+         install -m 644 /mnt/user@.service /etc/greengate-units && systemctl daemon-reload && \
+         systemctl start systemd-journald greengate && cp /var/lib/greengate/ca/root.pem /mnt",
     );
 }
 
