@@ -4,10 +4,11 @@ use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::network::in_a_process_of_its_own;
 use super::systemd::as_root;
+use super::{eventually, holds};
 
 /// How long it may take to come up.
 const UP: Duration = Duration::from_secs(30);
@@ -26,9 +27,8 @@ pub struct Docker {
 /// Runs `inside` in a process of its own, in the network of a Docker. `test` is the full name of the test that calls this.
 pub fn in_the_network_of_a_docker<F: Future<Output = ()>>(test: &str, inside: impl FnOnce(Docker) -> F) {
     if std::env::var_os(INSIDE).is_some() {
-        let docker = Docker::start();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        runtime.unwrap().block_on(inside(docker));
+        runtime.unwrap().block_on(async { inside(Docker::start().await).await });
         return;
     }
     let path = std::env::var("PATH").unwrap();
@@ -43,7 +43,7 @@ pub fn in_the_network_of_a_docker<F: Future<Output = ()>>(test: &str, inside: im
 }
 
 impl Docker {
-    fn start() -> Self {
+    async fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("gg-docker-").tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();
         let log = fs::File::create(folder.path().join("log")).unwrap();
@@ -72,12 +72,14 @@ impl Docker {
             .spawn()
             .unwrap();
         let docker = Self { launcher, folder };
-        let end = Instant::now() + UP;
-        while !docker.command(&["version"]).output().unwrap().status.success() {
-            let log = fs::read_to_string(docker.folder.path().join("log")).unwrap();
-            assert!(Instant::now() < end, "dockerd did not come up: {log}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        eventually(UP, || async {
+            let is_up = docker.command(&["version"]).output().unwrap().status.success();
+            let log = docker.folder.path().join("log");
+            holds(is_up, || {
+                format!("dockerd did not come up: {}", fs::read_to_string(log).unwrap())
+            })
+        })
+        .await;
         docker
     }
 
