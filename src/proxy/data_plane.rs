@@ -133,11 +133,15 @@ impl DataPlane {
     }
 
     /// No core accepts a connection any more. The sockets are closed and not shut down: what waits in the kernel is there for a
-    /// process that has another descriptor of them (N24).
-    pub fn leave(&self) {
+    /// process that has another descriptor of them (N24). Resolves when that is so on every core.
+    pub async fn leave(&self) {
+        let (tell, mut told) = mpsc::unbounded_channel();
         for ears in &self.ears {
-            let _ = ears.send(Ears::Close);
+            let _ = ears.send(Ears::Close(tell.clone()));
         }
+        drop(tell);
+        // Nothing is ever said: the end of the last sender is the answer.
+        let _ = told.recv().await;
     }
 
     /// Every core looks at the snapshot and at its activations' patience again, and at the requests that wait.

@@ -27,8 +27,8 @@ const SWEEP_EVERY: u32 = 10;
 pub(crate) enum Ears {
     /// This socket too.
     Open(Transport, TcpListener),
-    /// Nothing any more.
-    Close,
+    /// Nothing any more; dropped when that is so.
+    Close(mpsc::UnboundedSender<()>),
 }
 
 /// What a thread needs to become a core.
@@ -70,7 +70,10 @@ async fn listen(core: Rc<Core>, mut orders: mpsc::UnboundedReceiver<Ears>) {
                 Err(error) => tracing::error!("cannot register a listening socket: {error}"),
             },
             // No connection is lost with its task: between an accept and the task that serves it nothing is waited for.
-            Ears::Close => group = tasks::Group::new("accept"),
+            Ears::Close(_told) => {
+                let before = std::mem::replace(&mut group, tasks::Group::new("accept"));
+                before.join(Duration::ZERO).await;
+            }
         }
     }
     // The control plane is gone, which is no reason to stop.

@@ -26,7 +26,6 @@ impl Serving {
         // systemd would take what this one says for a word of the new process.
         self.watchdog.join(Duration::ZERO).await;
         self.giver.stop();
-        self.office.plane.leave();
         self.office.plane.drain();
         tokio::select! {
             () = self.drain(patience) => {}

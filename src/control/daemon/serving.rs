@@ -109,6 +109,7 @@ impl Serving {
             socket_path: paths.socket.clone(),
             folder: folder.clone(),
             certificates: certificates.clone(),
+            plane: plane.clone(),
             patience,
         };
         let giver = Rc::new(Giver::new(Program::of_process(), treasure));

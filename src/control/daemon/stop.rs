@@ -102,7 +102,7 @@ async fn drained(plane: &DataPlane, patience: Duration) {
         tokio::time::sleep(LOOK).await;
     }
     // Who comes now is the next process' to answer, if there is one: systemd has kept the sockets for it.
-    plane.leave();
+    plane.leave().await;
     while plane.connections() > 0 && Instant::now() < deadline {
         tokio::time::sleep(LOOK).await;
     }

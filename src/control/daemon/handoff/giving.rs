@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::Stdio;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixStream;
@@ -23,6 +24,7 @@ use crate::control::certificates::Certificates;
 use crate::control::disk::StateDir;
 use crate::control::ports::{Handed, Succession, Successor};
 use crate::model::handoff::{FORMAT, Handoff, Input, LiveService, Order, Parcel, Phase, Step, Word};
+use crate::proxy::DataPlane;
 
 /// Tells a process that another one hands over to it on its standard input; an argument of `proxyd`.
 const TAKE_OVER: &str = "--take-over";
@@ -64,6 +66,8 @@ pub(in crate::control::daemon) struct Treasure {
     pub(in crate::control::daemon) socket_path: PathBuf,
     pub(in crate::control::daemon) folder: Rc<StateDir>,
     pub(in crate::control::daemon) certificates: Certificates,
+    /// Accepts until the new process does.
+    pub(in crate::control::daemon) plane: Arc<DataPlane>,
     /// For how long nothing may be heard of the new process.
     pub(in crate::control::daemon) patience: Duration,
 }
@@ -127,6 +131,8 @@ impl Giver {
             Ok((version, line)) => {
                 let pid = child.id().unwrap_or_default();
                 *self.line.borrow_mut() = Some(line);
+                // Before anybody is told: who connects then meets the new process and nobody else.
+                treasure.plane.leave().await;
                 treasure.certificates.stop_renewals().await;
                 // It is nobody's child when this process has ended, and is not to be ended with it.
                 drop(child);
