@@ -26,13 +26,15 @@ async fn end(pair: &Pair) {
 #[tokio::test(flavor = "multi_thread")]
 async fn n33_its_time_ends_it_to_the_second() {
     let pair = Pair::tls("").await;
-    let look = Look::open(&pair.door, "prod", &["--for", "2s"]).await;
+    let look = Look::open(&pair.door, "prod", &["--for", "3s"]).await;
     assert_eq!(seen_by(&pair, &look.cookie()).await, "green");
+    // By one request at a time: its end may fall between two.
     eventually(secs(5), || async {
-        let app = seen_by(&pair, &look.cookie()).await;
-        holds(app == "blue", || format!("{app} still answers"))
+        let answer = over_h1(&pair.door, HOST, "GET", "/who", &look.cookie()).await;
+        holds(answer.app() == "blue", || format!("{answer:?}"))
     })
     .await;
+    assert_eq!(seen_by(&pair, &look.cookie()).await, "blue");
     let answer = over_h1(&pair.door, HOST, "GET", "/who", &look.field()).await;
     assert!(answer.status == 403 || answer.app() == "blue", "{answer:?}");
     eventually(secs(5), || async {
