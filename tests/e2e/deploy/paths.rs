@@ -6,7 +6,9 @@ use greengate::model::slot::Slot;
 
 use super::stage::Stage;
 use crate::common::count;
-use crate::common::load::{Kind, Load};
+use crate::common::load::{Load, MIXED, next, open_web_socket};
+use futures_util::SinkExt as _;
+use tokio_tungstenite::tungstenite::Message;
 
 const BEFORE: &str = "before = \"sh step.sh before {version}\"";
 
@@ -266,13 +268,25 @@ async fn a_dry_run_touches_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deploys_under_load_lose_no_request() {
-    let stage = Stage::start(BEFORE).await;
-    let load = Load::start(
-        stage.target(),
-        &[(Kind::Get, 2), (Kind::Fresh, 1), (Kind::Post, 2), (Kind::Slow, 2)],
-    )
-    .await;
+async fn a_web_socket_of_the_old_side_keeps_its_time_and_ends_politely_before_that_is_stopped() {
+    let stage = Stage::tls("drain.streams = \"500ms\"", "").await;
+    let mut socket = open_web_socket(&stage.target(), "/ws").await.unwrap();
+    let mut deploy = stage.deploy("v2", &[]);
+    deploy.switched().await;
+    stage.serves("v2").await;
+    assert_eq!(stage.steps(), ["start green v2"]);
+    let message = Message::text("still here");
+    socket.send(message.clone()).await.unwrap();
+    assert_eq!(next(&mut socket).await.unwrap(), message);
+    assert!(matches!(next(&mut socket).await.unwrap(), Message::Close(Some(_))));
+    deploy.finish().await.assert_code(exit::DONE);
+    assert_eq!(stage.steps(), ["start green v2", "stop blue", "after v2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deploys_under_load_lose_no_request_stream_or_message() {
+    let stage = Stage::tls("", BEFORE).await;
+    let load = Load::start(stage.target(), &MIXED).await;
     for number in 2..2 + count(2, 30) {
         let finished = stage.deployed(&format!("v{number}"), &[]).await;
         finished.assert_code(exit::DONE);

@@ -12,57 +12,13 @@ use greengate::model::slot::Slot;
 use rustix::process::{Pid, Signal, kill_process};
 use socket2::Socket;
 
-use crate::common::door::{Door, QUICK_PLAIN};
-use crate::common::fixture::PLAIN;
+use crate::common::door::{Door, QUICK, QUICK_PLAIN};
+use crate::common::fixture::{HOST, PLAIN};
 use crate::common::load::Target;
 use crate::common::operation::{Finished, Operation, Output};
+use crate::common::place::tests;
 use crate::common::port::reserve;
 use crate::common::{eventually, holds};
-
-/// Says which version it is, and is as healthy as a file lets it be. Ends by itself after a minute, whatever a test does.
-const APP: &str = r#"
-import http.server, json, os, socket, sys, threading, time
-port, version = int(sys.argv[1]), sys.argv[2]
-threading.Timer(60, os._exit, [0]).start()
-class App(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_GET(self):
-        while self.path == "/wait" and os.path.exists("wait"):
-            time.sleep(0.01)
-        sick = self.path == "/health" and os.path.exists(f"sick-{version}")
-        if self.path == "/health":
-            open(f"probed-{version}", "w").close()
-        body = json.dumps({"version": version, "database": "gone" if sick else "well"}).encode()
-        if self.path.startswith("/slow"):
-            time.sleep(0.03)
-        if self.path.startswith(("/hello", "/fresh", "/slow")):
-            body = f"prod {version} {self.path}".encode()
-        self.answer(503 if sick else 200, body)
-    def do_POST(self):
-        with open("posts", "a") as posts:
-            posts.write(self.headers["x-test-id"] + "\n")
-        self.answer(200, self.rfile.read(int(self.headers["Content-Length"])))
-    def answer(self, status, body):
-        self.send_response(status)
-        self.send_header("X-App", "prod")
-        self.send_header("X-Version", version)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *_):
-        pass
-class Server(http.server.ThreadingHTTPServer):
-    request_queue_size = 128
-    daemon_threads = True
-for attempt in range(100):
-    try:
-        server = Server(("127.0.0.1", port), App)
-        break
-    except OSError:
-        time.sleep(0.02)
-open(f"up-{version}", "w").close()
-server.serve_forever()
-"#;
 
 /// Writes its step down, and stands still where a test wants it to.
 const STEP: &str = r#"
@@ -76,7 +32,7 @@ if [ -e "fail-$1" ]; then echo "$1 has failed" >&2; exit 3; fi
 /// Starts an app in the background, with a log of its own, and waits until it listens.
 const START: &str = r#"
 rm -f "up-$3"
-python3 app.py "$2" "$3" >> "log-$1" 2>&1 < /dev/null &
+python3 SIDE "$2" "$3" >> "log-$1" 2>&1 < /dev/null &
 echo $! > "pid-$1"
 for try in $(seq 1000); do [ -e "up-$3" ] && break; sleep 0.02; done
 set -- start "$1" "$3"
@@ -99,6 +55,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// `prod`, deployed by scripts; blue runs `v1`, and is live.
 pub(super) struct Stage {
     pub(super) door: Door,
+    host: &'static str,
     _ports: Vec<Socket>,
 }
 
@@ -110,14 +67,24 @@ impl Stage {
 
     /// With more lines in the environment, and in the table.
     pub(super) async fn start_with(environment: &str, more: &str) -> Self {
+        Self::start_at(PLAIN, environment, more).await
+    }
+
+    /// The same over TLS.
+    pub(super) async fn tls(environment: &str, more: &str) -> Self {
+        Self::start_at(HOST, environment, more).await
+    }
+
+    async fn start_at(host: &'static str, environment: &str, more: &str) -> Self {
         let ((one, blue), (two, green)) = (reserve(), reserve());
+        let defaults = if host == HOST { QUICK } else { QUICK_PLAIN };
         let config = format!(
-            "{QUICK_PLAIN}health.version = \"json:version\"\n\n[env.prod]\nhost = \"{PLAIN}\"\nblue = \"{blue}\"\n\
+            "{defaults}health.version = \"json:version\"\n\n[env.prod]\nhost = \"{host}\"\nblue = \"{blue}\"\n\
              green = \"{green}\"\n{environment}\n\n[env.prod.deploy]\nstart = \"sh start.sh {{slot}} {{port}} {{version}}\"\n\
              stop = \"sh stop.sh {{slot}}\"\nafter = \"sh step.sh after {{version}}\"\n{more}\n"
         )
         .replace("health.deadline = \"5s\"", "health.deadline = \"1500ms\"");
-        Self::of(config, [one, two], &[("blue", blue.port())]).await
+        Self::of(host, config, [one, two], &[("blue", blue.port())]).await
     }
 
     /// Two services with tables of their own. The apps of `api` start as the file `fail-api` lets them.
@@ -133,24 +100,28 @@ impl Stage {
              stop = \"sh stop.sh api-{{slot}}\"\n"
         );
         let sockets = ports.map(|(socket, _)| socket);
-        Self::of(config, sockets, &[("web-blue", web.port()), ("api-blue", api.port())]).await
+        Self::of(
+            PLAIN,
+            config,
+            sockets,
+            &[("web-blue", web.port()), ("api-blue", api.port())],
+        )
+        .await
     }
 
-    async fn of(config: String, ports: impl Into<Vec<Socket>>, first: &[(&str, u16)]) -> Self {
+    async fn of(host: &'static str, config: String, ports: impl Into<Vec<Socket>>, first: &[(&str, u16)]) -> Self {
         let any = "127.0.0.1:0".parse().expect("an address");
         let door = Door::start_at(any, any, "", &config, |folder| {
-            for (name, text) in [
-                ("app.py", APP),
-                ("step.sh", STEP),
-                ("start.sh", START),
-                ("stop.sh", STOP),
-            ] {
+            let side = tests().join("apps/side.py");
+            let start = START.replace("SIDE", &side.display().to_string());
+            for (name, text) in [("step.sh", STEP), ("start.sh", &start), ("stop.sh", STOP)] {
                 std::fs::write(folder.join(name), text).expect("a script can be written");
             }
         })
         .await;
         let stage = Self {
             door,
+            host,
             _ports: ports.into(),
         };
         for (name, port) in first {
@@ -212,14 +183,18 @@ impl Stage {
 
     /// Where a load goes.
     pub(super) fn target(&self) -> Target {
-        self.door.plain_target(PLAIN)
+        if self.host == HOST {
+            self.door.target(HOST)
+        } else {
+            self.door.plain_target(PLAIN)
+        }
     }
 
     /// Waits until clients are answered by this version.
     pub(super) async fn serves(&self, version: &str) {
         eventually(PATIENCE, || async {
             let mut client = self.target().client().await.map_err(|broken| broken.to_string())?;
-            let answer = client.get(PLAIN, "/").await.map_err(|broken| broken.to_string())?;
+            let answer = client.get(self.host, "/").await.map_err(|broken| broken.to_string())?;
             let text = answer.text();
             holds(text.contains(&format!("\"version\": \"{version}\"")), || {
                 format!("it answers {text}")
@@ -233,7 +208,7 @@ impl Stage {
         self.put("wait");
         let mut client = self.target().client().await.expect("the door accepts");
         client
-            .send(format!("GET /wait HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
+            .send(format!("GET /wait HTTP/1.1\r\nHost: {}\r\n\r\n", self.host))
             .await
             .expect("a request is sent");
         eventually(PATIENCE, || async {
