@@ -1,6 +1,7 @@
 """A small FastAPI app, run by uvicorn with its defaults: idle connections are closed after 5 s.
 
 It knows the paths of `tests/e2e/common/app_routes.rs`. Usage: python fastapi_app.py PORT NAME VERSION
+Variables: DATABASE, where notes are kept; LEDGER, a file that the ids of POSTs are written to.
 """
 
 import asyncio
@@ -34,6 +35,9 @@ async def health() -> Response:
 
 @app.post("/echo")
 async def echo(request: Request) -> Response:
+    if "LEDGER" in os.environ:
+        with open(os.environ["LEDGER"], "a") as ledger:
+            ledger.write(request.headers["x-test-id"] + "\n")
     return Response(await request.body(), media_type="application/octet-stream", headers=IDENTITY)
 
 
@@ -77,8 +81,9 @@ async def web_socket(socket: WebSocket) -> None:
 
 @functools.cache
 def notes() -> sqlite3.Connection:
-    """A table of notes. Nobody waits for a lock: who meets one fails, as apps do under a migration."""
-    database = sqlite3.connect(os.path.join(tempfile.gettempdir(), f"greengate-notes-{PORT}.db"), timeout=0)
+    """A table of notes. Unless `PATIENCE` says how long, nobody waits for a lock: who meets one fails, as apps do under a migration."""
+    own = os.path.join(tempfile.gettempdir(), f"greengate-notes-{PORT}.db")
+    database = sqlite3.connect(os.environ.get("DATABASE", own), timeout=float(os.environ.get("PATIENCE", 0)))
     database.execute("PRAGMA journal_mode=WAL")
     database.execute("CREATE TABLE IF NOT EXISTS notes (id TEXT PRIMARY KEY)")
     return database

@@ -2,14 +2,13 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::common::app::{Step, send};
-use crate::common::client::{Client, Response};
+use crate::common::client::Response;
 use crate::common::door::{Door, QUICK_PLAIN};
 use crate::common::fixture::{HOST, PLAIN, Pair};
 use crate::common::load::{next, open_web_socket};
+use crate::common::notes::Notes;
 use crate::common::place::{Place, Runtime, python, tests};
 use crate::common::process::until_let_go;
 use crate::common::{eventually, holds, secs};
@@ -216,22 +215,6 @@ async fn n35_a_pause_of_writes_ends_with_the_one_who_asked_for_it() {
     std::fs::write(&go, "").unwrap();
 }
 
-/// Writes its number and expects 200, again and again.
-fn writer(door: &Door, number: u64, stop: &Arc<AtomicBool>) -> JoinHandle<u64> {
-    let (place, stop) = (door.plain_target(PLAIN), stop.clone());
-    tokio::spawn(async move {
-        let mut client = place.client().await.unwrap();
-        let mut written = 0;
-        while !stop.load(Ordering::Relaxed) {
-            let target = format!("/notes/{number}-{written}");
-            let answer = client.post(PLAIN, &target, b"").await.expect("no write is lost");
-            assert_eq!(answer.status, 200, "a write was refused: {}", answer.text());
-            written += 1;
-        }
-        written
-    })
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn n35_a_migration_of_sqlite_under_readers_and_writers_fails_nobody() {
     let mut place = Place::new("blue", Runtime::Uvicorn);
@@ -248,25 +231,10 @@ async fn n35_a_migration_of_sqlite_under_readers_and_writers_fails_nobody() {
         place.address
     );
     let door = Door::start(&config).await;
-    let stop = Arc::new(AtomicBool::new(false));
-    let (reads, reading) = (Arc::new(AtomicU64::new(0)), door.plain_target(PLAIN));
-    let readers: Vec<_> = (0..2)
-        .map(|_| {
-            let (place, stop, reads) = (reading.clone(), stop.clone(), reads.clone());
-            tokio::spawn(async move {
-                let mut client: Client = place.client().await.unwrap();
-                while !stop.load(Ordering::Relaxed) {
-                    let answer = client.get(PLAIN, "/notes").await.expect("no read is lost");
-                    assert_eq!(answer.status, 200, "{}", answer.text());
-                    reads.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-        })
-        .collect();
-    let writers: Vec<_> = (0..4).map(|number| writer(&door, number, &stop)).collect();
+    let notes = Notes::start(&door.plain_target(PLAIN), 2, 4);
     let migrate = tests().join("apps/migrate_notes.py");
     for round in 0..3 {
-        let before = reads.load(Ordering::Relaxed);
+        let before = notes.reads();
         let python = python();
         let program = python.get_program().to_str().unwrap().to_owned();
         let arguments = [
@@ -280,22 +248,9 @@ async fn n35_a_migration_of_sqlite_under_readers_and_writers_fails_nobody() {
             &format!("column{round}"),
         ];
         door.proxyctl(&arguments).await.assert_code(exit::DONE);
-        assert!(
-            reads.load(Ordering::Relaxed) > before + 5,
-            "readers waited for the migration"
-        );
+        assert!(notes.reads() > before + 5, "readers waited for the migration");
     }
-    stop.store(true, Ordering::Relaxed);
-    let mut written = 0;
-    for one in writers {
-        written += one.await.unwrap();
-    }
-    for one in readers {
-        one.await.unwrap();
-    }
-    let mut client = reading.client().await.unwrap();
-    let count = client.get(PLAIN, "/notes").await.unwrap().text().parse::<u64>();
-    assert_eq!(count.ok(), Some(written), "each write is there once");
+    notes.stop().await;
     place.stop().await;
     remove();
 }

@@ -30,6 +30,17 @@ async fn deploy_under_load(
     running: impl AsyncFn() -> BTreeSet<&'static str>,
 ) -> usize {
     deploy("v1", "green").await.assert_code(0);
+    go_on_under_load(target, folder, rounds, deploy, running).await
+}
+
+/// The same where green serves `v1` already.
+async fn go_on_under_load(
+    target: Target,
+    folder: &Path,
+    rounds: usize,
+    deploy: impl AsyncFn(&str, &str) -> Output,
+    running: impl AsyncFn() -> BTreeSet<&'static str>,
+) -> usize {
     let load = Load::start(target.clone(), &MIXED).await;
     for round in 0..rounds {
         load.more(40).await;
