@@ -70,7 +70,9 @@ fn containers_are_deployed_under_load_by_docker_and_by_compose() {
                     &stages,
                 );
             }
-            broken(&docker, &door).await;
+            docker.import("app:broken", "echo cannot reach the database; exit 1");
+            broken(&docker, &door, "prod", "greengate-prod-prod-SIDE").await;
+            broken(&docker, &door, "shop", "shop-SIDE").await;
             let policy = "{{.HostConfig.RestartPolicy.Name}}";
             let serving = docker.ok(&["ps", "--quiet", "--filter", "name=greengate-prod-prod"]);
             assert_eq!(
@@ -85,14 +87,13 @@ fn containers_are_deployed_under_load_by_docker_and_by_compose() {
 }
 
 /// A candidate that ends at once: its log is shown, its container is removed, and nothing has changed.
-async fn broken(docker: &Docker, door: &Door) {
-    docker.import("app:broken", "echo cannot reach the database; exit 1");
-    let before = (door.unmoved("prod").await, running(docker, "greengate-prod-prod-SIDE"));
-    let mut command = door.command(&["deploy", "prod", "--version", "broken", "--deadline", "1s"]);
+async fn broken(docker: &Docker, door: &Door, environment: &str, name: &str) {
+    let before = (door.unmoved(environment).await, running(docker, name));
+    let mut command = door.command(&["deploy", environment, "--version", "broken", "--deadline", "1s"]);
     command.env("DOCKER_HOST", docker.host());
     let refused = run(command).await;
     refused.assert_code(4).assert_says(&["cannot reach the database"]);
-    let after = (door.unmoved("prod").await, running(docker, "greengate-prod-prod-SIDE"));
+    let after = (door.unmoved(environment).await, running(docker, name));
     assert_eq!(before, after);
 }
 
