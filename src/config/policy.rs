@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::compress::Compress;
+use crate::model::header_value::Template;
 use crate::model::parts::PartTable;
 use crate::model::rate::Rate;
 use crate::model::relocation::Relocation;
 use crate::model::slot::Address;
-use crate::model::template::Template;
 
 /// The settings that a request is under.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,6 +19,7 @@ pub mod error_pages;
 pub mod files;
 pub mod gate;
 pub mod handoff;
+pub mod header_value;
 pub mod health;
 pub mod history;
 pub mod hold;

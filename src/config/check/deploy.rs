@@ -12,6 +12,7 @@ use crate::config::text::report::Diagnostic;
 use crate::config::text::words;
 use crate::model::deploy::{Docker, Misfit, Placeholder, Preset, Table, Values};
 use crate::model::slot::{Address, Slot};
+use crate::model::template::Placeholders as _;
 
 /// A table, and what it is for.
 struct Scope<'a> {

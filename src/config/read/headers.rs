@@ -9,7 +9,8 @@ use crate::config::text::raw::{At, Entry, Kind, Value};
 use crate::config::text::report::Diagnostic;
 use crate::config::text::{units, words};
 use crate::http1::head::is_token;
-use crate::model::template::{Placeholder, Template};
+use crate::model::header_value::{Placeholder, Template};
+use crate::model::template::Placeholders as _;
 
 /// What one table says, name by name.
 pub(crate) type Rules = Vec<At<HeaderRule>>;

@@ -6,7 +6,7 @@ use super::describe::{Values, of_service};
 use crate::config::checked::Service;
 use crate::config::policy::{Forward, HeaderRule};
 use crate::model::api::ValueChange;
-use crate::model::template::Template;
+use crate::model::header_value::Template;
 
 /// What is shown in the place of a secret.
 const VEIL: &str = "***";

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fmt::Write as _;
-
-use serde::{Deserialize, Serialize};
 
 use crate::model::slot::{Address, Slot};
+use crate::model::template::{self, Piece, Placeholders};
 
 /// What a placeholder stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,9 +23,8 @@ pub enum Placeholder {
     Service,
 }
 
-impl Placeholder {
-    /// Each of them, in the order in which they are listed for people.
-    pub const ALL: [Self; 6] = [
+impl Placeholders for Placeholder {
+    const ALL: &'static [Self] = &[
         Self::Slot,
         Self::Port,
         Self::Address,
@@ -36,9 +33,7 @@ impl Placeholder {
         Self::Service,
     ];
 
-    /// The name that stands in braces.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Slot => "slot",
             Self::Port => "port",
@@ -48,7 +43,9 @@ impl Placeholder {
             Self::Service => "service",
         }
     }
+}
 
+impl Placeholder {
     /// The variable that commands find it in.
     #[must_use]
     pub fn variable(self) -> &'static str {
@@ -142,8 +139,8 @@ impl Instance<'_> {
     /// The variables of a command; those that have no value here are left out.
     pub(super) fn variables(&self) -> BTreeMap<String, String> {
         let known = Placeholder::ALL
-            .into_iter()
-            .filter_map(|one| Some((one.variable(), self.value(one)?)));
+            .iter()
+            .filter_map(|one| Some((one.variable(), self.value(*one)?)));
         let port = self.value(Placeholder::Port).map(|port| ("PORT", port));
         known
             .chain(port)
@@ -189,56 +186,10 @@ impl fmt::Display for NoValue {
 
 impl std::error::Error for NoValue {}
 
-/// A text with placeholders.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Template(Vec<Piece>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
-    Text(String),
-    Placeholder(Placeholder),
-}
+/// A word of a command, or a name, with placeholders.
+pub type Template = template::Template<Placeholder>;
 
 impl Template {
-    /// Reads a text. Braces around anything but lower-case letters and underscores are text, as in JSON or `awk`.
-    ///
-    /// # Errors
-    /// A name in braces that is no placeholder's.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let mut pieces = Vec::new();
-        let mut before = String::new();
-        let mut rest = text;
-        while let Some((plain, behind)) = rest.split_once('{') {
-            before.push_str(plain);
-            let is_name = |name: &&str| !name.is_empty() && name.bytes().all(|b| b == b'_' || b.is_ascii_lowercase());
-            let name = behind.split_once('}').map(|(name, _)| name).filter(is_name);
-            let Some(name) = name else {
-                before.push('{');
-                rest = behind;
-                continue;
-            };
-            let known = Placeholder::ALL.into_iter().find(|known| known.name() == name);
-            let placeholder = known.ok_or_else(|| name.to_owned())?;
-            if !before.is_empty() {
-                pieces.push(Piece::Text(std::mem::take(&mut before)));
-            }
-            pieces.push(Piece::Placeholder(placeholder));
-            rest = &behind[name.len() + 1..];
-        }
-        before.push_str(rest);
-        if !before.is_empty() {
-            pieces.push(Piece::Text(before));
-        }
-        Ok(Self(pieces))
-    }
-
-    /// Whether `placeholder` stands in it.
-    #[must_use]
-    pub fn names(&self, placeholder: Placeholder) -> bool {
-        self.0.contains(&Piece::Placeholder(placeholder))
-    }
-
     /// Whether it is another text for each instance of a service.
     pub(super) fn names_an_instance(&self) -> bool {
         self.names(Placeholder::Port) || self.names(Placeholder::Address)
@@ -246,44 +197,13 @@ impl Template {
 
     pub(super) fn fill(&self, instance: &Instance<'_>) -> Result<String, NoValue> {
         let mut out = String::new();
-        for piece in &self.0 {
+        for piece in self.pieces() {
             match piece {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Placeholder(one) => out.push_str(&instance.value(*one).ok_or(NoValue(*one))?),
             }
         }
         Ok(out)
-    }
-}
-
-impl fmt::Display for Template {
-    /// As it was written.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for piece in &self.0 {
-            match piece {
-                Piece::Text(text) => f.write_str(text)?,
-                Piece::Placeholder(placeholder) => {
-                    f.write_char('{')?;
-                    f.write_str(placeholder.name())?;
-                    f.write_char('}')?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl From<Template> for String {
-    fn from(template: Template) -> Self {
-        template.to_string()
-    }
-}
-
-impl TryFrom<String> for Template {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text).map_err(|name| format!("`{{{name}}}` is no placeholder"))
     }
 }
 

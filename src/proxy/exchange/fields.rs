@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use super::record::Record;
 use crate::config::{Forward, SecurityHeaders};
-use crate::model::template::Placeholder;
+use crate::model::header_value::Placeholder;
 use crate::proxy::core::service::CoreService;
 use crate::proxy::message::changes::{Changes, FieldName};
 use crate::proxy::message::names::is_vouched;

@@ -9,7 +9,7 @@ use super::request_id::RequestId;
 use super::{headers, rules};
 use crate::config::{Service, Tls};
 use crate::http1::head::{Limits, RequestHead};
-use crate::model::template::Placeholder;
+use crate::model::header_value::Placeholder;
 
 /// Far more than any path that fits into a configuration.
 const LIMITS: Limits = Limits {

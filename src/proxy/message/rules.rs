@@ -4,7 +4,7 @@
 use crate::config::HeaderRule;
 use crate::http1::head::eq_ignore_case;
 use crate::http1::write::field;
-use crate::model::template::Placeholder;
+use crate::model::header_value::Placeholder;
 
 /// What is written in the place of fields.
 pub(crate) struct Written<'w> {
@@ -73,7 +73,7 @@ pub(crate) fn head_len(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::template::Template;
+    use crate::model::header_value::Template;
 
     fn rule(name: &str, value: &str) -> HeaderRule {
         HeaderRule {

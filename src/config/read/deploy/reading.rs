@@ -7,6 +7,7 @@ use crate::config::text::raw::{At, Value};
 use crate::config::text::report::Diagnostic;
 use crate::config::text::words;
 use crate::model::deploy::{Placeholder, Template, Words, WordsError};
+use crate::model::template::Placeholders as _;
 
 const COMMAND: &str = "a command, as `\"./migrate\"`, or a list of these";
 
@@ -88,7 +89,7 @@ impl Reading<'_> {
 
     /// Remembers which placeholders a value has.
     fn note(&mut self, value: &Value, names: impl Fn(Placeholder) -> bool) {
-        let named = Placeholder::ALL.into_iter().filter(|one| names(*one));
+        let named = Placeholder::ALL.iter().copied().filter(|one| names(*one));
         self.placeholders.extend(named.map(|one| value.at(one)));
     }
 }
@@ -99,14 +100,13 @@ fn for_a_shell(words: &Words) -> Option<String> {
 }
 
 fn no_placeholder(span: &Range<usize>, name: &str) -> Diagnostic {
-    let names = Placeholder::ALL.map(Placeholder::name);
     let refusal = Diagnostic::error(span, format!("`{{{name}}}` is no placeholder"));
-    match words::nearest(name, names) {
+    match words::nearest(name, Placeholder::names()) {
         Some(near) => refusal
             .expected("unknown placeholder")
             .hint(format!("did you mean `{{{near}}}`?")),
         None => {
-            let braced = names.map(|name| format!("{{{name}}}"));
+            let braced: Vec<String> = Placeholder::names().map(|name| format!("{{{name}}}")).collect();
             let all: Vec<&str> = braced.iter().map(String::as_str).collect();
             refusal.expected(format!("expected {}", words::one_of(&all)))
         }
