@@ -5,7 +5,7 @@ use crate::model::api::{
     Action, CommandBegun, DeployRequest, Kind, OperationRequest, PauseRequest, Stage, StepRequest,
 };
 use crate::model::history::Caller;
-use crate::model::switch::{Ended, Service};
+use crate::model::switch::{Ended, example};
 
 struct Scene {
     environment: Environment,
@@ -14,26 +14,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let service = Service {
-            name: "web".into(),
-            blue: vec!["3000".parse().unwrap()],
-            green: vec!["3010".parse().unwrap()],
-            health_path: "/health".into(),
-            names_version: false,
-            passes: 3,
-            interval: Duration::from_millis(500),
-            timeout: Duration::from_secs(5),
-            deadline: Duration::from_secs(60),
-            warms: false,
-            bake: None,
-        };
-        let rules = Rules {
-            name: "prod".into(),
-            protected: false,
-            services: vec![service],
-            fixed: Vec::new(),
-            requires: crate::model::switch::Requires::default(),
-        };
+        let rules = example::rules(vec![example::service("web", 3000, 3010)]);
         Self {
             environment: Environment::new(rules, EnvironmentState::first(String::new())),
             done: Vec::new(),

@@ -16,9 +16,12 @@
 //! - `phase` what an operation is at
 //! - `plan` lock and preflight: what would move where, or why nothing will
 //! - `messages` what goes in and what comes out
+//! - `example` what tests begin with
 
 mod baking;
 mod draining;
+#[cfg(test)]
+pub(in crate::model) mod example;
 mod messages;
 mod phase;
 mod plan;

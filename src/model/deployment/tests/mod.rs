@@ -15,7 +15,7 @@ use crate::model::clock::Moment;
 use crate::model::history::Caller;
 use crate::model::slot::{Generation, Slot};
 use crate::model::state::{EnvironmentState, Previous};
-use crate::model::switch::{Rules, Service};
+use crate::model::switch::{Rules, Service, example};
 
 /// `prod` with one service, whose blue is live, and what it does beside its deployments.
 struct Prod {
@@ -35,27 +35,12 @@ struct Prod {
 impl Prod {
     fn new() -> Self {
         let service = Service {
-            name: "web".into(),
-            blue: vec!["3000".parse().unwrap()],
-            green: vec!["3010".parse().unwrap()],
-            health_path: "/health".into(),
             names_version: true,
-            passes: 3,
-            interval: Duration::from_millis(500),
-            timeout: Duration::from_secs(5),
-            deadline: Duration::from_secs(60),
-            warms: false,
-            bake: None,
+            ..example::service("web", 3000, 3010)
         };
         Self {
             deployments: Deployments::default(),
-            rules: Rules {
-                name: "prod".into(),
-                protected: false,
-                services: vec![service],
-                fixed: Vec::new(),
-                requires: crate::model::switch::Requires::default(),
-            },
+            rules: example::rules(vec![service]),
             state: EnvironmentState::first("2026-01-01T00:00:00.000Z".into()),
             aside: None,
             switch: None,

@@ -17,7 +17,7 @@ fn a_new_side_that_is_bad_through_the_front_door_is_rolled_back() {
         panic!("{:?}", stage.last(1));
     };
     assert!(
-        reason.contains("web https://example.com/healthz: answered 404"),
+        reason.contains("web https://example.com/health: answered 404"),
         "{reason}"
     );
     assert_eq!((*live, *generation), (Slot::Blue, Generation(3)));

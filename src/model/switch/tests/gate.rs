@@ -78,7 +78,7 @@ fn n7_a_gate_that_is_not_passed_changes_nothing_and_says_why() {
     assert_eq!((*code, *live), (exit::REFUSED, Some(Slot::Blue)));
     assert_eq!(
         reason,
-        "api 127.0.0.1:8011 did not pass /healthz: answered 503 (120 probes in 60 s)"
+        "api 127.0.0.1:8011 did not pass /health: answered 503 (120 probes in 60 s)"
     );
     let passes: Vec<_> = evidence.iter().map(|GateReport { passes, .. }| *passes > 3).collect();
     assert_eq!(passes, [true, false]);
@@ -95,7 +95,7 @@ fn the_deadline_can_be_named() {
     stage.pass(Duration::from_secs(3));
     assert_eq!(
         stage.refused(1).1,
-        "web 127.0.0.1:3010 did not pass /healthz: answered 503 (5 probes in 2.5 s), and neither did one more instance"
+        "web 127.0.0.1:3010 did not pass /health: answered 503 (5 probes in 2.5 s), and neither did one more instance"
     );
 }
 

@@ -8,6 +8,7 @@ mod gate;
 mod refusals;
 mod requiring;
 
+use super::example::service;
 use super::*;
 use crate::model::api::{
     Check, CommonStep, Event, GateReport, Kind, OperationRequest, ProbeReport, Progress, SwapStep, Target, Traffic,
@@ -22,29 +23,10 @@ fn at(port: u16) -> Address {
     port.to_string().parse().unwrap()
 }
 
-fn service(name: &str, blue: u16, green: u16) -> Service {
-    Service {
-        name: name.into(),
-        blue: vec![at(blue)],
-        green: vec![at(green)],
-        health_path: "/healthz".into(),
-        names_version: false,
-        passes: 3,
-        interval: Duration::from_millis(500),
-        timeout: Duration::from_secs(5),
-        deadline: Duration::from_secs(60),
-        warms: false,
-        bake: None,
-    }
-}
-
 fn rules() -> Rules {
     Rules {
-        name: "prod".into(),
-        protected: false,
-        services: vec![service("web", 3000, 3010), service("api", 8001, 8011)],
         fixed: vec![("docs".into(), vec![at(9000)])],
-        requires: Requires::default(),
+        ..example::rules(vec![service("web", 3000, 3010), service("api", 8001, 8011)])
     }
 }
 
@@ -188,7 +170,7 @@ impl Stage {
         Seen {
             check: Check {
                 service: service.into(),
-                target: "https://example.com/healthz".into(),
+                target: "https://example.com/health".into(),
                 status: Some(200),
                 version: self.version.map(Into::into),
             },
