@@ -1,7 +1,6 @@
 //! `proxyctl deploy` and a `rollback` with commands, as people see them: the real binary and real commands, with a scripted daemon
 //! behind the socket.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -15,6 +14,7 @@ use greengate::model::deploy::{Plain, Preset, Table, Words};
 use greengate::model::slot::{Generation, Slot};
 use serde::de::DeserializeOwned;
 
+use crate::socket::{self, Asked};
 use crate::{a_status, a_swap, report, side};
 
 /// A daemon that holds `prod` for whom asks, and answers gates and swaps as it is told.
@@ -131,7 +131,7 @@ impl Daemon {
 type Held = Arc<Mutex<Option<UnixStream>>>;
 
 fn answer(mut stream: UnixStream, play: &Play, seen: &Mutex<Vec<String>>, held: &Held) {
-    let (path, body) = read_request(&mut stream);
+    let Asked { path, body, .. } = Asked::read(&mut stream);
     let see = |what: String| seen.lock().unwrap().push(what);
     match path.as_str() {
         "/v1/deploy" => {
@@ -164,10 +164,10 @@ fn answer(mut stream: UnixStream, play: &Play, seen: &Mutex<Vec<String>>, held: 
                     reason: "127.0.0.1:3010 is live".into(),
                     hint: None,
                 };
-                return whole(stream, "409 Conflict", &serde_json::to_string(&problem).unwrap());
+                return socket::whole(&mut stream, "409 Conflict", &serde_json::to_string(&problem).unwrap());
             }
             see(what);
-            whole(stream, "200 OK", "{}");
+            socket::whole(&mut stream, "200 OK", "{}");
         }
         "/v1/operations" => {
             let request: OperationRequest = from(&body);
@@ -181,19 +181,19 @@ fn answer(mut stream: UnixStream, play: &Play, seen: &Mutex<Vec<String>>, held: 
         "/v1/deploy/release" => {
             let request: ReleaseRequest = from(&body);
             see(format!("release {:?}", request.outcome));
-            whole(stream, "200 OK", "{}");
+            socket::whole(&mut stream, "200 OK", "{}");
             let released = DeployStep::Released {
                 outcome: request.outcome,
                 reason: None,
             };
             if let Some(mut held) = held.lock().unwrap().take() {
                 more(&mut held, &[released.into()]);
-                let _ = write!(held, "0\r\n\r\n");
+                socket::end(&mut held);
             }
         }
         _ => {
             let status = serde_json::to_string(&a_status(Some(true), play.protected)).unwrap();
-            whole(stream, "200 OK", &status);
+            socket::whole(&mut stream, "200 OK", &status);
         }
     }
 }
@@ -202,45 +202,20 @@ fn from<T: DeserializeOwned>(body: &[u8]) -> T {
     serde_json::from_slice(body).unwrap()
 }
 
-fn whole(mut stream: UnixStream, head: &str, body: &str) {
-    let length = body.len();
-    let _ = write!(stream, "HTTP/1.1 {head}\r\ncontent-length: {length}\r\n\r\n{body}");
-}
-
 fn begin(stream: &mut UnixStream, events: &[Event]) {
-    let _ = write!(stream, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+    socket::begin(stream, "200 OK");
     more(stream, events);
 }
 
 fn more(stream: &mut UnixStream, events: &[Event]) {
     for event in events {
-        let line = serde_json::to_string(event).unwrap();
-        let _ = write!(stream, "{:x}\r\n{line}\n\r\n", line.len() + 1);
+        socket::line(stream, &serde_json::to_string(event).unwrap());
     }
 }
 
 fn stream_of(mut stream: UnixStream, events: &[Event]) {
     begin(&mut stream, events);
-    let _ = write!(stream, "0\r\n\r\n");
-}
-
-fn read_request(stream: &mut UnixStream) -> (String, Vec<u8>) {
-    let mut reader = BufReader::new(stream);
-    let (mut first, mut length) = (String::new(), 0);
-    reader.read_line(&mut first).unwrap();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    (first.split(' ').nth(1).unwrap().to_owned(), body)
+    socket::end(&mut stream);
 }
 
 /// What was printed, with every time as `N ms`.

@@ -1,12 +1,13 @@
 //! How the real binary exits, with a scripted daemon behind the socket.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::net::UnixListener;
 use std::process::{Command, Output, Stdio};
 
 use greengate::model::api::{CommonStep, Event, Problem, Status, SwapStep, exit};
 use greengate::model::slot::{Generation, Slot};
 
+use crate::socket::{self, Asked};
 use crate::{a_status, a_swap, plan, shift};
 
 /// A daemon that answers `GET`s with a status, and operations with these lines, and then hangs up.
@@ -23,20 +24,16 @@ impl Daemon {
             let mut held = Vec::new();
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
-                let posts = read_request(&mut stream);
-                if !posts {
-                    let length = status.len();
-                    let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{status}");
+                if Asked::read(&mut stream).method != "POST" {
+                    socket::whole(&mut stream, "200 OK", &status);
                     continue;
                 }
-                let _ = write!(stream, "HTTP/1.1 {head}\r\ntransfer-encoding: chunked\r\n\r\n");
-                for line in &lines {
-                    let _ = write!(stream, "{:x}\r\n{line}\n\r\n", line.len() + 1);
-                }
+                socket::begin(&mut stream, head);
+                lines.iter().for_each(|line| socket::line(&mut stream, line));
                 if hold {
                     held.push(stream);
                 } else {
-                    let _ = write!(stream, "0\r\n\r\n");
+                    socket::end(&mut stream);
                 }
             }
         });
@@ -56,26 +53,6 @@ impl Daemon {
     fn run(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
     }
-}
-
-/// Reads one request to its end; whether it is a POST.
-fn read_request(stream: &mut UnixStream) -> bool {
-    let mut reader = BufReader::new(stream);
-    let (mut first, mut length) = (String::new(), 0);
-    reader.read_line(&mut first).unwrap();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    first.starts_with("POST")
 }
 
 fn lines(events: &[Event]) -> Vec<String> {

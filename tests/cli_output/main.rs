@@ -6,6 +6,7 @@ mod deploy;
 mod exit_codes;
 mod rendering;
 mod shells;
+mod socket;
 mod typed;
 mod upkeep;
 
