@@ -183,6 +183,7 @@ fn a_status(healthy: Option<bool>, protected: bool) -> Status {
                 name: "web".into(),
                 routes: vec!["app.example.com".into()],
                 live: side(Slot::Green, "127.0.0.1:3010"),
+                names_version: false,
                 health: vec![HealthStatus {
                     address: at("3010"),
                     healthy,

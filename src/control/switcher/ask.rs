@@ -24,6 +24,13 @@ impl Owner {
             let _ = stream.send(self.unknown(name));
             return;
         }
+        if let Request::Operate(asked) = &request
+            && let Some(source) = asked.promotes.as_deref().filter(|name| self.place(name).is_none())
+        {
+            // Who asked may have left.
+            let _ = stream.send(self.unknown(source));
+            return;
+        }
         match (&request, place) {
             (Request::Reload(ReloadRequest { dry_run: true }), _) => return self.read_file(Some(stream)),
             (Request::Resume(request), Some((_, Some(place)))) => {

@@ -11,7 +11,7 @@ use crate::config::{self, shape};
 use crate::control::evidence::instance::Instance;
 use crate::control::evidence::parity::heard;
 use crate::control::evidence::prober;
-use crate::model::api::{GateReport, Move, Parity, Problem, exit};
+use crate::model::api::{GateReport, Move, Parity, ProbeReport, Problem, exit};
 use crate::model::environment::Input;
 use crate::model::parity::{Shape, differences};
 use crate::model::switch::{self, Found, Requires, Ticket};
@@ -22,7 +22,14 @@ type Side = (Shape, Vec<Instance>);
 
 impl Owner {
     /// Looks at the environments that a swap depends on.
-    pub(super) fn require(&self, place: usize, ticket: Ticket, requires: &Requires, moves: &[Move]) {
+    pub(super) fn require(
+        &self,
+        place: usize,
+        ticket: Ticket,
+        requires: &Requires,
+        version: Option<String>,
+        moves: &[Move],
+    ) {
         let Some(environment) = self.environments.get(place) else {
             return;
         };
@@ -30,7 +37,7 @@ impl Owner {
         let snapshot = self.publisher.snapshot();
         let Requires { healthy, parity } = requires;
         let watched = healthy.as_ref().map(|name| serving(&snapshot, name));
-        // The file names none that it does not have.
+        // The file names none that it does not have, and a promotion of none was refused when it was asked for.
         let compared = parity.as_ref().and_then(|other| {
             let (own, other) = (find(&config, &environment.name)?, find(&config, other)?);
             let candidates = environment.candidates(moves, &snapshot);
@@ -48,7 +55,8 @@ impl Owner {
                     None => Vec::new(),
                 }
             };
-            let (unhealthy, differences) = tokio::join!(sick(watched.unwrap_or_default()), compared);
+            let (unhealthy, differences) =
+                tokio::join!(sick(watched.unwrap_or_default(), version.as_deref()), compared);
             let found = Found { unhealthy, differences };
             reply.input(place, Input::Switch(switch::Input::Required { ticket, found }));
         });
@@ -89,13 +97,16 @@ impl Owner {
     }
 }
 
-/// What those of these instances answer that are not healthy.
-async fn sick(instances: Vec<Instance>) -> Vec<GateReport> {
+/// What those of these instances answer that are not healthy, or call themselves by another version.
+async fn sick(instances: Vec<Instance>, version: Option<&str>) -> Vec<GateReport> {
     let mut asked = JoinSet::new();
     for instance in instances {
         asked.spawn_local(async move { prober::probe(&instance).await });
     }
-    let reports = asked.join_all().await.into_iter().filter(|report| !report.passed);
+    let reports = asked.join_all().await.into_iter();
+    let reports = reports
+        .map(|report| under(version, report))
+        .filter(|report| !report.passed);
     let once = |last| GateReport {
         last,
         passes: 0,
@@ -105,6 +116,19 @@ async fn sick(instances: Vec<Instance>) -> Vec<GateReport> {
     let mut sick: Vec<GateReport> = reports.map(once).collect();
     sick.sort_by(|one, other| one.last.service.cmp(&other.last.service));
     sick
+}
+
+/// An answer of an app that calls itself otherwise is no pass.
+fn under(version: Option<&str>, mut report: ProbeReport) -> ProbeReport {
+    if let (Some(wanted), Some(called)) = (version, &report.version)
+        && wanted != called
+    {
+        report.passed = false;
+        report
+            .reason
+            .get_or_insert(format!("calls itself `{called}`, not `{wanted}`"));
+    }
+    report
 }
 
 /// An environment of the configuration that is served.

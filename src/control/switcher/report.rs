@@ -97,6 +97,7 @@ impl Owner {
             health: addresses
                 .map(|address| self.vigil.health(activation.id, address))
                 .collect(),
+            names_version: service.health.version.is_some(),
             requests,
             streams,
             web_sockets: activation.counters().web_sockets,

@@ -163,8 +163,9 @@ impl Owner {
             switch::Effect::Require {
                 ticket,
                 requires,
+                version,
                 moves,
-            } => self.require(place, ticket, &requires, &moves),
+            } => self.require(place, ticket, &requires, version, &moves),
             switch::Effect::Warm { ticket, instances } => environment.warm(ticket, instances, errands),
             switch::Effect::Persist { ticket, state } => {
                 let name = environment.name.clone();

@@ -60,6 +60,9 @@ pub struct OperationRequest {
     /// What was deployed to the candidate's side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// The environment whose version is promoted: it has to be healthy under that version, and of one shape with the candidate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotes: Option<String>,
 }
 
 impl OperationRequest {
@@ -78,6 +81,7 @@ impl OperationRequest {
             within: None,
             gate_only: false,
             version: None,
+            promotes: None,
         }
     }
 }

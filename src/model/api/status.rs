@@ -228,6 +228,9 @@ pub struct ServiceStatus {
     pub live: Side,
     /// Health of each live instance.
     pub health: Vec<HealthStatus>,
+    /// Whether the file says how it tells its version (`health.version`).
+    #[serde(default)]
+    pub names_version: bool,
     /// Requests in flight on the live side.
     pub requests: u64,
     /// Streams on the live side.

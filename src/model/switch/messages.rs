@@ -194,6 +194,8 @@ pub enum Effect {
         ticket: Ticket,
         /// Which of them, and why.
         requires: Requires,
+        /// What the healthy one has to call itself, where it says its version.
+        version: Option<String>,
         /// What would serve: that is compared.
         moves: Vec<Move>,
     },

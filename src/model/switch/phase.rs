@@ -14,12 +14,27 @@ pub(super) const PROGRESS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) enum Phase {
     Gating(Gating),
-    Requiring { began: Duration },
-    Warming { began: Duration },
+    Requiring {
+        began: Duration,
+        /// Who asks for what is being looked at.
+        asks: Asks,
+    },
+    Warming {
+        began: Duration,
+    },
     Persisting,
     Verifying(Verifying),
     Baking(Baking),
     Undoing(Undoing),
+}
+
+/// Who asks for something to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// The configuration.
+    File,
+    /// The promotion that this is.
+    Promotion,
 }
 
 impl Phase {

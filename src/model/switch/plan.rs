@@ -156,11 +156,18 @@ pub(super) struct Plan {
     pub(super) deadline: Duration,
     /// Whether it ends with the gate.
     pub(super) gate_only: bool,
+    /// The environment whose version is promoted.
+    pub(super) promotes: Option<Arc<str>>,
     /// What is deployed, as far as somebody says so.
     version: Option<String>,
 }
 
 impl Plan {
+    /// What is promoted.
+    pub(super) fn promoted(&self) -> Option<&str> {
+        self.version.as_deref().filter(|_| self.promotes.is_some())
+    }
+
     /// The candidate calls itself so; what the operator said is believed first. What could not be a version is forgotten: a rollback
     /// may put it into commands.
     pub(super) fn called(&mut self, version: Option<&str>) {
@@ -207,6 +214,9 @@ pub(super) fn plan(
             "give a service `blue` and `green` in place of `upstream`",
         ));
     }
+    if let Some(source) = &request.promotes {
+        promotable(rules, source, request)?;
+    }
     if request.expect_version.is_some() && !rules.services.iter().any(|service| service.names_version) {
         return Err(Refusal::usage(
             format!("no service of `{}` says which version it is", rules.name),
@@ -245,8 +255,25 @@ pub(super) fn plan(
             .deadline_ms
             .map_or(longest.unwrap_or_default(), Duration::from_millis),
         gate_only: request.gate_only,
+        promotes: request.promotes.as_deref().map(Arc::from),
         version: request.version.clone(),
     })
+}
+
+/// Whether what is asked for can be a promotion.
+fn promotable(rules: &Rules, source: &str, request: &OperationRequest) -> Result<(), Refusal> {
+    let reason = if source == rules.name {
+        format!("`{source}` is promoted to itself")
+    } else if request.kind == Kind::Rollback {
+        "a rollback promotes nothing".into()
+    } else if request.force {
+        "a promotion that is forced has proven nothing".into()
+    } else if request.version.is_none() {
+        "a promotion has to say which version it is of".into()
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::usage(reason, ""))
 }
 
 /// Which slot, and where each service of it runs.

@@ -1,10 +1,11 @@
-//! What an environment asks of others before a swap: `require_healthy` and `require_parity`. Asked behind the gate, so that what is compared is
-//! the candidate, which would serve, and not what it is there to replace.
+//! What has to hold of other environments before a swap. `require_healthy` and `require_parity` of the file come first, then what a promotion
+//! asks of the environment whose version it takes. Asked behind the gate, so that what is compared is the candidate, which would serve, and not
+//! what it is there to replace.
 //!
 //! A rollback is exempt: the way back depends on nobody. `--force` is, too, as from the verdict of the gate.
 
 use super::messages::{Effect, Found, Ticket, millis, tell};
-use super::phase::Phase;
+use super::phase::{Asks, Phase};
 use super::plan::{Plan, Requires};
 use super::switch::{Current, Switch};
 use crate::model::api::{CommonStep, Kind, SwapStep, exit};
@@ -12,40 +13,64 @@ use crate::model::clock::Moment;
 
 impl Switch {
     /// Step 4: has the environments looked at that the swap depends on.
-    pub(super) fn require(&mut self, mut current: Current, now: Moment, effects: &mut Vec<Effect>) {
-        let requires = self.rules.requires.clone();
-        if requires.is_nothing() || current.plan.forced || current.plan.kind == Kind::Rollback {
-            return self.admitted(current, now, effects);
+    pub(super) fn require(&mut self, current: Current, now: Moment, effects: &mut Vec<Effect>) {
+        self.ask_for(Asks::File, current, now, effects);
+    }
+
+    fn ask_for(&mut self, asks: Asks, mut current: Current, now: Moment, effects: &mut Vec<Effect>) {
+        let requires = self.requires(asks, &current.plan);
+        if requires.is_nothing() {
+            return self.next(asks, current, now, effects);
         }
         current.ticket = self.ticket();
-        current.phase = Phase::Requiring { began: now.at };
+        current.phase = Phase::Requiring { began: now.at, asks };
+        let version = match asks {
+            Asks::File => None,
+            Asks::Promotion => current.plan.promoted().map(str::to_owned),
+        };
         effects.push(Effect::Require {
             ticket: current.ticket,
             requires,
+            version,
             moves: current.plan.moves.clone(),
         });
         self.current = Some(current);
+    }
+
+    /// What an operation depends on.
+    fn requires(&self, asks: Asks, plan: &Plan) -> Requires {
+        if plan.forced || plan.kind == Kind::Rollback {
+            return Requires::default();
+        }
+        match asks {
+            Asks::File => self.rules.requires.clone(),
+            Asks::Promotion => Requires {
+                healthy: plan.promotes.clone(),
+                parity: plan.promotes.clone(),
+            },
+        }
     }
 
     pub(super) fn required(&mut self, ticket: Ticket, found: Found, now: Moment, effects: &mut Vec<Effect>) {
         let Some(current) = self.take(ticket) else {
             return;
         };
-        let Phase::Requiring { began } = current.phase else {
+        let Phase::Requiring { began, asks } = current.phase else {
             self.current = Some(current);
             return;
         };
-        let Requires { healthy, parity } = self.rules.requires.clone();
-        let Some((reason, hint)) = self.objection(&found) else {
+        let requires = self.requires(asks, &current.plan);
+        let Some((reason, hint)) = self.objection(asks, &requires, &found) else {
+            let Requires { healthy, parity } = requires;
             let required = SwapStep::Required {
                 healthy: healthy.map(|name| name.to_string()),
                 parity: parity.map(|name| name.to_string()),
                 elapsed_ms: millis(began, now.at),
             };
             tell(effects, current.operation, required);
-            return self.admitted(current, now, effects);
+            return self.next(asks, current, now, effects);
         };
-        if let Some(other) = parity.filter(|_| !found.differences.is_empty()) {
+        if let Some(other) = requires.parity.filter(|_| !found.differences.is_empty()) {
             let differs = SwapStep::Differs {
                 environment: self.rules.name.clone(),
                 other: other.to_string(),
@@ -63,6 +88,14 @@ impl Switch {
         self.give_up(&current, refused, effects);
     }
 
+    /// What was asked for holds.
+    fn next(&mut self, asks: Asks, current: Current, now: Moment, effects: &mut Vec<Effect>) {
+        match asks {
+            Asks::File => self.ask_for(Asks::Promotion, current, now, effects),
+            Asks::Promotion => self.admitted(current, now, effects),
+        }
+    }
+
     /// Nothing stands against the switch: an operation that only asks for this ends here.
     fn admitted(&mut self, current: Current, now: Moment, effects: &mut Vec<Effect>) {
         if current.plan.gate_only {
@@ -72,35 +105,42 @@ impl Switch {
     }
 
     /// Why what was found keeps a swap back, and what to do about it.
-    fn objection(&self, found: &Found) -> Option<(String, String)> {
-        let Requires { healthy, parity } = &self.rules.requires;
+    fn objection(&self, asks: Asks, requires: &Requires, found: &Found) -> Option<(String, String)> {
         let name = &self.rules.name;
-        let sick = healthy.as_ref().filter(|_| !found.unhealthy.is_empty());
-        let other = parity.as_ref().filter(|_| !found.differences.is_empty());
+        let sick = requires.healthy.as_ref().filter(|_| !found.unhealthy.is_empty());
+        let other = requires.parity.as_ref().filter(|_| !found.differences.is_empty());
         let things = match found.differences.len() {
             1 => "1 thing".to_owned(),
             many => format!("{many} things"),
         };
-        let is_sick = |sick: &str| format!("`{sick}` is not healthy, and `require_healthy` asks for it");
-        let differs = |other: &str| {
-            format!("`{name}` would differ from `{other}` in {things}, and `require_parity` asks that it does not")
+        let is_sick = |sick: &str| match asks {
+            Asks::File => format!("`{sick}` is not healthy, and `require_healthy` asks for it"),
+            Asks::Promotion => format!("`{sick}`, whose version is promoted, is not healthy under it"),
+        };
+        let differs = |other: &str| match asks {
+            Asks::File => {
+                format!("`{name}` would differ from `{other}` in {things}, and `require_parity` asks that it does not")
+            }
+            Asks::Promotion => {
+                format!("`{name}` would differ from `{other}`, whose version is promoted, in {things}")
+            }
+        };
+        // Whoever promotes does not force: a swap that does is another command.
+        let force = match asks {
+            Asks::File => "; `--force` switches all the same",
+            Asks::Promotion => "",
         };
         match (sick, other) {
             (None, None) => None,
-            (Some(sick), None) => {
-                let hint = format!("`proxyctl status {sick}` shows why; `--force` switches all the same");
-                Some((is_sick(sick), hint))
-            }
-            (None, Some(other)) => {
-                let hint = format!(
-                    "make them alike (`proxyctl parity {name} {other}` compares what serves now); `--force` switches all the same"
-                );
-                Some((differs(other), hint))
-            }
-            (Some(sick), Some(other)) => {
-                let hint = format!("begin with `proxyctl status {sick}`; `--force` switches all the same");
-                Some((format!("{}; {}", is_sick(sick), differs(other)), hint))
-            }
+            (Some(sick), None) => Some((is_sick(sick), format!("`proxyctl status {sick}` shows why{force}"))),
+            (None, Some(other)) => Some((
+                differs(other),
+                format!("make them alike (`proxyctl parity {name} {other}` compares what serves now){force}"),
+            )),
+            (Some(sick), Some(other)) => Some((
+                format!("{}; {}", is_sick(sick), differs(other)),
+                format!("begin with `proxyctl status {sick}`{force}"),
+            )),
         }
     }
 

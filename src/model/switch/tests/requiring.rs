@@ -140,3 +140,96 @@ fn where_nothing_is_asked_for_nobody_is_looked_at() {
     stage.switched(1, swap());
     assert_eq!(asked(&stage), 0);
 }
+
+fn promotion() -> OperationRequest {
+    OperationRequest {
+        version: Some("v2".into()),
+        promotes: Some("dev".into()),
+        ..swap()
+    }
+}
+
+#[test]
+fn a_promotion_asks_for_its_source_behind_what_the_file_asks_for() {
+    let mut stage = Stage::new(depending());
+    stage.switched(1, promotion());
+    let asked = stage.done.iter().filter_map(|effect| match effect {
+        Effect::Require { requires, version, .. } => {
+            let name = |name: &Option<std::sync::Arc<str>>| name.as_deref().map(str::to_owned);
+            Some((name(&requires.healthy), name(&requires.parity), version.clone()))
+        }
+        _ => None,
+    });
+    let asked: Vec<_> = asked.collect();
+    let of = |healthy: &str, parity: &str, version: Option<&str>| {
+        (
+            Some(healthy.to_owned()),
+            Some(parity.to_owned()),
+            version.map(str::to_owned),
+        )
+    };
+    assert_eq!(asked, [of("dev", "stage", None), of("dev", "dev", Some("v2"))]);
+    let required = steps(&stage, 1).iter().filter(|name| *name == "required").count();
+    assert_eq!(required, 2);
+}
+
+#[test]
+fn a_promotion_whose_source_is_not_well_any_more_changes_nothing() {
+    let mut stage = Stage::new(rules());
+    stage.found = Found {
+        unhealthy: vec![sick()],
+        differences: vec![difference("x")],
+    };
+    stage.ask(1, promotion());
+    stage.pass(Duration::from_secs(2));
+    let (code, reason, hint) = stage.refused(1);
+    assert_eq!(code, exit::REFUSED);
+    assert_eq!(
+        reason,
+        "`dev`, whose version is promoted, is not healthy under it; `prod` would differ from `dev`, whose version is \
+         promoted, in 1 thing"
+    );
+    assert_eq!(hint, Some("begin with `proxyctl status dev`"), "there is no `--force`");
+    assert_eq!(stage.published(), 0);
+}
+
+#[test]
+fn what_can_be_no_promotion_is_refused_as_it_is_asked_for() {
+    let own = Some("prod".to_owned());
+    for (request, words) in [
+        (
+            OperationRequest {
+                promotes: own,
+                ..promotion()
+            },
+            "to itself",
+        ),
+        (
+            OperationRequest {
+                version: None,
+                ..promotion()
+            },
+            "which version",
+        ),
+        (
+            OperationRequest {
+                force: true,
+                ..promotion()
+            },
+            "forced",
+        ),
+        (
+            OperationRequest {
+                kind: Kind::Rollback,
+                ..promotion()
+            },
+            "a rollback promotes nothing",
+        ),
+    ] {
+        let mut stage = Stage::new(rules());
+        stage.ask(1, request);
+        let (code, reason, _) = stage.refused(1);
+        assert_eq!(code, exit::USAGE);
+        assert!(reason.contains(words), "{reason}");
+    }
+}
