@@ -61,7 +61,7 @@ const MAY_SEE: [(&str, &[&str]); 11] = [
 const FLOORS: [(&str, &str); 7] = [
     (
         "model",
-        "environment deployment hold reload switch pause gate history state backup course parity api deploy access files preview",
+        "environment deployment hold reload switch pause gate history state backup course promotion parity api deploy access files preview",
     ),
     ("config", "explain parity reload check build read text"),
     (

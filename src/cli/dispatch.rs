@@ -53,6 +53,7 @@ fn dispatch(cli: Cli, host: &Host) -> Outcome {
         Command::Reload(args) => with_daemon(socket, async |client| commands::upkeep::reload(&client, &args).await),
         Command::Upgrade(args) => with_daemon(socket, async |client| commands::upkeep::upgrade(&client, &args).await),
         Command::Deploy(args) => with_daemon(socket, async |client| commands::deploy::deploy(&client, &args).await),
+        Command::Promote(args) => with_daemon(socket, async |client| commands::deploy::promote(&client, &args).await),
         Command::Swap(args) => with_daemon(socket, async |client| commands::swap::swap(&client, &args).await),
         Command::Rollback(args) => with_daemon(socket, async |client| commands::deploy::rollback(&client, &args).await),
         Command::History(args) => with_daemon(socket, async |client| commands::history::run(&client, &args).await),

@@ -34,6 +34,7 @@ pub mod paths;
 pub mod pause;
 pub mod preview;
 pub mod probing;
+pub mod promotion;
 pub mod proxy_protocol;
 pub mod public_name;
 pub mod rate;

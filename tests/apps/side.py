@@ -1,4 +1,5 @@
-"""A side of `tests/e2e/deploy`: says which version it is, and is as healthy as files in its folder let it be.
+"""A side of `tests/e2e/deploy`: says which version it is, and is as healthy as files in its folder let it be. By files `called-PORT` and
+`powered-PORT` it calls itself otherwise, and says what it runs on.
 
 It knows the paths of `tests/e2e/common/app_routes.rs`, on Python's own `http.server`. It ends by itself after a minute, whatever a test
 does. Usage: python side.py PORT VERSION
@@ -17,6 +18,13 @@ from urllib.parse import parse_qs, urlsplit
 
 PORT, VERSION = int(sys.argv[1]), sys.argv[2]
 NAME = "prod"
+
+
+def told(what):
+    try:
+        return open(f"{what}-{PORT}").read()
+    except FileNotFoundError:
+        return ""
 
 
 class App(http.server.BaseHTTPRequestHandler):
@@ -53,7 +61,8 @@ class App(http.server.BaseHTTPRequestHandler):
         self.answer(200, self.rfile.read(int(self.headers["Content-Length"])))
 
     def about(self, status, database):
-        self.answer(status, json.dumps({"version": VERSION, "database": database}).encode())
+        called = told("called") or VERSION
+        self.answer(status, json.dumps({"version": called, "database": database}).encode())
 
     def answer(self, status, body):
         self.head(status, {"Content-Length": len(body)})
@@ -85,7 +94,8 @@ class App(http.server.BaseHTTPRequestHandler):
 
     def head(self, status, fields):
         self.send_response(status)
-        for name, value in {"X-App": NAME, "X-Version": VERSION, **fields}.items():
+        powered = {"X-Powered-By": told("powered")} if told("powered") else {}
+        for name, value in {"X-App": NAME, "X-Version": VERSION, **powered, **fields}.items():
             self.send_header(name, str(value))
         self.end_headers()
 

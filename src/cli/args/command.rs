@@ -10,7 +10,7 @@ use super::certs::CertsArgs;
 use super::check::CheckArgs;
 use super::completions::CompletionsArgs;
 use super::demo::DemoArgs;
-use super::deploy::DeployArgs;
+use super::deploy::{DeployArgs, PromoteArgs};
 use super::help::{TEMPLATE, examples};
 use super::history::HistoryArgs;
 use super::import::ImportConfigArgs;
@@ -45,6 +45,7 @@ const EXIT_CODES: &str = "\x1b[1m\x1b[4mExit codes:\x1b[0m
         "proxyctl check proxy.toml                  is this configuration right?",
         "proxyctl status                            what is live, and is it well?",
         "proxyctl deploy prod                       start a new version, switch to it, stop the old one",
+        "proxyctl promote dev prod                  deploy what dev runs, once it has proven itself there",
         "proxyctl swap prod                         check the idle side, switch, drain the old one",
         "proxyctl swap prod --expect-version 8b71ff7",
         "proxyctl rollback prod                     the way back",
@@ -68,6 +69,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Start a new version beside the old one, switch to it once it is healthy, and stop the old one
     Deploy(DeployArgs),
+    /// Deploy to one environment the version that another one runs, once that has proven itself there
+    Promote(PromoteArgs),
     /// Switch an environment to its idle side, once that is healthy
     Swap(SwapArgs),
     /// Switch back to the previous side, once that is healthy

@@ -1,4 +1,4 @@
-//! What may be typed for `deploy`.
+//! What may be typed for `deploy` and `promote`.
 
 use std::time::Duration;
 
@@ -27,6 +27,41 @@ pub struct DeployArgs {
     /// Wait so long for another operation on the environment to end; first come, first served
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub wait: Option<Duration>,
+    /// What `deploy` and `promote` share.
+    #[command(flatten)]
+    pub common: DeployOptions,
+}
+
+/// `promote`.
+#[derive(Debug, Args)]
+#[command(help_template = TEMPLATE, before_help = examples![
+    "proxyctl promote dev prod                  deploy to prod the version that dev runs",
+    "proxyctl promote dev prod --wait 10m       wait until dev was healthy for long enough",
+    "proxyctl promote dev prod --for 1h",
+    "proxyctl promote dev prod --dry-run        may it be promoted? show every command, and run none",
+    "proxyctl promote dev prod --yes=prod       a protected environment, from a script",
+], after_help = PROMOTE)]
+pub struct PromoteArgs {
+    /// The environment whose version is promoted
+    #[arg(value_name = "FROM")]
+    pub from: String,
+    /// The environment that it is deployed to
+    #[arg(value_name = "ENV")]
+    pub environment: String,
+    /// How long FROM has to have been healthy under this version, without a break
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration, default_value = "2m")]
+    pub healthy_for: Duration,
+    /// Wait so long for FROM to have been healthy for that time, and for another operation on ENV to end
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub wait: Option<Duration>,
+    /// What `deploy` and `promote` share.
+    #[command(flatten)]
+    pub common: DeployOptions,
+}
+
+/// What `deploy` and `promote` share.
+#[derive(Debug, Args)]
+pub struct DeployOptions {
     /// Print what would move and every command that would run, in order, and stop
     #[arg(long)]
     pub dry_run: bool,
@@ -49,6 +84,19 @@ pub struct DeployArgs {
 
 /// Time for a daemon to be started again by systemd.
 pub(super) const PATIENCE: &str = "15s";
+
+const PROMOTE: &str = "\
+FROM says its version by `health.version`, and has to have been healthy under it for `--for`. The
+configuration and the certificates of both have to be of one shape (`proxyctl parity FROM ENV`). Then
+this is `proxyctl deploy ENV` with that version; before the switch, FROM has to be healthy under it
+still, and the new side's answers have to be of one shape with its. Where ENV runs that version
+already, nothing is done.
+
+\x1b[1m\x1b[4mExit codes:\x1b[0m
+  those of `proxyctl deploy`, and before anything is begun:
+  2  the file does not say how FROM tells its version
+  4  FROM is not well, or not for long enough, or not of one shape with ENV; or it runs another
+     version by now";
 
 const DEPLOY: &str = "\
 The commands stand in `[env.ENV.deploy]` of the file that the daemon serves; they run here, as you.

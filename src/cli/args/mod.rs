@@ -29,7 +29,7 @@ pub use check::CheckArgs;
 pub use command::{Cli, Command};
 pub use completions::{CompletionsArgs, Shell};
 pub use demo::DemoArgs;
-pub use deploy::DeployArgs;
+pub use deploy::{DeployArgs, DeployOptions, PromoteArgs};
 pub use duration::parse_duration;
 pub use history::HistoryArgs;
 pub use import::{FrontDoor, ImportConfigArgs};

@@ -2,7 +2,7 @@
 //!
 //! - `status`, `watch`, `history`, `parity` and `certs` look; `check` reads a file, `passwd` writes one; `demo` shows the promise
 //! - `backup` takes everything into one file, `restore` puts it back
-//! - `deploy` runs commands around a swap, or a rollback
+//! - `deploy` runs commands around a swap, or a rollback; `promote` is a deploy of what another environment runs
 //! - `swap` (with rollback), `pause`, `preview` and `upkeep` (reload, resume, maintenance) ask for an operation, and watch it
 //! - `import` makes a configuration of another front door's
 //! - `completions` and `man` are for shells and packages

@@ -254,6 +254,18 @@ pub fn step_denied(task: &Task, problem: &Problem, style: Style) -> Vec<Line> {
     lines
 }
 
+/// A step that went well.
+#[must_use]
+pub(crate) fn good(name: &str, text: &str, style: Style) -> Line {
+    step(style, Mark::Done, name, text)
+}
+
+/// A step that somebody should look at, and that fails nothing.
+#[must_use]
+pub(crate) fn look(name: &str, text: &str, style: Style) -> Line {
+    step(style, Mark::Look, name, text)
+}
+
 /// Something that somebody should know of a command, and that fails nothing.
 #[must_use]
 pub fn step_waits(task: &Task, text: &str, style: Style) -> Line {

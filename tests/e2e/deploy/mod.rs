@@ -3,6 +3,7 @@
 //!
 //! - `stage` an environment with two sides that commands start and stop, and steps that stand still until a test lets them go
 //! - `paths` the steps, in order, and what undoes what; `lock` who waits for whom; `back` the way back
+//! - `promote` a deploy of what another environment runs
 //! - `interrupted` Ctrl-C, `--timeout`, and a second Ctrl-C
 //! - `killed` the table: who is killed at which step, and what is left
 
@@ -11,4 +12,5 @@ mod interrupted;
 mod killed;
 mod lock;
 mod paths;
+mod promote;
 mod stage;

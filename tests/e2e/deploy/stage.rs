@@ -57,6 +57,9 @@ pub(super) struct Stage {
     pub(super) door: Door,
     host: &'static str,
     _ports: Vec<Socket>,
+    /// Where `dev` runs and prod's green, where there is a `dev`.
+    pub(super) dev: u16,
+    pub(super) green: u16,
 }
 
 impl Stage {
@@ -84,7 +87,32 @@ impl Stage {
              stop = \"sh stop.sh {{slot}}\"\nafter = \"sh step.sh after {{version}}\"\n{more}\n"
         )
         .replace("health.deadline = \"5s\"", "health.deadline = \"1500ms\"");
-        Self::of(host, config, [one, two], &[("blue", blue.port())]).await
+        Self::of(host, config, [one, two], &[("blue", blue.port(), "v1")]).await
+    }
+
+    /// Beside it `dev`, which runs `v2` and is known to be well; with more lines in both environments.
+    pub(super) async fn with_dev(of_prod: &str, of_dev: &str) -> Self {
+        let ((one, blue), (two, green), (three, dev)) = (reserve(), reserve(), reserve());
+        let config = format!(
+            "{QUICK_PLAIN}health.version = \"json:version\"\n\n[env.dev]\nhost = \"dev.localhost\"\nupstream = \"{dev}\"\n\
+             {of_dev}\n\n[env.prod]\nhost = \"{PLAIN}\"\nblue = \"{blue}\"\ngreen = \"{green}\"\n{of_prod}\n\n\
+             [env.prod.deploy]\nstart = \"sh start.sh {{slot}} {{port}} {{version}}\"\nstop = \"sh stop.sh {{slot}}\"\n\
+             after = \"sh step.sh after {{version}}\"\n"
+        );
+        let first = [("blue", blue.port(), "v1"), ("dev", dev.port(), "v2")];
+        let mut stage = Self::of(PLAIN, config, [one, two, three], &first).await;
+        (stage.dev, stage.green) = (dev.port(), green.port());
+        stage.dev_is(true).await;
+        stage
+    }
+
+    /// Waits until the daemon knows that dev is well, or is not.
+    pub(super) async fn dev_is(&self, well: bool) {
+        eventually(PATIENCE, || async {
+            let since = self.door.environment("dev").await.healthy_since;
+            holds(since.is_some() == well, || format!("dev is well since {since:?}"))
+        })
+        .await;
     }
 
     /// Two services with tables of their own. The apps of `api` start as the file `fail-api` lets them.
@@ -104,12 +132,17 @@ impl Stage {
             PLAIN,
             config,
             sockets,
-            &[("web-blue", web.port()), ("api-blue", api.port())],
+            &[("web-blue", web.port(), "v1"), ("api-blue", api.port(), "v1")],
         )
         .await
     }
 
-    async fn of(host: &'static str, config: String, ports: impl Into<Vec<Socket>>, first: &[(&str, u16)]) -> Self {
+    async fn of(
+        host: &'static str,
+        config: String,
+        ports: impl Into<Vec<Socket>>,
+        first: &[(&str, u16, &str)],
+    ) -> Self {
         let any = "127.0.0.1:0".parse().expect("an address");
         let door = Door::start_at(any, any, "", &config, |folder| {
             let side = tests().join("apps/side.py");
@@ -123,10 +156,12 @@ impl Stage {
             door,
             host,
             _ports: ports.into(),
+            dev: 0,
+            green: 0,
         };
-        for (name, port) in first {
+        for (name, port, version) in first {
             let mut start = tokio::process::Command::new("sh");
-            start.args(["start.sh", name, &port.to_string(), "v1"]);
+            start.args(["start.sh", name, &port.to_string(), version]);
             let status = start
                 .current_dir(stage.door.folder())
                 .stdout(std::process::Stdio::null())
@@ -142,6 +177,18 @@ impl Stage {
 
     fn file(&self, name: &str) -> PathBuf {
         self.door.folder().join(name)
+    }
+
+    /// What an app says of itself from now on: `called` and `powered`, by its port.
+    pub(super) fn says(&self, what: &str, port: u16, text: &str) {
+        let (file, next) = (self.file(&format!("{what}-{port}")), self.file("next"));
+        std::fs::write(&next, text).expect("a file can be written");
+        std::fs::rename(next, file).expect("a file can be renamed");
+    }
+
+    /// `proxyctl promote dev prod ARGS` as people see it.
+    pub(super) async fn promoted(&self, args: &[&str]) -> Output {
+        self.door.proxyctl(&[&["promote", "dev", "prod"], args].concat()).await
     }
 
     /// A step stands still from now on, or fails.

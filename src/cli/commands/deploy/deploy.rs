@@ -1,7 +1,8 @@
-//! `proxyctl deploy ENV`: what is asked before anything runs.
+//! `proxyctl deploy ENV`: what is asked before anything runs. A promotion is a deploy too, of a version that has to prove itself first.
 
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -11,9 +12,10 @@ use tokio::time::Instant;
 use super::child;
 use super::drive::Deployment;
 use super::hold::{self, Hold, NotHeld};
+use super::proof::{Promotion, Proof};
 use super::show::Show;
 use super::version;
-use crate::cli::args::DeployArgs;
+use crate::cli::args::{DeployArgs, DeployOptions};
 use crate::cli::client::{Client, EventLine};
 use crate::cli::commands::swap::confirmed;
 use crate::cli::exit::{Outcome, Stop};
@@ -30,74 +32,139 @@ use crate::model::deploy::{NoValue, Values};
 /// # Errors
 /// Everything that ends it before the first command.
 pub async fn deploy(client: &Client, args: &DeployArgs) -> Outcome {
-    let name = args.environment.as_str();
-    let show = Rc::new(Show::new(name, Kind::Swap, args.json));
-    let mut lock = DeployRequest {
-        environment: args.environment.clone(),
-        kind: Kind::Swap,
-        version: args.version.as_deref().map(version::named).transpose()?,
-        confirmed: None,
-        dry_run: false,
-        wait_ms: args.wait.map(millis),
-        since: None,
-    };
-    let refusals = show.lock();
-    let seen = |line: &EventLine| (refusals.borrow_mut())(line);
-    let plan = match hold::plan(client, lock.clone(), seen).await {
-        Ok(plan) => plan,
-        Err(not_held) => return not_held.into_outcome(),
-    };
-    if !is_deployed(&plan) {
-        return Err(
-            Stop::usage(format!("the file does not say how `{}` is deployed", escape(name))).hint(format!(
-                "`[env.{name}.deploy]` says how a side is started; `proxyctl swap {name}` switches to one that runs"
-            )),
-        );
-    }
-    if lock.version.is_none() {
-        lock.version = version::described(folder(name, &plan).as_deref()).await;
-    }
-    let filled = |plan: &DeployPlan| Script::new(name, Kind::Swap, lock.version.as_deref(), plan).map_err(no_value);
-    let script = filled(&plan)?;
-    let lines = |plan: &DeployPlan| {
-        let style = output::err_style();
-        deploy_plan(name, Kind::Swap, lock.version.as_deref(), plan, Timestamp::now(), style)
-    };
-    if args.dry_run {
-        return dry_run(&lock, &plan, script, args.json).await;
-    }
-    let shown = || lines(&plan).iter().for_each(|line| output::err(line));
-    lock.confirmed = confirmed(client, name, args.yes.as_deref(), "deploy", shown).await?;
-
-    let mut interruptions = Interruptions::listen()?;
-    let until = args.timeout.map(|time| Instant::now() + time);
-    let hold = match held(client, &lock, &show, &mut interruptions, until).await {
-        Ok(hold) => hold,
-        Err(outcome) => return outcome,
-    };
-    // Somebody may have switched since we have asked.
-    let script = filled(&hold.plan)?;
-    show.plan(&lines(&hold.plan), &script);
-    let expected = lock
-        .version
-        .clone()
-        .filter(|_| args.version.is_some() && hold.plan.names_version);
-    let deployment = Deployment {
-        client,
-        swap: OperationRequest {
-            expect_version: expected,
-            confirmed: lock.confirmed.clone(),
-            deadline_ms: args.deadline.map(millis),
-            version: lock.version.clone(),
-            ..OperationRequest::new(name, Kind::Swap)
+    let order = Order {
+        environment: &args.environment,
+        version: match args.version.as_deref() {
+            Some(version) => Which::Named(version::named(version)?),
+            None => Which::Described,
         },
-        lock,
-        waits: true,
-        patience: args.patience,
-        until,
-        show: &show,
+        wait: args.wait,
+        common: &args.common,
     };
-    deployment.run(script, hold, &mut interruptions).await
+    order.carry_out(client).await
+}
+
+/// What is to be deployed, and how.
+pub(super) struct Order<'a> {
+    /// The environment.
+    pub(super) environment: &'a str,
+    /// Which version.
+    pub(super) version: Which<'a>,
+    /// How long to wait for other operations, and for what a promotion asks for.
+    pub(super) wait: Option<Duration>,
+    /// All else that was typed.
+    pub(super) common: &'a DeployOptions,
+}
+
+/// Which version is deployed.
+pub(super) enum Which<'a> {
+    /// The one that was named.
+    Named(String),
+    /// What git calls it.
+    Described,
+    /// The one that another environment runs.
+    Promoted(&'a Promotion<'a>),
+}
+
+impl Order<'_> {
+    /// Does it, from the first question to the end.
+    pub(super) async fn carry_out(&self, client: &Client) -> Outcome {
+        let (name, common) = (self.environment, self.common);
+        let began = Instant::now();
+        let show = Rc::new(Show::new(name, Kind::Swap, common.json));
+        let mut lock = DeployRequest {
+            environment: name.to_owned(),
+            kind: Kind::Swap,
+            version: None,
+            confirmed: None,
+            dry_run: false,
+            wait_ms: self.wait.map(millis),
+            since: None,
+        };
+        if let Which::Named(version) = &self.version {
+            lock.version = Some(version.clone());
+        }
+        let refusals = show.lock();
+        let seen = |line: &EventLine| (refusals.borrow_mut())(line);
+        let plan = match hold::plan(client, lock.clone(), seen).await {
+            Ok(plan) => plan,
+            Err(not_held) => return not_held.into_outcome(),
+        };
+        if !is_deployed(&plan) {
+            return Err(
+                Stop::usage(format!("the file does not say how `{}` is deployed", escape(name))).hint(format!(
+                    "`[env.{name}.deploy]` says how a side is started; `proxyctl swap {name}` switches to one that runs"
+                )),
+            );
+        }
+        match &self.version {
+            Which::Named(_) => {}
+            Which::Described => lock.version = version::described(folder(name, &plan).as_deref()).await,
+            Which::Promoted(promotion) => {
+                if !common.dry_run && !output::interactive() {
+                    // Nobody waits for minutes to hear then that a word was missing.
+                    confirmed(client, name, common.yes.as_deref(), "deploy", || {}).await?;
+                }
+                match promotion.proven(client, &show, self.wait, common.timeout).await? {
+                    Proof::Version(version) => lock.version = Some(version),
+                    Proof::Ended(code) => return Ok(code),
+                }
+                lock.wait_ms = self.wait.map(|wait| millis(wait.saturating_sub(began.elapsed())));
+            }
+        }
+        let filled = |plan: &DeployPlan| Script::new(name, Kind::Swap, lock.version.as_deref(), plan).map_err(no_value);
+        let script = filled(&plan)?;
+        let lines = |plan: &DeployPlan| {
+            let style = output::err_style();
+            deploy_plan(name, Kind::Swap, lock.version.as_deref(), plan, Timestamp::now(), style)
+        };
+        if common.dry_run {
+            return dry_run(&lock, &plan, script, common.json).await;
+        }
+        let shown = || lines(&plan).iter().for_each(|line| output::err(line));
+        lock.confirmed = confirmed(client, name, common.yes.as_deref(), "deploy", shown).await?;
+
+        let mut interruptions = Interruptions::listen()?;
+        let spent = match &self.version {
+            Which::Promoted(_) => began.elapsed(),
+            Which::Named(_) | Which::Described => Duration::ZERO,
+        };
+        let until = common.timeout.map(|time| Instant::now() + time.saturating_sub(spent));
+        let hold = match held(client, &lock, &show, &mut interruptions, until).await {
+            Ok(hold) => hold,
+            Err(outcome) => return outcome,
+        };
+        if let (Which::Promoted(promotion), Some(version)) = (&self.version, &lock.version)
+            && let Some(code) = promotion.is_still(version, client, &show, &hold).await?
+        {
+            hold.end().await;
+            return Ok(code);
+        }
+        // Somebody may have switched since we have asked.
+        let script = filled(&hold.plan)?;
+        show.plan(&lines(&hold.plan), &script);
+        let is_compared = !matches!(self.version, Which::Described) && hold.plan.names_version;
+        let deployment = Deployment {
+            client,
+            swap: OperationRequest {
+                expect_version: lock.version.clone().filter(|_| is_compared),
+                confirmed: lock.confirmed.clone(),
+                deadline_ms: common.deadline.map(millis),
+                version: lock.version.clone(),
+                promotes: match &self.version {
+                    Which::Promoted(promotion) => Some(promotion.from.to_owned()),
+                    Which::Named(_) | Which::Described => None,
+                },
+                ..OperationRequest::new(name, Kind::Swap)
+            },
+            lock,
+            waits: true,
+            patience: common.patience,
+            until,
+            show: &show,
+        };
+        deployment.run(script, hold, &mut interruptions).await
+    }
 }
 
 /// Takes the lock, before anything runs.

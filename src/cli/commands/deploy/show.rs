@@ -92,6 +92,32 @@ impl Show {
         }))
     }
 
+    /// What is found before the daemon is asked for anything is told as the daemon tells it.
+    pub(super) fn event(&self, event: impl Into<Event>) {
+        let event = event.into();
+        if self.json {
+            // An event is JSON.
+            let _ = output::out_json(&event);
+            return;
+        }
+        self.lines(&output::render(&event, &mut self.transcript.borrow_mut()));
+    }
+
+    /// A step that went well.
+    pub(super) fn good(&self, name: &str, text: &str) {
+        self.lines(&[output::deploy::good(name, text, self.err)]);
+    }
+
+    /// A step that somebody should look at, and that fails nothing.
+    pub(super) fn look(&self, name: &str, text: &str) {
+        self.lines(&[output::deploy::look(name, text, self.err)]);
+    }
+
+    /// What is waited for, until the next line.
+    pub(super) fn progressing(&self, text: String) {
+        self.progress(Some(text));
+    }
+
     /// Sees what the swap says.
     pub(super) fn swap(&self, line: &EventLine) {
         if self.json {
