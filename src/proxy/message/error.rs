@@ -317,21 +317,8 @@ impl ProxyError {
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
                 u32::try_from(seconds).ok()
             }
-            Self::OverConcurrent
-            | Self::Unreachable(_)
-            | Self::FolderAway(_)
-            | Self::FolderBusy
-            | Self::HoldOver
-            | Self::HoldFull
-            | Self::PauseOver
-            | Self::PreviewAway(_)
-            | Self::PreviewPaused
-            | Self::DrainedAway
-            | Self::TooManyChecks
-            | Self::NoUsers
-            | Self::Unanswered(_)
-            | Self::Stopping => Some(2),
-            _ => None,
+            // Whatever is away or too busy now is likely to be back by then (RFC 9110 §15.6.4).
+            _ => (self.status() == 503).then_some(2),
         }
     }
 }
