@@ -82,8 +82,8 @@ fn the_command_line_becomes_the_request() {
     let Typed::Swap(args) = cli.command else {
         panic!("{:?}", cli.command)
     };
-    assert_eq!(args.common.yes.as_deref(), Some("prod"));
-    let request = args.request(args.common.yes.clone());
+    assert_eq!(args.common.switch.yes.as_deref(), Some("prod"));
+    let request = args.request(args.common.switch.yes.clone());
     assert_eq!(request.deadline_ms, Some(90_000));
     assert_eq!(request.expect_version.as_deref(), Some("8b71ff7"));
     assert_eq!(request.kind, Kind::Swap);
@@ -97,7 +97,7 @@ fn the_command_line_becomes_the_request() {
         panic!("{:?}", cli.command)
     };
     assert_eq!(
-        (args.common.environment.as_str(), args.common.yes.as_deref()),
+        (args.common.environment.as_str(), args.common.switch.yes.as_deref()),
         ("prod", Some(""))
     );
 }

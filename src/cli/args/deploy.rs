@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::duration::parse_duration;
 use super::help::{TEMPLATE, examples};
+use super::switch::SwitchArgs;
 
 /// `deploy`.
 #[derive(Debug, Args)]
@@ -65,12 +66,9 @@ pub struct DeployOptions {
     /// Print what would move and every command that would run, in order, and stop
     #[arg(long)]
     pub dry_run: bool,
-    /// Answer a protected environment's question for its name
-    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    pub yes: Option<String>,
-    /// How long the new side may take to become healthy (`90s`, `5m`) [default: `health.deadline`]
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    pub deadline: Option<Duration>,
+    /// What every switch takes.
+    #[command(flatten)]
+    pub switch: SwitchArgs,
     /// For all of it: before the switch, what was begun is undone (exit 1); after it, the daemon goes on (exit 7)
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub timeout: Option<Duration>,

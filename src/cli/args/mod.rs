@@ -1,6 +1,7 @@
 //! What may be typed: for each command of `commands`, a file of the same name.
 //!
 //! - `command` all of them, and what stands before each
+//! - `switch` what those have in common that switch an environment
 //! - `help` how every help text looks; `duration` times as people type them
 
 mod backup;
@@ -21,6 +22,7 @@ mod pause;
 mod preview;
 mod status;
 mod swap;
+mod switch;
 mod upkeep;
 
 pub use backup::{BackupArgs, OutsideFiles, RestoreArgs};
@@ -40,4 +42,5 @@ pub use pause::PauseArgs;
 pub use preview::PreviewArgs;
 pub use status::StatusArgs;
 pub use swap::{OperationArgs, RollbackArgs, SwapArgs, parse_target};
+pub use switch::SwitchArgs;
 pub use upkeep::{MaintenanceArgs, ReloadArgs, ResumeArgs, Toggle, UpgradeArgs};

@@ -8,6 +8,7 @@ use clap::Args;
 use super::deploy::PATIENCE;
 use super::duration::parse_duration;
 use super::help::{TEMPLATE, examples};
+use super::switch::SwitchArgs;
 use crate::model::api::{Kind, OperationRequest, Target, millis};
 use crate::model::slot::{Address, Slot};
 
@@ -61,12 +62,9 @@ pub struct OperationArgs {
     /// Switch whatever the health checks and `require_*` say, once the new side accepts a connection
     #[arg(long)]
     pub force: bool,
-    /// Answer a protected environment's question for its name
-    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    pub yes: Option<String>,
-    /// How long the new side may take to become healthy (`90s`, `5m`) [default: `health.deadline`]
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    pub deadline: Option<Duration>,
+    /// What every switch takes.
+    #[command(flatten)]
+    pub switch: SwitchArgs,
     /// Stop waiting after this time; the operation goes on (exit 7)
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
@@ -102,7 +100,7 @@ impl OperationArgs {
             dry_run: self.dry_run,
             force: self.force,
             confirmed,
-            deadline_ms: self.deadline.map(millis),
+            deadline_ms: self.switch.deadline.map(millis),
             ..OperationRequest::new(self.environment.clone(), kind)
         }
     }

@@ -34,7 +34,11 @@ pub async fn rollback(client: &Client, args: &RollbackArgs) -> Outcome {
 
 /// The name that goes into the request; a dry run needs none.
 async fn asked(client: &Client, args: &OperationArgs, kind: Kind) -> Result<Option<String>, Stop> {
-    let yes = args.yes.as_deref().filter(|yes| !args.dry_run || !yes.is_empty());
+    let yes = args
+        .switch
+        .yes
+        .as_deref()
+        .filter(|yes| !args.dry_run || !yes.is_empty());
     let yes = yes.or(args.dry_run.then_some(&args.environment));
     confirmed(client, &args.environment, yes, &kind.to_string(), || {}).await
 }

@@ -103,7 +103,7 @@ impl Order<'_> {
             Which::Promoted(promotion) => {
                 if !common.dry_run && !output::interactive() {
                     // Nobody waits for minutes to hear then that a word was missing.
-                    confirmed(client, name, common.yes.as_deref(), "deploy", || {}).await?;
+                    confirmed(client, name, common.switch.yes.as_deref(), "deploy", || {}).await?;
                 }
                 match promotion.proven(client, &show, self.wait, common.timeout).await? {
                     Proof::Version(version) => lock.version = Some(version),
@@ -122,7 +122,7 @@ impl Order<'_> {
             return dry_run(&lock, &plan, script, common.json).await;
         }
         let shown = || lines(&plan).iter().for_each(|line| output::err(line));
-        lock.confirmed = confirmed(client, name, common.yes.as_deref(), "deploy", shown).await?;
+        lock.confirmed = confirmed(client, name, common.switch.yes.as_deref(), "deploy", shown).await?;
 
         let mut interruptions = Interruptions::listen()?;
         let spent = match &self.version {
@@ -149,7 +149,7 @@ impl Order<'_> {
             swap: OperationRequest {
                 expect_version: lock.version.clone().filter(|_| is_compared),
                 confirmed: lock.confirmed.clone(),
-                deadline_ms: common.deadline.map(millis),
+                deadline_ms: common.switch.deadline.map(millis),
                 version: lock.version.clone(),
                 promotes: match &self.version {
                     Which::Promoted(promotion) => Some(promotion.from.to_owned()),

@@ -59,7 +59,7 @@ pub async fn rollback(client: &Client, args: &RollbackArgs) -> Outcome {
         deploy_plan(name, Kind::Rollback, None, plan, Timestamp::now(), style)
     };
     let shown = || lines(&plan).iter().for_each(|line| output::err(line));
-    lock.confirmed = confirmed(client, name, common.yes.as_deref(), "rollback", shown).await?;
+    lock.confirmed = confirmed(client, name, common.switch.yes.as_deref(), "rollback", shown).await?;
 
     let show = Rc::new(Show::new(name, Kind::Rollback, common.json));
     let mut interruptions = Interruptions::listen()?;
