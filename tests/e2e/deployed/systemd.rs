@@ -20,8 +20,9 @@ use crate::packaged::install;
 /// One unit for both sides; its file of variables is what a build leaves behind.
 const UNIT: &str = "[Service]\nEnvironmentFile=/mnt/%p-%i.env\nExecStart=sh /mnt/start ${PORT} %i ${VERSION}\n";
 
-/// A version that is broken says much before it ends.
-const START: &str = "[ $3 != broken ] || { seq -f 'line %g' 60; echo cannot reach the database; exit 1; }\n\
+/// A version that is broken says much, and goes on without what it needs. Of a user's process that has ended, journald no longer
+/// knows whose it was.
+const START: &str = "[ $3 != broken ] || { for i in $(seq 60); do echo line $i; done; echo cannot reach the database; exec sleep 60; }\n\
                      exec node /mnt/server.js $1 $2 $3\n";
 
 const CONFIG: &str = r#"
@@ -119,7 +120,7 @@ fn units_of_a_user(machine: &Machine) {
     );
 }
 
-/// A candidate that ends at once: the end of its unit's log is shown, it is stopped, and nothing has changed.
+/// A candidate that never answers: the end of its unit's log is shown, it is stopped, and nothing has changed.
 fn broken(machine: &Machine, environment: &str, proxyctl: &str, systemctl: &str, unit: &str) {
     let status = || {
         machine.ok(&format!(
@@ -129,7 +130,7 @@ fn broken(machine: &Machine, environment: &str, proxyctl: &str, systemctl: &str,
     let before = status();
     let refused = said(
         machine,
-        &format!("{proxyctl} deploy {environment} --version broken --deadline 500ms"),
+        &format!("{proxyctl} deploy {environment} --version broken --deadline 1s"),
     );
     refused.assert_code(4).assert_says(&["cannot reach the database"]);
     let shown = |line: &str| refused.stderr.lines().any(|shown| shown.ends_with(line));
