@@ -112,7 +112,7 @@ async fn a_folder_shows_its_page_under_a_name_with_a_slash_and_never_a_list() {
         "//evil.example/",
         "/.//evil.example",
     ] {
-        let answer = site.over_http1("GET", target, &[]).await;
+        let answer = site.over_h1("GET", target, &[]).await;
         assert_eq!((answer.status, answer.field("location")), (404, None), "{target}");
     }
 }
@@ -409,7 +409,7 @@ async fn a_folder_that_is_gone_is_a_503_with_one_warning_until_it_is_back() {
     std::fs::create_dir(&path).unwrap();
     std::fs::write(path.join("index.html"), "back").unwrap();
     eventually(secs(10), || async {
-        let answer = site.get("/").await;
+        let answer = site.over_h1("GET", "/", &[]).await;
         holds((answer.status, answer.text().as_str()) == (200, "back"), || {
             answer.text()
         })
