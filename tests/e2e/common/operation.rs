@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use greengate::model::api::{CommonStep, Event, SafeToStop, SwapStep};
+use greengate::model::api::{CommonStep, Event, Progress, SafeToStop, SwapStep};
 use greengate::model::slot::Slot;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -122,6 +122,22 @@ impl Operation {
             matches!(event, Event::Swap(SwapStep::Switched { .. }))
         })
         .await
+    }
+
+    /// Reads on behind the switch: something that the old side had begun is waited for.
+    pub async fn drains(&mut self) {
+        let next = self
+            .until("what comes after the switch", |event| {
+                matches!(
+                    event,
+                    Event::Progress(Progress::Draining { .. }) | Event::Swap(SwapStep::Done { .. })
+                )
+            })
+            .await;
+        assert!(
+            matches!(next, Event::Progress(Progress::Draining { .. })),
+            "the old side still serves a request: {next:?}"
+        );
     }
 
     /// Events so far.
