@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::io::Read;
 
-use bytes::Bytes;
-
 use crate::common::app::{Step, send};
 use crate::common::client::{Client, Response};
 use crate::common::fixture::{HOST, PLAIN, Pair};
@@ -48,39 +46,6 @@ fn whole(fields: &str, body: &str) -> Vec<Step> {
     ]
 }
 
-/// `GET target` over HTTP/1.1 and over HTTP/2 with these fields.
-async fn both(pair: &Pair, target: &str, fields: &[(&str, &str)]) -> [Response; 2] {
-    [
-        over_http1(pair, "GET", target, fields).await,
-        over_http2(pair, "GET", target, fields).await,
-    ]
-}
-
-async fn over_http1(pair: &Pair, method: &str, target: &str, fields: &[(&str, &str)]) -> Response {
-    let lines: String = fields
-        .iter()
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
-    let mut client = pair.door.tls(HOST).await.unwrap();
-    client.request(method, HOST, target, &lines, b"").await.unwrap()
-}
-
-async fn over_http2(pair: &Pair, method: &str, target: &str, fields: &[(&str, &str)]) -> Response {
-    let request = http::Request::builder()
-        .method(method)
-        .uri(format!("https://{HOST}{target}"));
-    let request = fields
-        .iter()
-        .fold(request, |request, (name, value)| request.header(*name, *value));
-    pair.door
-        .h2(HOST)
-        .await
-        .unwrap()
-        .send(request, Bytes::new())
-        .await
-        .unwrap()
-}
-
 fn assert_as_it_is(answer: &Response, body: &str) {
     assert_eq!(answer.field("content-encoding"), None, "{answer:?}");
     assert_eq!(answer.text(), body);
@@ -93,7 +58,7 @@ async fn text_is_encoded_as_the_client_likes_it_over_both_protocols() {
     let fields = "Content-Type: text/html; charset=utf-8\r\nETag: \"v1\"\r\nVary: Cookie\r\nAccept-Ranges: bytes\r\n";
     pair.blue.on("/page", whole(fields, &page));
     for encoding in ENCODINGS {
-        for answer in both(&pair, "/page", &[("accept-encoding", encoding)]).await {
+        for answer in pair.both("GET", "/page", &[("accept-encoding", encoding)]).await {
             assert_eq!(answer.field("content-encoding"), Some(encoding));
             assert_eq!(answer.field("content-length"), None);
             assert_eq!(answer.field("vary"), Some("Cookie, Accept-Encoding"));
@@ -107,7 +72,7 @@ async fn text_is_encoded_as_the_client_likes_it_over_both_protocols() {
         ("gzip, deflate, br, zstd", "zstd"),
         ("gzip;q=1, br;q=0.5, *;q=0", "gzip"),
     ] {
-        for answer in both(&pair, "/page", &[("accept-encoding", accepted)]).await {
+        for answer in pair.both("GET", "/page", &[("accept-encoding", accepted)]).await {
             assert_eq!(answer.field("content-encoding"), Some(expected), "{accepted}");
         }
     }
@@ -118,7 +83,7 @@ async fn text_is_encoded_as_the_client_likes_it_over_both_protocols() {
         &[("accept-encoding", "gzip;q=0, identity")],
         &[("accept-encoding", &many)],
     ] {
-        for answer in both(&pair, "/page", fields).await {
+        for answer in pair.both("GET", "/page", fields).await {
             assert_as_it_is(&answer, &page);
             assert_eq!(answer.field("vary"), Some("Cookie, Accept-Encoding"));
             assert_eq!(
@@ -159,7 +124,7 @@ async fn what_is_not_text_or_small_or_has_to_stay_stays_as_it_is() {
     ];
     for (target, fields) in cases {
         pair.blue.on(target.split('?').next().unwrap(), whole(fields, &page));
-        for answer in both(&pair, target, &[("accept-encoding", "gzip")]).await {
+        for answer in pair.both("GET", target, &[("accept-encoding", "gzip")]).await {
             assert_ne!(answer.field("content-encoding"), Some("gzip"), "{target}");
             assert_eq!(answer.text(), page, "{target}");
             assert_eq!(answer.field("vary"), None, "{target}");
@@ -175,21 +140,21 @@ async fn what_is_not_text_or_small_or_has_to_stay_stays_as_it_is() {
     );
     pair.blue.on("/part", vec![Step::ReadBody, send(part)]);
     let gzip = [("accept-encoding", "gzip")];
-    for answer in both(&pair, "/small", &gzip).await {
+    for answer in pair.both("GET", "/small", &gzip).await {
         assert_as_it_is(&answer, &page[..1023]);
     }
-    for answer in both(&pair, "/part", &[gzip[0], ("range", "bytes=0-1999")]).await {
+    for answer in pair.both("GET", "/part", &[gzip[0], ("range", "bytes=0-1999")]).await {
         assert_as_it_is(&answer, &page);
         assert_eq!(answer.field("content-range"), Some("bytes 0-1999/5000"));
     }
     // The same without what kept them from it.
     for target in ["/enough", "/cookie"] {
-        for answer in both(&pair, target, &gzip).await {
+        for answer in pair.both("GET", target, &gzip).await {
             assert_eq!(answer.field("content-encoding"), Some("gzip"), "{target}");
         }
     }
     // Only gzip is offered.
-    for answer in both(&pair, "/enough", &[("accept-encoding", "zstd, br")]).await {
+    for answer in pair.both("GET", "/enough", &[("accept-encoding", "zstd, br")]).await {
         assert_as_it_is(&answer, &page[..1024]);
     }
 }
@@ -200,7 +165,10 @@ async fn where_it_is_off_nothing_is_changed() {
     let page = page(2000);
     pair.blue
         .on("/page", whole("Content-Type: text/html\r\nETag: \"v1\"\r\n", &page));
-    for answer in both(&pair, "/page", &[("accept-encoding", "zstd, br, gzip")]).await {
+    for answer in pair
+        .both("GET", "/page", &[("accept-encoding", "zstd, br, gzip")])
+        .await
+    {
         assert_as_it_is(&answer, &page);
         assert_eq!((answer.field("vary"), answer.field("etag")), (None, Some("\"v1\"")));
     }
@@ -222,10 +190,10 @@ async fn head_says_what_get_says() {
         ],
     );
     let br = [("accept-encoding", "br")];
-    let gets = both(&pair, "/get", &br).await;
+    let gets = pair.both("GET", "/get", &br).await;
     let heads = [
-        over_http1(&pair, "HEAD", "/head", &br).await,
-        over_http2(&pair, "HEAD", "/head", &br).await,
+        pair.over_h1("HEAD", "/head", &br).await,
+        pair.over_h2("HEAD", "/head", &br).await,
     ];
     for (get, head) in gets.iter().zip(&heads) {
         for name in [
@@ -243,8 +211,8 @@ async fn head_says_what_get_says() {
     }
     // What is too short for GET is too short for HEAD, and says how long it is.
     for short in [
-        over_http1(&pair, "HEAD", "/short", &br).await,
-        over_http2(&pair, "HEAD", "/short", &br).await,
+        pair.over_h1("HEAD", "/short", &br).await,
+        pair.over_h2("HEAD", "/short", &br).await,
     ] {
         assert_eq!(
             (short.field("content-encoding"), short.field("content-length")),
@@ -260,11 +228,11 @@ async fn a_weak_tag_reaches_the_app_as_it_has_written_it() {
     pair.blue
         .on("/page", whole("Content-Type: text/html\r\nETag: \"strong\"\r\n", &page));
     let gzip = ("accept-encoding", "gzip");
-    for answer in both(&pair, "/page", &[gzip]).await {
+    for answer in pair.both("GET", "/page", &[gzip]).await {
         assert_eq!(answer.field("etag"), Some("W/\"strong\""));
     }
     let known = "W/\"strong\", W/\"own\", \"other\"";
-    for answer in both(&pair, "/head", &[gzip, ("if-none-match", known)]).await {
+    for answer in pair.both("GET", "/head", &[gzip, ("if-none-match", known)]).await {
         let seen = answer.text().to_lowercase();
         assert!(
             seen.contains("if-none-match: \"strong\", w/\"own\", \"other\"\r\n"),
@@ -279,7 +247,10 @@ async fn a_weak_tag_reaches_the_app_as_it_has_written_it() {
             send("HTTP/1.1 304 Not Modified\r\nETag: \"strong\"\r\n\r\n"),
         ],
     );
-    for answer in both(&pair, "/same", &[gzip, ("if-none-match", "W/\"strong\"")]).await {
+    for answer in pair
+        .both("GET", "/same", &[gzip, ("if-none-match", "W/\"strong\"")])
+        .await
+    {
         assert_eq!(answer.status, 304);
         assert_eq!(
             (answer.field("etag"), answer.field("vary")),
@@ -289,9 +260,7 @@ async fn a_weak_tag_reaches_the_app_as_it_has_written_it() {
     }
     // An app's own weak tags, and tags of services that are not encoded, stay.
     let off = Pair::tls("").await;
-    let seen = over_http1(&off, "GET", "/head", &[("if-none-match", known)])
-        .await
-        .text();
+    let seen = off.over_h1("GET", "/head", &[("if-none-match", known)]).await.text();
     assert!(seen.contains(&format!(": {known}\r\n")), "{seen}");
 }
 
@@ -350,12 +319,18 @@ async fn trailers_stay_and_event_streams_and_cut_bodies_are_what_they_were() {
     let pair = Pair::tls("compress = true").await;
     let end = "4\r\n</p>\r\n0\r\nX-Sum: 1\r\n\r\n";
     pair.blue.on("/trailers", vec![Step::ReadBody, send(HALF), send(end)]);
-    for answer in both(&pair, "/trailers", &[("accept-encoding", "gzip"), ("te", "trailers")]).await {
+    for answer in pair
+        .both("GET", "/trailers", &[("accept-encoding", "gzip"), ("te", "trailers")])
+        .await
+    {
         assert_eq!(answer.field("content-encoding"), Some("gzip"));
         assert_eq!(decoded("gzip", &answer.body), "<p>half</p>");
         assert_eq!(answer.trailers.get("x-sum"), Some("1"));
     }
-    for answer in both(&pair, "/sse?n=3&ms=1&each=1", &[("accept-encoding", "gzip")]).await {
+    for answer in pair
+        .both("GET", "/sse?n=3&ms=1&each=1", &[("accept-encoding", "gzip")])
+        .await
+    {
         assert_eq!(answer.field("content-encoding"), None);
         assert_eq!(answer.text().matches("data:").count(), 3, "{}", answer.text());
     }
@@ -416,7 +391,10 @@ async fn pages_of_our_own_are_encoded_too() {
         .proxyctl(&["maintenance", "prod", "on", "--page", &file])
         .await
         .assert_code(0);
-    for answer in both(&pair, "/", &[("accept-encoding", "gzip"), ("accept", "text/html")]).await {
+    for answer in pair
+        .both("GET", "/", &[("accept-encoding", "gzip"), ("accept", "text/html")])
+        .await
+    {
         assert_eq!((answer.status, answer.field("content-encoding")), (503, Some("gzip")));
         assert_eq!(decoded("gzip", &answer.body), long);
     }
@@ -473,7 +451,7 @@ async fn a_part_of_a_service_may_differ() {
     let page = page(2000);
     for (target, expected) in [("/page", Some("zstd")), ("/raw", None), ("/old", Some("gzip"))] {
         pair.blue.on(target, whole("Content-Type: text/html\r\n", &page));
-        for answer in both(&pair, target, &[("accept-encoding", "gzip, br, zstd")]).await {
+        for answer in pair.both("GET", target, &[("accept-encoding", "gzip, br, zstd")]).await {
             assert_eq!(answer.field("content-encoding"), expected, "{target}");
         }
     }

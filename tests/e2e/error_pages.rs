@@ -3,12 +3,11 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use bytes::Bytes;
-
 use crate::common::client::{Client, Response};
 use crate::common::door::{Door, QUICK};
 use crate::common::fixture::{HOST, Pair};
 use crate::common::operation::run;
+use crate::common::spoken::Rest;
 
 /// What pages need: an app that is away is told of at once.
 const PAGES: &str = "error_pages = \"pages\"\nhold.for = \"off\"\nlimit.body = \"4B\"\n";
@@ -34,17 +33,13 @@ fn away(more: &str) -> String {
 
 /// A request over HTTP/1.1 and over HTTP/2.
 async fn both(door: &Door, method: &str, target: &str, accept: &str) -> [Response; 2] {
-    let mut client = door.tls(HOST).await.unwrap();
-    let fields = format!("Accept: {accept}\r\n");
-    let request = http::Request::builder()
-        .method(method)
-        .uri(format!("https://{HOST}{target}"))
-        .header("accept", accept);
-    let body = if method == "POST" { &b"too long"[..] } else { b"" };
-    let h2 = door.h2(HOST).await.unwrap();
+    let rest = Rest {
+        fields: &[("accept", accept)],
+        body: if method == "POST" { b"too long" } else { b"" },
+    };
     [
-        client.request(method, HOST, target, &fields, body).await.unwrap(),
-        h2.send(request, Bytes::from_static(body)).await.unwrap(),
+        door.over_h1(HOST, method, target, rest).await,
+        door.over_h2(HOST, method, target, rest).await,
     ]
 }
 

@@ -1,11 +1,10 @@
 //! Files of a version that is gone: what clients asked for is kept before the old side is told safe to stop, and served from then on (N23).
 
-use bytes::Bytes;
 use greengate::model::api::{Event, SwapStep};
 
 use crate::common::app::{App, Step, send};
 use crate::common::client::Response;
-use crate::common::fixture::{HOST, Pair};
+use crate::common::fixture::Pair;
 use crate::common::{eventually, secs};
 
 const KEEP: &str = "stale_assets = { paths = [\"/assets/\"], keep = \"7d\" }\n";
@@ -30,26 +29,6 @@ fn has_not(app: &App, path: &str) {
             "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\nlive",
         )],
     );
-}
-
-/// The same request over HTTP/1.1 and over HTTP/2.
-async fn both(pair: &Pair, method: &str, target: &str, fields: &[(&str, &str)]) -> [Response; 2] {
-    let lines: String = fields
-        .iter()
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
-    let mut client = pair.door.tls(HOST).await.unwrap();
-    let request = http::Request::builder()
-        .method(method)
-        .uri(format!("https://{HOST}{target}"));
-    let request = fields
-        .iter()
-        .fold(request, |request, (name, value)| request.header(*name, *value));
-    let h2 = pair.door.h2(HOST).await.unwrap();
-    [
-        client.request(method, HOST, target, &lines, b"").await.unwrap(),
-        h2.send(request, Bytes::new()).await.unwrap(),
-    ]
 }
 
 /// Green is live and knows none of these; blue had them, clients asked for them, and blue is gone. What the swap says of them.
@@ -84,10 +63,10 @@ async fn n23_a_file_that_clients_asked_for_outlives_its_version_and_the_daemon()
     has(&pair.blue, "/other/old.js", SAID, "elsewhere");
     has_not(&pair.green, "/assets/never.js");
     assert_eq!(gone(&pair, &[OLD, "/other/old.js"]).await, Some((1, 10)));
-    for answer in both(&pair, "GET", OLD, &[]).await {
+    for answer in pair.both("GET", OLD, &[]).await {
         assert_kept(&answer, "old script");
     }
-    for answer in both(&pair, "HEAD", OLD, &[]).await {
+    for answer in pair.both("HEAD", OLD, &[]).await {
         assert_eq!(
             (answer.status, answer.body.len(), answer.field("content-length")),
             (200, 0, Some("10"))
@@ -98,12 +77,12 @@ async fn n23_a_file_that_clients_asked_for_outlives_its_version_and_the_daemon()
         ("if-none-match", "*"),
         ("if-modified-since", "Thu, 26 Nov 2026 12:00:00 GMT"),
     ] {
-        for answer in both(&pair, "GET", OLD, &[fields]).await {
+        for answer in pair.both("GET", OLD, &[fields]).await {
             assert_eq!((answer.status, answer.body.len()), (304, 0), "{fields:?}");
             assert_eq!(answer.field("etag"), Some("\"v1\""));
         }
     }
-    for answer in both(&pair, "GET", OLD, &[("if-none-match", "\"v2\"")]).await {
+    for answer in pair.both("GET", OLD, &[("if-none-match", "\"v2\"")]).await {
         assert_kept(&answer, "old script");
     }
     // What nobody asked for, and what lies elsewhere, is as the live side says; so is what is not read.
@@ -125,14 +104,14 @@ async fn n23_a_file_that_clients_asked_for_outlives_its_version_and_the_daemon()
     pair.door.kill9();
     pair.door.end(secs(30)).await;
     pair.door.restart().await;
-    for answer in both(&pair, "GET", OLD, &[]).await {
+    for answer in pair.both("GET", OLD, &[]).await {
         assert_kept(&answer, "old script");
     }
     // Whoever may not ask for the path may not ask for what is kept of it.
     pair.door
         .rewrite(|text| format!("{text}\n[[env.prod.at]]\npath = \"/assets\"\nauth.allow = [\"192.0.2.1\"]\n"));
     pair.door.reload(&[]).await.assert_code(0);
-    for answer in both(&pair, "GET", OLD, &[]).await {
+    for answer in pair.both("GET", OLD, &[]).await {
         assert_eq!(answer.status, 403);
     }
 }

@@ -25,26 +25,6 @@ fn whole(status: &str, fields: &str, body: &str) -> Vec<Step> {
     vec![Step::ReadBody, send(format!("{head}{body}"))]
 }
 
-/// The same request over HTTP/1.1 and over HTTP/2.
-async fn both(pair: &Pair, method: &str, target: &str, fields: &[(&str, &str)]) -> [Response; 2] {
-    let lines: String = fields
-        .iter()
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
-    let mut client = pair.door.tls(HOST).await.unwrap();
-    let request = http::Request::builder()
-        .method(method)
-        .uri(format!("https://{HOST}{target}"));
-    let request = fields
-        .iter()
-        .fold(request, |request, (name, value)| request.header(*name, *value));
-    let h2 = pair.door.h2(HOST).await.unwrap();
-    [
-        client.request(method, HOST, target, &lines, b"").await.unwrap(),
-        h2.send(request, Bytes::new()).await.unwrap(),
-    ]
-}
-
 fn assert_ribbon(answer: &Response, page: &str) {
     let text = answer.text();
     let ribbon = text.strip_prefix(page).unwrap_or_else(|| panic!("{text}"));
@@ -63,7 +43,7 @@ async fn a_page_has_the_ribbon_behind_it_and_a_length_and_a_tag_that_are_true() 
     let pair = Pair::tls(LABELLED).await;
     let fields = format!("{HTML}ETag: \"v1\"\r\nAccept-Ranges: bytes\r\nVary: Cookie\r\n");
     pair.blue.on("/page", whole("200 OK", &fields, PAGE));
-    for answer in both(&pair, "GET", "/page", BROWSER).await {
+    for answer in pair.both("GET", "/page", BROWSER).await {
         assert_ribbon(&answer, PAGE);
         assert_eq!(answer.field("content-length"), Some(&*answer.body.len().to_string()));
         assert_eq!(answer.field("etag"), Some("W/\"v1\""));
@@ -74,8 +54,8 @@ async fn a_page_has_the_ribbon_behind_it_and_a_length_and_a_tag_that_are_true() 
         );
         assert_eq!(answer.field("x-environment"), Some("stag<ing&"));
     }
-    let long = answer_length(&both(&pair, "GET", "/page", BROWSER).await[0]);
-    for answer in both(&pair, "HEAD", "/page", BROWSER).await {
+    let long = answer_length(&pair.both("GET", "/page", BROWSER).await[0]);
+    for answer in pair.both("HEAD", "/page", BROWSER).await {
         assert_eq!((answer.body.len(), answer_length(&answer)), (0, long));
         assert_eq!(answer.field("etag"), Some("W/\"v1\""));
     }
@@ -95,7 +75,7 @@ async fn the_app_is_asked_for_pages_unencoded_and_for_all_else_as_ever() {
     let echo = |target: &'static str, fields: &'static [(&'static str, &'static str)]| {
         let pair = &pair;
         async move {
-            both(pair, "GET", target, fields)
+            pair.both("GET", target, fields)
                 .await
                 .map(|answer| answer.text().to_lowercase())
         }
@@ -178,7 +158,7 @@ async fn what_is_no_page_or_may_not_be_changed_stays_as_it_is() {
     for (target, status, fields) in cases {
         pair.blue
             .on(target, whole(status, &format!("{fields}ETag: \"v1\"\r\n"), PAGE));
-        for answer in both(&pair, "GET", target, BROWSER).await {
+        for answer in pair.both("GET", target, BROWSER).await {
             assert_as_it_is(&answer, PAGE);
             assert_eq!(answer.field("etag"), Some("\"v1\""), "{target}");
             assert_eq!(answer_length(&answer), PAGE.len());
@@ -192,14 +172,14 @@ async fn what_is_no_page_or_may_not_be_changed_stays_as_it_is() {
         &[("accept", "text/html"), ("hx-request", "true")],
         &[],
     ] {
-        for answer in both(&pair, "GET", "/page", fields).await {
+        for answer in pair.both("GET", "/page", fields).await {
             assert_as_it_is(&answer, PAGE);
             assert_eq!(answer.field("etag"), Some("\"v1\""));
             assert_eq!(answer.field("vary"), Some("Sec-Fetch-Dest, Accept, X-Requested-With"));
         }
     }
     pair.blue.on("/empty", whole("200 OK", HTML, ""));
-    for answer in both(&pair, "GET", "/empty", BROWSER).await {
+    for answer in pair.both("GET", "/empty", BROWSER).await {
         assert_as_it_is(&answer, "");
     }
     // Two policies that let styles of the page in, and one that only reports.
@@ -208,7 +188,7 @@ async fn what_is_no_page_or_may_not_be_changed_stays_as_it_is() {
          Content-Security-Policy-Report-Only: default-src 'none'\r\n"
     );
     pair.blue.on("/lax", whole("200 OK", &lax, PAGE));
-    for answer in both(&pair, "GET", "/lax", BROWSER).await {
+    for answer in pair.both("GET", "/lax", BROWSER).await {
         assert_ribbon(&answer, PAGE);
     }
 }
@@ -218,9 +198,9 @@ async fn an_answer_that_says_unchanged_is_found_by_the_tag_that_the_app_has_writ
     let pair = Pair::tls(LABELLED).await;
     pair.blue
         .on("/page", whole("200 OK", &format!("{HTML}ETag: \"v1\"\r\n"), PAGE));
-    both(&pair, "GET", "/page", BROWSER).await;
+    pair.both("GET", "/page", BROWSER).await;
     let again = [BROWSER, &[("if-none-match", "W/\"v1\"")]].concat();
-    for head in both(&pair, "GET", "/head", &again).await.map(|answer| answer.text()) {
+    for head in pair.both("GET", "/head", &again).await.map(|answer| answer.text()) {
         assert!(head.to_lowercase().contains("\r\nif-none-match: \"v1\"\r\n"), "{head}");
     }
     pair.blue.on(
@@ -229,17 +209,17 @@ async fn an_answer_that_says_unchanged_is_found_by_the_tag_that_the_app_has_writ
             "HTTP/1.1 304 Not Modified\r\nETag: \"v1\"\r\nDate: Thu, 26 Nov 2026 12:00:00 GMT\r\n\r\n",
         )],
     );
-    for answer in both(&pair, "GET", "/same", &again).await {
+    for answer in pair.both("GET", "/same", &again).await {
         assert_eq!((answer.status, answer.field("etag")), (304, Some("W/\"v1\"")));
         assert_eq!(answer.field("vary"), Some("Sec-Fetch-Dest, Accept, X-Requested-With"));
     }
-    for answer in both(
-        &pair,
-        "GET",
-        "/same",
-        &[("if-none-match", "\"v1\""), ("sec-fetch-dest", "empty")],
-    )
-    .await
+    for answer in pair
+        .both(
+            "GET",
+            "/same",
+            &[("if-none-match", "\"v1\""), ("sec-fetch-dest", "empty")],
+        )
+        .await
     {
         assert_eq!((answer.status, answer.field("etag")), (304, Some("\"v1\"")));
     }
@@ -283,13 +263,13 @@ async fn compression_works_behind_it_and_our_own_errors_have_it() {
     let page = format!("{PAGE}{}", "<p>words of a page</p>\n".repeat(100));
     pair.blue
         .on("/page", whole("200 OK", &format!("{HTML}ETag: \"v1\"\r\n"), &page));
-    for answer in both(
-        &pair,
-        "GET",
-        "/page",
-        &[("accept-encoding", "gzip"), ("sec-fetch-dest", "document")],
-    )
-    .await
+    for answer in pair
+        .both(
+            "GET",
+            "/page",
+            &[("accept-encoding", "gzip"), ("sec-fetch-dest", "document")],
+        )
+        .await
     {
         assert_eq!(answer.field("content-encoding"), Some("gzip"));
         assert_eq!(answer.field("etag"), Some("W/\"v1\""));
@@ -304,12 +284,12 @@ async fn compression_works_behind_it_and_our_own_errors_have_it() {
         assert!(text.starts_with(&page) && text.contains(MARK));
     }
     pair.blue.stop_hard().await;
-    for answer in both(&pair, "GET", "/", &[("accept", "text/html")]).await {
+    for answer in pair.both("GET", "/", &[("accept", "text/html")]).await {
         assert_eq!(answer.status, 503);
         assert!(answer.text().contains(MARK), "{}", answer.text());
         assert_eq!(answer_length(&answer), answer.body.len());
     }
-    for answer in both(&pair, "GET", "/", &[("accept", "application/json")]).await {
+    for answer in pair.both("GET", "/", &[("accept", "application/json")]).await {
         assert!(!answer.text().contains("greengate-ribbon"));
     }
 }
@@ -318,11 +298,11 @@ async fn compression_works_behind_it_and_our_own_errors_have_it() {
 async fn a_reload_shows_and_takes_it_away_and_web_sockets_are_no_pages() {
     let pair = Pair::tls("label = \"dev\"\nauth.basic = \"off\"\n").await;
     pair.blue.on("/page", whole("200 OK", HTML, PAGE));
-    assert_as_it_is(&both(&pair, "GET", "/page", BROWSER).await[0], PAGE);
+    assert_as_it_is(&pair.both("GET", "/page", BROWSER).await[0], PAGE);
     pair.door
         .replace("label = \"dev\"", "label = \"dev\"\nlabel_ribbon = true");
     pair.door.reload(&[]).await.assert_code(0);
-    for answer in both(&pair, "GET", "/page", BROWSER).await {
+    for answer in pair.both("GET", "/page", BROWSER).await {
         assert!(answer.text().contains(">dev</greengate-ribbon>"));
     }
     let mut client: Client = pair.door.tls(HOST).await.unwrap();

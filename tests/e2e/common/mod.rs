@@ -6,7 +6,7 @@
 //! - [`recorder`]: a strict app that writes down what it sees
 //! - [`place`]: Node and uvicorn, as users run them
 //! - [`fixture`]: what most tests begin with
-//! - [`client`], [`h2`]: raw HTTP/1.1 and HTTP/2 clients; [`incoming`]: heads and bodies, read strictly; [`wire`]: TCP, TLS, Unix
+//! - [`client`], [`h2`]: raw HTTP/1.1 and HTTP/2 clients; [`spoken`]: one request as each of them says it; [`incoming`]: heads and bodies, read strictly; [`wire`]: TCP, TLS, Unix
 //! - [`frames`]: HTTP/2 by its frames; [`tool`]: the clients that users have
 //! - [`pebble`]: a real ACME server; [`acme_door`]: what stands in front of it, and misbehaves
 //! - [`network`]: a network of a test's own; [`systemd`]: a systemd of its own; [`package`]: what is installed there
@@ -40,6 +40,7 @@ pub mod port;
 pub mod process;
 pub mod recorder;
 mod script;
+pub mod spoken;
 pub mod systemd;
 pub mod tool;
 pub mod wire;

@@ -86,7 +86,7 @@ async fn two_files_never_have_one_strong_tag() {
                 std::fs::rename(&beside, &path).unwrap();
             }
         }
-        let answer = site.over_http1("GET", "/app.js", &[]).await;
+        let answer = site.over_h1("GET", "/app.js", &[]).await;
         assert_eq!(answer.text(), content, "round {round}");
         let tag = answer.field("etag").unwrap().to_owned();
         if !tag.starts_with("W/") {

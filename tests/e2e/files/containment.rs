@@ -69,8 +69,8 @@ async fn no_name_leads_out_or_to_what_is_hidden() {
         format!("/{}", "%61".repeat(300)),
     ] {
         for answer in [
-            site.over_http1("GET", &target, &[]).await,
-            site.over_http2("GET", &target, &[]).await,
+            site.over_h1("GET", &target, &[]).await,
+            site.over_h2("GET", &target, &[]).await,
         ] {
             assert_eq!(answer.status, 404, "{target:.100}");
             assert!(!answer.text().contains(SECRET), "{target:.100}");

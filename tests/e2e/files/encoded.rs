@@ -154,9 +154,7 @@ async fn what_lies_there_encoded_is_sent_and_the_rest_is_encoded_on_its_way() {
         .await;
     assert_eq!((part.status, part.text().as_str()), (206, "text"));
     assert_eq!(part.field("content-encoding"), None);
-    let head = site
-        .over_http1("HEAD", "/plain.js", &[("accept-encoding", "gzip")])
-        .await;
+    let head = site.over_h1("HEAD", "/plain.js", &[("accept-encoding", "gzip")]).await;
     assert_eq!(
         (head.field("content-encoding"), head.field("content-length")),
         (Some("gzip"), None)

@@ -81,8 +81,8 @@ async fn several_parts_come_in_one_answer_and_what_touches_comes_once() {
         ),
     ] {
         for answer in [
-            site.over_http1("GET", "/a.txt", &[("range", range)]).await,
-            site.over_http2("GET", "/a.txt", &[("range", range)]).await,
+            site.over_h1("GET", "/a.txt", &[("range", range)]).await,
+            site.over_h2("GET", "/a.txt", &[("range", range)]).await,
         ] {
             assert_eq!(answer.status, 206, "{range}");
             let length = answer.body.len().to_string();

@@ -45,7 +45,7 @@ async fn n23_a_folder_gives_what_only_the_folder_before_it_has_and_no_page_in_it
             "/assets/none.js",
             "/assets/../index.html",
         ] {
-            assert_eq!(site.over_http1("GET", target, &[]).await.status, 404, "{more}{target}");
+            assert_eq!(site.over_h1("GET", target, &[]).await.status, 404, "{more}{target}");
         }
         let line = &site.door.logged(OLD, 8).await[0];
         assert_eq!(line["slot"], "green", "{line}");

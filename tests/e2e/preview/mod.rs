@@ -12,13 +12,13 @@ mod plain;
 mod stances;
 mod told;
 
-use bytes::Bytes;
 use greengate::model::api::{Event, PreviewLink, PreviewStep, exit};
 
 use crate::common::app::App;
 use crate::common::client::{Client, Response, WEB_SOCKET};
 use crate::common::door::Door;
 use crate::common::fixture::{HOST, Pair};
+use crate::common::spoken::Rest;
 
 /// The cookie's name.
 const COOKIE: &str = "__Host-greengate-preview";
@@ -86,25 +86,17 @@ fn lines(fields: &[(&'static str, String)]) -> String {
 
 /// Over HTTP/1.1 and TLS.
 async fn over_h1(door: &Door, host: &str, method: &str, target: &str, fields: &[(&'static str, String)]) -> Response {
-    let mut client = door.tls(host).await.unwrap();
-    let body: &[u8] = if method == "POST" { b"a body" } else { b"" };
-    client
-        .request(method, host, target, &lines(fields), body)
-        .await
-        .unwrap()
+    door.over_h1(host, method, target, rest(method, fields)).await
 }
 
 /// Over HTTP/2.
 async fn over_h2(door: &Door, host: &str, method: &str, target: &str, fields: &[(&'static str, String)]) -> Response {
-    let client = door.h2(host).await.unwrap();
-    let mut request = http::Request::builder()
-        .method(method)
-        .uri(format!("https://{host}{target}"));
-    for (name, value) in fields {
-        request = request.header(*name, value);
-    }
+    door.over_h2(host, method, target, rest(method, fields)).await
+}
+
+fn rest<'a>(method: &str, fields: &'a [(&'static str, String)]) -> Rest<'a, String> {
     let body: &[u8] = if method == "POST" { b"a body" } else { b"" };
-    client.send(request, Bytes::copy_from_slice(body)).await.unwrap()
+    Rest { fields, body }
 }
 
 /// Over both, each on a connection of its own.
