@@ -50,6 +50,8 @@ fn dispatch(cli: Cli, host: &Host) -> Outcome {
             commands::upkeep::maintenance(&client, &args).await
         }),
         Command::Preview(args) => with_daemon(socket, async |client| commands::preview::run(&client, &args).await),
+        Command::Sleep(args) => with_daemon(socket, async |client| commands::sleep::sleep(&client, &args).await),
+        Command::Wake(args) => with_daemon(socket, async |client| commands::sleep::wake(&client, &args).await),
         Command::Reload(args) => with_daemon(socket, async |client| commands::upkeep::reload(&client, &args).await),
         Command::Upgrade(args) => with_daemon(socket, async |client| commands::upkeep::upgrade(&client, &args).await),
         Command::Deploy(args) => with_daemon(socket, async |client| commands::deploy::deploy(&client, &args).await),

@@ -15,6 +15,7 @@ use crate::model::health::HealthPath;
 use crate::model::log_query::LogQuery;
 use crate::model::relocation::Relocation;
 use crate::model::ribbon::Ribbon;
+use crate::model::sleep;
 use crate::model::switch::Requires;
 
 /// The production directory of Let's Encrypt.
@@ -135,6 +136,8 @@ pub struct Environment {
     pub protected: bool,
     /// How `proxyctl deploy` starts and stops its sides.
     pub deploy: Deploy,
+    /// When it falls asleep, and by which commands; `None` never lets it.
+    pub sleep: Option<sleep::Rules>,
     /// What a swap of it depends on.
     pub requires: Requires,
     /// Pages for the errors of requests to its hosts that reach none of its services.
@@ -197,6 +200,8 @@ pub struct Service {
     pub error_pages: Option<Arc<ErrorPages>>,
     /// Folders that are looked into before the app.
     pub public: Option<Public>,
+    /// Whether its environment may sleep, so that it is counted who needs it.
+    pub sleeps: bool,
 }
 
 impl Service {

@@ -10,6 +10,7 @@ use crate::config::{Config, Service};
 use crate::model::api::KeptStatus;
 use crate::model::handoff::{EarlierProcess, LiveService, Phase};
 use crate::model::history::Entry;
+use crate::model::hold::Refusal;
 use crate::model::slot::Address;
 pub(super) use crate::model::state::Durability;
 use crate::model::state::State;
@@ -113,8 +114,8 @@ pub(super) trait Plane {
     }
 
     /// Answers every request of an environment that waits now with 503.
-    fn turn_away(&self, environment: &str) {
-        let _ = environment;
+    fn turn_away(&self, environment: &str, why: Refusal) {
+        let _ = (environment, why);
     }
 
     /// One request through the front door, inside the process.
@@ -142,8 +143,8 @@ impl Plane for DataPlane {
         Self::keep(self, environment, service, in_use);
     }
 
-    fn turn_away(&self, environment: &str) {
-        Self::turn_away(self, environment);
+    fn turn_away(&self, environment: &str, why: Refusal) {
+        Self::turn_away(self, environment, why);
     }
 
     fn ask(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Result<Answer, String>> + '_>> {

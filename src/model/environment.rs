@@ -1,15 +1,16 @@
-//! One environment under operation: its switch, its pause, its deployments, and the reload that is about to change it. At most one of
+//! One environment under operation: its switch, its pause, its sleep, its deployments, and the reload that is about to change it. At most one of
 //! them holds the environment (N5); who comes second is refused at once, and told who was first. A swap may be a part of the
 //! deployment that holds it.
 
 use std::time::Duration;
 
-use super::api::{CommonStep, Event, Holder, Side, Step, exit};
+use super::api::{CommonStep, Event, Holder, Side, SleepStatus, Step, exit};
 use super::clock::Moment;
 use super::deployment::{self, Deployments, Scene};
 use super::pause::{self, Pause};
+use super::sleep::{self, Sleep};
 use super::slot::{Address, Generation, Slot};
-use super::state::EnvironmentState;
+use super::state::{EnvironmentState, Slept};
 use super::switch::{self, Rules, Switch};
 
 /// One environment under operation.
@@ -17,6 +18,7 @@ use super::switch::{self, Rules, Switch};
 pub struct Environment {
     switch: Switch,
     pause: Pause,
+    sleep: Sleep,
     deployments: Deployments,
     /// The reload that holds it.
     reload: Option<Holder>,
@@ -29,6 +31,8 @@ pub enum Input {
     Switch(switch::Input),
     /// To the pause, or what it hears of.
     Pause(pause::Input),
+    /// To the sleep, or what it hears of.
+    Sleep(sleep::Input),
     /// To the deployments, or what they hear of.
     Deploy(deployment::Input),
     /// `Environment::wake` has come.
@@ -44,6 +48,8 @@ pub enum Effect {
     Switch(switch::Effect),
     /// For the pause.
     Pause(pause::Effect),
+    /// For the sleep.
+    Sleep(sleep::Effect),
     /// For the deployments.
     Deploy(deployment::Effect),
 }
@@ -54,10 +60,24 @@ impl Environment {
     pub fn new(rules: Rules, state: EnvironmentState) -> Self {
         Self {
             pause: Pause::new(rules.name.clone()),
+            sleep: Sleep::new(
+                rules.name.clone(),
+                None,
+                sleep::Times::USUAL,
+                Slept::default(),
+                Duration::ZERO,
+            ),
             switch: Switch::new(rules, state),
             deployments: Deployments::default(),
             reload: None,
         }
+    }
+
+    /// It may sleep.
+    #[must_use]
+    pub fn sleeping(mut self, rules: Option<sleep::Rules>, times: sleep::Times, slept: Slept, now: Duration) -> Self {
+        self.sleep = Sleep::new(self.rules().name.clone(), rules, times, slept, now);
+        self
     }
 
     /// Takes what happened, and says what has to be done.
@@ -71,10 +91,12 @@ impl Environment {
             Input::Switch(input) => {
                 if let Some(activation) = left_by_a_pause(&input) {
                     self.pause(pause::Input::Drained { activation }, now, &mut effects);
+                    self.sleep(sleep::Input::Drained { activation }, now, &mut effects);
                 }
                 self.switch(input, now, &mut effects);
             }
             Input::Pause(input) => self.pause(input, now, &mut effects),
+            Input::Sleep(input) => self.sleep(input, now, &mut effects),
             Input::Deploy(input) => self.deploy(input, now, &mut effects),
             Input::Tick => {
                 self.switch(switch::Input::Tick, now, &mut effects);
@@ -83,6 +105,7 @@ impl Environment {
             Input::Stop => {
                 self.switch(switch::Input::Stop, now, &mut effects);
                 self.pause(pause::Input::Stop, now, &mut effects);
+                self.sleep(sleep::Input::Stop, now, &mut effects);
                 self.deploy(deployment::Input::Stop, now, &mut effects);
             }
         }
@@ -91,13 +114,20 @@ impl Environment {
             // Who waits may be next, whatever it was that happened.
             self.deploy(deployment::Input::Tick, now, &mut effects);
         }
+        // Whatever it was that happened may have let go of the environment.
+        self.sleep(sleep::Input::Tick, now, &mut effects);
         effects
     }
 
     /// When [`Input::Tick`] is due next.
     #[must_use]
     pub fn wake(&self) -> Option<Duration> {
-        let all = [self.switch.wake(), self.pause.wake(), self.deployments.wake()];
+        let all = [
+            self.switch.wake(),
+            self.pause.wake(),
+            self.sleep.wake(),
+            self.deployments.wake(),
+        ];
         all.into_iter().flatten().min()
     }
 
@@ -138,6 +168,29 @@ impl Environment {
     #[must_use]
     pub fn is_paused_for_writes(&self) -> bool {
         self.pause.is_of_writes()
+    }
+
+    /// What new requests come upon.
+    #[must_use]
+    pub fn sleep_stance(&self) -> sleep::Stance {
+        self.sleep.stance()
+    }
+
+    /// How it sleeps; `None` where it may not.
+    #[must_use]
+    pub fn sleep_status(&self, now: Duration) -> Option<SleepStatus> {
+        self.sleep.status(now)
+    }
+
+    /// Why an operation that needs its app is refused, and what helps: it is asleep.
+    #[must_use]
+    pub fn asleep(&self) -> Option<(String, String)> {
+        let since = self.sleep.asleep_since()?;
+        let name = &self.rules().name;
+        Some((
+            format!("`{name}` sleeps since {since}, and its app does not run"),
+            format!("`proxyctl wake {name}` starts it"),
+        ))
     }
 
     /// What is published.
@@ -192,6 +245,14 @@ impl Environment {
         effects.extend(self.pause.handle(input, now).into_iter().map(Effect::Pause));
     }
 
+    fn sleep(&mut self, input: sleep::Input, now: Moment, effects: &mut Vec<Effect>) {
+        let switch = self.switch.holder();
+        let other = self.reload.is_some() || self.pause.is_on() || switch.is_some();
+        let taken = other || self.deployments.holder(switch.as_ref()).is_some();
+        let all = self.sleep.handle(input, taken, now);
+        effects.extend(all.into_iter().map(Effect::Sleep));
+    }
+
     fn deploy(&mut self, input: deployment::Input, now: Moment, effects: &mut Vec<Effect>) {
         let (aside, switch) = (self.aside(), &self.switch);
         let scene = scene(switch, aside);
@@ -201,7 +262,8 @@ impl Environment {
 
     /// What holds it beside its switch and its deployments.
     fn aside(&self) -> Option<Holder> {
-        self.reload.clone().or_else(|| self.pause.holder())
+        let pause = || self.pause.holder();
+        self.reload.clone().or_else(pause).or_else(|| self.sleep.holder())
     }
 
     fn scene(&self) -> Scene<'_> {
@@ -252,11 +314,18 @@ impl Environment {
             }
             Input::Pause(pause::Input::Ask { operation, .. }) => {
                 // A pause knows best what to say of itself.
-                let holder = reload.or_else(|| self.holder().filter(|_| !self.pause.is_on()))?;
-                let (operation, event) = (*operation, self.refusal(&holder));
+                let held = reload.or_else(|| self.holder().filter(|_| !self.pause.is_on()));
+                let (operation, event) = (*operation, held.map(|holder| self.refusal(&holder)));
+                let event = event.or_else(|| self.asleep().map(sleeps))?;
                 Some(Effect::Pause(pause::Effect::Tell { operation, event }))
             }
-            Input::Switch(_) | Input::Pause(_) | Input::Deploy(_) | Input::Tick | Input::Stop => None,
+            Input::Sleep(sleep::Input::Ask { operation, .. }) => {
+                // So does a sleep.
+                let holder = self.holder().filter(|_| self.sleep.holder().is_none())?;
+                let (operation, event) = (*operation, self.refusal(&holder));
+                Some(Effect::Sleep(sleep::Effect::Tell { operation, event }))
+            }
+            Input::Switch(_) | Input::Pause(_) | Input::Sleep(_) | Input::Deploy(_) | Input::Tick | Input::Stop => None,
         }
     }
 
@@ -270,6 +339,16 @@ impl Environment {
             live: None,
         })
     }
+}
+
+fn sleeps((reason, hint): (String, String)) -> Event {
+    Event::Common(CommonStep::Refused {
+        code: exit::REFUSED,
+        reason,
+        evidence: Vec::new(),
+        hint: Some(hint),
+        live: None,
+    })
 }
 
 fn scene(switch: &Switch, aside: Option<Holder>) -> Scene<'_> {

@@ -44,6 +44,7 @@ pub mod relocation;
 pub mod renewal;
 pub mod ribbon;
 pub mod routes;
+pub mod sleep;
 pub mod slot;
 pub mod state;
 pub mod succession;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::api::{EnvironmentStatus, GateReport, HealthStatus, exit};
+use super::api::{EnvironmentStatus, GateReport, HealthStatus, SleepState, exit};
 use super::deploy::check_version;
 
 /// What a version has to have behind it.
@@ -69,6 +69,17 @@ impl Refusal {
 pub fn judge(source: &EnvironmentStatus, wanted: Wanted<'_>, now: Timestamp) -> Result<Finding, Refusal> {
     let name = &source.name;
     let look = || Some(format!("`proxyctl status {name}` shows why"));
+    if source
+        .sleep
+        .as_ref()
+        .is_some_and(|sleep| sleep.state != SleepState::Awake)
+    {
+        let hint = format!("`proxyctl wake {name}` starts it");
+        return Err(Refusal::rule(
+            format!("`{name}` sleeps, and its app does not run"),
+            Some(hint),
+        ));
+    }
     let instances = || source.services.iter().flat_map(|service| &service.health);
     let evidence: Vec<_> = instances().filter_map(objection).collect();
     if !evidence.is_empty() {

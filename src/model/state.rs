@@ -25,6 +25,9 @@ pub struct State {
     /// Open previews. A switch ends those of its environment in the same write.
     #[serde(default, skip_serializing_if = "Previews::is_empty")]
     pub previews: Previews,
+    /// Environments that may sleep, by name: which of them do, and how often they woke.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sleep: BTreeMap<String, Slept>,
 }
 
 /// Maintenance that is on.
@@ -65,6 +68,7 @@ impl State {
             environments: BTreeMap::new(),
             maintenance: BTreeMap::new(),
             previews: Previews::default(),
+            sleep: BTreeMap::new(),
         }
     }
 
@@ -104,6 +108,23 @@ impl Default for State {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// What is remembered of an environment that may sleep.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Slept {
+    /// Since when it is asleep, RFC 3339; `None` while it is awake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Whether WebSockets were closed when it fell asleep, whose clients come back by themselves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub web_sockets: bool,
+    /// How often it woke.
+    #[serde(default)]
+    pub woke: u64,
+    /// How long waking took the last time, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waking_ms: Option<u64>,
 }
 
 /// How well a save is kept.

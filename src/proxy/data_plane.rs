@@ -13,6 +13,7 @@ use crossbeam_utils::CachePadded;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
+use crate::model::hold::Refusal;
 use crate::model::slot::Address;
 use crate::proxy::access::desk::Desk;
 use crate::proxy::auth_service::standing::Standings;
@@ -182,9 +183,10 @@ impl DataPlane {
         self.shared.queues.keep(environment, service, in_use);
     }
 
-    /// Answers every request of an environment that waits now with 503: the pause is over, and the app is not back.
-    pub fn turn_away(&self, environment: &str) {
-        self.shared.queues.turn_away(environment);
+    /// Answers every request of an environment that waits now with 503: the pause is over, or it should have woken, and the app is
+    /// not there.
+    pub fn turn_away(&self, environment: &str, why: Refusal) {
+        self.shared.queues.turn_away(environment, why);
     }
 
     /// Answers every request that waits now with 503: the process ends. How many they are.

@@ -45,6 +45,7 @@ pub use message::headers::{pass_fields_on, rewrite_head};
 pub use message::heard::Answer;
 pub use message::probe::probe_request;
 pub use route::activation::{Activation, Patience};
+pub use route::bell::{Asleep, Bell};
 pub use route::gate::Gate;
 pub use route::maintenance::MaintenancePage;
 pub use route::preview::OpenPreview;

@@ -57,6 +57,10 @@ pub struct Times {
     pub wrong_password: Duration,
     /// A side that leaves is held up for so long at most while its files are fetched.
     pub keep_assets: Duration,
+    /// It is looked so often whether anybody needs an environment that may sleep (N36).
+    pub sleep_look: Duration,
+    /// A WebSocket that moves nothing keeps such an environment awake for so long.
+    pub sleep_web_socket: Duration,
     /// A process that takes over is given up when nothing is heard of it for so long (N25).
     pub hand_over: Duration,
 }
@@ -78,6 +82,8 @@ impl Times {
         password: Duration::from_secs(10),
         wrong_password: Duration::from_secs(1),
         keep_assets: Duration::from_secs(5),
+        sleep_look: Duration::from_secs(5),
+        sleep_web_socket: Duration::from_secs(5 * 60),
         hand_over: Duration::from_secs(30),
     };
 
@@ -113,6 +119,8 @@ impl Times {
             "password" => &mut self.password,
             "wrong_password" => &mut self.wrong_password,
             "keep_assets" => &mut self.keep_assets,
+            "sleep_look" => &mut self.sleep_look,
+            "sleep_web_socket" => &mut self.sleep_web_socket,
             "hand_over" => &mut self.hand_over,
             _ => return None,
         })

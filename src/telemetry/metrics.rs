@@ -34,6 +34,8 @@ pub struct CoreCounters {
     web_sockets: AtomicU64,
     /// Requests that write and are inside of the app now.
     writes: AtomicU64,
+    /// What keeps an environment awake that may sleep: each claim, and whatever WebSockets move.
+    activity: AtomicU64,
     ended: AtomicU64,
     cut: AtomicU64,
     latency: [AtomicU64; BUCKETS],
@@ -56,6 +58,7 @@ impl Default for CoreCounters {
             streams: AtomicU64::new(0),
             web_sockets: AtomicU64::new(0),
             writes: AtomicU64::new(0),
+            activity: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             cut: AtomicU64::new(0),
             latency: [const { AtomicU64::new(0) }; BUCKETS],
@@ -114,6 +117,11 @@ impl CoreCounters {
         add(&self.writes, 1_u64.wrapping_neg());
     }
 
+    /// Something that keeps an environment awake that may sleep.
+    pub fn active(&self) {
+        add(&self.activity, 1);
+    }
+
     /// A WebSocket is open.
     pub fn web_socket_began(&self) {
         add(&self.web_sockets, 1);
@@ -158,6 +166,8 @@ pub struct Counters {
     pub web_sockets: u64,
     /// Requests that write and are inside of the app now.
     pub writes: u64,
+    /// What has kept an environment awake that may sleep; stands still where it may not.
+    pub activity: u64,
     /// Streams that were ended politely at the drain deadline.
     pub ended: u64,
     /// Exchanges that were cut at the drain deadline.
@@ -185,6 +195,7 @@ impl Counters {
             streams: 0,
             web_sockets: 0,
             writes: 0,
+            activity: 0,
             ended: 0,
             cut: 0,
             latency: [0; BUCKETS],
@@ -201,6 +212,7 @@ impl Counters {
             sum.streams += read(&core.streams);
             sum.web_sockets += read(&core.web_sockets);
             sum.writes += read(&core.writes);
+            sum.activity += read(&core.activity);
             sum.ended += read(&core.ended);
             sum.cut += read(&core.cut);
             for (total, counter) in sum.latency.iter_mut().zip(&core.latency) {

@@ -167,6 +167,7 @@ fn a_status(healthy: Option<bool>, protected: bool) -> Status {
             operation: None,
             waiting: Vec::new(),
             deployed: BTreeMap::new(),
+            sleep: None,
             maintenance: None,
             previews: Vec::new(),
             kept: None,

@@ -66,6 +66,7 @@ mod resources;
 mod restart;
 mod restarts_in_place;
 mod shutdown;
+mod sleep;
 mod soak;
 mod stale_assets;
 mod stance;

@@ -9,6 +9,7 @@ use crate::common::client::{Client, Response};
 use crate::common::incoming::Broken;
 use crate::common::{eventually, holds, secs};
 use greengate::config::{AccessLogFormat, AccessLogTarget, Config};
+use greengate::model::hold::Refusal;
 use greengate::model::slot::{Generation, Slot};
 use greengate::proxy::{
     Activation, Ask, DataPlane, Front, Held, MaintenancePage, Routing, Settings, Snapshot, Stance, Times, TlsChallenges,
@@ -206,9 +207,9 @@ async fn n13_a_pause_that_ends_badly_answers_503_and_what_comes_after_it_is_new(
     bench.stance(&paused());
     let waiting: Vec<_> = (0..3).map(|n| bench.send("POST", n)).collect();
     bench.held(3).await;
-    bench.plane.turn_away("dev");
+    bench.plane.turn_away("dev", Refusal::PauseOver);
     bench.held(3).await;
-    bench.plane.turn_away("prod");
+    bench.plane.turn_away("prod", Refusal::PauseOver);
     for one in waiting {
         let answer = one.await.unwrap().unwrap();
         assert_eq!(answer.status, 503);

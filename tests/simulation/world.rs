@@ -145,6 +145,7 @@ fn found(unhealthy: bool, differs: bool) -> Found {
         b: None,
     };
     Found {
+        asleep: None,
         unhealthy: unhealthy.then(sick).into_iter().collect(),
         differences: differs.then(difference).into_iter().collect(),
     }
@@ -417,6 +418,7 @@ impl World {
                     environment::Effect::Switch(effect) => self.carry_out(effect),
                     environment::Effect::Pause(effect) => self.carry_out_pause(effect),
                     environment::Effect::Deploy(effect) => self.carry_out_deploy(effect),
+                    environment::Effect::Sleep(effect) => panic!("it may not sleep: {effect:?}"),
                 }
             }
             assert!(!left || self.is_letting_go(), "the pause outlives the one who asked");

@@ -19,6 +19,7 @@ use super::parity::ParityArgs;
 use super::passwd::PasswdArgs;
 use super::pause::PauseArgs;
 use super::preview::PreviewArgs;
+use super::sleep::{SleepArgs, WakeArgs};
 use super::status::StatusArgs;
 use super::swap::{RollbackArgs, SwapArgs};
 use super::upkeep::{MaintenanceArgs, ReloadArgs, ResumeArgs, UpgradeArgs};
@@ -83,6 +84,10 @@ pub enum Command {
     Maintenance(MaintenanceArgs),
     /// Show the idle side to whoever has a link, before it is switched to
     Preview(PreviewArgs),
+    /// Stop an app that nobody needs; the next request starts it
+    Sleep(SleepArgs),
+    /// Start the app of an environment that sleeps, and wait until it answers
+    Wake(WakeArgs),
     /// Serve the configuration file as it is now; what did not change does not notice
     Reload(ReloadArgs),
     /// Replace the running proxyd by the one on disk, without a refused connection

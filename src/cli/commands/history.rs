@@ -10,8 +10,8 @@ use crate::cli::output;
 use crate::cli::output::commands;
 use crate::cli::output::text::{Style, addresses, count, escape, period, short_address};
 use crate::model::api::{
-    Action, CommonStep, DeployStep, Event, MaintenanceStep, Move, PauseStep, PreviewStep, ReloadStep, SwapStep,
-    UpgradeStep, exit,
+    Action, CommonStep, DeployStep, Event, MaintenanceStep, Move, PauseStep, PreviewStep, ReloadStep, SleepStep,
+    SwapStep, UpgradeStep, exit,
 };
 use crate::model::history::{Entry, Record};
 
@@ -231,6 +231,14 @@ fn ending(read: &Read, asked: &str, style: Style) -> Option<String> {
                 style.green("✓"),
                 count(*previews, "preview", "previews")
             )),
+            Event::Sleep(SleepStep::Asleep { already, .. }) => Some(match already {
+                true => format!("{} was asleep before", style.green("✓")),
+                false => format!("{} asleep{}", style.green("✓"), took()),
+            }),
+            Event::Sleep(SleepStep::Awake { already, .. }) => Some(match already {
+                true => format!("{} was awake before", style.green("✓")),
+                false => format!("{} answers{}", style.green("✓"), took()),
+            }),
             Event::Swap(SwapStep::Passed) => Some(format!("{} the gate is open{}", style.green("✓"), took())),
             Event::Deploy(DeployStep::Released { outcome, reason }) => Some(format!(
                 "{}{}{}",
@@ -254,7 +262,8 @@ fn ending(read: &Read, asked: &str, style: Style) -> Option<String> {
             | Event::Pause(_)
             | Event::Upgrade(_)
             | Event::Deploy(_)
-            | Event::Preview(_) => None,
+            | Event::Preview(_)
+            | Event::Sleep(_) => None,
         },
         Record::Started { .. } | Record::Stopped { .. } | Record::Asked { .. } => None,
     }

@@ -3,7 +3,7 @@
 //! - `status`, `watch`, `history`, `parity` and `certs` look; `check` reads a file, `passwd` writes one; `demo` shows the promise
 //! - `backup` takes everything into one file, `restore` puts it back
 //! - `deploy` runs commands around a swap, or a rollback; `promote` is a deploy of what another environment runs
-//! - `swap` (with rollback), `pause`, `preview` and `upkeep` (reload, resume, maintenance) ask for an operation, and watch it
+//! - `swap` (with rollback), `pause`, `preview`, `sleep` (with wake) and `upkeep` (reload, resume, maintenance) ask for an operation, and watch it
 //! - `import` makes a configuration of another front door's
 //! - `completions` and `man` are for shells and packages
 //! - `watcher` shows an operation's events
@@ -24,6 +24,7 @@ pub mod passwd;
 pub mod pause;
 pub mod preview;
 pub mod restore;
+pub mod sleep;
 pub mod status;
 pub mod swap;
 pub mod upkeep;

@@ -13,8 +13,8 @@ use crate::cli::output::text::{
     Style, address, addresses, bytes, count, escape, latency, period, short_address, thousands,
 };
 use crate::model::api::{
-    CertificateStatus, EnvironmentStatus, HealthStatus, Kind, MaintenanceStatus, PreviewStatus, ServiceStatus, Status,
-    Traffic, exit,
+    CertificateStatus, EnvironmentStatus, HealthStatus, Kind, MaintenanceStatus, PreviewStatus, ServiceStatus,
+    SleepState, Status, Traffic, exit,
 };
 
 /// Exit 0, or with `--exit-code` 1 when an instance is not known to be healthy.
@@ -49,15 +49,23 @@ pub(super) fn only(mut status: Status, environment: Option<&str>) -> Result<Stat
     Ok(status)
 }
 
-/// Whether every live instance is known to be healthy.
+/// Whether every live instance is known to be healthy, but for those that sleep.
 #[must_use]
 pub fn healthy(status: &Status) -> bool {
     status
         .environments
         .iter()
+        .filter(|environment| !sleeps(environment))
         .flat_map(|environment| &environment.services)
         .flat_map(|service| &service.health)
         .all(|health| health.healthy == Some(true))
+}
+
+fn sleeps(environment: &EnvironmentStatus) -> bool {
+    environment
+        .sleep
+        .as_ref()
+        .is_some_and(|sleep| sleep.state != SleepState::Awake)
 }
 
 /// The overview; `now` turns times into ages.
@@ -124,8 +132,10 @@ fn render_environment(environment: &EnvironmentStatus, now: Timestamp, style: St
         environment.generation,
         style.dim(protected)
     )];
+    // An app that is not there on purpose is not asked how it does.
+    let asleep = sleeps(environment);
     for service in &environment.services {
-        lines.extend(render_service(service, now, style));
+        lines.extend(render_service(service, asleep, now, style));
     }
     let deployed = environment.deployed.iter().map(|(slot, deployed)| {
         let since = lasting(age(&deployed.since, now));
@@ -181,6 +191,9 @@ fn render_environment(environment: &EnvironmentStatus, now: Timestamp, style: St
             waiting.operation,
         )
     }));
+    if let Some(sleep) = &environment.sleep {
+        lines.extend(output::sleep::status(&environment.name, sleep, now, style));
+    }
     if let Some(maintenance) = &environment.maintenance {
         lines.extend(render_maintenance(&environment.name, maintenance, now, style));
     }
@@ -227,7 +240,7 @@ fn render_maintenance(environment: &str, maintenance: &MaintenanceStatus, now: T
     lines
 }
 
-fn render_service(service: &ServiceStatus, now: Timestamp, style: Style) -> Vec<String> {
+fn render_service(service: &ServiceStatus, asleep: bool, now: Timestamp, style: Style) -> Vec<String> {
     let name = escape(&service.name);
     let routes: Vec<_> = service.routes.iter().map(|route| escape(route)).collect();
     let mut lines = vec![format!(
@@ -242,6 +255,7 @@ fn render_service(service: &ServiceStatus, now: Timestamp, style: Style) -> Vec<
         service
             .health
             .iter()
+            .filter(|_| !asleep)
             .map(|health| render_health(health, instances, now, style)),
     );
     lines.push(format!("    {}", traffic(&service.traffic, style)));

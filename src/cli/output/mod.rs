@@ -4,7 +4,7 @@
 //!
 //! - `terminal` the streams of this process, and what is drawn on a terminal
 //! - `operation` the events of a swap or rollback as lines; `upkeep` those of a reload, a pause and of maintenance;
-//!   `preview` those of a preview
+//!   `preview` those of a preview, `sleep` those of a sleep
 //! - `deploy` a deployment: its commands, and how it ended
 //! - `progress` the step that is under way, as the line that is rewritten
 //! - `table` the picture of `status --watch`
@@ -27,6 +27,7 @@ mod page;
 mod parity;
 mod preview;
 mod progress;
+pub(super) mod sleep;
 mod table;
 mod terminal;
 pub mod text;

@@ -167,7 +167,8 @@ fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
         | Event::Maintenance(_)
         | Event::Upgrade(_)
         | Event::Deploy(_)
-        | Event::Preview(_) => Vec::new(),
+        | Event::Preview(_)
+        | Event::Sleep(_) => Vec::new(),
         Event::Swap(SwapStep::Passed) => vec![err("Nothing was switched: only the gate was asked for.".into())],
         Event::Swap(SwapStep::Baked {
             traffic,

@@ -2,8 +2,8 @@
 
 use super::evidence::{gate_reports, refusal};
 use super::line::{Line, Mark, Stream, err, step};
-use super::preview;
 use super::text::{Style, count, escape, period};
+use super::{preview, sleep};
 use crate::model::api::{
     Change, ChangeKind, CommonStep, Event, MaintenanceStep, PauseStep, ReloadStep, UpgradeStep, ValueChange,
 };
@@ -134,6 +134,7 @@ pub fn render(event: &Event, words: Words) -> Vec<Line> {
             vec![step(style, Mark::Done, "upgrade", &text)]
         }
         Event::Preview(step) => preview::render(step, style),
+        Event::Sleep(step) => sleep::render(step, style),
         Event::Progress(_) | Event::Swap(_) | Event::Deploy(_) => Vec::new(),
     }
 }

@@ -57,6 +57,8 @@ pub(crate) fn build(merged: &Merged, around: Surroundings<'_>, problems: &mut Ve
         parts,
         missing,
         public: public(merged, slots.as_ref(), problems),
+        // Its environment knows.
+        sleeps: false,
         stale_keep: settings.stale_assets().keep.flatten(),
         stale_assets: settings.stale_assets().paths.unwrap_or_default(),
         tls: merged.tls(around.folder),

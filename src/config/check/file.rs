@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{addresses, auth_services, certificates, deploy, folders, hosts, labels, loops, requires, users};
+use super::{addresses, auth_services, certificates, deploy, folders, hosts, labels, loops, requires, sleep, users};
 use crate::config::build::error_pages::Folders;
 use crate::config::build::merge::Merged;
 use crate::config::build::policy::Surroundings;
 use crate::config::build::{deploy as deployments, merge, service};
-use crate::config::checked::{Acme, Challenge, Config, Environment, Redirect};
+use crate::config::checked::{Acme, Challenge, Config, Environment, Redirect, Service};
 use crate::config::read::environments::RawEnvironment;
 use crate::config::read::keys::{Place, Section, Unknown};
 use crate::config::read::redirects::RawRedirect;
@@ -180,6 +180,7 @@ impl Tables {
             name: Arc::clone(&raw.name.value),
             protected: raw.protected,
             deploy: deployments::build(raw),
+            sleep: raw.sleep.as_ref().and_then(|raw| raw.rules.clone()),
             requires: raw.requires(),
             error_pages: merged
                 .iter()
@@ -189,11 +190,16 @@ impl Tables {
                 .iter()
                 .flatten()
                 .filter_map(|service| service::build(service, around, problems))
+                .map(|service| Service {
+                    sleeps: raw.sleep.is_some(),
+                    ..service
+                })
                 .map(Arc::new)
                 .collect(),
         });
         let environments: Vec<Environment> = environments.collect();
         deploy::check(&self.environments, &merged, &environments, problems);
+        sleep::check(&self.environments, &environments, problems);
         let configured = environments.iter().flat_map(|environment| &environment.services);
         let log_query = configured.fold(self.defaults.log_query(), |all, service| all.and(&service.log_query));
         // Services that lack something are compared with the others too, so that every error is shown at once.

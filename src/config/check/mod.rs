@@ -21,4 +21,5 @@ mod labels;
 mod loops;
 pub(crate) mod map;
 mod requires;
+mod sleep;
 mod users;

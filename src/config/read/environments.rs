@@ -9,6 +9,7 @@ use super::keys::{Place, Section};
 use super::parts::{self, RawPart};
 use super::plain;
 use super::settings::Settings;
+use super::sleep::{self, RawSleep};
 use super::unknown;
 use crate::config::text::raw::{At, Entry, Kind, Value};
 use crate::config::text::report::Diagnostic;
@@ -26,6 +27,8 @@ pub(crate) struct RawEnvironment {
     pub(crate) extends: Option<At<String>>,
     /// `deploy` in the environment's own table.
     pub(crate) deploy: Option<RawDeploy>,
+    /// `sleep`.
+    pub(crate) sleep: Option<RawSleep>,
     /// The settings in the environment's own table.
     pub(crate) settings: Settings,
     /// `at` in the environment's own table, for the short form; `None` where it is not written.
@@ -103,6 +106,7 @@ fn environment(
     let (mut require_healthy, mut require_parity) = (None, None);
     let mut extends = None;
     let mut deployed = None;
+    let mut sleeps = None;
     let mut services = None;
     let mut parts = None;
     let mut broken = false;
@@ -117,6 +121,7 @@ fn environment(
                 broken |= extends.is_none();
             }
             "deploy" => deployed = deploy::deploy(own, problems),
+            "sleep" => sleeps = sleep::sleep(own, problems),
             "at" => parts = read_parts(own, problems),
             "service" => {
                 services = read_services(&key.value, &own.key, value, problems);
@@ -141,6 +146,7 @@ fn environment(
         require_parity,
         extends,
         deploy: deployed,
+        sleep: sleeps,
         settings,
         parts,
         services,

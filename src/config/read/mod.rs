@@ -4,7 +4,7 @@
 //!   `tls`, `auth`, `forward`, `compress`, `log_query`, `error_pages`, `headers`, `files` and `targets` likewise
 //! - `keys` the kinds of tables, and where a key may stand
 //! - `settings` the keys that `[defaults]`, environments and services share, with their defaults
-//! - `environments`, `deploy`, `parts`, `server`, `acme`, `redirects` the tables
+//! - `environments`, `deploy`, `sleep`, `parts`, `server`, `acme`, `redirects` the tables
 //! - `unknown` what is said about a key that its table does not know
 
 pub(crate) mod acme;
@@ -26,6 +26,7 @@ pub(crate) mod public;
 pub(crate) mod redirects;
 pub(crate) mod server;
 pub(crate) mod settings;
+pub(crate) mod sleep;
 mod stale_assets;
 pub(crate) mod targets;
 pub(crate) mod tls;

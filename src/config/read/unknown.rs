@@ -85,6 +85,7 @@ const ENVIRONMENT_KEYS: &[&str] = &[
     "require_healthy",
     "require_parity",
     "service",
+    "sleep",
 ];
 
 /// The keys of a service, beside the settings.

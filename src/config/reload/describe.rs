@@ -54,6 +54,7 @@ pub(crate) fn of_service(service: &Service) -> Values {
         label_ribbon,
         log_query: of_queries,
         error_pages: pages,
+        sleeps: _,
     } = service;
     let mut values = named([
         ("host", joined(hosts)),

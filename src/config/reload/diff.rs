@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use super::deploy;
 use super::describe::{error_pages, log_query, of_acme, of_service, tls};
 use super::values::{differing, of_services, value};
+use super::{deploy, sleep};
 use crate::config::checked::{Acme, Config, Environment, Redirect, Server, Service};
 use crate::model::api::{Change, ChangeKind, ValueChange};
 use crate::model::switch::Requires;
@@ -99,6 +99,7 @@ fn of_environment(old: Option<&Environment>, new: Option<&Environment>) -> Vec<C
         let pages = environment.error_pages.as_deref();
         let pages = pages.filter(|_| !environment.services.iter().any(is_of_service));
         values.extend(pages.map(|pages| ("error_pages".into(), error_pages(pages))));
+        values.extend(environment.sleep.iter().flat_map(sleep::of_rules));
         values.extend(environment.deploy.table.iter().flat_map(deploy::of_table));
         values
     };

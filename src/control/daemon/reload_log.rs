@@ -31,7 +31,8 @@ pub(super) fn log_reload(event: &Event) {
         | Event::Maintenance(_)
         | Event::Upgrade(_)
         | Event::Deploy(_)
-        | Event::Preview(_) => {}
+        | Event::Preview(_)
+        | Event::Sleep(_) => {}
         Event::Common(CommonStep::Planned | CommonStep::Gated { .. }) => {}
     }
 }

@@ -24,6 +24,7 @@ use crate::control::users::UserReader;
 use crate::model::api::ReloadRequest;
 use crate::model::handoff::{LiveService, Phase};
 use crate::model::history::{Caller, Record};
+use crate::model::sleep;
 use crate::model::slot::Address;
 use crate::proxy::{Assets, DataPlane, Front, Routing, Settings, Snapshot, Times};
 use crate::tasks::Group;
@@ -82,6 +83,10 @@ impl Serving {
         enter(inheritance, Phase::Workers);
         let config = current.load().config.clone();
         let settings = settings(&config, open_files, addresses.https_port(), times()?);
+        let sleep_times = sleep::Times {
+            look: settings.times.sleep_look,
+            web_socket: settings.times.sleep_web_socket,
+        };
         let (cores, patience, https_port) = (settings.workers, settings.times.hand_over, settings.https_port);
         let first = initial(&config, &remembered, cores);
         warnings.extend(first.messages);
@@ -137,6 +142,7 @@ impl Serving {
             elders: Rc::new(earlier.clone()),
             keeping: Rc::new(kept.clone()),
             https_port,
+            sleep_times,
         });
         let tasks = Group::new("daemon");
         tasks.spawn_local("switcher", switching);

@@ -8,6 +8,7 @@
 //! - `figures` reads the counters
 
 mod answer;
+pub(super) mod awake;
 pub(super) mod figures;
 pub(super) mod front_door;
 pub(super) mod gating;

@@ -99,6 +99,8 @@ enum Endpoint {
     Maintenance,
     Upgrade,
     Preview,
+    Sleep,
+    Wake,
     Certificates,
     Renew,
     Import,
@@ -120,6 +122,8 @@ impl Endpoint {
             Self::Maintenance,
             Self::Upgrade,
             Self::Preview,
+            Self::Sleep,
+            Self::Wake,
             Self::Certificates,
             Self::Renew,
             Self::Import,
@@ -143,6 +147,8 @@ impl Endpoint {
             Self::Maintenance => "/v1/maintenance",
             Self::Upgrade => "/v1/upgrade",
             Self::Preview => "/v1/preview",
+            Self::Sleep => "/v1/sleep",
+            Self::Wake => "/v1/wake",
             Self::Certificates => "/v1/certificates",
             Self::Renew => "/v1/certificates/renew",
             Self::Import => "/v1/certificates/import",
@@ -164,6 +170,8 @@ impl Endpoint {
             | Self::Maintenance
             | Self::Upgrade
             | Self::Preview
+            | Self::Sleep
+            | Self::Wake
             | Self::Renew
             | Self::Import
             | Self::Deploy
@@ -225,6 +233,8 @@ where
         Endpoint::Maintenance => begin(desk, caller, request, Operation::Maintenance).await,
         Endpoint::Upgrade => begin(desk, caller, request, Operation::Upgrade).await,
         Endpoint::Preview => begin(desk, caller, request, Operation::Preview).await,
+        Endpoint::Sleep => begin(desk, caller, request, Operation::Sleep).await,
+        Endpoint::Wake => begin(desk, caller, request, Operation::Wake).await,
         Endpoint::Deploy => begin(desk, caller, request, Operation::Deploy).await,
         Endpoint::Step => match read(request.into_body(), "step").await {
             Ok(step) => answered(desk.step(step, caller).await.map(Done::from)),

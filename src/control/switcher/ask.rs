@@ -1,5 +1,7 @@
 //! What is asked for, until a machine takes it: every operation gets a number, and begins when that is saved.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::owner::Owner;
@@ -8,6 +10,7 @@ use super::saves::{Asked, Save};
 use crate::model::api::{CommonStep, Event, Problem, ReloadRequest, exit};
 use crate::model::environment::Input;
 use crate::model::history::{Caller, Record};
+use crate::model::sleep::{self, Wanted};
 use crate::model::{deployment, pause, reload, switch};
 
 impl Owner {
@@ -49,7 +52,9 @@ impl Owner {
                 | Request::Maintenance(_)
                 | Request::Upgrade(_)
                 | Request::Preview(_)
-                | Request::Deploy(_),
+                | Request::Deploy(_)
+                | Request::Sleep(_)
+                | Request::Wake(_),
                 _,
             ) => {}
         }
@@ -114,6 +119,18 @@ impl Owner {
                 operation,
                 request,
                 caller,
+            }),
+            Request::Sleep(request) => Input::Sleep(sleep::Input::Ask {
+                operation,
+                wanted: Wanted::Asleep {
+                    patience: Duration::from_millis(request.timeout_ms),
+                },
+                user,
+            }),
+            Request::Wake(_) => Input::Sleep(sleep::Input::Ask {
+                operation,
+                wanted: Wanted::Awake,
+                user,
             }),
             // Maintenance needs nobody's leave: it may be what is wanted in the middle of a deploy that goes wrong.
             Request::Maintenance(request) => return self.toggle(operation, request, user),

@@ -70,7 +70,7 @@ impl Owner {
     /// The environments that were free all at once may have somebody waiting for them.
     pub(super) fn let_the_next_deploy(&mut self) {
         for (place, environment) in self.environments.iter().enumerate() {
-            if !environment.machines.deployments().is_idle() {
+            if !environment.machines.deployments().is_idle() || environment.machines.asleep().is_some() {
                 // Before anybody else gets in.
                 self.inputs.push_front((place, environment::Input::Tick));
             }

@@ -16,7 +16,7 @@ use crate::model::environment::{self, Input};
 use crate::model::slot::{Address, Generation};
 use crate::model::state::EnvironmentState;
 use crate::model::switch::{self, Ended, Kept};
-use crate::proxy::Activation;
+use crate::proxy::{Activation, Bell};
 
 /// One environment.
 pub(super) struct Environment {
@@ -34,6 +34,8 @@ pub(super) struct Environment {
     pub(super) retired: Vec<Retired>,
     /// What may have writes inside while those are paused.
     pub(super) written: Vec<Arc<Activation>>,
+    /// By which a request calls for it while it sleeps.
+    pub(super) bell: Arc<Bell>,
     /// Not in the file any more; what it served may still drain.
     pub(super) gone: bool,
 }
@@ -56,6 +58,7 @@ impl Environment {
             publications: BTreeMap::new(),
             retired: Vec::new(),
             written: Vec::new(),
+            bell: Bell::new(|| {}),
             gone: false,
         }
     }

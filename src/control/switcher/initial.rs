@@ -24,7 +24,8 @@ pub struct Initial {
 /// the data plane's workers.
 #[must_use]
 pub fn initial(config: &Config, state: &State, cores: usize) -> Initial {
-    let (state, messages) = complete(config, state);
+    let (mut state, mut messages) = complete(config, state);
+    messages.extend(forget_sleep(config, &mut state));
     let mut snapshot = Snapshot::new(config, |service| {
         let known = state.environments.get(&*service.environment);
         let (slot, addresses) = live(service, known);
@@ -46,6 +47,7 @@ pub fn initial(config: &Config, state: &State, cores: usize) -> Initial {
         let stance = Stance {
             maintenance: Some(page(maintenance)),
             held: Held::Nothing,
+            sleep: None,
         };
         snapshot = snapshot.with_stance(name, &stance);
     }
@@ -56,4 +58,22 @@ pub fn initial(config: &Config, state: &State, cores: usize) -> Initial {
         state,
         messages,
     }
+}
+
+/// Forgets how environments slept that may not any more. Returns a line for the log for each that is asleep: nobody wakes it.
+fn forget_sleep(config: &Config, state: &mut State) -> Vec<String> {
+    let mut messages = Vec::new();
+    state.sleep.retain(|name, slept| {
+        let file = config.environments.iter().find(|it| *it.name == **name);
+        if file.is_some_and(|file| file.sleep.is_some()) {
+            return true;
+        }
+        if let Some(since) = &slept.since {
+            messages.push(format!(
+                "`{name}` was put to sleep at {since}, and has no `sleep` any more: its app does not run until somebody starts it"
+            ));
+        }
+        false
+    });
+    messages
 }

@@ -81,15 +81,16 @@ impl Owner {
 
     /// What an environment does with new requests.
     pub(super) fn stance(&self, environment: &str) -> Stance {
-        let mut own = self.environments.iter().filter(|it| *it.name == *environment);
+        let own = self.environments.iter().find(|it| *it.name == *environment);
         Stance {
             maintenance: self.saves.state().maintenance.get(environment).map(page),
-            held: own.find(|it| it.machines.is_paused()).map_or(Held::Nothing, |it| {
+            held: own.filter(|it| it.machines.is_paused()).map_or(Held::Nothing, |it| {
                 match it.machines.is_paused_for_writes() {
                     true => Held::Writes,
                     false => Held::Everything,
                 }
             }),
+            sleep: own.and_then(|it| it.asleep(self.epoch)),
         }
     }
 

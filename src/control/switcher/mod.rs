@@ -5,6 +5,7 @@
 //! From the door inwards: `mailbox` is the way to the owner, `request` what can be asked for, `message` everything that it hears.
 //! `run` is its loop, `ask` gives each operation its number, `owner` is what it has. `environment` is one environment with its
 //! machines; `change` is what its switch changes, `pause` what its pause does, `deployment` what a deployment asks and reports.
+//! `sleep` what its sleep does,
 //! `maintenance`, `preview`, `reload` and `upgrade` are what happens beside them; whatever needs an environment for itself holds it as a
 //! swap does (N5). `plan` works out what a reload will publish.
 //! `report` tells how things are, `parity` compares environments.
@@ -38,6 +39,7 @@ mod request;
 mod rules;
 mod run;
 mod saves;
+mod sleep;
 #[cfg(test)]
 mod tests;
 mod upgrade;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
@@ -23,6 +24,7 @@ use crate::control::served::Current;
 use crate::model::clock::Moment;
 use crate::model::environment::Input;
 use crate::model::reload::Reload;
+use crate::model::sleep;
 use crate::model::state::State;
 use crate::model::succession::Succession;
 use crate::proxy::Routing;
@@ -60,6 +62,8 @@ pub(in crate::control) struct Parts {
     pub keeping: Rc<dyn Keeping>,
     /// The port of https as clients know it; `None` stands for 443.
     pub https_port: Option<u16>,
+    /// The times of sleeps that nobody configures.
+    pub sleep_times: sleep::Times,
 }
 
 pub(super) struct Owner {
@@ -80,6 +84,7 @@ pub(super) struct Owner {
     /// In the order in which they were opened.
     pub(super) previews: Vec<Opened>,
     pub(super) https_port: Option<u16>,
+    pub(super) sleep_times: sleep::Times,
     pub(super) saves: Saves,
     pub(super) vigil: Vigil,
     pub(super) notices: Notices,
@@ -94,9 +99,18 @@ impl Owner {
         let known = config.environments.iter();
         let known = known.filter_map(|file| Some((file, state.environments.get(&*file.name)?)));
         let environments = known.enumerate();
+        let slept = &state.sleep;
         Self {
             environments: environments
-                .map(|(place, (file, state))| Environment::new(place, file, state.clone()))
+                .map(|(place, (file, state))| {
+                    let slept = slept.get(&*file.name).cloned().unwrap_or_default();
+                    Environment::new(place, file, state.clone()).sleeping(
+                        file,
+                        slept,
+                        Duration::ZERO,
+                        parts.sleep_times,
+                    )
+                })
                 .collect(),
             current: parts.current,
             hosts: parts.hosts,
@@ -110,6 +124,7 @@ impl Owner {
             plan: None,
             previews: after_start(&config, &parts.routing.load()),
             https_port: parts.https_port,
+            sleep_times: parts.sleep_times,
             saves: Saves::new(parts.store, state),
             vigil: Vigil::default(),
             notices: Notices::new(parts.journal),

@@ -37,6 +37,7 @@ impl Owner {
         let snapshot = self.publisher.snapshot();
         let Requires { healthy, parity } = requires;
         let watched = healthy.as_ref().map(|name| serving(&snapshot, name));
+        let asleep = healthy.iter().chain(parity).find_map(|name| self.asleep(name));
         // The file names none that it does not have, and a promotion of none was refused when it was asked for.
         let compared = parity.as_ref().and_then(|other| {
             let (own, other) = (find(&config, &environment.name)?, find(&config, other)?);
@@ -57,7 +58,11 @@ impl Owner {
             };
             let (unhealthy, differences) =
                 tokio::join!(sick(watched.unwrap_or_default(), version.as_deref()), compared);
-            let found = Found { unhealthy, differences };
+            let found = Found {
+                asleep,
+                unhealthy,
+                differences,
+            };
             reply.input(place, Input::Switch(switch::Input::Required { ticket, found }));
         });
     }
@@ -79,6 +84,11 @@ impl Owner {
         });
     }
 
+    /// Why nobody can be asked there, and what helps: it sleeps.
+    fn asleep(&self, name: &str) -> Option<(String, String)> {
+        self.environments[self.place(name)?].machines.asleep()
+    }
+
     fn both(&self, a: &str, b: &str) -> Result<(Side, Side), Problem> {
         if a == b {
             return Err(Problem {
@@ -91,6 +101,13 @@ impl Owner {
         let snapshot = self.publisher.snapshot();
         let one = |name: &str| {
             let environment = find(&config, name).ok_or_else(|| self.no_environment(name))?;
+            if let Some((reason, hint)) = self.asleep(name) {
+                return Err(Problem {
+                    code: exit::REFUSED,
+                    reason,
+                    hint: Some(hint),
+                });
+            }
             Ok((shape(&config, environment), serving(&snapshot, name)))
         };
         Ok((one(a)?, one(b)?))

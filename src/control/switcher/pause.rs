@@ -15,6 +15,7 @@ use crate::control::evidence::instance::Instance;
 use crate::model::drain::Limits;
 use crate::model::environment;
 use crate::model::pause::Input;
+use crate::model::sleep;
 use crate::model::slot::Generation;
 use crate::proxy::{Activation, Live, Patience, Stance};
 
@@ -115,10 +116,16 @@ impl Environment {
             .collect()
     }
 
-    /// What a pause hears of a side that has drained and that it did not close itself.
-    pub(super) fn heard_by_a_pause(left: Generation, activation: u64) -> Option<environment::Input> {
+    /// What a pause or a sleep hears of a side that has drained and that it did not close itself.
+    pub(super) fn heard_by_a_pause(left: Generation, activation: u64) -> Vec<environment::Input> {
         let activation = usize::try_from(activation).unwrap_or(usize::MAX);
-        (left != WITHIN).then_some(environment::Input::Pause(Input::Drained { activation }))
+        if left == WITHIN {
+            return Vec::new();
+        }
+        vec![
+            environment::Input::Pause(Input::Drained { activation }),
+            environment::Input::Sleep(sleep::Input::Drained { activation }),
+        ]
     }
 
     /// What is still inside of these.

@@ -56,6 +56,7 @@ impl Plan {
         states.retain(|name, _| concerned(name) && of_file(name));
         let mut candidates = Vec::new();
         for environment in &loaded.config.environments {
+            let sleeps = before.stance(&environment.name).sleep.is_some();
             let mut moved = false;
             for service in &environment.services {
                 let Next::New { addresses, before, .. } = next(before, &diff, &states, service) else {
@@ -63,10 +64,11 @@ impl Plan {
                 };
                 moved = true;
                 let known = before.as_ref().map_or(&[][..], |before| &before.addresses);
-                // A service that comes is held for until its app is there; one that moves must not move to where nothing is.
+                // A service that comes is held for until its app is there; one that moves must not move to where nothing is. What
+                // sleeps has to answer before anybody is let in.
                 let fresh = addresses
                     .into_iter()
-                    .filter(|it| before.is_some() && !known.contains(it));
+                    .filter(|it| before.is_some() && !sleeps && !known.contains(it));
                 candidates.extend(fresh.map(|address| Instance::new(service.clone(), address)));
             }
             let gone = before

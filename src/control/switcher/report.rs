@@ -49,6 +49,7 @@ impl Owner {
                 operation: environment.machines.holder(),
                 waiting: environment.machines.deployments().waiting(),
                 deployed: environment.machines.state().deployed.clone(),
+                sleep: environment.machines.sleep_status(self.epoch.elapsed()),
                 maintenance: self.maintenance_status(&environment.name),
                 previews: self.preview_status(&environment.name),
                 kept: self.publisher.keeping.kept(&environment.name),

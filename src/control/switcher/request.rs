@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::model::api::{
     Action, DeployRequest, EnvironmentStatus, Kind, MaintenanceRequest, OperationRequest, PauseRequest, PreviewRequest,
-    Problem, ReloadRequest, ResumeRequest, UpgradeRequest,
+    Problem, ReloadRequest, ResumeRequest, SleepRequest, UpgradeRequest, WakeRequest,
 };
 
 /// What can be asked for.
@@ -26,6 +26,10 @@ pub(in crate::control) enum Request {
     Preview(PreviewRequest),
     /// To hold an environment while it is deployed to.
     Deploy(DeployRequest),
+    /// To stop the app of an environment until somebody needs it.
+    Sleep(SleepRequest),
+    /// To start it.
+    Wake(WakeRequest),
 }
 
 impl Request {
@@ -39,6 +43,8 @@ impl Request {
             Self::Maintenance(_) => Action::Maintenance,
             Self::Upgrade(_) => Action::Upgrade,
             Self::Preview(_) => Action::Preview,
+            Self::Sleep(_) => Action::Sleep,
+            Self::Wake(_) => Action::Wake,
             Self::Deploy(DeployRequest { kind: Kind::Swap, .. }) => Action::Deploy,
             Self::Deploy(DeployRequest {
                 kind: Kind::Rollback, ..
@@ -56,7 +62,9 @@ impl Request {
             | Self::Maintenance(_)
             | Self::Upgrade(_)
             | Self::Preview(_)
-            | Self::Deploy(_) => None,
+            | Self::Deploy(_)
+            | Self::Sleep(_)
+            | Self::Wake(_) => None,
         }
     }
 
@@ -68,7 +76,9 @@ impl Request {
             | Self::Resume(ResumeRequest { environment, .. })
             | Self::Maintenance(MaintenanceRequest { environment, .. })
             | Self::Preview(PreviewRequest { environment, .. })
-            | Self::Deploy(DeployRequest { environment, .. }) => Some(environment),
+            | Self::Deploy(DeployRequest { environment, .. })
+            | Self::Sleep(SleepRequest { environment, .. })
+            | Self::Wake(WakeRequest { environment }) => Some(environment),
             Self::Reload(_) | Self::Upgrade(_) => None,
         }
     }

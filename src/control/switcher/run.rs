@@ -11,6 +11,7 @@ use super::saves::{Left, Save};
 use crate::control::ports::Durability;
 use crate::model::environment::{Effect, Input};
 use crate::model::history::Record;
+use crate::model::hold::Refusal;
 use crate::model::state::State;
 use crate::model::{
     api::{Action, UpgradeStep},
@@ -21,6 +22,7 @@ use crate::model::{
 impl Owner {
     pub(super) async fn run(mut self, mut mail: UnboundedReceiver<Message>) {
         self.end_lost_previews();
+        self.sleep_on();
         loop {
             let wake = self.wake();
             tokio::select! {
@@ -131,6 +133,7 @@ impl Owner {
                 match effect {
                     Effect::Switch(effect) => self.switch(place, effect, now),
                     Effect::Pause(effect) => self.pause(place, effect),
+                    Effect::Sleep(effect) => self.sleep(place, effect),
                     Effect::Deploy(effect) => self.deploy(place, effect),
                 }
             }
@@ -228,7 +231,7 @@ impl Owner {
             }
             pause::Effect::Count { leaving } => self.inputs.push_back((place, environment.count(&leaving))),
             pause::Effect::Gate { operation, patience } => environment.gate(operation, patience, publisher, errands),
-            pause::Effect::TurnAway => publisher.plane.turn_away(&name),
+            pause::Effect::TurnAway => publisher.plane.turn_away(&name, Refusal::PauseOver),
             pause::Effect::Release => self.publish_stance(&name),
         }
     }
@@ -254,6 +257,7 @@ impl Owner {
                 self.inputs.push_back((place, Input::Switch(persisted)));
             }
             Some(Save::Reload(_)) => self.go_on_with_reload(reload::Input::Persisted(result)),
+            Some(Save::Sleep(save)) => self.sleep_saved(&save, result),
             Some(Save::Maintenance(toggle)) => self.maintenance_saved(toggle, result),
             Some(Save::Preview(save)) => self.preview_saved(save, result),
         }

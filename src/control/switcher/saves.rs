@@ -13,7 +13,7 @@ use crate::control::ports::{Durability, StateStore};
 use crate::model::clock::Moment;
 use crate::model::history::Caller;
 use crate::model::preview::Preview;
-use crate::model::state::{EnvironmentState, Maintenance, State};
+use crate::model::state::{EnvironmentState, Maintenance, Slept, State};
 use crate::model::switch::Ticket;
 
 /// The saved state, and what waits to be saved.
@@ -43,6 +43,7 @@ pub(super) enum Save {
     /// What environments are about to be after a reload.
     Reload(BTreeMap<String, EnvironmentState>),
     Maintenance(Toggle),
+    Sleep(SleepSave),
     Preview(PreviewSave),
 }
 
@@ -75,6 +76,15 @@ impl Toggle {
             None => drop(state.maintenance.remove(&self.environment)),
         }
     }
+}
+
+/// How an environment sleeps.
+pub(super) struct SleepSave {
+    /// Its place in the owner's list.
+    pub(super) place: usize,
+    pub(super) name: Arc<str>,
+    pub(super) ticket: u64,
+    pub(super) slept: Slept,
 }
 
 /// A change of the previews that are remembered.
@@ -163,7 +173,7 @@ impl Saves {
                 Save::Maintenance(toggle) => left.toggles.push(toggle),
                 Save::Preview(save) => left.previews.push(save),
                 // The switch and the reload are told by themselves.
-                Save::Environment { .. } | Save::Reload(_) => {}
+                Save::Environment { .. } | Save::Reload(_) | Save::Sleep(_) => {}
             }
         }
         left
@@ -189,6 +199,11 @@ impl Saves {
                     state.previews.move_on(name, new.generation);
                 }
                 state.environments.extend(states.clone());
+            }
+            Save::Sleep(save) => {
+                // What began by itself has a number that nobody has saved.
+                state.next_operation = state.next_operation.max(self.next_operation);
+                state.sleep.insert(save.name.to_string(), save.slept.clone());
             }
             Save::Maintenance(toggle) => toggle.apply(&mut state),
             Save::Preview(save) => save.apply(&mut state),

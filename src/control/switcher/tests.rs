@@ -183,6 +183,7 @@ impl Scene {
             elders: Rc::new(NoProcess),
             keeping: Rc::new(NoProcess),
             https_port: None,
+            sleep_times: crate::model::sleep::Times::USUAL,
         });
         apps.spawn_local("switcher", task);
         Self {

@@ -118,9 +118,9 @@ impl Vigil {
 
     /// Forgets what is not live any more, and takes in what is. Whether anything is new.
     fn follow(&mut self, snapshot: &Snapshot) -> bool {
-        let live: Vec<_> = snapshot
-            .services()
-            .iter()
+        // What sleeps is not asked: it might wake of it.
+        let awake = snapshot.services().iter().filter(|live| live.stance.sleep.is_none());
+        let live: Vec<_> = awake
             .flat_map(|live| {
                 live.activation
                     .addresses

@@ -4,6 +4,7 @@ mod deploy;
 mod pause;
 mod preview;
 mod reload;
+mod sleep;
 mod upgrade;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ pub use self::deploy::DeployStep;
 pub use self::pause::PauseStep;
 pub use self::preview::PreviewStep;
 pub use self::reload::ReloadStep;
+pub use self::sleep::SleepStep;
 pub use self::upgrade::UpgradeStep;
 use super::operation::{Kind, Move};
 use super::parity::Difference;
@@ -46,6 +48,8 @@ pub enum Event {
     Deploy(DeployStep),
     /// A step of a preview.
     Preview(PreviewStep),
+    /// A step of falling asleep, or of waking.
+    Sleep(SleepStep),
 }
 
 impl Event {
@@ -62,6 +66,7 @@ impl Event {
             Self::Upgrade(step) => step.exit_code(),
             Self::Deploy(step) => step.exit_code(),
             Self::Preview(step) => step.exit_code(),
+            Self::Sleep(step) => step.exit_code(),
         }
     }
 
@@ -77,7 +82,8 @@ impl Event {
             | Self::Pause(_)
             | Self::Maintenance(_)
             | Self::Upgrade(_)
-            | Self::Deploy(_) => true,
+            | Self::Deploy(_)
+            | Self::Sleep(_) => true,
         }
     }
 }
@@ -191,6 +197,12 @@ impl From<CommonStep> for Event {
 impl From<PreviewStep> for Event {
     fn from(step: PreviewStep) -> Self {
         Self::Preview(step)
+    }
+}
+
+impl From<SleepStep> for Event {
+    fn from(step: SleepStep) -> Self {
+        Self::Sleep(step)
     }
 }
 

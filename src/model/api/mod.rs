@@ -17,6 +17,8 @@
 //! | `POST /v1/deploy` with a [`DeployRequest`] | a stream of [`Event`] lines; hanging up frees the environment |
 //! | `POST /v1/deploy/step` with a [`StepRequest`] | `{}`, when the step may begin or is recorded |
 //! | `POST /v1/deploy/release` with a [`ReleaseRequest`] | `{}`; the deployment's stream ends |
+//! | `POST /v1/sleep` with a [`SleepRequest`] | a stream of [`Event`] lines |
+//! | `POST /v1/wake` with a [`WakeRequest`] | a stream of [`Event`] lines |
 //! | `POST /v1/preview` with a [`PreviewRequest`] | a stream of [`Event`] lines; the token is in the first one |
 //!
 //! An operation belongs to the daemon: a client that hangs up stops watching, not the operation. The exceptions are an
@@ -27,7 +29,7 @@
 //! 409 for what the daemon did not do.
 //!
 //! - `operation` swaps and rollbacks; `deploy` deployments; `upkeep` reloads, pauses and maintenance
-//! - `preview` looks at an idle side
+//! - `preview` looks at an idle side; `sleep` environments that sleep
 //! - `event` what an operation says while it goes on
 //! - `seen` what probes and counters saw, as evidence
 //! - `status` how things stand; `certificates` how certificates stand
@@ -44,6 +46,7 @@ mod parity;
 mod preview;
 mod problem;
 mod seen;
+mod sleep;
 mod status;
 mod upkeep;
 
@@ -54,7 +57,7 @@ pub use deploy::{
 };
 pub use event::{
     Check, CommonStep, DeployStep, Event, MaintenanceStep, PauseStep, PreviewStep, Progress, ReloadStep, SafeToStop,
-    SwapStep, UpgradeStep,
+    SleepStep, SwapStep, UpgradeStep,
 };
 pub use explanation::{ExplainedEntry, ExplainedValue, Explanation};
 pub use operation::{Kind, Move, OperationRequest, Side, Target};
@@ -62,6 +65,7 @@ pub use parity::{About, Difference, Parity};
 pub use preview::{PreviewEnd, PreviewLink, PreviewRequest, PreviewStatus};
 pub use problem::{Problem, exit};
 pub use seen::{GateReport, ProbeReport, Traffic, millis};
+pub use sleep::{SleepRequest, SleepState, SleepStatus, WakeRequest};
 pub use status::{
     CertificateStatus, ConfigurationStatus, DrainingStatus, EnvironmentStatus, HealthStatus, Holder, KeptStatus,
     MaintenanceStatus, ServiceStatus, Status, TrustedList, WaitingStatus,

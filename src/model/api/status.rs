@@ -8,6 +8,7 @@ use super::deploy::Deployed;
 use super::operation::{Kind, Side};
 use super::preview::PreviewStatus;
 use super::seen::{ProbeReport, Traffic};
+use super::sleep::SleepStatus;
 use super::upkeep::Action;
 use crate::model::handoff::EarlierProcess;
 use crate::model::slot::{Address, Generation, Slot};
@@ -122,6 +123,9 @@ pub struct EnvironmentStatus {
     /// Maintenance, while it is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance: Option<MaintenanceStatus>,
+    /// How it sleeps, where it may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sleep: Option<SleepStatus>,
     /// Looks at the idle side that are open.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub previews: Vec<PreviewStatus>,
@@ -153,7 +157,7 @@ pub struct Holder {
     /// Since when, RFC 3339.
     pub since: String,
     /// Which step it is in: `gate`, `warm-up`, `persist`, `verify`, `bake`; `drain`, `paused` of a pause; `start`, `before`, `stop`,
-    /// `after` of a deployment.
+    /// `after` of a deployment; `drain`, `persist`, `stop` of falling asleep, `start` of waking.
     pub step: String,
 }
 
@@ -179,7 +183,9 @@ impl Holder {
             | Action::Maintenance
             | Action::Upgrade
             | Action::Deploy
-            | Action::Preview => {
+            | Action::Preview
+            | Action::Sleep
+            | Action::Wake => {
                 format!("`proxyctl status {environment}` shows how far it is")
             }
         }

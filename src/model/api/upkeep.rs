@@ -29,6 +29,10 @@ pub enum Action {
     Deploy,
     /// The idle side is shown to who has a link.
     Preview,
+    /// An app that nobody needs is stopped.
+    Sleep,
+    /// It is started again.
+    Wake,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
@@ -58,6 +62,8 @@ impl std::fmt::Display for Action {
             Self::Upgrade => "upgrade",
             Self::Deploy => "deploy",
             Self::Preview => "preview",
+            Self::Sleep => "sleep",
+            Self::Wake => "wake",
         })
     }
 }

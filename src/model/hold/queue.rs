@@ -40,6 +40,8 @@ pub enum Refusal {
     Full,
     /// The pause ended without a healthy app.
     PauseOver,
+    /// The app was asleep, and did not wake.
+    DidNotWake,
     /// The proxy stops.
     Stopping,
 }

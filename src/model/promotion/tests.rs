@@ -175,3 +175,15 @@ fn an_environment_runs_a_version_when_all_that_say_one_say_this_one() {
         assert!(!of(other));
     }
 }
+
+#[test]
+fn n36_what_sleeps_is_promoted_nowhere_until_it_is_woken() {
+    let mut source = dev(None, vec![service("web", true, &[None])]);
+    source.sleep = serde_json::from_str(r#"{"state":"asleep","since":"2026-01-01T00:00:00Z","woke":0}"#).unwrap();
+    let wanted = Wanted {
+        version: None,
+        healthy_for: Duration::ZERO,
+    };
+    let refusal = judge(&source, wanted, Timestamp::UNIX_EPOCH).unwrap_err();
+    assert_eq!(refusal.hint.as_deref(), Some("`proxyctl wake dev` starts it"));
+}

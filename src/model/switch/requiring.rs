@@ -130,6 +130,9 @@ impl Switch {
             Asks::File => "; `--force` switches all the same",
             Asks::Promotion => "",
         };
+        if let Some((why, hint)) = &found.asleep {
+            return Some((format!("{why}, and `{name}` depends on it"), format!("{hint}{force}")));
+        }
         match (sick, other) {
             (None, None) => None,
             (Some(sick), None) => Some((is_sick(sick), format!("`proxyctl status {sick}` shows why{force}"))),

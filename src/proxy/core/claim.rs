@@ -26,6 +26,9 @@ impl Claim {
         if !service.activation.gate().try_claim(service.core) {
             return None;
         }
+        if service.config.sleeps {
+            service.counters().active();
+        }
         let writes = !method.is_safe();
         if writes {
             service.counters().write_began();

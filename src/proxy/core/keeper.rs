@@ -16,7 +16,7 @@ use super::service::CoreService;
 use crate::model::hold::{App, Keeper, News, Outlook, Step, Times};
 use crate::proxy::message::connection_error;
 use crate::proxy::route::maintenance::MaintenancePage;
-use crate::proxy::route::snapshot::Held;
+use crate::proxy::route::snapshot::{Held, Stance};
 use crate::proxy::wait::queue::Queue;
 use crate::tasks;
 
@@ -84,7 +84,7 @@ fn outlook(core: &Core, queue: &Queue, shown: &mut Option<Arc<MaintenancePage>>)
     let service = place.map(|place| view.services[place].clone());
     let app = match &service {
         None => App::Gone,
-        Some(_) if place.is_some_and(|place| is_held(services[place].stance.held, queue)) => App::Paused,
+        Some(_) if place.is_some_and(|place| waits(&services[place].stance, queue)) => App::Paused,
         Some(service) => App::Live {
             activation: service.activation.id,
             period: service.config.hold.period,
@@ -93,9 +93,12 @@ fn outlook(core: &Core, queue: &Queue, shown: &mut Option<Arc<MaintenancePage>>)
     (Outlook { app, new_page }, service)
 }
 
-/// Whether those who wait here wait for the end of a pause.
-fn is_held(held: Held, queue: &Queue) -> bool {
-    match held {
+/// Whether those who wait here wait for the end of a pause or of a sleep.
+fn waits(stance: &Stance, queue: &Queue) -> bool {
+    if stance.sleep.is_some() {
+        return true;
+    }
+    match stance.held {
         Held::Nothing => false,
         Held::Writes => queue.writes,
         Held::Everything => true,

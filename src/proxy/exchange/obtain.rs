@@ -1,5 +1,5 @@
 //! From a request to the head of its answer, whatever that takes: it is forwarded, and while its app cannot be reached or its
-//! environment is paused it waits in the queue, and then goes the whole way again: route, admission, claim, send (N12, N13).
+//! environment is paused or asleep it waits in the queue, and then goes the whole way again: route, admission, claim, send (N12, N13).
 //!
 //! What is kept of a request that waits is the head as it was built for the app, and what the client has asked for. The head's
 //! bytes do not depend on the activation, only on the client and on one setting of the service, the prefix that is stripped. To
@@ -26,6 +26,7 @@ use crate::proxy::auth_service::auth_service::AuthService;
 use crate::proxy::core::claim::Claim;
 use crate::proxy::core::keeper;
 use crate::proxy::message::error::ProxyError;
+use crate::proxy::route::bell::Asleep;
 use crate::proxy::route::route::{Found, Under, route, under};
 use crate::proxy::route::snapshot::Held;
 use crate::proxy::stock::deadline::Deadline;
@@ -215,6 +216,21 @@ enum Next {
     Ask(Rc<AuthService>),
 }
 
+/// A request came for an app that does not run: it calls, unless it has to be turned away (N36).
+fn called(exchange: &Exchange, asleep: &Asleep) -> Result<(), ProxyError> {
+    if asleep.deaf_to_web_sockets && exchange.upgrade {
+        return Err(ProxyError::Asleep);
+    }
+    let left = asleep
+        .refuses_until
+        .map(|until| until.saturating_duration_since(Instant::now()));
+    if let Some(left) = left.filter(|left| !left.is_zero()) {
+        return Err(ProxyError::DidNotWake(Some(left)));
+    }
+    asleep.bell.ring();
+    Ok(())
+}
+
 /// Resolves the route and enters the activation that it leads to, if the client may.
 fn claim_again(exchange: &mut Exchange) -> Result<Next, Ending> {
     let (core, peer) = (exchange.record.core().clone(), exchange.record.peer().clone());
@@ -270,6 +286,11 @@ fn claim_again(exchange: &mut Exchange) -> Result<Next, Ending> {
             && !page.admits(exchange.record.client)
         {
             return Err(Ending::Maintenance(page.clone()));
+        }
+        if let Some(asleep) = &stance.sleep {
+            exchange.move_to(service, policy, None);
+            called(exchange, asleep)?;
+            return Ok(Next::Paused(Held::Everything));
         }
         let held = stance.held.holds(exchange.method);
         if held && service.preview.is_some() {

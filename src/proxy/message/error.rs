@@ -73,6 +73,10 @@ pub(crate) enum ProxyError {
     HoldFull,
     /// The environment was paused, and its app did not come back in time (N13).
     PauseOver,
+    /// The app sleeps, and a WebSocket that comes back does not wake it (N36).
+    Asleep,
+    /// It slept, and could not be started; after this time it is tried again.
+    DidNotWake(Option<Duration>),
     /// The app ended the connection, or an error came, before a response head.
     AppBrokeOff(Option<io::Error>),
     /// What the app sent is not an HTTP/1.1 response.
@@ -143,6 +147,8 @@ impl ProxyError {
             | Self::HoldOver
             | Self::HoldFull
             | Self::PauseOver
+            | Self::Asleep
+            | Self::DidNotWake(_)
             | Self::PreviewAway(_)
             | Self::PreviewPaused
             | Self::DrainedAway
@@ -193,6 +199,8 @@ impl ProxyError {
             Self::HoldOver => Termination::HoldOver,
             Self::HoldFull => Termination::HoldFull,
             Self::PauseOver => Termination::PauseOver,
+            Self::Asleep => Termination::Asleep,
+            Self::DidNotWake(_) => Termination::DidNotWake,
             Self::AppBrokeOff(_) => Termination::BrokeOffBeforeResponse,
             Self::AppNonsense(_) => Termination::NoValidResponse,
             Self::AppTimedOut => Termination::TimedOut,
@@ -232,6 +240,8 @@ impl ProxyError {
             Self::HoldOver => "the app was away for `hold.for`",
             Self::HoldFull => "as many requests wait as `hold.max_requests` and `hold.max_bytes` let",
             Self::PauseOver => "the pause ended without the app",
+            Self::Asleep => "the app sleeps, and a WebSocket that comes back does not wake it",
+            Self::DidNotWake(_) => "the app slept, and could not be started",
             Self::AppBrokeOff(None) => "the connection ended before a whole head",
             Self::AppTimedOut => "no response within `timeout.response`",
             Self::ReadOnly => "a folder answers GET and HEAD alone",
@@ -283,6 +293,8 @@ impl ProxyError {
             | Self::NoUsers
             | Self::Unanswered(_)
             | Self::Stopping => "The site cannot be reached just now. Please try again in a moment.",
+            Self::Asleep => "The site sleeps. To open a page of it starts it.",
+            Self::DidNotWake(_) => "The site was asleep, and could not be started. Please try again in a moment.",
             Self::NoPreview => {
                 "There is no such preview: it has ended, with a switch or with its time, or it is another site's."
             }
@@ -313,7 +325,7 @@ impl ProxyError {
     pub(crate) fn retry_after(&self) -> Option<u32> {
         match self {
             Self::TooManyWrong(seconds) => Some(*seconds),
-            Self::OverRate(wait) => {
+            Self::OverRate(wait) | Self::DidNotWake(Some(wait)) => {
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
                 u32::try_from(seconds).ok()
             }

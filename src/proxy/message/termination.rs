@@ -63,10 +63,14 @@ pub(crate) enum Termination {
     SlowReading,
     /// No byte passed through a tunnel for `timeout.stream`.
     SilentTunnel,
+    /// A WebSocket came back to an app that sleeps, and does not wake it (N36).
+    Asleep,
     /// No instance could be connected to.
     Unreachable,
     /// The app could not be reached for `hold.for` (N12).
     HoldOver,
+    /// The app slept, and could not be started (N36).
+    DidNotWake,
     /// The app ended the connection before a response head.
     BrokeOffBeforeResponse,
     /// What the app sent is not an HTTP/1.1 response.
@@ -136,9 +140,11 @@ impl Termination {
             | Self::UploadBrokenOff
             | Self::StoppedReading
             | Self::SlowReading
-            | Self::SilentTunnel => Some(Who::Client),
+            | Self::SilentTunnel
+            | Self::Asleep => Some(Who::Client),
             Self::Unreachable
             | Self::HoldOver
+            | Self::DidNotWake
             | Self::BrokeOffBeforeResponse
             | Self::NoValidResponse
             | Self::TimedOut
@@ -163,7 +169,7 @@ impl Termination {
 
     /// Whether requests failed because no instance was there to be asked.
     pub(crate) fn is_absence(self) -> bool {
-        matches!(self, Self::Unreachable | Self::HoldOver)
+        matches!(self, Self::Unreachable | Self::HoldOver | Self::DidNotWake)
     }
 
     /// Whether a limit turned the request away, so that nobody has served it.
@@ -200,8 +206,10 @@ impl Termination {
             Self::StoppedReading => "client: stopped reading",
             Self::SlowReading => "client: slow reading",
             Self::SilentTunnel => "client: silent tunnel",
+            Self::Asleep => "client: came back to a sleeping app",
             Self::Unreachable => "app: unreachable",
             Self::HoldOver => "app: unreachable for longer than hold.for",
+            Self::DidNotWake => "app: did not wake",
             Self::BrokeOffBeforeResponse => "app: broke off before a response",
             Self::NoValidResponse => "app: no valid response",
             Self::TimedOut => "app: timed out",

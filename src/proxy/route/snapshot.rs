@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::activation::Activation;
+use super::bell::Asleep;
 use super::maintenance::MaintenancePage;
 use super::preview::OpenPreview;
 use crate::config::{self, Config, Tls};
@@ -36,6 +37,8 @@ pub struct Stance {
     /// Which of them wait in the queue of their service, within the bounds of `hold`, and own no claim (N13, N35). What ends it is
     /// another stance: then each resolves its route again. A client that maintenance lets in waits too.
     pub held: Held,
+    /// Its app does not run: they wait as in a pause, and the first of them rings (N36).
+    pub sleep: Option<Asleep>,
 }
 
 /// Which new requests wait for the end of a pause.
@@ -66,7 +69,7 @@ impl Stance {
     /// Whether new requests of every client are forwarded.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.maintenance.is_none() && self.held == Held::Nothing
+        self.maintenance.is_none() && self.held == Held::Nothing && self.sleep.is_none()
     }
 }
 

@@ -62,10 +62,10 @@ impl Queues {
         }
     }
 
-    /// Answers the requests that wait in an environment with 503, now: their pause ended badly.
-    pub(crate) fn turn_away(&self, environment: &str) {
+    /// Answers the requests that wait in an environment with 503, now: their pause or their waking ended badly.
+    pub(crate) fn turn_away(&self, environment: &str, why: Refusal) {
         for queue in self.lock().values().filter(|queue| *queue.environment == *environment) {
-            queue.refuse(Refusal::PauseOver);
+            queue.refuse(why);
         }
     }
 

@@ -9,6 +9,7 @@ impl From<Refusal> for ProxyError {
             Refusal::Over => Self::HoldOver,
             Refusal::Full => Self::HoldFull,
             Refusal::PauseOver => Self::PauseOver,
+            Refusal::DidNotWake => Self::DidNotWake(None),
             Refusal::Stopping => Self::Stopping,
         }
     }

@@ -104,7 +104,8 @@ async fn round(
                 | Event::Maintenance(_)
                 | Event::Upgrade(_)
                 | Event::Deploy(_)
-                | Event::Preview(_) => {}
+                | Event::Preview(_)
+                | Event::Sleep(_) => {}
             }
             ControlFlow::Continue(())
         })

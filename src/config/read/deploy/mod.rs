@@ -7,4 +7,5 @@ mod presets;
 mod reading;
 mod table;
 
+pub(crate) use reading::SHELL;
 pub(crate) use table::{RawDeploy, deploy};

@@ -12,7 +12,7 @@ use crate::model::template::Placeholders as _;
 const COMMAND: &str = "a command, as `\"./migrate\"`, or a list of these";
 
 /// What only a shell understands: as a word of its own it is handed to the program.
-const SHELL: [&str; 8] = ["&&", "||", "|", "&", ">", ">>", "<", "2>&1"];
+pub(crate) const SHELL: [&str; 8] = ["&&", "||", "|", "&", ">", ">>", "<", "2>&1"];
 
 /// Collects what is wrong, and which placeholders are used.
 pub(super) struct Reading<'p> {

@@ -11,7 +11,7 @@ use crate::control::switcher::plan::{Next, Plan, next};
 use crate::control::switcher::rules::{self, limits, side};
 use crate::model::api::{CommonStep, Event};
 use crate::model::state::EnvironmentState;
-use crate::model::{deployment, environment};
+use crate::model::{deployment, environment, sleep};
 use crate::proxy::{Live, Snapshot};
 
 impl Owner {
@@ -99,6 +99,8 @@ impl Owner {
                 (Some(file), Some(state), Some(place)) => {
                     let environment = &mut self.environments[place];
                     environment.machines.reconfigure(rules::rules(file), state.clone());
+                    let other = sleep::Input::Rules(file.sleep.clone());
+                    self.inputs.push_back((place, environment::Input::Sleep(other)));
                     environment.pairs = rules::pairs(file);
                     environment.gone = false;
                     // Who still waits for a drain is told what the environment served meanwhile, whichever activation it was.
@@ -114,7 +116,10 @@ impl Owner {
                 }
                 (Some(file), Some(state), None) => {
                     let place = self.environments.len();
-                    self.environments.push(Environment::new(place, file, state.clone()));
+                    let (now, slept) = (self.epoch.elapsed(), self.slept(name));
+                    let environment = Environment::new(place, file, state.clone());
+                    self.environments
+                        .push(environment.sleeping(file, slept, now, self.sleep_times));
                 }
                 (None, _, Some(place)) => {
                     self.environments[place].gone = true;

@@ -93,7 +93,11 @@ fn what_is_found_refuses_and_changes_nothing() {
         ),
     ] {
         let mut stage = Stage::new(depending());
-        stage.found = Found { unhealthy, differences };
+        stage.found = Found {
+            asleep: None,
+            unhealthy,
+            differences,
+        };
         stage.ask(1, swap());
         stage.pass(Duration::from_secs(2));
         let (code, told, hint) = stage.refused(1);
@@ -177,6 +181,7 @@ fn a_promotion_asks_for_its_source_behind_what_the_file_asks_for() {
 fn a_promotion_whose_source_is_not_well_any_more_changes_nothing() {
     let mut stage = Stage::new(rules());
     stage.found = Found {
+        asleep: None,
         unhealthy: vec![sick()],
         differences: vec![difference("x")],
     };

@@ -17,6 +17,9 @@ use crate::proxy::route::activation::Patience;
 use crate::proxy::stock::buffers::{Buffer, Out};
 use crate::proxy::stock::deadline::Deadline;
 
+/// What has so few bytes is a ping, by which nobody says more than that he is there: an environment may fall asleep over it (N36).
+const PING: usize = 64;
+
 /// One direction.
 #[derive(Default)]
 struct Lane {
@@ -158,6 +161,7 @@ fn poll_to_client(cx: &mut Context<'_>, wire: &mut Wire, exchange: &mut Exchange
         match upstream.poll_read(cx, &mut buffer) {
             Poll::Ready(Ok(n)) if n > 0 => {
                 lane.follow(&mut buffer);
+                note(exchange, n);
                 lane.inbox = Some(buffer);
             }
             Poll::Ready(Ok(_)) => {
@@ -171,6 +175,13 @@ fn poll_to_client(cx: &mut Context<'_>, wire: &mut Wire, exchange: &mut Exchange
                 return flush(cx, wire);
             }
         }
+    }
+}
+
+/// Whoever moves more than a ping needs the app.
+fn note(exchange: &Exchange, bytes: usize) {
+    if exchange.service.config.sleeps && bytes > PING {
+        exchange.counters().active();
     }
 }
 
@@ -214,6 +225,7 @@ fn poll_to_app(cx: &mut Context<'_>, wire: &mut Wire, exchange: &mut Exchange, l
         match wire.poll_fill(cx) {
             Poll::Ready(Ok(n)) if n > 0 => {
                 let Some(mut buffer) = wire.inbox.take() else { continue };
+                note(exchange, n);
                 if lane.closing {
                     lane.frames.follow(buffer.filled());
                 } else {
