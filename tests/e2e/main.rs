@@ -58,6 +58,7 @@ mod process;
 mod real_apps;
 mod real_attackers;
 mod real_clients;
+mod recipes;
 mod refusals;
 mod reload;
 mod relocation;

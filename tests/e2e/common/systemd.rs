@@ -200,7 +200,7 @@ impl Drop for Systemd {
 }
 
 /// A command of root's: by `sudo` where the test is not.
-pub(super) fn as_root(program: &str) -> Command {
+pub fn as_root(program: &str) -> Command {
     if rustix::process::geteuid().is_root() {
         return Command::new(program);
     }
