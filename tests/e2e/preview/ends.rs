@@ -23,6 +23,12 @@ async fn end(pair: &Pair) {
         .assert_code(exit::DONE);
 }
 
+/// Its token is refused where it stands alone.
+async fn turned_away(pair: &Pair, look: &Look) {
+    let answer = over_h1(&pair.door, HOST, "GET", "/who", &look.field()).await;
+    assert_eq!(answer.status, 403, "{answer:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn n33_its_time_ends_it_to_the_second() {
     let pair = Pair::tls("").await;
@@ -158,20 +164,14 @@ async fn n33_it_outlasts_kill_9_and_its_end_does_too() {
     pair.door.kill9();
     pair.door.restart().await;
     assert_eq!(seen_by(&pair, &look.cookie()).await, "blue");
-    assert_eq!(
-        over_h1(&pair.door, HOST, "GET", "/who", &look.field()).await.status,
-        403
-    );
+    turned_away(&pair, &look).await;
     // Switched, and killed before anything else is written.
     let look = Look::open(&pair.door, "prod", &[]).await;
     pair.door.watch(&["swap", "prod"]).switched().await;
     pair.door.kill9();
     pair.door.restart().await;
     assert_eq!(seen_by(&pair, &look.cookie()).await, "green");
-    assert_eq!(
-        over_h1(&pair.door, HOST, "GET", "/who", &look.field()).await.status,
-        403
-    );
+    turned_away(&pair, &look).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,10 +188,7 @@ async fn n33_a_start_ends_what_the_file_leaves_no_room_for() {
     pair.door.restart().await;
     assert_eq!(seen_by(&pair, &look.cookie()).await, "blue");
     assert!(pair.door.environment("prod").await.previews.is_empty());
-    assert_eq!(
-        over_h1(&pair.door, HOST, "GET", "/who", &look.field()).await.status,
-        403
-    );
+    turned_away(&pair, &look).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
