@@ -3,8 +3,6 @@
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use greengate::model::api::{Event, Progress, SwapStep, exit};
 use greengate::model::slot::Slot;
@@ -14,6 +12,7 @@ use crate::common::app::{App, Health};
 use crate::common::client::Client;
 use crate::common::door::{Door, QUICK, QUICK_PLAIN};
 use crate::common::fixture::{HOST, PLAIN};
+use crate::common::onward::Onward;
 use crate::common::{count, eventually, holds, secs};
 
 /// A site with a folder for each side, and the door before it; blue is live.
@@ -321,71 +320,33 @@ async fn n3_no_client_gets_the_page_of_one_version_after_the_script_or_the_api_o
         api[1].address(),
     ))
     .await;
-    let newest = Arc::new(AtomicU64::new(0));
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = Arc::new(AtomicU64::new(0));
-    let mut clients = Vec::new();
+    let mut clients = Onward::default();
     for number in 0..6 {
         let target = door.target(HOST);
-        let (newest, stop, asked) = (Arc::clone(&newest), Arc::clone(&stop), Arc::clone(&asked));
-        clients.push(tokio::spawn(async move {
+        clients.spawn(|seen| async move {
             let mut connection = target.client().await.unwrap();
             let mut turn = number;
-            while !stop.load(Ordering::SeqCst) {
+            while seen.goes_on() {
                 turn = (turn + 1) % 3;
-                // Whatever anybody has seen before this request is sent, this request may not be older.
-                let bound = newest.load(Ordering::SeqCst);
+                let bound = seen.newest();
                 let path = ["/", "/app.js", "/api/"][turn];
                 let answer = connection.get(&target.host, path).await.unwrap();
                 assert_eq!(answer.status, 200, "{path}: {answer:?}");
-                let version: u64 = match turn {
-                    2 => answer.version().parse().expect("a version"),
-                    _ => {
-                        let digits: String = answer.text().chars().filter(char::is_ascii_digit).collect();
-                        digits.parse().expect("a version")
-                    }
-                };
-                assert!(
-                    version >= bound,
-                    "{path} is of version {version}, after {bound} was seen"
-                );
-                newest.fetch_max(version, Ordering::SeqCst);
-                asked.fetch_add(1, Ordering::SeqCst);
+                let digits: String = answer.text().chars().filter(char::is_ascii_digit).collect();
+                seen.see(path, if turn == 2 { answer.version() } else { &digits }, bound);
             }
-        }));
+        });
     }
     let rounds = count(8, 100);
     for round in 0..rounds {
-        let finished = door.swap("prod", &[]).await;
-        finished.assert_done();
-        let together = finished.find(|event| match event {
-            Event::Swap(SwapStep::Switched { services, .. }) => Some(services.clone()),
-            _ => None,
-        });
-        assert_eq!(together, Some(vec!["site".into(), "api".into()]));
-        let mark = asked.load(Ordering::SeqCst);
-        eventually(secs(20), || async {
-            let broken = clients.iter().any(tokio::task::JoinHandle::is_finished);
-            holds(broken || asked.load(Ordering::SeqCst) > mark + 60, || {
-                "clients do not get on".to_owned()
-            })
-        })
-        .await;
+        clients.swap(&door, &["site", "api"], 60).await;
         // The side that was left comes back as the version after the next.
         let left = round % 2;
         let version = (round + 3).to_string();
         build(&at(left), &version);
         api[left].relaunch(&version).await;
     }
-    stop.store(true, Ordering::SeqCst);
-    for client in clients {
-        client.await.expect("no client saw a mixture");
-    }
-    assert_eq!(
-        newest.load(Ordering::SeqCst),
-        rounds as u64 + 1,
-        "every version was seen"
-    );
+    clients.end(rounds as u64 + 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

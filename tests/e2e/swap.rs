@@ -1,12 +1,10 @@
 //! A swap as its users see it: who serves when, what they are told, and how they go back.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
 use crate::common::app::{App, Health, Step, send};
 use crate::common::door::{Door, QUICK, environment};
 use crate::common::fixture::{HOST, Pair};
 use crate::common::load::{Kind, Load};
+use crate::common::onward::Onward;
 use crate::common::{count, eventually, holds, secs};
 use greengate::model::api::{CommonStep, Event, Progress, SwapStep, exit};
 use greengate::model::slot::Slot;
@@ -125,64 +123,30 @@ async fn release() -> Release {
 #[tokio::test(flavor = "multi_thread")]
 async fn n3_no_client_sees_the_old_version_of_one_service_after_the_new_one_of_the_other() {
     let Release { door, web, api } = release().await;
-    let newest = Arc::new(AtomicU64::new(0));
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = Arc::new(AtomicU64::new(0));
-    let mut clients = Vec::new();
+    let mut clients = Onward::default();
     for number in 0..6 {
         let targets = [door.target("web.localhost"), door.target("api.localhost")];
-        let (newest, stop, asked) = (Arc::clone(&newest), Arc::clone(&stop), Arc::clone(&asked));
-        clients.push(tokio::spawn(async move {
+        clients.spawn(|seen| async move {
             let mut connections = [targets[0].client().await.unwrap(), targets[1].client().await.unwrap()];
             let mut turn = number;
-            while !stop.load(Ordering::SeqCst) {
+            while seen.goes_on() {
                 turn = (turn + 1) % 2;
-                // Whatever anybody has seen before this request is sent, this request may not be older.
-                let bound = newest.load(Ordering::SeqCst);
+                let bound = seen.newest();
                 let answer = connections[turn].get(&targets[turn].host, "/").await.unwrap();
-                let version: u64 = answer.version().parse().expect("a version");
-                assert!(
-                    version >= bound,
-                    "{} answered with {version} after {bound} was seen",
-                    answer.app()
-                );
-                newest.fetch_max(version, Ordering::SeqCst);
-                asked.fetch_add(1, Ordering::SeqCst);
+                seen.see(answer.app(), answer.version(), bound);
             }
-        }));
+        });
     }
     let rounds = count(10, 200);
     for round in 0..rounds {
-        let finished = door.swap("prod", &[]).await;
-        finished.assert_done();
-        let together = finished.find(|event| match event {
-            Event::Swap(SwapStep::Switched { services, .. }) => Some(services.clone()),
-            _ => None,
-        });
-        assert_eq!(together, Some(vec!["web".into(), "api".into()]));
-        let mark = asked.load(Ordering::SeqCst);
-        eventually(secs(20), || async {
-            let broken = clients.iter().any(tokio::task::JoinHandle::is_finished);
-            holds(broken || asked.load(Ordering::SeqCst) > mark + 30, || {
-                "clients do not get on".to_owned()
-            })
-        })
-        .await;
+        clients.swap(&door, &["web", "api"], 30).await;
         // The side that was left comes back as the version after the next.
         let left = round % 2;
         let version = (round + 3).to_string();
         web[left].relaunch(&version).await;
         api[left].relaunch(&version).await;
     }
-    stop.store(true, Ordering::SeqCst);
-    for client in clients {
-        client.await.expect("no client saw a mixture");
-    }
-    assert_eq!(
-        newest.load(Ordering::SeqCst),
-        rounds as u64 + 1,
-        "every version was seen"
-    );
+    clients.end(rounds as u64 + 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

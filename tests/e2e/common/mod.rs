@@ -11,7 +11,8 @@
 //! - [`pebble`]: a real ACME server; [`acme_door`]: what stands in front of it, and misbehaves
 //! - [`network`]: a network of a test's own; [`systemd`]: a systemd of its own; [`package`]: what is installed there
 //! - [`control`]: the control socket as bytes
-//! - [`load`]: steady traffic of every kind; [`notes`]: what is written and read in a database
+//! - [`load`]: steady traffic of every kind; [`notes`]: what is written and read in a database; [`onward`]: clients that see no version
+//!   after a later one
 //!
 //! Nothing here sleeps to let something happen: [`eventually`] asks until it has, or fails with the last answer.
 
@@ -32,6 +33,7 @@ pub mod ledger;
 pub mod load;
 pub mod network;
 pub mod notes;
+pub mod onward;
 pub mod operation;
 pub mod package;
 pub mod pebble;
