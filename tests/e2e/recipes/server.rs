@@ -35,7 +35,7 @@ for name in etc usr; do
   mkdir "$folder/inside/$name" "$folder/inside/$name.work"
   mount -t overlay overlay -o "lowerdir=/$name,upperdir=$folder/inside/$name,workdir=$folder/inside/$name.work" "/$name"
 done
-for name in run srv; do mount -t tmpfs tmpfs "/$name"; done
+for name in /run /srv /var/log /var/mail /var/lib/sudo; do mount -t tmpfs tmpfs "$name"; done
 mkdir /run/sshd /run/greengate
 hostname server
 echo '127.0.0.1 localhost server app.example.com' > "$folder/hosts"
