@@ -4,5 +4,6 @@ mod commands;
 mod ends;
 mod falling;
 mod meeting;
+mod recipes;
 mod sleeper;
 mod waking;
