@@ -17,6 +17,8 @@ mod hold;
 mod plane;
 #[path = "simulation/schedules.rs"]
 mod schedules;
+#[path = "simulation/sleeping.rs"]
+mod sleeping;
 #[path = "simulation/world.rs"]
 mod world;
 
