@@ -49,7 +49,7 @@ async fn in_the_gate_too_and_the_gate_ends_with_it() {
 async fn a_timeout_is_an_interruption() {
     let stage = Stage::start("").await;
     stage.put("hold-start");
-    let output = stage.told("v2", &["--timeout", "300ms"]).await;
+    let output = stage.told("v2", &["--timeout", "2s"]).await;
     output.assert_code(exit::FAILED);
     output.assert_says(&["`--timeout` is over: what was begun is undone"]);
     assert!(!stage.runs(Slot::Green));
