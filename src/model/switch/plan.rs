@@ -156,6 +156,8 @@ pub(super) struct Plan {
     pub(super) deadline: Duration,
     /// Whether it ends with the gate.
     pub(super) gate_only: bool,
+    /// Whether it is a part of a deployment, which cannot be forced.
+    pub(super) deployed: bool,
     /// The environment whose version is promoted.
     pub(super) promotes: Option<Arc<str>>,
     /// What is deployed, as far as somebody says so.
@@ -255,6 +257,7 @@ pub(super) fn plan(
             .deadline_ms
             .map_or(longest.unwrap_or_default(), Duration::from_millis),
         gate_only: request.gate_only,
+        deployed: request.within.is_some(),
         promotes: request.promotes.as_deref().map(Arc::from),
         version: request.version.clone(),
     })

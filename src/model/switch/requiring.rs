@@ -60,7 +60,7 @@ impl Switch {
             return;
         };
         let requires = self.requires(asks, &current.plan);
-        let Some((reason, hint)) = self.objection(asks, &requires, &found) else {
+        let Some((reason, hint)) = self.objection(asks, &requires, &found, current.plan.deployed) else {
             let Requires { healthy, parity } = requires;
             let required = SwapStep::Required {
                 healthy: healthy.map(|name| name.to_string()),
@@ -105,7 +105,7 @@ impl Switch {
     }
 
     /// Why what was found keeps a swap back, and what to do about it.
-    fn objection(&self, asks: Asks, requires: &Requires, found: &Found) -> Option<(String, String)> {
+    fn objection(&self, asks: Asks, requires: &Requires, found: &Found, deployed: bool) -> Option<(String, String)> {
         let name = &self.rules.name;
         let sick = requires.healthy.as_ref().filter(|_| !found.unhealthy.is_empty());
         let other = requires.parity.as_ref().filter(|_| !found.differences.is_empty());
@@ -125,10 +125,10 @@ impl Switch {
                 format!("`{name}` would differ from `{other}`, whose version is promoted, in {things}")
             }
         };
-        // Whoever promotes does not force: a swap that does is another command.
+        // Whoever deploys or promotes does not force: a swap that does is another command.
         let force = match asks {
-            Asks::File => "; `--force` switches all the same",
-            Asks::Promotion => "",
+            Asks::File if !deployed => "; `--force` switches all the same",
+            Asks::File | Asks::Promotion => "",
         };
         if let Some((why, hint)) = &found.asleep {
             return Some((format!("{why}, and `{name}` depends on it"), format!("{hint}{force}")));

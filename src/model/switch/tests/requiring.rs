@@ -110,6 +110,24 @@ fn what_is_found_refuses_and_changes_nothing() {
 }
 
 #[test]
+fn who_deploys_is_not_told_of_a_way_that_a_deploy_does_not_have() {
+    let mut stage = Stage::new(depending());
+    stage.found = Found {
+        asleep: None,
+        unhealthy: vec![sick()],
+        differences: Vec::new(),
+    };
+    let part = OperationRequest {
+        within: Some(7),
+        ..swap()
+    };
+    stage.ask(1, part);
+    stage.pass(Duration::from_secs(2));
+    let (code, _, hint) = stage.refused(1);
+    assert_eq!((code, hint), (exit::REFUSED, Some("`proxyctl status dev` shows why")));
+}
+
+#[test]
 fn a_rollback_is_exempt_and_so_is_a_forced_swap_which_says_so() {
     let mut stage = Stage::new(depending());
     stage.switched(1, swap());
