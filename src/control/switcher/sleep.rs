@@ -20,9 +20,12 @@ use crate::model::environment;
 use crate::model::history::{Caller, Record};
 use crate::model::hold::Refusal;
 use crate::model::pause;
-use crate::model::sleep::{Effect, Input, Sample, Stance, StopFailed, Times};
+use crate::model::sleep::{self, Effect, Input, Sample, StopFailed, Times};
 use crate::model::state::Slept;
-use crate::proxy::{Asleep, Bell};
+use crate::proxy::{Asleep, Bell, Stance};
+
+/// Longer than a process that was replaced is there.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 impl Owner {
     /// Carries out what the sleep of an environment says.
@@ -108,10 +111,29 @@ impl Owner {
     /// What was asleep when the last process ended is asleep, and can be woken.
     pub(super) fn sleep_on(&mut self) {
         for place in 0..self.environments.len() {
-            if self.environments[place].machines.sleep_stance() != Stance::Awake {
+            if self.environments[place].machines.sleep_stance() != sleep::Stance::Awake {
                 self.environments[place].arm(&self.errands);
                 let name = self.environments[place].name.clone();
                 self.publish_stance(&name);
+            }
+        }
+    }
+
+    /// Another process is the front door, and it alone runs commands. Who still comes here, by a connection of before, is told to come
+    /// again: that leads there.
+    pub(super) fn wake_nobody_any_more(&mut self) {
+        for environment in &self.environments {
+            if let Some(asleep) = environment.asleep(self.epoch) {
+                let stance = Stance {
+                    sleep: Some(Asleep {
+                        refuses_until: Some(Instant::now() + FOR_EVER),
+                        ..asleep
+                    }),
+                    ..self.stance(&environment.name)
+                };
+                let snapshot = self.publisher.snapshot().with_stance(&environment.name, &stance);
+                self.publisher.publish(snapshot, []);
+                self.publisher.plane.turn_away(&environment.name, Refusal::DidNotWake);
             }
         }
     }
@@ -136,8 +158,8 @@ impl Environment {
     /// What new requests come upon, as they are told.
     pub(super) fn asleep(&self, epoch: Instant) -> Option<Asleep> {
         match self.machines.sleep_stance() {
-            Stance::Awake => None,
-            Stance::Asleep {
+            sleep::Stance::Awake => None,
+            sleep::Stance::Asleep {
                 web_sockets,
                 not_before,
             } => Some(Asleep {

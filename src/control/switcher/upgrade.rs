@@ -58,6 +58,7 @@ impl Owner {
                 );
                 self.succession = Succession::Over { pid };
                 self.let_everything_go();
+                self.wake_nobody_any_more();
                 let before = env!("CARGO_PKG_VERSION").into();
                 let upgraded = UpgradeStep::Upgraded {
                     pid,

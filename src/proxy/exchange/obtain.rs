@@ -216,6 +216,9 @@ enum Next {
     Ask(Rc<AuthService>),
 }
 
+/// Nobody is asked to stay away for longer than the longest pause between two tries.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
 /// A request came for an app that does not run: it calls, unless it has to be turned away (N36).
 fn called(exchange: &Exchange, asleep: &Asleep) -> Result<(), ProxyError> {
     if asleep.deaf_to_web_sockets && exchange.upgrade {
@@ -225,7 +228,7 @@ fn called(exchange: &Exchange, asleep: &Asleep) -> Result<(), ProxyError> {
         .refuses_until
         .map(|until| until.saturating_duration_since(Instant::now()));
     if let Some(left) = left.filter(|left| !left.is_zero()) {
-        return Err(ProxyError::DidNotWake(Some(left)));
+        return Err(ProxyError::DidNotWake(Some(left.min(LONGEST_WAIT))));
     }
     asleep.bell.ring();
     Ok(())

@@ -106,7 +106,13 @@ async fn n36_an_upgrade_carries_on_what_sleeps_and_waits_for_what_is_being_woken
     dev.clear("hold-start");
     assert_eq!(waits.await.unwrap().status, 200);
     dev.put_to_sleep().await;
+    let mut old = dev.target().client().await.unwrap();
+    assert_eq!(old.get("nobody.test", "/").await.unwrap().status, 404);
     dev.door.proxyctl(&["upgrade"]).await.assert_code(0);
+    // Who has a connection to the old process is told to come again, and starts nothing there.
+    if let Ok(answer) = old.get(DEV, "/").await {
+        assert_eq!(answer.status, 503);
+    }
     let after = dev.status().await;
     assert_eq!((after.state, after.woke), (SleepState::Asleep, before.woke + 1));
     assert!(after.since.is_some());
