@@ -24,6 +24,16 @@ impl Moment {
     pub fn written(self) -> String {
         format!("{:.3}", self.wall)
     }
+
+    /// How long it is until a moment in seconds since 1970; nothing where that is over.
+    #[must_use]
+    pub fn left_until(self, seconds: u64) -> Duration {
+        let end = i64::try_from(seconds)
+            .ok()
+            .and_then(|end| Timestamp::from_second(end).ok());
+        let left = end.unwrap_or(Timestamp::MAX).duration_since(self.wall);
+        Duration::try_from(left).unwrap_or_default()
+    }
 }
 
 /// Compares the clock on the wall with one that never goes back.
@@ -49,6 +59,18 @@ mod tests {
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+
+    #[test]
+    fn what_is_left_is_counted_to_the_millisecond_and_never_below_nothing() {
+        let wall = Timestamp::from_millisecond(36_900).unwrap();
+        let now = Moment {
+            at: Duration::from_secs(5),
+            wall,
+        };
+        assert_eq!(now.left_until(37), Duration::from_millis(100));
+        assert_eq!(now.left_until(36), Duration::ZERO);
+        assert!(now.left_until(u64::MAX) > Duration::from_hours(24 * 365));
     }
 
     #[test]

@@ -52,6 +52,14 @@ async fn n33_its_time_ends_it_to_the_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn n33_its_time_ends_it_however_often_somebody_looks() {
+    let pair = Pair::tls("").await;
+    Look::open(&pair.door, "prod", &["--for", "1s"]).await;
+    let over = async { while !pair.door.environment("prod").await.previews.is_empty() {} };
+    tokio::time::timeout(secs(5), over).await.expect("its time is over");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn n33_what_it_has_begun_is_finished_after_its_end_and_nothing_is_begun_any_more() {
     let pair = Pair::tls("").await;
     let look = Look::open(&pair.door, "prod", &[]).await;

@@ -26,9 +26,7 @@ impl Owner {
         let now = self.moment();
         let ends = self.previews.iter().map(|it| it.preview.until);
         let next = ends.min().unwrap_or(self.saves.state().previews.around_until);
-        let left = next.saturating_sub(seconds_of(now.wall));
-        // The end is a whole second, and now may be any moment before it.
-        Some(now.at + Duration::from_secs(left.max(1)))
+        Some(now.at.saturating_add(now.left_until(next)))
     }
 
     /// Ends those whose time is over.
