@@ -48,9 +48,11 @@ shift 2
 exec "$@"
 "#;
 
-/// In place of the unit that the page has, whose systemd other tests are about: starts what a release brings.
+/// In place of the unit that the page has, whose systemd other tests are about: starts what a release brings. The demo's app ends with its
+/// parent, so it has one that stays.
 const SERVE: &str = "#!/bin/sh\nset -eu\ncd \"/srv/web/$1\"\n\
-    setsid proxyctl __demo-app --port \"$2\" --version \"$(cat version)\" < /dev/null > \"/run/web-$1.log\" 2>&1 &\n\
+    setsid sh -c 'proxyctl __demo-app --port \"$0\" --version \"$1\" & wait' \"$2\" \"$(cat version)\" \
+    < /dev/null > \"/run/web-$1.log\" 2>&1 &\n\
     echo $! > \"/run/web-$1\"\n";
 
 const CEASE: &str = "#!/bin/sh\nkill \"$(cat \"/run/web-$1\")\"\n";
