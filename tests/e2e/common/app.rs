@@ -388,23 +388,26 @@ impl Drop for Open {
     }
 }
 
-async fn connection(wire: Wire, inner: Arc<Inner>) {
+fn connection(wire: Wire, inner: Arc<Inner>) -> impl Future<Output = ()> {
+    // As it is accepted: tasks begin in any order.
     let number = inner.accepted.fetch_add(1, Ordering::SeqCst) + 1;
     inner.open.fetch_add(1, Ordering::SeqCst);
     let mut kills = inner.kills.subscribe();
     // Declared before the wire, so that it counts down after the socket is closed.
     let open = Open(inner);
     let mut incoming = Incoming::new(wire, Duration::from_secs(300));
-    let end = tokio::select! {
-        end = serve(&mut incoming, &open.0, number) => end,
-        _ = kills.changed() => End::Reset,
-    };
-    match end {
-        End::Close => {}
-        End::Reset => incoming.wire.reset_on_drop(),
+    async move {
+        let end = tokio::select! {
+            end = serve(&mut incoming, &open.0, number) => end,
+            _ = kills.changed() => End::Reset,
+        };
+        match end {
+            End::Close => {}
+            End::Reset => incoming.wire.reset_on_drop(),
+        }
+        drop(incoming);
+        drop(open);
     }
-    drop(incoming);
-    drop(open);
 }
 
 async fn serve(incoming: &mut Incoming, inner: &Arc<Inner>, number: u64) -> End {
