@@ -7,7 +7,7 @@ use greengate::cli::args::{Cli, Command as Typed, Toggle};
 use greengate::cli::output::{self, Rates, Stream, Words};
 use greengate::model::api::{
     Action, Change, ChangeKind, Event, Holder, MaintenanceStatus, PauseStep, PreviewLink, PreviewStep, ReloadStep,
-    ValueChange, exit,
+    SleepState, SleepStatus, ValueChange, exit,
 };
 use greengate::model::slot::{Generation, Slot};
 use tokio::time::Instant;
@@ -171,6 +171,34 @@ fn n33_links_are_data_and_the_token_stands_nowhere_else() {
     assert!(lines.iter().all(|(stream, _)| *stream == Stream::Err), "{lines:?}");
     assert!(lines[0].1.contains("green of prod for 60 min"), "{lines:?}");
     assert!(lines[1].1.ends_with("proxyctl preview prod --end"), "{lines:?}");
+}
+
+#[test]
+fn the_table_says_what_sleeps_and_asks_nobody_how_it_does() {
+    let now = "2026-11-21T10:00:00Z".parse().unwrap();
+    let mut status = a_status(Some(true), false);
+    let mut asleep = |state| {
+        status.environments[0].sleep = Some(SleepStatus {
+            state,
+            after_ms: Some(1_200_000),
+            idle_ms: None,
+            since: Some("2026-11-21T09:00:00Z".into()),
+            woke: 3,
+            waking_ms: Some(700),
+            trouble: None,
+        });
+        output::table(&status, &Rates::default(), now, PLAIN, 80).join("\n")
+    };
+    let text = asleep(SleepState::Asleep);
+    assert!(text.contains("prod/web         green :3010  asleep"), "{text}");
+    assert!(
+        text.contains("prod: asleep for 60 min: the next request starts it"),
+        "{text}"
+    );
+    let text = asleep(SleepState::Waking);
+    assert!(text.contains("prod: wakes: requests wait until it answers"), "{text}");
+    let text = asleep(SleepState::Awake);
+    assert!(text.contains("✓ 2 s") && !text.contains("prod: awake"), "{text}");
 }
 
 #[test]

@@ -13,8 +13,8 @@ use crate::cli::output::text::{
     Style, address, addresses, bytes, count, escape, latency, period, short_address, thousands,
 };
 use crate::model::api::{
-    CertificateStatus, EnvironmentStatus, HealthStatus, Kind, MaintenanceStatus, PreviewStatus, ServiceStatus,
-    SleepState, Status, Traffic, exit,
+    CertificateStatus, EnvironmentStatus, HealthStatus, Kind, MaintenanceStatus, PreviewStatus, ServiceStatus, Status,
+    Traffic, exit,
 };
 
 /// Exit 0, or with `--exit-code` 1 when an instance is not known to be healthy.
@@ -55,17 +55,10 @@ pub fn healthy(status: &Status) -> bool {
     status
         .environments
         .iter()
-        .filter(|environment| !sleeps(environment))
+        .filter(|environment| !environment.sleeps())
         .flat_map(|environment| &environment.services)
         .flat_map(|service| &service.health)
         .all(|health| health.healthy == Some(true))
-}
-
-fn sleeps(environment: &EnvironmentStatus) -> bool {
-    environment
-        .sleep
-        .as_ref()
-        .is_some_and(|sleep| sleep.state != SleepState::Awake)
 }
 
 /// The overview; `now` turns times into ages.
@@ -133,7 +126,7 @@ fn render_environment(environment: &EnvironmentStatus, now: Timestamp, style: St
         style.dim(protected)
     )];
     // An app that is not there on purpose is not asked how it does.
-    let asleep = sleeps(environment);
+    let asleep = environment.sleeps();
     for service in &environment.services {
         lines.extend(render_service(service, asleep, now, style));
     }

@@ -59,21 +59,29 @@ pub(super) fn render(event: &SleepStep, style: Style) -> Vec<Line> {
     vec![step(style, mark, label, &text)]
 }
 
+/// How far an environment is that is not awake, in a word, and what that means for requests; `age` tells how long ago a time is.
+pub(super) fn standing(sleep: &SleepStatus, age: impl Fn(&str) -> Option<String>) -> Option<(&'static str, String)> {
+    let since = lasting(sleep.since.as_deref().and_then(age));
+    match sleep.state {
+        SleepState::Awake => None,
+        SleepState::FallingAsleep => Some(("falls asleep", ": new requests wait".into())),
+        SleepState::Asleep => Some(("asleep", format!("{since}: the next request starts it"))),
+        SleepState::Waking => Some(("wakes", ": requests wait until it answers".into())),
+    }
+}
+
 /// How an environment sleeps, for the overview.
 pub(crate) fn status(environment: &str, sleep: &SleepStatus, now: Timestamp, style: Style) -> Vec<String> {
-    let since = lasting(sleep.since.as_deref().and_then(|since| age(since, now)));
     let name = escape(environment);
-    let state = match sleep.state {
-        SleepState::Awake => {
+    let state = match standing(sleep, |since| age(since, now)) {
+        None => {
             let idle = sleep.idle_ms.unwrap_or(0) / 1_000 * 1_000;
             let after = sleep
                 .after_ms
                 .map_or(String::new(), |after| format!(" of {}", period(after)));
             format!("{}, idle for {}{after}", style.dim("awake"), whole(idle))
         }
-        SleepState::FallingAsleep => format!("{}: new requests wait", style.yellow("falls asleep")),
-        SleepState::Asleep => format!("{}{since}: the next request starts it", style.yellow("asleep")),
-        SleepState::Waking => format!("{}: requests wait until it answers", style.yellow("wakes")),
+        Some((word, rest)) => format!("{}{rest}", style.yellow(word)),
     };
     let took = sleep
         .waking_ms

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::age::{lasting, short_age};
 use super::certificate::{SOON_DAYS, days_left};
+use super::sleep;
 use super::text::{Style, addresses, bytes, count, escape, fit, fit_end, latency, short_address};
 use crate::model::api::{EnvironmentStatus, ServiceStatus, Status};
 use crate::model::slot::{Generation, Slot};
@@ -155,7 +156,11 @@ fn row(
         false => addresses.into(),
     };
     let live = format!("{slot_name}{addresses}");
-    let (healthy, checked) = health(service, now);
+    let (healthy, checked) = match environment.sleeps() {
+        // It is not asked.
+        true => (None, "asleep".into()),
+        false => health(service, now),
+    };
     let mark = |text: &str| match healthy {
         Some(true) => style.green(text),
         Some(false) => style.red(text),
@@ -204,6 +209,13 @@ fn remarks(environment: &EnvironmentStatus, now: Timestamp, width: usize) -> imp
     if !environment.waiting.is_empty() {
         let waiting = count(environment.waiting.len() as u64, "deployment waits", "deployments wait");
         remarks.push(format!("{name}: {waiting} for a turn"));
+    }
+    let standing = environment
+        .sleep
+        .as_ref()
+        .and_then(|it| sleep::standing(it, |since| short_age(since, now)));
+    if let Some((word, rest)) = standing {
+        remarks.push(format!("{name}: {word}{rest}"));
     }
     if let Some(maintenance) = &environment.maintenance {
         let since = lasting(short_age(&maintenance.since, now));

@@ -8,7 +8,7 @@ use super::deploy::Deployed;
 use super::operation::{Kind, Side};
 use super::preview::PreviewStatus;
 use super::seen::{ProbeReport, Traffic};
-use super::sleep::SleepStatus;
+use super::sleep::{SleepState, SleepStatus};
 use super::upkeep::Action;
 use crate::model::handoff::EarlierProcess;
 use crate::model::slot::{Address, Generation, Slot};
@@ -143,6 +143,16 @@ pub struct EnvironmentStatus {
     pub draining: Vec<DrainingStatus>,
     /// Its services, in the order of the file.
     pub services: Vec<ServiceStatus>,
+}
+
+impl EnvironmentStatus {
+    /// Whether its app is not there on purpose (N36).
+    #[must_use]
+    pub fn sleeps(&self) -> bool {
+        self.sleep
+            .as_ref()
+            .is_some_and(|sleep| sleep.state != SleepState::Awake)
+    }
 }
 
 /// The operation that holds an environment.
