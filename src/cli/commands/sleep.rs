@@ -1,9 +1,6 @@
 //! `proxyctl sleep` and `wake`: have the app of an environment stopped until somebody needs it, or started (N36).
 
-use std::ops::ControlFlow;
-
-use serde::Serialize;
-
+use super::upkeep::ask;
 use super::watcher::Watcher;
 use crate::cli::args::{SleepArgs, WakeArgs};
 use crate::cli::client::Client;
@@ -19,7 +16,13 @@ pub async fn sleep(client: &Client, args: &SleepArgs) -> Outcome {
         environment: args.environment.clone(),
         timeout_ms: millis(args.timeout),
     };
-    ask(client, "/v1/sleep", &request, args.json).await
+    ask(
+        client,
+        "/v1/sleep",
+        &request,
+        Watcher::of_upkeep(args.json, "Nothing changed."),
+    )
+    .await
 }
 
 /// Exit 0 when the app answers, or did before.
@@ -30,17 +33,11 @@ pub async fn wake(client: &Client, args: &WakeArgs) -> Outcome {
     let request = WakeRequest {
         environment: args.environment.clone(),
     };
-    ask(client, "/v1/wake", &request, args.json).await
-}
-
-async fn ask(client: &Client, path: &str, request: &impl Serialize, json: bool) -> Outcome {
-    let mut watcher = Watcher::of_upkeep(json, "Nothing changed.");
-    let ended = client
-        .ask(path, request, |line| {
-            watcher.see(line);
-            ControlFlow::Continue(())
-        })
-        .await;
-    watcher.step_aside();
-    Ok(ended?)
+    ask(
+        client,
+        "/v1/wake",
+        &request,
+        Watcher::of_upkeep(args.json, "Nothing changed."),
+    )
+    .await
 }

@@ -81,7 +81,7 @@ fn page(file: &std::path::Path) -> Result<String, Stop> {
 }
 
 /// Asks for an operation, and shows its events to the end.
-async fn ask(client: &Client, path: &str, request: &impl Serialize, mut watcher: Watcher) -> Outcome {
+pub(super) async fn ask(client: &Client, path: &str, request: &impl Serialize, mut watcher: Watcher) -> Outcome {
     let ended = client
         .ask(path, request, |line| {
             watcher.see(line);

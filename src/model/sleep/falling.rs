@@ -27,13 +27,7 @@ impl Sleep {
             let event = self.asleep(Duration::ZERO, true);
             return effects.push(Effect::Tell { operation, event });
         }
-        let doing = Doing {
-            operation,
-            user,
-            since: now.written(),
-            began: now.at,
-            idle: None,
-        };
+        let doing = Doing::asked(operation, user, now);
         if let Phase::Awake(awake) = &mut self.phase
             && awake.wanted.is_none()
         {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::model::clock::Moment;
+
 /// How often progress is told.
 pub(super) const PROGRESS: Duration = Duration::from_secs(1);
 /// Who falls asleep and wakes by itself.
@@ -82,4 +84,17 @@ pub(super) struct Doing {
     pub(super) began: Duration,
     /// For how long nobody has needed it; `None` where somebody has asked.
     pub(super) idle: Option<Duration>,
+}
+
+impl Doing {
+    /// What somebody asks for.
+    pub(super) fn asked(operation: u64, user: String, now: Moment) -> Self {
+        Self {
+            operation,
+            user,
+            since: now.written(),
+            began: now.at,
+            idle: None,
+        }
+    }
 }

@@ -33,13 +33,7 @@ impl Sleep {
                 effects.push(Effect::Tell { operation, event });
             }
             Phase::Asleep { .. } => {
-                let doing = Doing {
-                    operation,
-                    user,
-                    since: now.written(),
-                    began: now.at,
-                    idle: None,
-                };
+                let doing = Doing::asked(operation, user, now);
                 self.start(doing, Vec::new(), effects);
             }
             Phase::Awake(_) | Phase::Closing(_) | Phase::Saving { .. } => {
