@@ -11,6 +11,7 @@ use greengate::config::Config;
 use greengate::control::initial;
 use greengate::model::state::State;
 use greengate::proxy::{Gate, Routing};
+use greengate::telemetry::Totals;
 
 const TEXT: &str = "
 [defaults]
@@ -61,7 +62,7 @@ fn routing(criterion: &mut Criterion) {
     let Ok((config, _)) = Config::parse(Path::new("proxy.toml"), TEXT) else {
         return;
     };
-    let routing = Routing::new(initial(&config, &State::new(), 2).snapshot);
+    let routing = Routing::new(initial(&config, &State::new(), &Totals::new(2)).snapshot);
     criterion.bench_function("routing/load", |bencher| bencher.iter(|| black_box(routing.load())));
     criterion.bench_function("routing/load and find", |bencher| {
         bencher.iter(|| {

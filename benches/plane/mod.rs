@@ -6,7 +6,7 @@ use std::sync::Arc;
 use greengate::config::{AccessLogFormat, AccessLogTarget, Config, Listen};
 use greengate::model::slot::{Address, Generation, Slot};
 use greengate::proxy::{Activation, DataPlane, Front, Routing, Settings, Snapshot, Times, TlsChallenges, bind};
-use greengate::telemetry::AccessLog;
+use greengate::telemetry::{AccessLog, Totals};
 
 /// It answers to `bench.test`.
 #[allow(dead_code, reason = "not every bench swaps")]
@@ -63,7 +63,7 @@ fn activation(config: &Config, slot: Slot, generation: u64) -> Arc<Activation> {
         slot,
         Generation(generation),
         addresses,
-        1,
+        &Totals::new(1),
     )
 }
 

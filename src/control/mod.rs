@@ -10,6 +10,7 @@
 //! - `certificates` which hosts need one, when it is obtained, and how it stands
 //! - `disk` state, journal and the folder that they are in
 //! - `ports` what the switcher asks of disk, certificates and data plane, as traits
+//! - `happenings` what happens, told at once to everybody who watches
 //! - `commands` runs what the configuration lets the daemon run
 //! - `users` the files of users, read when they change; `kept_assets` files of versions that are gone
 //! - `served` the configuration in use; `fault` why there is no daemon; `limits` what the operating system allows; `clock` calendar
@@ -23,6 +24,7 @@ mod daemon;
 mod disk;
 mod evidence;
 mod fault;
+mod happenings;
 mod kept_assets;
 mod limits;
 mod ports;

@@ -3,7 +3,7 @@
 //! - `access_log` one line for each exchange, never waited for; `line` what it says, `log_writer` where to
 //! - `formatter` how a line is written: `json_line` or `combined_line`, with `stamp` and `value` for both, `origin` for the first
 //! - `logging` the application log, for operators
-//! - `metrics` counters of each core, read together
+//! - `metrics` counters of each core, read together; `totals` those of every slot since the process began
 
 mod access_log;
 mod combined_line;
@@ -15,10 +15,12 @@ pub mod logging;
 mod metrics;
 mod origin;
 mod stamp;
+mod totals;
 mod value;
 
 pub use access_log::{AccessLog, Lines};
 pub use line::Line;
 pub use metrics::{CoreCounters, Counters, ErrorFrom};
 pub use origin::Origin;
+pub use totals::{PerCore, Totals, Whose};
 pub use value::LONGEST_VALUE;

@@ -14,7 +14,7 @@ use greengate::model::slot::{Generation, Slot};
 use greengate::proxy::{
     Activation, Ask, DataPlane, Front, Held, MaintenancePage, Routing, Settings, Snapshot, Stance, Times, TlsChallenges,
 };
-use greengate::telemetry::AccessLog;
+use greengate::telemetry::{AccessLog, Totals};
 use tokio::task::JoinHandle;
 
 const CORES: usize = 2;
@@ -42,10 +42,11 @@ impl Bench {
             other.address()
         );
         let (config, _) = Config::parse(Path::new("proxy.toml"), &text).unwrap();
+        let totals = Totals::new(CORES);
         let snapshot = Snapshot::new(&config, |service| {
             let addresses = service.slots.get(Slot::Upstream).unwrap().to_vec();
             let names = (service.environment.clone(), service.name.clone());
-            Activation::new(names.0, names.1, Slot::Upstream, Generation(1), addresses, CORES)
+            Activation::new(names.0, names.1, Slot::Upstream, Generation(1), addresses, &totals)
         });
         let folder = tempfile::tempdir().unwrap();
         let log = AccessLog::open(

@@ -16,6 +16,7 @@ use crate::control::disk::StateDir;
 use crate::control::evidence::gating;
 use crate::control::evidence::instance::Instance;
 use crate::control::fault::Fault;
+use crate::control::happenings::Happenings;
 use crate::control::kept_assets::{self, KeptAssets};
 use crate::control::limits;
 use crate::control::socket::{Desk as _, Office};
@@ -28,6 +29,7 @@ use crate::model::sleep;
 use crate::model::slot::Address;
 use crate::proxy::{Assets, DataPlane, Front, Routing, Settings, Snapshot, Times};
 use crate::tasks::Group;
+use crate::telemetry::Totals;
 
 /// READY waits this long for the first probes, and no longer: apps that come up after the daemon are held for (N31).
 const FIRST_PROBES: Duration = Duration::from_secs(2);
@@ -87,8 +89,12 @@ impl Serving {
             look: settings.times.sleep_look,
             web_socket: settings.times.sleep_web_socket,
         };
-        let (cores, patience, https_port) = (settings.workers, settings.times.hand_over, settings.https_port);
-        let first = initial(&config, &remembered, cores);
+        let (totals, patience, https_port) = (
+            Totals::new(settings.workers),
+            settings.times.hand_over,
+            settings.https_port,
+        );
+        let first = initial(&config, &remembered, &totals);
         warnings.extend(first.messages);
         let routing = Routing::new(first.snapshot);
         let users = UserReader::new();
@@ -123,6 +129,7 @@ impl Serving {
             tracing::warn!("{warning}");
         }
         let (trouble, of_users, readers) = (certificates.clone(), users.clone(), users.clone());
+        let happenings = Happenings::new();
         let (switcher, switching) = Switcher::start(Parts {
             current: current.clone(),
             routing: routing.clone(),
@@ -131,13 +138,14 @@ impl Serving {
             store: Box::new(store),
             journal: Box::new(journal.clone()),
             hosts: Box::new(certificates.clone()),
-            cores,
+            totals: totals.clone(),
             warnings: Box::new(move |environment| {
                 let mut told = trouble.trouble(environment);
                 told.extend(of_users.trouble(environment));
                 told
             }),
             users: Box::new(move |config| readers.serve(config)),
+            happenings: happenings.clone(),
             succession: giver.clone(),
             elders: Rc::new(earlier.clone()),
             keeping: Rc::new(kept.clone()),
@@ -156,6 +164,8 @@ impl Serving {
             certificates,
             journal,
             log,
+            totals,
+            happenings,
             started,
             warnings,
             earlier: Rc::new(earlier.clone()),

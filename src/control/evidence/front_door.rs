@@ -119,6 +119,7 @@ mod tests {
     use crate::config::Config;
     use crate::model::slot::{Generation, Slot};
     use crate::proxy::Activation;
+    use crate::telemetry::Totals;
 
     /// Where a client finds the service `it`.
     fn found(services: &str) -> Option<String> {
@@ -127,7 +128,14 @@ mod tests {
         let snapshot = Snapshot::new(&config, |service| {
             let (environment, name) = (service.environment.clone(), service.name.clone());
             let addresses = service.slots.get(Slot::Upstream).unwrap().to_vec();
-            Activation::new(environment, name, Slot::Upstream, Generation(1), addresses, 1)
+            Activation::new(
+                environment,
+                name,
+                Slot::Upstream,
+                Generation(1),
+                addresses,
+                &Totals::new(1),
+            )
         });
         let services = snapshot.services().iter().map(|live| &live.service);
         let service = services.clone().find(|service| &*service.name == "it").unwrap();

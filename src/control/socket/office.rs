@@ -9,6 +9,7 @@ use super::api::Desk;
 use super::query::HistoryQuery;
 use crate::control::certificates;
 use crate::control::disk::JournalFile;
+use crate::control::happenings::Happenings;
 use crate::control::limits;
 use crate::control::ports::Elders;
 use crate::control::served::Current;
@@ -19,7 +20,7 @@ use crate::model::api::{
 };
 use crate::model::history::{Caller, Entry};
 use crate::proxy::DataPlane;
-use crate::telemetry::AccessLog;
+use crate::telemetry::{AccessLog, Totals};
 
 /// What the daemon consists of while it serves.
 #[derive(Debug)]
@@ -30,6 +31,12 @@ pub(in crate::control) struct Office {
     pub(in crate::control) certificates: certificates::Certificates,
     pub(in crate::control) journal: JournalFile,
     pub(in crate::control) log: AccessLog,
+    /// What every slot has done.
+    #[allow(dead_code, reason = "read by what comes next")]
+    pub(in crate::control) totals: Totals,
+    /// What happens.
+    #[allow(dead_code, reason = "read by what comes next")]
+    pub(in crate::control) happenings: Happenings,
     /// RFC 3339.
     pub(in crate::control) started: String,
     /// The processes before this one that still drain.

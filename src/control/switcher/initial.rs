@@ -8,6 +8,7 @@ use crate::model::slot::Generation;
 use crate::model::state::State;
 use crate::proxy::Activation;
 use crate::proxy::{Held, Snapshot, Stance};
+use crate::telemetry::Totals;
 
 /// What serves at the start.
 #[derive(Debug)]
@@ -20,10 +21,9 @@ pub struct Initial {
     pub messages: Vec<String>,
 }
 
-/// The activations of what the state says, where the file still allows it: the file's addresses win. `cores` is the number of
-/// the data plane's workers.
+/// The activations of what the state says, where the file still allows it: the file's addresses win.
 #[must_use]
-pub fn initial(config: &Config, state: &State, cores: usize) -> Initial {
+pub fn initial(config: &Config, state: &State, totals: &Totals) -> Initial {
     let (mut state, mut messages) = complete(config, state);
     messages.extend(forget_sleep(config, &mut state));
     let mut snapshot = Snapshot::new(config, |service| {
@@ -35,7 +35,7 @@ pub fn initial(config: &Config, state: &State, cores: usize) -> Initial {
             slot,
             known.map_or(Generation(1), |known| known.generation),
             addresses,
-            cores,
+            totals,
         )
     });
     for service in config.services() {
@@ -52,7 +52,7 @@ pub fn initial(config: &Config, state: &State, cores: usize) -> Initial {
         snapshot = snapshot.with_stance(name, &stance);
     }
     let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
-    let snapshot = snapshot.with_previews(at_start(config, &state, cores, now));
+    let snapshot = snapshot.with_previews(at_start(config, &state, totals, now));
     Initial {
         snapshot,
         state,

@@ -1,4 +1,4 @@
-//! Tells what happens to those who asked for it, and writes it down.
+//! Tells what happens to those who asked for it and to those who watch, and writes it down.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::request::Reply;
 use crate::control::clock;
+use crate::control::happenings::{Happening, Happenings};
 use crate::control::ports::Journal;
 use crate::model::api::{Event, Problem};
 use crate::model::history::{Entry, Record};
@@ -15,6 +16,8 @@ use crate::model::history::{Entry, Record};
 /// Everybody who listens, and the journal.
 pub(super) struct Notices {
     journal: Box<dyn Journal>,
+    /// Everybody who watches.
+    happenings: Happenings,
     /// By the number of the operation.
     listeners: HashMap<u64, Vec<UnboundedSender<Event>>>,
     /// Ends the wait for the one who asked to hang up, by the number of the operation: its stream would otherwise never end.
@@ -28,9 +31,10 @@ pub(super) struct Notices {
 }
 
 impl Notices {
-    pub(super) fn new(journal: Box<dyn Journal>) -> Self {
+    pub(super) fn new(journal: Box<dyn Journal>, happenings: Happenings) -> Self {
         Self {
             journal,
+            happenings,
             listeners: HashMap::new(),
             attached: HashMap::new(),
             arriving: HashMap::new(),
@@ -97,9 +101,17 @@ impl Notices {
             self.listeners.remove(&operation);
             self.attached.remove(&operation);
         }
-        if event.is_recorded() {
-            let event = Box::new(event);
-            self.record(environment, operation, Record::Step { event });
+        match event {
+            Event::Progress(progress) => self.happenings.tell(|| Happening::Progress {
+                environment: environment.map(str::to_owned),
+                operation,
+                progress,
+            }),
+            event if event.is_recorded() => {
+                let event = Box::new(event);
+                self.record(environment, operation, Record::Step { event });
+            }
+            _ => {}
         }
     }
 
@@ -114,12 +126,14 @@ impl Notices {
 
     /// Writes down.
     pub(super) fn record(&mut self, environment: Option<&str>, operation: u64, record: Record) {
-        self.journal.record(Entry {
+        let entry = Entry {
             time: clock::now(),
             environment: environment.map(str::to_owned),
             operation: Some(operation),
             record,
-        });
+        };
+        self.happenings.tell(|| Happening::Entry(entry.clone()));
+        self.journal.record(entry);
     }
 
     /// Resolves to `true` when the one who asked for this operation hangs up, and to `false` when the operation is over.

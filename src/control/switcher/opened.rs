@@ -7,6 +7,7 @@ use crate::model::preview::Preview;
 use crate::model::slot::Address;
 use crate::model::state::{EnvironmentState, State};
 use crate::proxy::{Activation, OpenPreview, Snapshot};
+use crate::telemetry::Totals;
 
 /// An open preview.
 pub(super) struct Opened {
@@ -28,7 +29,7 @@ impl Opened {
         preview: &Arc<Preview>,
         file: &Environment,
         state: &EnvironmentState,
-        cores: usize,
+        totals: &Totals,
         before: &[Side],
     ) -> Option<Self> {
         if (state.generation, state.live.other()) != (preview.generation, preview.slot) {
@@ -40,7 +41,7 @@ impl Opened {
             let known = known.find(|it| it.service == service.name && it.addresses == addresses);
             let activation = known.cloned().unwrap_or_else(|| {
                 let (environment, name) = (service.environment.clone(), service.name.clone());
-                Activation::new(environment, name, preview.slot, preview.generation, addresses, cores)
+                Activation::new(environment, name, preview.slot, preview.generation, addresses, totals)
             });
             let service = service.clone();
             Some(Side { service, activation })
@@ -73,12 +74,12 @@ fn idle(service: &Service, preview: &Preview, state: &EnvironmentState) -> Optio
 }
 
 /// What a start publishes of the previews that are remembered; `now` is in seconds since 1970.
-pub(super) fn at_start(config: &Config, state: &State, cores: usize, now: u64) -> Option<Arc<[OpenPreview]>> {
+pub(super) fn at_start(config: &Config, state: &State, totals: &Totals, now: u64) -> Option<Arc<[OpenPreview]>> {
     let fitting = state.previews.open.iter().filter_map(|preview| {
         let file = config.environments.iter().find(|it| *it.name == *preview.environment)?;
         let known = state.environments.get(&preview.environment)?;
         let preview = Arc::new(preview.clone());
-        let opened = Opened::new(&preview, file, known, cores, &[])?;
+        let opened = Opened::new(&preview, file, known, totals, &[])?;
         (now < preview.until).then(|| opened.published())
     });
     state.previews.are_around(now).then(|| fitting.collect())

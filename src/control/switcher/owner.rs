@@ -19,6 +19,7 @@ use super::rules;
 use super::saves::Saves;
 use super::vigil::Vigil;
 use crate::config::Config;
+use crate::control::happenings::Happenings;
 use crate::control::ports::{self, Elders, Hosts, Journal, Keeping, Plane, StateStore};
 use crate::control::served::Current;
 use crate::model::clock::Moment;
@@ -28,6 +29,7 @@ use crate::model::sleep;
 use crate::model::state::State;
 use crate::model::succession::Succession;
 use crate::proxy::Routing;
+use crate::telemetry::Totals;
 
 /// What an operator of an environment should know before an operation begins.
 pub(in crate::control) type Warnings = Box<dyn Fn(&str) -> Vec<String>>;
@@ -46,10 +48,12 @@ pub(in crate::control) struct Parts {
     pub store: Box<dyn StateStore>,
     /// Where history is written.
     pub journal: Box<dyn Journal>,
+    /// Told of what happens.
+    pub happenings: Happenings,
     /// Keeps certificates for the hosts of a new configuration.
     pub hosts: Box<dyn Hosts>,
-    /// Workers of the data plane.
-    pub cores: usize,
+    /// What every slot has done.
+    pub totals: Totals,
     /// Told before an operation begins, by the name of its environment: trouble with certificates.
     pub warnings: Warnings,
     /// Reads the files of users that a configuration names, before it is published.
@@ -127,8 +131,8 @@ impl Owner {
             sleep_times: parts.sleep_times,
             saves: Saves::new(parts.store, state),
             vigil: Vigil::default(),
-            notices: Notices::new(parts.journal),
-            publisher: Publisher::new(parts.routing, parts.plane, parts.elders, parts.keeping, parts.cores),
+            notices: Notices::new(parts.journal, parts.happenings),
+            publisher: Publisher::new(parts.routing, parts.plane, parts.elders, parts.keeping, parts.totals),
             errands: Errands::new(mailbox),
         }
     }

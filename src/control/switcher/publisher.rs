@@ -7,6 +7,7 @@ use crate::control::ports::{Elders, Keeping, Plane};
 use crate::model::slot::{Address, Generation, Slot};
 use crate::proxy::Activation;
 use crate::proxy::{Routing, Snapshot};
+use crate::telemetry::Totals;
 
 /// The way to what is served.
 pub(super) struct Publisher {
@@ -16,8 +17,8 @@ pub(super) struct Publisher {
     pub(super) elders: Rc<dyn Elders>,
     /// Keeps files of sides that leave.
     pub(super) keeping: Rc<dyn Keeping>,
-    /// Workers of the data plane.
-    cores: usize,
+    /// What every slot has done.
+    totals: Totals,
 }
 
 impl Publisher {
@@ -26,20 +27,20 @@ impl Publisher {
         plane: Arc<dyn Plane>,
         elders: Rc<dyn Elders>,
         keeping: Rc<dyn Keeping>,
-        cores: usize,
+        totals: Totals,
     ) -> Self {
         Self {
             routing,
             plane,
             elders,
             keeping,
-            cores,
+            totals,
         }
     }
 
-    /// Workers of the data plane.
-    pub(super) fn cores(&self) -> usize {
-        self.cores
+    /// What every slot has done.
+    pub(super) fn totals(&self) -> &Totals {
+        &self.totals
     }
 
     /// What is published.
@@ -66,7 +67,7 @@ impl Publisher {
         addresses: Vec<Address>,
     ) -> Arc<Activation> {
         let (environment, service) = (environment.clone(), service.clone());
-        let new = Activation::new(environment, service, slot, generation, addresses, self.cores);
+        let new = Activation::new(environment, service, slot, generation, addresses, &self.totals);
         let snapshot = self.snapshot();
         let same = |old: &&Arc<Activation>| {
             (&old.environment, &old.service, &old.addresses) == (&new.environment, &new.service, &new.addresses)

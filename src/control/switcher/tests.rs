@@ -15,6 +15,7 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::config::{Config, Service};
+use crate::control::happenings::Happenings;
 use crate::control::ports::{Durability, Elders, Handed, Hosts, Journal, Keeping, Plane, StateStore, Succession};
 use crate::control::served::{Current, Loaded};
 use crate::model::api::{
@@ -27,6 +28,7 @@ use crate::model::state::State;
 use crate::model::switch::Kept;
 use crate::proxy::{Answer, Ask, Routing};
 use crate::tasks::Group;
+use crate::telemetry::Totals;
 
 /// A front door that answers with one status, and remembers what it was asked.
 #[derive(Default)]
@@ -157,7 +159,8 @@ impl Scene {
         let served = Loaded::read(&file).unwrap().serve(Vec::new());
         let config = served.config.clone();
         let current: Current = Arc::new(ArcSwap::from_pointee(served));
-        let first = initial(&config, &State::new(), 2);
+        let totals = Totals::new(2);
+        let first = initial(&config, &State::new(), &totals);
         let routing = Routing::new(first.snapshot);
         let door = Arc::new(Door {
             status,
@@ -176,10 +179,11 @@ impl Scene {
             store: Box::new(disk.clone()),
             journal: Box::new(book.clone()),
             hosts: Box::new(NoCertificates),
-            cores: 2,
+            totals,
             warnings: Box::new(|environment| vec![format!("{environment}: a certificate ends soon")]),
             users: Box::new(|_| {}),
             succession: Rc::new(NoProcess),
+            happenings: Happenings::new(),
             elders: Rc::new(NoProcess),
             keeping: Rc::new(NoProcess),
             https_port: None,

@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwapOption;
-use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
 use super::gate::Gate;
 use crate::model::slot::{Address, Generation, Slot};
 use crate::proxy::files::folder::Folder;
-use crate::telemetry::{CoreCounters, Counters};
+use crate::telemetry::{CoreCounters, Counters, PerCore, Totals, Whose};
 
 /// How patient an activation still is with the exchanges it holds. Only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +46,7 @@ pub struct Activation {
     /// Where it runs.
     pub addresses: Vec<Address>,
     gate: Gate,
-    counters: Box<[CachePadded<CoreCounters>]>,
+    counters: PerCore,
     patience: AtomicU8,
     /// What the app calls its version, once it was asked.
     version: ArcSwapOption<String>,
@@ -59,7 +58,7 @@ pub struct Activation {
 }
 
 impl Activation {
-    /// A new live period with an open gate, for a data plane of `cores` workers.
+    /// A new live period with an open gate, which counts for its slot in `totals`.
     #[must_use]
     pub fn new(
         environment: Arc<str>,
@@ -67,9 +66,14 @@ impl Activation {
         slot: Slot,
         generation: Generation,
         addresses: Vec<Address>,
-        cores: usize,
+        totals: &Totals,
     ) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
+        let counters = totals.open(Whose {
+            environment: environment.clone(),
+            service: service.clone(),
+            slot,
+        });
         Arc::new(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             environment,
@@ -77,8 +81,8 @@ impl Activation {
             slot,
             generation,
             addresses,
-            gate: Gate::new(cores),
-            counters: (0..cores).map(|_| CachePadded::new(CoreCounters::default())).collect(),
+            gate: Gate::new(counters.len()),
+            counters,
             patience: AtomicU8::new(Patience::Open as u8),
             version: ArcSwapOption::empty(),
             emptied: Notify::new(),

@@ -118,9 +118,9 @@ impl Owner {
             let file = config.environments.iter().find(|it| *it.name == *name);
             let saved = self.saves.state().environments.get(name);
             let state = states.get(name).or(saved);
-            let cores = self.publisher.cores();
+            let totals = self.publisher.totals();
             let next = file.zip(state);
-            let next = next.and_then(|(file, state)| Opened::new(&before.preview, file, state, cores, &before.sides));
+            let next = next.and_then(|(file, state)| Opened::new(&before.preview, file, state, totals, &before.sides));
             match next {
                 Some(next) => {
                     let stays = |side: &Side| {

@@ -143,7 +143,7 @@ impl Owner {
         let file = config.environments.iter().find(|it| *it.name == *name);
         let opened = place.zip(file).and_then(|(place, file)| {
             let state = self.environments[place].machines.state();
-            Opened::new(&preview, file, state, self.publisher.cores(), &[])
+            Opened::new(&preview, file, state, self.publisher.totals(), &[])
         });
         let Some(opened) = opened else {
             self.forget_previews(&name, vec![operation]);

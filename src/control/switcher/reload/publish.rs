@@ -13,6 +13,7 @@ use crate::model::api::{CommonStep, Event};
 use crate::model::state::EnvironmentState;
 use crate::model::{deployment, environment, sleep};
 use crate::proxy::{Live, Snapshot};
+use crate::telemetry::Whose;
 
 impl Owner {
     /// Publishes, and closes the gates of what is left behind.
@@ -79,6 +80,11 @@ impl Owner {
                 Err(error) => tracing::error!(error, "hosts that are gone keep their certificates"),
             }
         }
+        let is_known = |whose: &Whose| {
+            let mut services = loaded.config.services();
+            services.any(|it| (&it.environment, &it.name) == (&whose.environment, &whose.service))
+        };
+        self.publisher.totals().keep(is_known);
         let changes = diff.changes.len();
         self.current.store(Arc::new(loaded.serve(diff.restart)));
         tracing::info!(changes, "a new configuration is served");

@@ -1,0 +1,99 @@
+//! What happens, told at once to everybody who watches: the lines of the journal as they are written, and how far a step is. Nobody
+//! who watches is waited for: who does not read misses the oldest, and is told how many.
+
+use std::sync::Arc;
+
+use tokio::sync::broadcast::{self, Receiver, Sender};
+
+use crate::model::api::Progress;
+use crate::model::history::Entry;
+
+/// So many are kept for one who has not read them.
+const KEPT: usize = 1024;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Happening {
+    /// A line of the journal: who asked for what, a step, an end.
+    Entry(Entry),
+    /// How far a step of an operation is; the journal does not have it.
+    Progress {
+        /// The environment of the operation, if it is of one.
+        environment: Option<String>,
+        /// The number of the operation.
+        operation: u64,
+        /// How far.
+        progress: Progress,
+    },
+}
+
+/// The way to everybody who watches. A clone is another handle of the same.
+#[derive(Debug, Clone)]
+pub(super) struct Happenings {
+    watchers: Sender<Arc<Happening>>,
+}
+
+impl Happenings {
+    /// Nobody watches yet.
+    pub(super) fn new() -> Self {
+        Self {
+            watchers: broadcast::channel(KEPT).0,
+        }
+    }
+
+    /// What is told from now on.
+    #[allow(dead_code, reason = "for what comes next")]
+    pub(super) fn subscribe(&self) -> Receiver<Arc<Happening>> {
+        self.watchers.subscribe()
+    }
+
+    /// Tells everybody. Costs nothing where nobody watches.
+    pub(super) fn tell(&self, happening: impl FnOnce() -> Happening) {
+        if self.watchers.receiver_count() > 0 {
+            // The last one may have left meanwhile.
+            let _ = self.watchers.send(Arc::new(happening()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::broadcast::error::TryRecvError;
+
+    use super::*;
+    use crate::model::history::Record;
+
+    fn stopped(pid: u32) -> Happening {
+        Happening::Entry(Entry {
+            time: "2026-01-01T00:00:00.000Z".into(),
+            environment: None,
+            operation: None,
+            record: Record::Stopped { pid },
+        })
+    }
+
+    #[test]
+    fn everybody_who_watches_hears_what_happens_from_then_on() {
+        let happenings = Happenings::new();
+        happenings.tell(|| panic!("nobody watches"));
+        let mut one = happenings.subscribe();
+        happenings.tell(|| stopped(1));
+        let mut two = happenings.subscribe();
+        happenings.tell(|| stopped(2));
+        assert_eq!(*one.try_recv().unwrap(), stopped(1));
+        assert_eq!(*one.try_recv().unwrap(), stopped(2));
+        assert_eq!(*two.try_recv().unwrap(), stopped(2));
+        assert_eq!(two.try_recv(), Err(TryRecvError::Empty));
+    }
+
+    #[test]
+    fn who_does_not_read_misses_the_oldest_and_is_told_how_many() {
+        let happenings = Happenings::new();
+        let mut slow = happenings.subscribe();
+        for pid in 0..u32::try_from(KEPT).unwrap() + 5 {
+            happenings.tell(|| stopped(pid));
+        }
+        assert_eq!(slow.try_recv(), Err(TryRecvError::Lagged(5)));
+        assert_eq!(*slow.try_recv().unwrap(), stopped(5));
+    }
+}
