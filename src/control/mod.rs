@@ -13,6 +13,7 @@
 //! - `happenings` what happens, told at once to everybody who watches
 //! - `commands` runs what the configuration lets the daemon run
 //! - `users` the files of users, read when they change; `kept_assets` files of versions that are gone
+//! - `sampler` what was done lately, second by second
 //! - `served` the configuration in use; `fault` why there is no daemon; `limits` what the operating system allows; `clock` calendar
 //!   time
 
@@ -28,6 +29,7 @@ mod happenings;
 mod kept_assets;
 mod limits;
 mod ports;
+mod sampler;
 mod served;
 mod socket;
 mod switcher;

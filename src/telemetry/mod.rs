@@ -3,7 +3,8 @@
 //! - `access_log` one line for each exchange, never waited for; `line` what it says, `log_writer` where to
 //! - `formatter` how a line is written: `json_line` or `combined_line`, with `stamp` and `value` for both, `origin` for the first
 //! - `logging` the application log, for operators
-//! - `metrics` counters of each core, read together; `totals` those of every slot since the process began
+//! - `metrics` counters of each core, read together; `totals` those of every slot since the process began,
+//!   `series` what they were second by second
 
 mod access_log;
 mod combined_line;
@@ -14,6 +15,7 @@ mod log_writer;
 pub mod logging;
 mod metrics;
 mod origin;
+mod series;
 mod stamp;
 mod totals;
 mod value;
@@ -22,5 +24,6 @@ pub use access_log::{AccessLog, Lines};
 pub use line::Line;
 pub use metrics::{CoreCounters, Counters, ErrorFrom};
 pub use origin::Origin;
+pub use series::{Actor, Deeds, Series};
 pub use totals::{PerCore, Totals, Whose};
 pub use value::LONGEST_VALUE;

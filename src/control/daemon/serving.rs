@@ -19,6 +19,7 @@ use crate::control::fault::Fault;
 use crate::control::happenings::Happenings;
 use crate::control::kept_assets::{self, KeptAssets};
 use crate::control::limits;
+use crate::control::sampler::Sampler;
 use crate::control::socket::{Desk as _, Office};
 use crate::control::switcher::{Parts, Request, Switcher, initial};
 use crate::control::users::UserReader;
@@ -157,6 +158,8 @@ impl Serving {
         tasks.spawn_local("certificates", certificates.clone().keep_fresh());
         tasks.spawn_local("users", users.keep_fresh());
         tasks.spawn_local("assets", kept.keep_fresh());
+        let sampler = Sampler::new(totals.clone(), routing.clone(), plane.clone(), current.clone());
+        tasks.spawn_local("sampler", sampler.clone().look_every_second());
         let office = Rc::new(Office {
             current,
             switcher,
@@ -164,6 +167,7 @@ impl Serving {
             certificates,
             journal,
             log,
+            sampler,
             totals,
             happenings,
             started,

@@ -15,11 +15,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::query::{HistoryQuery, history_query, parity_query};
+use super::query::{HistoryQuery, history_query, parity_query, series_query};
 use crate::control::switcher::Request as Operation;
 use crate::model::api::{
-    CertificateReport, Certificates, Event, ImportRequest, Imported, Parity, Problem, ReleaseRequest, RenewRequest,
-    Status, StepRequest, exit,
+    CertificateReport, Certificates, Event, ImportRequest, Imported, Parity, Problem, Range, ReleaseRequest,
+    RenewRequest, Series, Status, StepRequest, exit,
 };
 use crate::model::history::{Caller, Entry};
 
@@ -38,6 +38,9 @@ pub(in crate::control) trait Desk {
 
     /// What differs between two environments, and should not.
     async fn parity(&self, a: String, b: String) -> Result<Parity, Problem>;
+
+    /// What was done lately.
+    fn series(&self, range: Range) -> Series;
 
     /// How every certificate stands.
     fn certificates(&self) -> Certificates;
@@ -92,6 +95,7 @@ enum Endpoint {
     Status,
     History,
     Parity,
+    Series,
     Operations,
     Reload,
     Pause,
@@ -115,6 +119,7 @@ impl Endpoint {
             Self::Status,
             Self::History,
             Self::Parity,
+            Self::Series,
             Self::Operations,
             Self::Reload,
             Self::Pause,
@@ -140,6 +145,7 @@ impl Endpoint {
             Self::Status => "/v1/status",
             Self::History => "/v1/history",
             Self::Parity => "/v1/parity",
+            Self::Series => "/v1/series",
             Self::Operations => "/v1/operations",
             Self::Reload => "/v1/reload",
             Self::Pause => "/v1/pause",
@@ -160,7 +166,7 @@ impl Endpoint {
 
     fn method(self) -> (Method, HeaderValue) {
         match self {
-            Self::Status | Self::History | Self::Parity | Self::Certificates => {
+            Self::Status | Self::History | Self::Parity | Self::Series | Self::Certificates => {
                 (Method::GET, HeaderValue::from_static("GET"))
             }
             Self::Operations
@@ -215,6 +221,10 @@ where
         },
         Endpoint::Parity => match parity_query(request.uri().query().unwrap_or_default()) {
             Ok((a, b)) => answered(desk.parity(a, b).await),
+            Err(reason) => problem(StatusCode::BAD_REQUEST, exit::USAGE, reason, None),
+        },
+        Endpoint::Series => match series_query(request.uri().query().unwrap_or_default()) {
+            Ok(range) => whole(&desk.series(range)),
             Err(reason) => problem(StatusCode::BAD_REQUEST, exit::USAGE, reason, None),
         },
         Endpoint::Certificates => whole(&desk.certificates()),

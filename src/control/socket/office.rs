@@ -12,11 +12,12 @@ use crate::control::disk::JournalFile;
 use crate::control::happenings::Happenings;
 use crate::control::limits;
 use crate::control::ports::Elders;
+use crate::control::sampler::Sampler;
 use crate::control::served::Current;
 use crate::control::switcher::{Report, Request, Switcher};
 use crate::model::api::{
-    CertificateReport, Certificates, Event, ImportRequest, Imported, Parity, Problem, ReleaseRequest, RenewRequest,
-    Status, StepRequest,
+    CertificateReport, Certificates, Event, ImportRequest, Imported, Parity, Problem, Range, ReleaseRequest,
+    RenewRequest, Series, Status, StepRequest,
 };
 use crate::model::history::{Caller, Entry};
 use crate::proxy::DataPlane;
@@ -31,6 +32,8 @@ pub(in crate::control) struct Office {
     pub(in crate::control) certificates: certificates::Certificates,
     pub(in crate::control) journal: JournalFile,
     pub(in crate::control) log: AccessLog,
+    /// What was done lately.
+    pub(in crate::control) sampler: Sampler,
     /// What every slot has done.
     #[allow(dead_code, reason = "read by what comes next")]
     pub(in crate::control) totals: Totals,
@@ -64,6 +67,7 @@ impl Desk for Office {
             pid: std::process::id(),
             started: self.started.clone(),
             config: served.config.file.display().to_string(),
+            series: self.sampler.status(),
             configuration: Some(served.status()),
             resident_bytes: limits::resident_bytes(),
             connections: self.plane.connections() as u64,
@@ -80,6 +84,10 @@ impl Desk for Office {
 
     async fn parity(&self, a: String, b: String) -> Result<Parity, Problem> {
         self.switcher.parity(a, b).await
+    }
+
+    fn series(&self, range: Range) -> Series {
+        self.sampler.series(range)
     }
 
     fn certificates(&self) -> Certificates {

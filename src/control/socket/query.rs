@@ -1,5 +1,7 @@
 //! What stands behind the `?` of a request to the control socket.
 
+use crate::model::api::Range;
+
 /// Entries of history, unless `limit` says otherwise.
 const HISTORY: usize = 50;
 
@@ -56,6 +58,24 @@ pub(super) fn parity_query(query: &str) -> Result<(String, String), String> {
         (Some(a), Some(b)) => Ok((a, b)),
         _ => Err("a comparison is of two environments: `a` and `b`".into()),
     }
+}
+
+/// Reads `range=1m`; the last ten minutes where nothing is said.
+pub(super) fn series_query(query: &str) -> Result<Range, String> {
+    let mut range = Range::TenMinutes;
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let known = || Range::ALL.into_iter().find(|range| range.as_str() == value);
+        match (name, known()) {
+            ("range", Some(known)) => range = known,
+            ("range", None) => {
+                let ranges = Range::ALL.map(Range::as_str).join(", ");
+                return Err(format!("`range` is none of {ranges}: `{}`", value.escape_debug()));
+            }
+            _ => return Err(format!("`{}` is no parameter of the series", name.escape_debug())),
+        }
+    }
+    Ok(range)
 }
 
 /// What is no valid escape stays as it is: at worst it names no environment.

@@ -5,6 +5,7 @@
 //! | `GET /v1/status` | [`Status`] |
 //! | `GET /v1/history?env=NAME&limit=N&output=true` | [`Entry`](super::history::Entry) lines, newest last; `output` is what commands wrote |
 //! | `GET /v1/parity?a=NAME&b=NAME` | [`Parity`] |
+//! | `GET /v1/series?range=10m` | [`Series`]; `range` is 1m, 10m, 2h or 24h |
 //! | `GET /v1/certificates` | [`Certificates`] |
 //! | `POST /v1/certificates/renew` with a [`RenewRequest`] | the host's [`CertificateReport`], when the attempt is over |
 //! | `POST /v1/certificates/import` with an [`ImportRequest`] | [`Imported`] |
@@ -32,6 +33,7 @@
 //! - `preview` looks at an idle side; `sleep` environments that sleep
 //! - `event` what an operation says while it goes on
 //! - `seen` what probes and counters saw, as evidence
+//! - `series` what was done lately, for charts
 //! - `status` how things stand; `certificates` how certificates stand
 //! - `parity` what two environments should have in common, and have not
 //! - `explanation` what a file makes of a URL
@@ -46,6 +48,7 @@ mod parity;
 mod preview;
 mod problem;
 mod seen;
+mod series;
 mod sleep;
 mod status;
 mod upkeep;
@@ -65,6 +68,7 @@ pub use parity::{About, Difference, Parity};
 pub use preview::{PreviewEnd, PreviewLink, PreviewRequest, PreviewStatus};
 pub use problem::{Problem, exit};
 pub use seen::{GateReport, ProbeReport, Traffic, millis};
+pub use series::{Range, Series, SeriesStatus, Track};
 pub use sleep::{SleepRequest, SleepState, SleepStatus, WakeRequest};
 pub use status::{
     CertificateStatus, ConfigurationStatus, DrainingStatus, EnvironmentStatus, HealthStatus, Holder, KeptStatus,

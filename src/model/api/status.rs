@@ -8,6 +8,7 @@ use super::deploy::Deployed;
 use super::operation::{Kind, Side};
 use super::preview::PreviewStatus;
 use super::seen::{ProbeReport, Traffic};
+use super::series::SeriesStatus;
 use super::sleep::{SleepState, SleepStatus};
 use super::upkeep::Action;
 use crate::model::handoff::EarlierProcess;
@@ -30,6 +31,9 @@ pub struct Status {
     pub connections: u64,
     /// Access-log lines that were dropped because the writer could not follow.
     pub dropped_log_lines: u64,
+    /// What is kept for charts.
+    #[serde(default)]
+    pub series: SeriesStatus,
     /// Whether the file still says what is served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration: Option<ConfigurationStatus>,

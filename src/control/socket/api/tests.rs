@@ -7,7 +7,7 @@ use http_body_util::Full;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::*;
-use crate::model::api::{CommonStep, Kind};
+use crate::model::api::{CommonStep, Kind, SeriesStatus};
 use crate::model::history::Record;
 
 /// A daemon that does nothing but remember who asked.
@@ -26,6 +26,7 @@ impl Desk for Rc<FakeDesk> {
             resident_bytes: 0,
             connections: 0,
             dropped_log_lines: 0,
+            series: SeriesStatus::default(),
             configuration: None,
             earlier: Vec::new(),
             environments: Vec::new(),
@@ -43,6 +44,15 @@ impl Desk for Rc<FakeDesk> {
             record,
         };
         vec![entry; limit]
+    }
+
+    fn series(&self, range: Range) -> Series {
+        Series {
+            range,
+            step_s: range.step(),
+            end: 0,
+            tracks: Vec::new(),
+        }
     }
 
     async fn parity(&self, a: String, b: String) -> Result<Parity, Problem> {
@@ -142,6 +152,21 @@ fn history_is_asked_for_by_environment_and_limit() {
     assert_eq!(entries[0].environment.as_deref(), Some("prod"));
     for uri in ["/v1/history?limit=all", "/v1/history?since=1", "/v1/history?output=2"] {
         assert_eq!(ask("GET", uri, b"").1.status(), 400, "{uri}");
+    }
+}
+
+#[test]
+fn series_are_of_the_range_that_is_asked_for() {
+    let range = |uri: &str| {
+        serde_json::from_str::<Series>(&text(ask("GET", uri, b"").1))
+            .unwrap()
+            .range
+    };
+    assert_eq!(range("/v1/series"), Range::TenMinutes);
+    assert_eq!(range("/v1/series?range=24h"), Range::Day);
+    for uri in ["/v1/series?range=1h", "/v1/series?env=prod"] {
+        let (_, response) = ask("GET", uri, b"");
+        assert_eq!(response.status(), 400, "{uri}");
     }
 }
 
