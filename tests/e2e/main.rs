@@ -66,6 +66,7 @@ mod require;
 mod resources;
 mod restart;
 mod restarts_in_place;
+mod series;
 mod shutdown;
 mod sleep;
 mod soak;

@@ -14,6 +14,8 @@ use tokio::process::{Child, ChildStdout};
 struct Watch {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+    /// The first line of the picture that comes next, once it was read.
+    begun: Option<String>,
 }
 
 impl Watch {
@@ -26,7 +28,8 @@ impl Watch {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
+        let begun = None;
+        Self { child, lines, begun }
     }
 
     async fn line(&mut self) -> String {
@@ -34,12 +37,16 @@ impl Watch {
         line.expect("a line in time").unwrap().expect("it goes on")
     }
 
-    /// One picture: up to the empty line that ends it where there is no terminal.
+    /// One picture: up to the first line of the next one.
     async fn picture(&mut self) -> Vec<String> {
-        let mut lines = vec![self.line().await, self.line().await];
+        let mut lines = vec![match self.begun.take() {
+            Some(first) => first,
+            None => self.line().await,
+        }];
         loop {
             let line = self.line().await;
-            if line.is_empty() && !lines.last().unwrap().is_empty() {
+            if line.starts_with("proxyd ") {
+                self.begun = Some(line);
                 return lines;
             }
             lines.push(line);
@@ -82,6 +89,9 @@ async fn the_table_shows_every_service_in_eighty_columns() {
         assert!(all(name), "{name} is missing: {second:#?}");
     }
     assert_eq!(cells[cells.len() - 2], "1", "one WebSocket: {cells:?}");
+    let lately = second.iter().position(|line| line.starts_with("LAST MINUTE"));
+    let minute = &second[lately.expect("the last minute") + 1];
+    assert!(minute.starts_with("prod ") && minute.contains('▁'), "{minute}");
     for line in first.iter().chain(&second) {
         assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
         assert!(!line.contains('\u{1b}'), "colours without a terminal: {line:?}");
@@ -100,6 +110,37 @@ async fn the_table_shows_every_service_in_eighty_columns() {
         }
     };
     assert!(text.contains("pause by") && text.contains("step paused"), "{text}");
+    assert_eq!(watch.interrupt().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_environment_shows_who_fails_since_when_and_what_helps() {
+    let pair = Pair::tls("").await;
+    pair.door.swap("prod", &["--no-wait"]).await.assert_code(exit::DONE);
+    pair.get("/status/500").await;
+    pair.green.stop_hard().await;
+    let mut watch = Watch::start(&pair.door, &["--environment", "prod"]);
+    let picture = loop {
+        let picture = watch.picture().await;
+        let text = picture.join("\n");
+        if text.contains("not healthy") && text.contains("1 in a minute") {
+            break picture;
+        }
+    };
+    let text = picture.join("\n");
+    eprintln!("{text}");
+    for words in [
+        "connection refused",
+        "way back: proxyctl rollback prod",
+        "requests/s",
+        "5xx by door",
+        "proxyctl logs prod --fault app",
+    ] {
+        assert!(text.contains(words), "{words:?} is missing:\n{text}");
+    }
+    let bad = picture.iter().find(|line| line.contains("5xx by app")).unwrap();
+    assert!(bad.contains('█') || bad.contains('▃'), "one failure is seen: {bad}");
+    assert!(picture.iter().all(|line| line.chars().count() <= 80), "{text}");
     assert_eq!(watch.interrupt().await, Some(0));
 }
 

@@ -23,7 +23,7 @@ use crate::model::api::{
 /// When the daemon cannot be asked, or has no such environment.
 pub async fn run(client: &Client, args: &StatusArgs) -> Outcome {
     let status: Status = client.get("/v1/status").await?;
-    let status = only(status, args.environment.as_deref())?;
+    let status = only(status, args.only())?;
     if args.json {
         output::out_pretty_json(&status)?;
     } else {

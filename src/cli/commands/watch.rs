@@ -1,19 +1,23 @@
-//! `proxyctl status --watch`: one reading a second, as a table that is drawn in place, or as a stream of JSON lines.
+//! `proxyctl status --watch`: one reading a second, as a table that is drawn in place, as all there is to say of one environment, or as a
+//! stream of JSON lines.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::status::only;
+use super::status::{healthy, only, render};
 use crate::cli::args::StatusArgs;
 use crate::cli::client::{Client, ClientError};
 use crate::cli::exit::{Outcome, Stop};
+use crate::cli::output::text::{Style, escape, fit_painted};
 use crate::cli::output::{self, Frame, Rates, table};
 use crate::cli::signals::stop_signal;
-use crate::model::api::{Status, exit};
+use crate::model::api::{Series, Status, exit};
 
 const INTERVAL: Duration = Duration::from_secs(1);
+/// Where the last minute is.
+const LATELY: &str = "/v1/series?range=1m";
 
 /// Until somebody has seen enough. A daemon that goes away, as for a restart, is waited for.
 ///
@@ -49,7 +53,7 @@ async fn watch(client: &Client, args: &StatusArgs) -> Outcome {
             Err(error) => return Err(error.into()),
         };
         seen = true;
-        let status = only(status, args.environment.as_deref())?;
+        let status = only(status, args.only())?;
         if args.json {
             let line = serde_json::to_string(&status).map_err(|error| Stop::failed(error.to_string()))?;
             if !output::try_out(&line) {
@@ -57,9 +61,43 @@ async fn watch(client: &Client, args: &StatusArgs) -> Outcome {
                 return Ok(exit::DONE);
             }
         } else {
-            let now = Timestamp::now();
             rates.read(&status, Instant::now());
-            frame.draw(&table(&status, &rates, now, output::out_style(), output::out_width()));
+            // A daemon of before has no series.
+            let lately: Option<Series> = client.get(LATELY).await.ok();
+            let (style, width) = (output::out_style(), output::out_width());
+            let lines = match args.only() {
+                Some(name) => of_one(&status, name, lately.as_ref(), style, width),
+                None => of_all(&status, &rates, lately.as_ref(), style, width),
+            };
+            frame.draw(&lines);
         }
     }
+}
+
+/// All environments: a row for each service, and the last minute of each environment.
+fn of_all(status: &Status, rates: &Rates, lately: Option<&Series>, style: Style, width: usize) -> Vec<String> {
+    let mut lines = table(status, rates, Timestamp::now(), style, width);
+    let minute = lately.map(|series| output::overview(series, style)).unwrap_or_default();
+    if !minute.is_empty() {
+        lines.push(String::new());
+        lines.extend(minute);
+    }
+    lines
+}
+
+/// One environment: everything that is known of it, and its last minute second by second.
+fn of_one(status: &Status, name: &str, lately: Option<&Series>, style: Style, width: usize) -> Vec<String> {
+    let told = render(status, Timestamp::now(), style);
+    let mut lines: Vec<String> = told.iter().flat_map(|line| line.lines()).map(str::to_owned).collect();
+    let minute = lately.map(|series| output::whole(series, name, style, width));
+    lines.push(String::new());
+    lines.extend(minute.into_iter().flatten());
+    if !healthy(status) || lately.is_some_and(|series| output::has_failed(series, name)) {
+        let logs = format!(
+            "  which requests fail, and why: proxyctl logs {} --fault app",
+            escape(name)
+        );
+        lines.push(style.dim(&logs));
+    }
+    lines.iter().map(|line| fit_painted(line, width).into_owned()).collect()
 }

@@ -7,7 +7,7 @@
 //!   `preview` those of a preview, `sleep` those of a sleep
 //! - `deploy` a deployment: its commands, and how it ended
 //! - `progress` the step that is under way, as the line that is rewritten
-//! - `table` the picture of `status --watch`
+//! - `table` the picture of `status --watch`; `lately` what was done in the last minute, as `spark`lines
 //! - `commands` the commands of a deployment
 //! - `evidence` what was measured, in words
 //! - `explanation` what holds for a URL; `parity` what differs between two environments
@@ -21,6 +21,7 @@ pub(super) mod commands;
 pub mod deploy;
 mod evidence;
 mod explanation;
+mod lately;
 mod line;
 mod operation;
 mod page;
@@ -28,6 +29,7 @@ mod parity;
 mod preview;
 mod progress;
 pub(super) mod sleep;
+mod spark;
 mod table;
 mod terminal;
 pub mod text;
@@ -35,6 +37,7 @@ mod upkeep;
 
 pub(super) use evidence::complaint;
 pub use explanation::explanation;
+pub use lately::{has_failed, overview, whole};
 pub use line::{Line, Stream};
 pub use operation::{Transcript, render};
 pub use page::{Page, pages};

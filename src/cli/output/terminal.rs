@@ -101,6 +101,11 @@ impl Frame {
     /// Draws over what was drawn before; without a terminal, below it.
     pub fn draw(&mut self, lines: &[String]) {
         let mut text = String::new();
+        // What has scrolled away cannot be drawn over.
+        let lines = match rows(&std::io::stdout()).filter(|_| self.live) {
+            Some(rows) => &lines[..lines.len().min(rows.saturating_sub(1))],
+            None => lines,
+        };
         if self.live && self.drawn > 0 {
             text.push_str(&format!("\x1b[{}F", self.drawn));
         }
@@ -217,4 +222,10 @@ fn columns(stream: &impl std::os::fd::AsFd) -> usize {
         Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
         Ok(_) | Err(_) => 80,
     }
+}
+
+/// Lines of a terminal; `None` where there is none.
+fn rows(stream: &impl std::os::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    (size.ws_row > 0).then(|| usize::from(size.ws_row))
 }

@@ -118,6 +118,24 @@ pub fn fit(text: &str, width: usize) -> Cow<'_, str> {
     Cow::Owned(cut)
 }
 
+/// At most this many characters of a line that may have colours; a cut is shown, and ends them.
+#[must_use]
+pub fn fit_painted(text: &str, width: usize) -> Cow<'_, str> {
+    let mut in_escape = false;
+    let visible = text.char_indices().filter(|&(_, character)| {
+        let begins = character == '\x1b';
+        let ends = in_escape && character == 'm';
+        let is_visible = !in_escape && !begins;
+        in_escape = (in_escape || begins) && !ends;
+        is_visible
+    });
+    let places: Vec<usize> = visible.map(|(at, _)| at).collect();
+    match places.get(width.saturating_sub(1)) {
+        Some(&cut) if places.len() > width => Cow::Owned(format!("{}…\x1b[0m", &text[..cut])),
+        Some(_) | None => Cow::Borrowed(text),
+    }
+}
+
 /// `1,204`.
 #[must_use]
 pub fn thousands(number: u64) -> String {
@@ -230,4 +248,18 @@ pub fn addresses(of: &[Address], shown: impl Fn(&Address) -> String) -> String {
         let _ = write!(text, "{}{}", if index > 0 { ", " } else { "" }, shown(one));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_take_no_room_and_end_where_a_line_is_cut() {
+        let painted = Style { color: true }.red("failed");
+        assert_eq!(fit_painted(&painted, 6), painted);
+        assert_eq!(fit_painted(&painted, 4), "\x1b[31mfai…\x1b[0m");
+        assert_eq!(fit_painted("plain", 5), "plain");
+        assert_eq!(fit_painted(&format!("ab {painted}"), 3), "ab…\x1b[0m");
+    }
 }
