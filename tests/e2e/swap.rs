@@ -267,6 +267,13 @@ async fn a_dry_run_says_what_it_would_do_and_does_nothing() {
     assert_eq!(to.addresses[0].to_string(), pair.green.address());
     assert_eq!(pair.door.unmoved("prod").await, before);
     assert_eq!(pair.green.probes(), 0, "a dry run asks nobody");
+    let written = pair
+        .door
+        .history()
+        .await
+        .into_iter()
+        .filter(|entry| entry.operation.is_some());
+    assert_eq!(written.collect::<Vec<_>>(), [], "nothing has happened");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -82,6 +82,9 @@ impl Owner {
             request,
             caller,
         } = asked;
+        if request.is_dry() {
+            self.notices.keep_unwritten(operation);
+        }
         let record = Record::Asked {
             kind: request.action(),
             caller: caller.clone(),

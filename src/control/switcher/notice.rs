@@ -1,6 +1,6 @@
 //! Tells what happens to those who asked for it and to those who watch, and writes it down.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -18,6 +18,8 @@ pub(super) struct Notices {
     journal: Box<dyn Journal>,
     /// Everybody who watches.
     happenings: Happenings,
+    /// Operations that are told to those who listen, and not written down.
+    unwritten: HashSet<u64>,
     /// By the number of the operation.
     listeners: HashMap<u64, Vec<UnboundedSender<Event>>>,
     /// Ends the wait for the one who asked to hang up, by the number of the operation: its stream would otherwise never end.
@@ -35,6 +37,7 @@ impl Notices {
         Self {
             journal,
             happenings,
+            unwritten: HashSet::new(),
             listeners: HashMap::new(),
             attached: HashMap::new(),
             arriving: HashMap::new(),
@@ -97,7 +100,8 @@ impl Notices {
             // Who listened may have left; the operation goes on.
             let _ = stream.send(event.clone());
         }
-        if event.exit_code().is_some() {
+        let is_over = event.exit_code().is_some();
+        if is_over {
             self.listeners.remove(&operation);
             self.attached.remove(&operation);
         }
@@ -113,6 +117,14 @@ impl Notices {
             }
             _ => {}
         }
+        if is_over {
+            self.unwritten.remove(&operation);
+        }
+    }
+
+    /// Nothing of this operation is written down: it is a question alone.
+    pub(super) fn keep_unwritten(&mut self, operation: u64) {
+        self.unwritten.insert(operation);
     }
 
     /// The operations that have not heard their end yet, but for this one.
@@ -126,6 +138,9 @@ impl Notices {
 
     /// Writes down.
     pub(super) fn record(&mut self, environment: Option<&str>, operation: u64, record: Record) {
+        if self.unwritten.contains(&operation) {
+            return;
+        }
         let entry = Entry {
             time: clock::now(),
             environment: environment.map(str::to_owned),

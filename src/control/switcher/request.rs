@@ -52,6 +52,22 @@ impl Request {
         }
     }
 
+    /// Whether it is a question alone: it begins nothing, and history has no need of it.
+    pub(super) fn is_dry(&self) -> bool {
+        match self {
+            Self::Operate(OperationRequest { dry_run, .. })
+            | Self::Deploy(DeployRequest { dry_run, .. })
+            | Self::Reload(ReloadRequest { dry_run }) => *dry_run,
+            Self::Pause(_)
+            | Self::Resume(_)
+            | Self::Maintenance(_)
+            | Self::Upgrade(_)
+            | Self::Preview(_)
+            | Self::Sleep(_)
+            | Self::Wake(_) => false,
+        }
+    }
+
     /// The deployment that it is a part of.
     pub(super) fn within(&self) -> Option<u64> {
         match self {

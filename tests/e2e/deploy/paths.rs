@@ -49,6 +49,9 @@ async fn a_version_is_started_checked_migrated_switched_to_and_the_old_one_stopp
             .starts_with("green is live.   Undo: proxyctl rollback prod"),
         "{output:#?}"
     );
+    // `deploy` asks for its plan first, and that is nobody's deed.
+    let history = stage.door.proxyctl(&["history"]).await;
+    assert!(!history.stdout.contains("dry run"), "{history:#?}");
     // Back in the same way.
     stage.told("v3", &[]).await.assert_code(exit::DONE);
     assert_eq!(stage.live().await, Slot::Blue);
