@@ -93,9 +93,11 @@ fn every_command_has_a_manual_page_with_its_examples_first() {
     let mut expected: Vec<String> = below.chain(of_certs).chain(["proxyctl.1".into()]).collect();
     expected.sort();
     assert_eq!(names(&folder.path().join("man1")), expected);
+    assert_eq!(names(&folder.path().join("man5")), ["proxy.toml.5"]);
     assert_eq!(names(&folder.path().join("man8")), ["proxyd.8"]);
 
-    let pages = (expected.iter().map(|name| format!("man1/{name}"))).chain(["man8/proxyd.8".into()]);
+    let pages = (expected.iter().map(|name| format!("man1/{name}")))
+        .chain(["man5/proxy.toml.5".into(), "man8/proxyd.8".into()]);
     for page in pages {
         let path = folder.path().join(&page);
         let lint = Command::new("mandoc")
@@ -111,8 +113,8 @@ fn every_command_has_a_manual_page_with_its_examples_first() {
         let source = fs::read_to_string(&path).unwrap();
         assert!(!source.contains('\u{1b}'), "{page}: no colours");
         assert!(!source.contains("__"), "{page}: hidden commands stay hidden");
-        // Below `certs` the commands' own help has no examples.
-        if !page.contains("proxyctl-certs-") {
+        // Below `certs` the commands' own help has no examples, and a file is one.
+        if !page.contains("proxyctl-certs-") && !page.starts_with("man5") {
             let examples = source
                 .find(".SH EXAMPLES")
                 .unwrap_or_else(|| panic!("{page}: no examples"));
@@ -121,6 +123,27 @@ fn every_command_has_a_manual_page_with_its_examples_first() {
     }
     let proxyctl = fs::read_to_string(folder.path().join("man1/proxyctl.1")).unwrap();
     assert!(proxyctl.contains(".SH \"EXIT CODES\"\n.nf\n0  done\n"), "{proxyctl}");
+}
+
+#[test]
+fn the_configuration_has_a_page_with_every_key_below_its_table() {
+    let folder = tempfile::tempdir().unwrap();
+    printed(&["man", folder.path().to_str().unwrap()]);
+    let page = fs::read_to_string(folder.path().join("man5/proxy.toml.5")).unwrap();
+    let at = |text: &str| {
+        page.find(text)
+            .unwrap_or_else(|| panic!("{text:?} is missing:\n{page}"))
+    };
+    let order = [
+        at(".SH [server]\n"),
+        at("\\fBtrusted_proxies = "),
+        at(".SH [acme]\n"),
+        at("Whom certificates are asked for"),
+        at(".SH [defaults]\n"),
+        at("\\fBhold.max_bytes = "),
+        at(".SH [redirect]\n"),
+    ];
+    assert!(order.is_sorted(), "{order:?}\n{page}");
 }
 
 #[test]

@@ -9,10 +9,10 @@ use super::help::{TEMPLATE, examples};
 /// `man`.
 #[derive(Debug, Args)]
 #[command(help_template = TEMPLATE, before_help = examples![
-    "sudo proxyctl man /usr/local/share/man     then `man proxyd`, `man proxyctl-swap`",
+    "sudo proxyctl man /usr/local/share/man     then `man proxyd`, `man proxy.toml`",
 ])]
 pub struct ManArgs {
-    /// Where the folders `man1` and `man8` are, or are made
+    /// Where the folders `man1`, `man5` and `man8` are, or are made
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
 }

@@ -1,4 +1,5 @@
-//! `proxyctl man`: the manual pages, for packages. They come from what may be typed, so that they cannot tell another story.
+//! `proxyctl man`: the manual pages, for packages. They come from what may be typed, and from the example that the tests run, so that
+//! they cannot tell another story.
 
 use std::fs;
 use std::io;
@@ -9,15 +10,19 @@ use clap::CommandFactory as _;
 use crate::cli::args::{Cli, ManArgs};
 use crate::cli::exit::{Outcome, Stop};
 use crate::cli::host::{Attributes, Host};
-use crate::cli::output::{Page, pages};
+use crate::cli::output::{Page, pages, reference};
 use crate::model::api::exit;
 
 /// Exit 0; 1 when a page cannot be written.
 pub fn run(host: &Host, args: &ManArgs) -> Outcome {
-    for (section, command) in [("1", Cli::command()), ("8", (host.arguments)())] {
+    for (section, pages) in [
+        ("1", pages(Cli::command(), "1")),
+        ("5", Ok(vec![reference()])),
+        ("8", pages((host.arguments)(), "8")),
+    ] {
         let folder = args.folder.join(format!("man{section}"));
         let written = fs::create_dir_all(&folder)
-            .and_then(|()| pages(command, section))
+            .and(pages)
             .and_then(|pages| pages.iter().try_for_each(|page| write(host, &folder, page)));
         written.map_err(|error| Stop::failed(format!("cannot write to `{}`: {error}", folder.display())))?;
     }

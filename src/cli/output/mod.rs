@@ -12,7 +12,7 @@
 //! - `evidence` what was measured, in words
 //! - `explanation` what holds for a URL; `parity` what differs between two environments
 //! - `age` how long something has lasted; `certificate` what is to say about its end
-//! - `page` a command as a manual page
+//! - `page` a command as a manual page, `reference` the configuration as one
 //! - `line` a line before it is printed; `text` words and numbers as people read them
 
 pub(super) mod age;
@@ -28,6 +28,7 @@ mod page;
 mod parity;
 mod preview;
 mod progress;
+mod reference;
 pub(super) mod sleep;
 mod spark;
 mod table;
@@ -43,6 +44,7 @@ pub use operation::{Transcript, render};
 pub use page::{Page, pages};
 pub use parity::parity;
 pub use progress::progress;
+pub use reference::reference;
 pub use table::{Rates, table};
 pub use terminal::{
     Frame, Screen, err, err_raw, err_style, interactive, live, message, out, out_json, out_pretty_json, out_style,

@@ -92,15 +92,15 @@ fn see_also(command: &Command) -> Roff {
     let mut page = Roff::new();
     page.control("SH", ["SEE ALSO"]);
     page.text([roman(match command.get_name() {
-        "proxyctl" => "proxyd(8)",
-        "proxyd" => "proxyctl(1), systemctl(1)",
+        "proxyctl" => "proxyd(8), proxy.toml(5)",
+        "proxyd" => "proxyctl(1), proxy.toml(5), systemctl(1)",
         _ => "proxyctl(1), proxyd(8)",
     })]);
     page
 }
 
 /// What a help text puts in backticks, in bold. A backtick that is alone in its line stays one.
-fn emphasised(page: &str) -> String {
+pub(super) fn emphasised(page: &str) -> String {
     let mut text = String::with_capacity(page.len());
     for line in page.lines() {
         let parts: Vec<&str> = line.split('`').collect();
