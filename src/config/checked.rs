@@ -98,6 +98,10 @@ pub struct Server {
     pub access_log_format: AccessLogFormat,
     /// The port that clients reach `https` at, where another one is forwarded there.
     pub public_https: Option<u16>,
+    /// Where the dashboard is, if anywhere.
+    pub dashboard: Option<SocketAddr>,
+    /// The file of users who may see it; without one it is on this machine alone.
+    pub dashboard_users: Option<PathBuf>,
 }
 
 /// What the listeners of one kind, plain or TLS, are bound to.

@@ -42,7 +42,6 @@ impl Happenings {
     }
 
     /// What is told from now on.
-    #[allow(dead_code, reason = "for what comes next")]
     pub(super) fn subscribe(&self) -> Receiver<Arc<Happening>> {
         self.watchers.subscribe()
     }

@@ -4,6 +4,7 @@
 //!
 //! - `backup` everything that another machine needs to serve the same, in one archive, and back
 //! - `daemon` the process: arguments, signals, start and stop
+//! - `dashboard` the page that shows how things stand; `web` the small HTTP server under it
 //! - `socket` the control socket, by which `proxyctl` asks for things
 //! - `switcher` owns every environment, and is the only one that changes what is routed where
 //! - `evidence` what is seen of the apps: probes, the front door, counters
@@ -22,6 +23,7 @@ mod certificates;
 mod clock;
 mod commands;
 mod daemon;
+mod dashboard;
 mod disk;
 mod evidence;
 mod fault;
@@ -34,6 +36,7 @@ mod served;
 mod socket;
 mod switcher;
 mod users;
+mod web;
 
 pub use backup::{is_backup, make as make_backup, restore};
 pub use certificates::look as look_online;

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::config::{Config, Service};
+use crate::config::{Config, Server, Service};
 use crate::model::api::KeptStatus;
 use crate::model::handoff::{EarlierProcess, LiveService, Phase};
 use crate::model::history::Entry;
@@ -40,6 +40,35 @@ pub(super) trait Hosts {
     /// # Errors
     /// Why not; nothing has changed then.
     fn serve(&self, configurations: &[&Config]) -> Result<Vec<String>, String>;
+}
+
+/// Listeners that are bound, and opened when that is published. Dropping it closes them.
+pub(super) struct Opening(Box<dyn FnOnce()>);
+
+impl Opening {
+    pub(super) fn new(open: impl FnOnce() + 'static) -> Self {
+        Self(Box::new(open))
+    }
+
+    /// Serves them from now on, and closes those that are not wanted any more.
+    pub(super) fn open(self) {
+        (self.0)();
+    }
+}
+
+impl Debug for Opening {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Opening")
+    }
+}
+
+/// What operators look at with other programs than `proxyctl`.
+pub(super) trait Sites {
+    /// Binds what a configuration wants and is not there yet.
+    ///
+    /// # Errors
+    /// Which address cannot be had, and why.
+    fn prepare(&self, server: &Server) -> Result<Opening, String>;
 }
 
 /// A process that has taken over.

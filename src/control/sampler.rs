@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::served::Current;
@@ -27,6 +28,8 @@ pub(super) struct Sampler {
     plane: Arc<DataPlane>,
     current: Current,
     seen: Rc<RefCell<Seen>>,
+    /// How many looks there were.
+    looks: Rc<watch::Sender<u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +48,7 @@ impl Sampler {
             plane,
             current,
             seen: Rc::default(),
+            looks: Rc::default(),
         }
     }
 
@@ -60,6 +64,11 @@ impl Sampler {
             }
             self.look();
         }
+    }
+
+    /// How many looks there were, each of which adds a step; for who wants to see every one.
+    pub(super) fn looks(&self) -> watch::Receiver<u64> {
+        self.looks.subscribe()
     }
 
     /// What was done lately.
@@ -97,6 +106,7 @@ impl Sampler {
         });
         let all = all.collect();
         seen.series.second(all);
+        self.looks.send_modify(|looks| *looks += 1);
     }
 
     /// What every service has counted since the last look.

@@ -15,6 +15,8 @@ use crate::config::Config;
 use crate::model::access::Users;
 use crate::proxy::UserFiles;
 
+/// Where files of `[server]` stand among those of environments: no environment is called so.
+const SERVER: &str = "[server]";
 /// Between two looks at the files.
 const REFRESH: Duration = Duration::from_secs(1);
 /// A file that was changed this shortly before it was read may change again without a new time stamp, and may be half written.
@@ -78,6 +80,10 @@ impl UserReader {
                 .flat_map(|service| service.user_files().cloned());
             asked.insert(environment.name.to_string(), files.collect());
         }
+        asked.insert(
+            SERVER.to_owned(),
+            config.server.dashboard_users.iter().cloned().collect(),
+        );
         let mut files = self.files.borrow_mut();
         let named: Vec<&Path> = asked.values().flatten().map(PathBuf::as_path).collect();
         files.retain(|path, _| named.contains(&path.as_path()));

@@ -31,7 +31,9 @@ mod upstream;
 mod wait;
 mod worker;
 
+pub(crate) use access::desk::{Asked, Desk};
 pub use access::familiar::Familiar;
+pub(crate) use access::users::UserFile;
 pub use access::users::UserFiles;
 pub use assets::Assets;
 pub use client::h1::frames::Frames;

@@ -216,7 +216,7 @@ impl Tables {
         let unserved = self.redirects.iter().filter(|redirect| !is_served(redirect));
         let unserved: Vec<RawRedirect> = unserved.cloned().collect();
         certificates::check(&services, tls, &unserved, folder, now, problems);
-        users::check(&services, folder, problems);
+        users::check(&self.server.users, &services, folder, problems);
         folders::check(&services, file, problems);
         auth_services::check(&services, &self.server, problems);
         labels::check(&services, &self.defaults, problems);

@@ -12,6 +12,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::config::build::merge::Merged;
+use crate::config::text::raw::At;
 use crate::config::text::report::Diagnostic;
 use crate::config::text::words;
 use crate::model::access::Users;
@@ -23,8 +24,11 @@ const MAX_BYTES: u64 = 1 << 20;
 /// A service that asks for a file's users, and where it says so.
 type Asking<'a> = (&'a Merged, &'a Range<usize>);
 
-/// Checks the files of every service, and what services have in common.
-pub(crate) fn check(services: &[Merged], folder: &Path, problems: &mut Vec<Diagnostic>) {
+/// Checks the files of `[server]` and of every service, and what services have in common.
+pub(crate) fn check(server: &[At<PathBuf>], services: &[Merged], folder: &Path, problems: &mut Vec<Diagnostic>) {
+    for file in server {
+        check_file(&file.value, &file.span, problems);
+    }
     // Two ways to one file are one file; where there is none, its name has to do. Shown is the way that is written first.
     let mut files: BTreeMap<PathBuf, (PathBuf, Vec<Asking<'_>>)> = BTreeMap::new();
     for service in services {

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::keys::Unknown;
+use super::listening::{self, listeners};
 use super::networks::trusted;
-use super::plain;
+use super::{plain, watching};
 use crate::config::checked::{AccessLogFormat, AccessLogTarget, Listen, Server};
 use crate::config::text::raw::{At, Entry, Kind, Value};
 use crate::config::text::report::Diagnostic;
@@ -25,6 +26,8 @@ pub(crate) const SERVER_KEYS: &[&str] = &[
     "access_log",
     "access_log_format",
     "public_https",
+    "dashboard",
+    "dashboard_users",
 ];
 
 /// Default of `max_connections_per_client`.
@@ -36,6 +39,8 @@ pub(crate) struct RawServer {
     pub(crate) server: Server,
     /// The listeners that the file names.
     pub(crate) listeners: Vec<At<SocketAddr>>,
+    /// Its files of users.
+    pub(crate) users: Vec<At<PathBuf>>,
 }
 
 impl Default for RawServer {
@@ -56,8 +61,11 @@ impl Default for RawServer {
                 access_log: AccessLogTarget::Stdout,
                 access_log_format: AccessLogFormat::Json,
                 public_https: None,
+                dashboard: None,
+                dashboard_users: None,
             },
             listeners: Vec::new(),
+            users: Vec::new(),
         }
     }
 }
@@ -78,6 +86,7 @@ pub(crate) fn read<'t>(
         raw.read_entry(entry, folder, &mut unknown, problems);
     }
     raw.refuse_defaults_twice(problems);
+    watching::check(&raw.server, table, problems);
     (raw, unknown)
 }
 
@@ -139,6 +148,12 @@ impl RawServer {
                     server.access_log_format = format;
                 }
             }
+            "dashboard" => server.dashboard = listening::one(key, value, &mut self.listeners, problems),
+            "dashboard_users" => {
+                server.dashboard_users = path(problems);
+                self.users
+                    .extend(server.dashboard_users.iter().map(|path| value.at(path.clone())));
+            }
             _ => unknown.push(Unknown {
                 prefix: String::new(),
                 key: &entry.key,
@@ -196,54 +211,4 @@ fn format(key: &str, value: &Value, problems: &mut Vec<Diagnostic>) -> Option<Ac
             None
         }
     }
-}
-
-fn listeners(
-    key: &str,
-    value: &Value,
-    taken: &[At<SocketAddr>],
-    problems: &mut Vec<Diagnostic>,
-) -> Option<Vec<At<SocketAddr>>> {
-    let expected = "an address with a port, as `\"127.0.0.1:8080\"` or `\"[::]:80\"`, or a list of these";
-    let values = plain::one_or_many(key, value, expected, problems)?;
-    // Port 0 lets the system choose: two of them are two ports.
-    let zero = |address: &SocketAddr| address.port() == 0;
-    let mut out: Vec<At<SocketAddr>> = Vec::new();
-    let mut complete = true;
-    for value in values {
-        let port = match &value.kind {
-            Kind::Integer(Some(port)) => Some(port.to_string()),
-            Kind::Text(text) => match text.parse::<SocketAddr>() {
-                Ok(address) => {
-                    match taken
-                        .iter()
-                        .chain(&out)
-                        .find(|earlier| earlier.value == address && !zero(&address))
-                    {
-                        Some(earlier) => problems.push(
-                            Diagnostic::error(&value.span, format!("`{address}` is listened on twice"))
-                                .expected("again here")
-                                .related(&earlier.span, "first here"),
-                        ),
-                        None => out.push(value.at(address)),
-                    }
-                    continue;
-                }
-                Err(_) => Some(text.trim_start_matches(':').to_owned()),
-            },
-            Kind::Integer(None) | Kind::Float(_) | Kind::Boolean(_) | Kind::Date | Kind::List(_) | Kind::Table(_) => {
-                None
-            }
-        };
-        complete = false;
-        let diagnostic = Diagnostic::error(&value.span, format!("`{key}` is not an address to listen on"))
-            .expected(format!("expected {expected}"));
-        problems.push(match port.filter(|port| port.parse::<u16>().is_ok()) {
-            Some(port) => diagnostic.hint(format!(
-                "write `\"[::]:{port}\"` for every address of the machine, or `\"127.0.0.1:{port}\"` for this machine alone"
-            )),
-            None => diagnostic,
-        });
-    }
-    complete.then_some(out)
 }

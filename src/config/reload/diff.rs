@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::describe::{error_pages, log_query, of_acme, of_service, tls};
+use super::describe::{Values, error_pages, log_query, of_acme, of_service, tls};
 use super::values::{differing, of_services, value};
 use super::{deploy, sleep};
 use crate::config::checked::{Acme, Config, Environment, Redirect, Server, Service};
@@ -44,6 +44,7 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
     let acme = acme(&old.acme, &new.acme);
     diff.certificates |= acme.is_some();
     diff.changes.extend(acme);
+    diff.changes.extend(watching(&old.server, &new.server));
     diff.changes.extend(redirects(&old.redirects, &new.redirects));
     diff.changes.extend(elsewhere(old, new));
     diff
@@ -239,6 +240,9 @@ fn server(old: &Server, new: &Server) -> Vec<&'static str> {
         access_log,
         access_log_format,
         public_https,
+        // A reload opens and closes these.
+        dashboard: _,
+        dashboard_users: _,
     } = old;
     let same: [(&str, bool); 13] = [
         ("server.http", *http == new.http),
@@ -259,6 +263,26 @@ fn server(old: &Server, new: &Server) -> Vec<&'static str> {
         ("server.public_https", *public_https == new.public_https),
     ];
     same.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
+}
+
+/// What operators look at, which a reload opens and closes.
+fn watching(old: &Server, new: &Server) -> Option<Change> {
+    let of = |server: &Server| {
+        let users = server.dashboard_users.as_ref();
+        let values = [
+            ("dashboard", server.dashboard.map(|address| address.to_string())),
+            ("dashboard_users", users.map(|path| path.display().to_string())),
+        ];
+        let there = values.into_iter().filter_map(|(key, text)| Some((key.into(), text?)));
+        there.collect::<Values>()
+    };
+    let values = differing(&of(old), &of(new));
+    (!values.is_empty()).then(|| Change {
+        section: "server".into(),
+        name: None,
+        kind: ChangeKind::Changed,
+        values,
+    })
 }
 
 /// The values that are shown of a new service: where it runs, and what it answers to.

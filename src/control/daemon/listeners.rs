@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::given::Given;
 use crate::config::{Listen, Server};
 use crate::control::fault::Fault;
+use crate::control::web::{self, Places};
 use crate::durable;
 use crate::proxy;
 
@@ -26,6 +27,8 @@ const FORGETTING: Duration = Duration::from_secs(3);
 pub(super) struct Listeners {
     pub(super) http: Vec<TcpListener>,
     pub(super) https: Vec<TcpListener>,
+    /// For operators: what is there, where the file wants it, and the socket.
+    pub(super) sites: Vec<(&'static str, SocketAddr, TcpListener)>,
 }
 
 impl Listeners {
@@ -36,12 +39,21 @@ impl Listeners {
     /// With the address, and what to do about it where that is known.
     pub(super) fn bind(server: &Server, mut given: Given, forget: impl FnOnce(&[String])) -> Result<Self, Fault> {
         let (http, https) = (given.take(&server.http), given.take(&server.https));
+        let sites = web::wanted(server).map(|(name, address)| (name, address, given.take(&Listen::At(vec![address]))));
+        let sites: Vec<_> = sites.collect();
         let useless = given.close();
         forget(&useless);
         let patience = if useless.is_empty() { Duration::ZERO } else { FORGETTING };
+        let site = |(name, address, taken)| {
+            let named = |fault: Fault| Fault::new(format!("the {name}: {}", fault.reason));
+            let listeners = whole(taken, patience).map_err(named)?;
+            Ok(listeners.into_iter().map(move |listener| (name, address, listener)))
+        };
+        let sites = sites.into_iter().map(site).collect::<Result<Vec<_>, Fault>>()?;
         Ok(Self {
             http: whole(http, patience)?,
             https: whole(https, patience)?,
+            sites: sites.into_iter().flatten().collect(),
         })
     }
 
@@ -67,6 +79,7 @@ impl Listeners {
         Ok(Addresses {
             http: of(&self.http).map_err(failed)?,
             https: of(&self.https).map_err(failed)?,
+            sites: Places::new(),
         })
     }
 }
@@ -94,10 +107,13 @@ fn whole(
 }
 
 /// Which addresses are listened on.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct Addresses {
     pub(super) http: Vec<SocketAddr>,
     pub(super) https: Vec<SocketAddr>,
+    /// Where the dashboard is, and whatever else operators look at.
+    #[serde(flatten)]
+    pub(super) sites: Places,
 }
 
 impl Addresses {
@@ -134,13 +150,16 @@ mod tests {
         let listeners = Listeners {
             http: vec![listener(), listener()],
             https: vec![listener()],
+            sites: Vec::new(),
         };
-        let addresses = listeners.addresses().unwrap();
+        let mut addresses = listeners.addresses().unwrap();
+        addresses.sites.insert("dashboard", "127.0.0.1:9146".parse().unwrap());
         addresses.write(folder.path()).unwrap();
         let read = || std::fs::read_to_string(folder.path().join(NAME));
         let value: serde_json::Value = serde_json::from_str(&read().unwrap()).unwrap();
         assert_eq!(value["http"][1], listeners.http[1].local_addr().unwrap().to_string());
         assert_eq!(value["https"].as_array().unwrap().len(), 1);
+        assert_eq!(value["dashboard"], "127.0.0.1:9146");
         assert_eq!(
             addresses.https_port(),
             Some(listeners.https[0].local_addr().unwrap().port())
@@ -154,6 +173,7 @@ mod tests {
         let https = |address: &str| Addresses {
             http: Vec::new(),
             https: vec![address.parse().unwrap()],
+            sites: Places::new(),
         };
         assert_eq!(https("[::]:443").https_port(), None);
         assert_eq!(https("[::]:8443").https_port(), Some(8443));

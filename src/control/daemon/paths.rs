@@ -106,6 +106,8 @@ mod tests {
             access_log: AccessLogTarget::Stdout,
             access_log_format: AccessLogFormat::Json,
             public_https: None,
+            dashboard: None,
+            dashboard_users: None,
         }
     }
 

@@ -12,6 +12,7 @@ use super::reload_log::log_reload;
 use super::signals::{Signal, Signals};
 use super::{systemd, watchdog};
 use crate::config::Config;
+use crate::control::dashboard::Dashboard;
 use crate::control::disk::StateDir;
 use crate::control::evidence::gating;
 use crate::control::evidence::instance::Instance;
@@ -23,6 +24,7 @@ use crate::control::sampler::Sampler;
 use crate::control::socket::{Desk as _, Office};
 use crate::control::switcher::{Parts, Request, Switcher, initial};
 use crate::control::users::UserReader;
+use crate::control::web::{self, Places, Sites};
 use crate::model::api::ReloadRequest;
 use crate::model::handoff::{LiveService, Phase};
 use crate::model::history::{Caller, Record};
@@ -43,6 +45,8 @@ pub(super) struct Serving {
     /// Held to the last.
     pub(super) folder: Rc<StateDir>,
     pub(super) giver: Rc<Giver>,
+    /// What operators look at.
+    pub(super) sites: Sites,
     pub(super) earlier: EarlierProcesses,
     /// Speaks for the main process, as long as this is it.
     pub(super) watchdog: Group,
@@ -90,6 +94,7 @@ impl Serving {
             look: settings.times.sleep_look,
             web_socket: settings.times.sleep_web_socket,
         };
+        let wrong_password = settings.times.wrong_password;
         let (totals, patience, https_port) = (
             Totals::new(settings.workers),
             settings.times.hand_over,
@@ -115,7 +120,9 @@ impl Serving {
         let plane = Arc::new(DataPlane::start(settings, &routing, front, &log).map_err(failed)?);
         let folder = Rc::new(folder);
         let earlier = EarlierProcesses::default();
+        let sites = Sites::default();
         let treasure = Treasure {
+            sites: sites.clone(),
             listeners: listeners.descriptors()?,
             socket: socket.descriptor().map_err(failed)?,
             socket_path: paths.socket.clone(),
@@ -146,6 +153,7 @@ impl Serving {
                 told
             }),
             users: Box::new(move |config| readers.serve(config)),
+            sites: Box::new(sites.clone()),
             happenings: happenings.clone(),
             succession: giver.clone(),
             elders: Rc::new(earlier.clone()),
@@ -156,7 +164,7 @@ impl Serving {
         let tasks = Group::new("daemon");
         tasks.spawn_local("switcher", switching);
         tasks.spawn_local("certificates", certificates.clone().keep_fresh());
-        tasks.spawn_local("users", users.keep_fresh());
+        tasks.spawn_local("users", users.clone().keep_fresh());
         tasks.spawn_local("assets", kept.keep_fresh());
         let sampler = Sampler::new(totals.clone(), routing.clone(), plane.clone(), current.clone());
         tasks.spawn_local("sampler", sampler.clone().look_every_second());
@@ -186,8 +194,12 @@ impl Serving {
         office.plane.listen(&listeners.http, &listeners.https).map_err(failed)?;
         systemd::forget(&useless);
         listeners.http.iter().chain(&listeners.https).for_each(systemd::keep);
+        let dashboard = Rc::new(Dashboard::new(&office, users.files(), wrong_password));
+        tasks.spawn_local("dashboard", dashboard.clone().tell());
+        sites.attach(web::DASHBOARD, dashboard);
+        sites.serve(listeners.sites, &[]);
         // The workers have handles of their own, and the giver has one: these would keep the ports open when those are closed.
-        drop(listeners);
+        drop((listeners.http, listeners.https));
         let (desk, given) = (office.clone(), giver.given());
         tasks.spawn_local(
             "control socket",
@@ -206,15 +218,15 @@ impl Serving {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
         });
-        if let Err(error) = addresses.write(folder.path()) {
-            tracing::warn!(%error, "the addresses that are listened on cannot be written to the state folder");
-        }
         announce(&addresses, &paths.socket);
+        let state_dir = folder.clone();
+        sites.watch(move |places| note(&addresses, places, state_dir.path()));
         Ok(Self {
             office,
             tasks,
             folder,
             giver,
+            sites,
             earlier,
             watchdog,
         })
@@ -304,6 +316,17 @@ fn times() -> Result<Times, Fault> {
     Times::USUAL
         .with(&changed)
         .map_err(|error| Fault::new(format!("GREENGATE_TIMES: {error}")))
+}
+
+/// Writes down where everything is that is listened on.
+fn note(addresses: &Addresses, sites: &Places, folder: &std::path::Path) {
+    let addresses = Addresses {
+        sites: sites.clone(),
+        ..addresses.clone()
+    };
+    if let Err(error) = addresses.write(folder) {
+        tracing::warn!(%error, "the addresses that are listened on cannot be written to the state folder");
+    }
 }
 
 /// READY, for systemd and for the log.

@@ -57,6 +57,7 @@ impl Serving {
     /// Ends tasks and threads, and says in the journal that it was a stop and no crash.
     async fn close(self, end: End) {
         self.watchdog.join(Duration::ZERO).await;
+        self.sites.close();
         // With the socket's task go its connections and its file.
         self.tasks.join(Duration::ZERO).await;
         let Office {

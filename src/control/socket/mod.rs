@@ -14,4 +14,5 @@ mod socket;
 pub(super) use access::Access;
 pub(super) use api::Desk;
 pub(super) use office::Office;
+pub(super) use query::HistoryQuery;
 pub(super) use socket::ControlSocket;

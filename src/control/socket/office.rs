@@ -38,7 +38,6 @@ pub(in crate::control) struct Office {
     #[allow(dead_code, reason = "read by what comes next")]
     pub(in crate::control) totals: Totals,
     /// What happens.
-    #[allow(dead_code, reason = "read by what comes next")]
     pub(in crate::control) happenings: Happenings,
     /// RFC 3339.
     pub(in crate::control) started: String,

@@ -20,7 +20,7 @@ use super::saves::Saves;
 use super::vigil::Vigil;
 use crate::config::Config;
 use crate::control::happenings::Happenings;
-use crate::control::ports::{self, Elders, Hosts, Journal, Keeping, Plane, StateStore};
+use crate::control::ports::{self, Elders, Hosts, Journal, Keeping, Plane, Sites, StateStore};
 use crate::control::served::Current;
 use crate::model::clock::Moment;
 use crate::model::environment::Input;
@@ -58,6 +58,8 @@ pub(in crate::control) struct Parts {
     pub warnings: Warnings,
     /// Reads the files of users that a configuration names, before it is published.
     pub users: Box<dyn Fn(&Config)>,
+    /// What operators look at.
+    pub sites: Box<dyn Sites>,
     /// Starts the process that comes after this one.
     pub succession: Rc<dyn ports::Succession>,
     /// The processes before this one that still drain.
@@ -75,6 +77,7 @@ pub(super) struct Owner {
     pub(super) hosts: Box<dyn Hosts>,
     pub(super) warnings: Warnings,
     pub(super) users: Box<dyn Fn(&Config)>,
+    pub(super) sites: Box<dyn Sites>,
     pub(super) next: Rc<dyn ports::Succession>,
     pub(super) succession: Succession,
     pub(super) epoch: Instant,
@@ -120,6 +123,7 @@ impl Owner {
             hosts: parts.hosts,
             warnings: parts.warnings,
             users: parts.users,
+            sites: parts.sites,
             next: parts.succession,
             succession: Succession::None,
             epoch: Instant::now(),

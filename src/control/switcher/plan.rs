@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::rules;
 use crate::config::{Diff, Service};
 use crate::control::evidence::instance::Instance;
+use crate::control::ports::Opening;
 use crate::control::served::Loaded;
 use crate::model::slot::{Address, Slot};
 use crate::model::state::{EnvironmentState, State};
@@ -23,6 +24,8 @@ pub(super) struct Plan {
     pub(super) candidates: Vec<Instance>,
     /// What the state says and the file overtook.
     pub(super) overtaken: Vec<String>,
+    /// What is listened on for operators from then on.
+    pub(super) opening: Option<Opening>,
 }
 
 /// What serves a service after the reload.
@@ -90,6 +93,7 @@ impl Plan {
             states,
             candidates,
             overtaken,
+            opening: None,
         }
     }
 

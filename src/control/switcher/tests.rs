@@ -14,9 +14,11 @@ use tokio::net::TcpListener;
 use tokio::task::LocalSet;
 
 use super::*;
-use crate::config::{Config, Service};
+use crate::config::{Config, Server, Service};
 use crate::control::happenings::Happenings;
-use crate::control::ports::{Durability, Elders, Handed, Hosts, Journal, Keeping, Plane, StateStore, Succession};
+use crate::control::ports::{
+    Durability, Elders, Handed, Hosts, Journal, Keeping, Opening, Plane, Sites, StateStore, Succession,
+};
 use crate::control::served::{Current, Loaded};
 use crate::model::api::{
     CommonStep, Event, KeptStatus, Kind, MaintenanceRequest, Notice, OperationRequest, SwapStep, exit,
@@ -125,6 +127,12 @@ impl Hosts for NoCertificates {
     }
 }
 
+impl Sites for NoCertificates {
+    fn prepare(&self, _server: &Server) -> Result<Opening, String> {
+        Ok(Opening::new(|| {}))
+    }
+}
+
 struct Scene {
     switcher: Switcher,
     routing: Arc<Routing>,
@@ -182,6 +190,7 @@ impl Scene {
             totals,
             warnings: Box::new(|environment| vec![format!("{environment}: a certificate ends soon")]),
             users: Box::new(|_| {}),
+            sites: Box::new(NoCertificates),
             succession: Rc::new(NoProcess),
             happenings: Happenings::new(),
             elders: Rc::new(NoProcess),

@@ -73,6 +73,8 @@ pub struct Findings {
     pub environments: Vec<String>,
     /// One of them, and the operation that holds it.
     pub held: Option<(String, Holder)>,
+    /// Why it cannot be served: an address to listen on is taken.
+    pub impossible: Option<String>,
     /// What the state says and the file overtook.
     pub overtaken: Vec<String>,
     /// Whether there are new live addresses.

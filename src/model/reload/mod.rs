@@ -295,6 +295,18 @@ fn look(operation: Option<u64>, reading: Reading) -> (Vec<Event>, Result<Finding
     })];
     let warnings = found.warnings.iter().cloned();
     said.extend(warnings.map(|message| Event::Common(CommonStep::Warning { message })));
+    if let Some(reason) = found.impossible.clone() {
+        let hint = Some("nothing was reloaded".to_owned());
+        let (code, evidence, live) = (exit::REFUSED, Vec::new(), None);
+        let refused = CommonStep::Refused {
+            code,
+            reason,
+            evidence,
+            hint,
+            live,
+        };
+        return (said, Err(Event::Common(refused)));
+    }
     let Some((name, holder)) = &found.held else {
         return (said, Ok(found));
     };

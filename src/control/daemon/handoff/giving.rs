@@ -23,6 +23,7 @@ use super::wire::{self, DESCRIPTORS, Heard};
 use crate::control::certificates::Certificates;
 use crate::control::disk::StateDir;
 use crate::control::ports::{Handed, Succession, Successor};
+use crate::control::web::Sites;
 use crate::model::handoff::{FORMAT, Handoff, Input, LiveService, Order, Parcel, Phase, Step, Word};
 use crate::proxy::DataPlane;
 
@@ -62,6 +63,8 @@ impl Program {
 pub(in crate::control::daemon) struct Treasure {
     /// Every listening socket.
     pub(in crate::control::daemon) listeners: Vec<OwnedFd>,
+    /// What operators look at, with listening sockets of its own.
+    pub(in crate::control::daemon) sites: Sites,
     pub(in crate::control::daemon) socket: OwnedFd,
     pub(in crate::control::daemon) socket_path: PathBuf,
     pub(in crate::control::daemon) folder: Rc<StateDir>,
@@ -133,6 +136,7 @@ impl Giver {
                 *self.line.borrow_mut() = Some(line);
                 // Before anybody is told: who connects then meets the new process and nobody else.
                 treasure.plane.leave().await;
+                treasure.sites.close();
                 treasure.certificates.stop_renewals().await;
                 // It is nobody's child when this process has ended, and is not to be ended with it.
                 drop(child);
@@ -227,7 +231,9 @@ async fn end_of(child: &mut Child) -> String {
 
 /// Sends descriptors and parcel.
 async fn post(line: StdStream, treasure: &Treasure, live: Vec<LiveService>, operations: Vec<u64>) -> io::Result<Line> {
-    let mut descriptors: Vec<_> = treasure.listeners.iter().map(OwnedFd::as_fd).collect();
+    let sites = treasure.sites.descriptors()?;
+    let listeners = treasure.listeners.iter().chain(&sites);
+    let mut descriptors: Vec<_> = listeners.map(OwnedFd::as_fd).collect();
     descriptors.extend([treasure.socket.as_fd(), treasure.folder.lock()]);
     if descriptors.len() > DESCRIPTORS {
         return Err(io::Error::other(format!("more than {DESCRIPTORS} sockets")));
@@ -241,7 +247,7 @@ async fn post(line: StdStream, treasure: &Treasure, live: Vec<LiveService>, oper
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").into(),
         pid: std::process::id(),
-        listeners: treasure.listeners.len(),
+        listeners: treasure.listeners.len() + sites.len(),
         socket: treasure.socket_path.display().to_string(),
         tickets: treasure.certificates.ticket_keys(),
         operations,

@@ -23,6 +23,7 @@ impl Owner {
             diff,
             states,
             candidates,
+            opening,
             ..
         } = plan;
         let before = self.publisher.snapshot();
@@ -87,6 +88,9 @@ impl Owner {
         self.publisher.totals().keep(is_known);
         let changes = diff.changes.len();
         self.current.store(Arc::new(loaded.serve(diff.restart)));
+        if let Some(opening) = opening {
+            opening.open();
+        }
         tracing::info!(changes, "a new configuration is served");
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
-use crate::config::{self, Severity};
+use crate::config::{self, Server, Severity};
 use crate::control::evidence::gating;
 use crate::control::served::Loaded;
 use crate::control::switcher::message::{File, Message};
@@ -121,17 +121,28 @@ impl Owner {
         loaded.config = config::adopt(&served.config, loaded.config);
         let diff = config::diff(&served.config, &loaded.config);
         // What the process listens on and works with stays what it is, and is compared with the file again next time.
-        loaded.config.server = served.config.server.clone();
+        loaded.config.server = Server {
+            dashboard: loaded.config.server.dashboard,
+            dashboard_users: loaded.config.server.dashboard_users,
+            ..served.config.server.clone()
+        };
         let warnings = loaded.diagnostics.iter().map(ToString::to_string).collect();
         let known = |name: &str| self.environments.iter().any(|it| *it.name == *name);
         let (saved, before) = (self.saves.state(), self.publisher.snapshot());
-        let plan = Plan::new(loaded, diff, saved, &before, known, &self.moment().written());
+        // Bound here, where it can be refused; what is not published is closed with the plan.
+        let (opening, impossible) = match self.sites.prepare(&loaded.config.server) {
+            Ok(opening) => (Some(opening), None),
+            Err(reason) => (None, Some(reason)),
+        };
+        let mut plan = Plan::new(loaded, diff, saved, &before, known, &self.moment().written());
+        plan.opening = opening;
         let findings = Findings {
             changes: plan.diff.changes.clone(),
             restart: plan.diff.restart.iter().map(|key| (*key).to_owned()).collect(),
             warnings,
             environments: plan.diff.environments.iter().map(|name| name.to_string()).collect(),
             held: self.held(&plan),
+            impossible,
             overtaken: plan.overtaken.clone(),
             must_gate: !plan.candidates.is_empty(),
             must_certify: plan.diff.certificates,
