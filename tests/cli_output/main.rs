@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use greengate::cli::output::text::Style;
 use greengate::model::api::{
     CertificateStatus, Check, CommonStep, DrainingStatus, EnvironmentStatus, Event, GateReport, HealthStatus, Kind,
-    Move, ProbeReport, Progress, SafeToStop, SeriesStatus, ServiceStatus, Side, Status, SwapStep, Traffic,
+    LogsStatus, Move, ProbeReport, Progress, SafeToStop, SeriesStatus, ServiceStatus, Side, Status, SwapStep, Traffic,
 };
 use greengate::model::slot::{Address, Generation, Slot};
 
@@ -157,6 +157,7 @@ fn a_status(healthy: Option<bool>, protected: bool) -> Status {
         connections: 1_412,
         dropped_log_lines: 0,
         series: SeriesStatus::default(),
+        logs: LogsStatus::default(),
         configuration: None,
         earlier: Vec::new(),
         environments: vec![EnvironmentStatus {

@@ -16,8 +16,8 @@ use crate::control::sampler::Sampler;
 use crate::control::served::Current;
 use crate::control::switcher::{Report, Request, Switcher};
 use crate::model::api::{
-    CertificateReport, Certificates, Event, ImportRequest, Imported, Parity, Problem, Range, ReleaseRequest,
-    RenewRequest, Series, Status, StepRequest,
+    CertificateReport, Certificates, Event, ImportRequest, Imported, LogsStatus, Parity, Problem, Range,
+    ReleaseRequest, RenewRequest, Series, Status, StepRequest,
 };
 use crate::model::history::{Caller, Entry};
 use crate::proxy::DataPlane;
@@ -67,6 +67,7 @@ impl Desk for Office {
             started: self.started.clone(),
             config: served.config.file.display().to_string(),
             series: self.sampler.status(),
+            logs: LogsStatus::default(),
             configuration: Some(served.status()),
             resident_bytes: limits::resident_bytes(),
             connections: self.plane.connections() as u64,

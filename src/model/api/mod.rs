@@ -6,6 +6,8 @@
 //! | `GET /v1/history?env=NAME&limit=N&output=true` | [`Entry`](super::history::Entry) lines, newest last; `output` is what commands wrote |
 //! | `GET /v1/parity?a=NAME&b=NAME` | [`Parity`] |
 //! | `GET /v1/series?range=10m` | [`Series`]; `range` is 1m, 10m, 2h or 24h |
+//! | `GET /v1/logs?env=NAME&service=NAME&status=5xx&slower=1s&path=/api&fault=app&limit=N&follow=true` | lines of the access log, oldest first; [`Dropped`] where some were lost |
+//! | `GET /v1/requests?env=NAME&limit=N` | [`Requests`] |
 //! | `GET /v1/certificates` | [`Certificates`] |
 //! | `POST /v1/certificates/renew` with a [`RenewRequest`] | the host's [`CertificateReport`], when the attempt is over |
 //! | `POST /v1/certificates/import` with an [`ImportRequest`] | [`Imported`] |
@@ -34,6 +36,7 @@
 //! - `event` what an operation says while it goes on
 //! - `seen` what probes and counters saw, as evidence
 //! - `series` what was done lately, for charts
+//! - `logs` what the access log said lately; `requests` those that failed or took long
 //! - `status` how things stand; `certificates` how certificates stand
 //! - `parity` what two environments should have in common, and have not
 //! - `explanation` what a file makes of a URL
@@ -43,10 +46,12 @@ mod certificates;
 mod deploy;
 mod event;
 mod explanation;
+mod logs;
 mod operation;
 mod parity;
 mod preview;
 mod problem;
+mod requests;
 mod seen;
 mod series;
 mod sleep;
@@ -63,10 +68,12 @@ pub use event::{
     SleepStep, SwapStep, UpgradeStep,
 };
 pub use explanation::{ExplainedEntry, ExplainedValue, Explanation};
+pub use logs::{Blame, Dropped, Logged, LogsStatus};
 pub use operation::{Kind, Move, OperationRequest, Side, Target};
 pub use parity::{About, Difference, Parity};
 pub use preview::{PreviewEnd, PreviewLink, PreviewRequest, PreviewStatus};
 pub use problem::{Problem, exit};
+pub use requests::{NotedRequest, Requests};
 pub use seen::{GateReport, ProbeReport, Traffic, millis};
 pub use series::{Range, Series, SeriesStatus, Track};
 pub use sleep::{SleepRequest, SleepState, SleepStatus, WakeRequest};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::deploy::Deployed;
+use super::logs::LogsStatus;
 use super::operation::{Kind, Side};
 use super::preview::PreviewStatus;
 use super::seen::{ProbeReport, Traffic};
@@ -34,6 +35,9 @@ pub struct Status {
     /// What is kept for charts.
     #[serde(default)]
     pub series: SeriesStatus,
+    /// What is kept of the access log.
+    #[serde(default)]
+    pub logs: LogsStatus,
     /// Whether the file still says what is served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration: Option<ConfigurationStatus>,

@@ -7,7 +7,7 @@ use http_body_util::Full;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::*;
-use crate::model::api::{CommonStep, Kind, SeriesStatus};
+use crate::model::api::{CommonStep, Kind, LogsStatus, SeriesStatus};
 use crate::model::history::Record;
 
 /// A daemon that does nothing but remember who asked.
@@ -27,6 +27,7 @@ impl Desk for Rc<FakeDesk> {
             connections: 0,
             dropped_log_lines: 0,
             series: SeriesStatus::default(),
+            logs: LogsStatus::default(),
             configuration: None,
             earlier: Vec::new(),
             environments: Vec::new(),
