@@ -18,7 +18,7 @@ pub(super) fn one(
             key,
             value,
             "one address with a port",
-            "as `\"127.0.0.1:9146\"`",
+            "one, as `\"127.0.0.1:9146\"`",
         ));
         return None;
     }

@@ -19,11 +19,11 @@ const PROD: &str = "app.localhost";
 /// The host of dev, which is not.
 const DEV: &str = "dev.localhost";
 /// The file of users that dev asks.
-const FILE: &str = "dev.htpasswd";
+pub(crate) const FILE: &str = "dev.htpasswd";
 /// One of them, and her password.
 const ANNA: &str = "anna:correct horse";
 /// A cost that a test need not wait for.
-const CHEAP: u32 = 4;
+pub(crate) const CHEAP: u32 = 4;
 
 /// A door in front of prod and dev.
 struct Guarded {
@@ -84,7 +84,7 @@ fn value(name_and_password: &str) -> String {
 }
 
 /// Writes [`FILE`], in one piece.
-fn users(folder: &Path, all: &[&str], cost: u32) {
+pub(crate) fn users(folder: &Path, all: &[&str], cost: u32) {
     let line = |name_and_password: &&str| {
         let (name, password) = name_and_password.split_once(':').unwrap();
         let hash = bcrypt::hash_with_salt(password, cost, [9; 16]).unwrap();
