@@ -337,6 +337,7 @@ impl Environment {
             evidence: Vec::new(),
             hint: Some(holder.hint(name)),
             live: None,
+            health: Vec::new(),
         })
     }
 }
@@ -348,6 +349,7 @@ fn sleeps((reason, hint): (String, String)) -> Event {
         evidence: Vec::new(),
         hint: Some(hint),
         live: None,
+        health: Vec::new(),
     })
 }
 

@@ -113,6 +113,7 @@ pub fn refused(code: u8, reason: String, hint: Option<String>) -> Event {
         evidence: Vec::new(),
         hint,
         live: None,
+        health: Vec::new(),
     })
 }
 

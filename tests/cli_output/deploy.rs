@@ -89,6 +89,7 @@ fn refused() -> Vec<Event> {
         evidence: vec![evidence],
         hint: None,
         live: Some(Slot::Blue),
+        health: Vec::new(),
     })]
 }
 

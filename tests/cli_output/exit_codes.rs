@@ -87,6 +87,7 @@ fn refused(code: u8) -> Event {
         evidence: Vec::new(),
         hint: None,
         live: Some(Slot::Blue),
+        health: Vec::new(),
     })
 }
 

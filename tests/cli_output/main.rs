@@ -188,6 +188,7 @@ fn a_status(healthy: Option<bool>, protected: bool) -> Status {
                 live: side(Slot::Green, "127.0.0.1:3010"),
                 names_version: false,
                 health: vec![HealthStatus {
+                    since: None,
                     address: at("3010"),
                     healthy,
                     checked: healthy.map(|_| "2026-11-21T09:59:58Z".into()),

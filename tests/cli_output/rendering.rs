@@ -5,7 +5,9 @@ use greengate::cli::commands::history::{self, Read};
 use greengate::cli::commands::{certs, status};
 use greengate::cli::output::text::{self, Style};
 use greengate::cli::output::{self, Rates, Stream, Transcript};
-use greengate::model::api::{Action, CertificateReport, CommonStep, Event, Kind, Progress, SafeToStop, SwapStep, exit};
+use greengate::model::api::{
+    Action, CertificateReport, CommonStep, Event, HealthStatus, Kind, Progress, SafeToStop, SwapStep, exit,
+};
 use greengate::model::history::{Caller, Entry, Record};
 use greengate::model::slot::{Generation, Slot};
 
@@ -111,6 +113,39 @@ fn only_the_result_is_data() {
 }
 
 #[test]
+fn a_refusal_says_whether_the_side_that_serves_is_well() {
+    let with = |healthy: Option<bool>, reason: Option<&str>| {
+        let mut last = report("web", "3000", None, 0, 1).last;
+        last.reason = reason.map(str::to_owned);
+        let health = HealthStatus {
+            address: last.address.clone(),
+            healthy,
+            since: None,
+            checked: None,
+            last: Some(last),
+        };
+        let lines = texts(&[Event::Common(CommonStep::Refused {
+            code: exit::REFUSED,
+            reason: "the candidate is not well".into(),
+            evidence: Vec::new(),
+            hint: None,
+            live: Some(Slot::Blue),
+            health: vec![health],
+        })]);
+        lines.last().unwrap().clone()
+    };
+    assert_eq!(
+        with(Some(true), None),
+        "Nothing was switched; blue stays live, and is healthy."
+    );
+    assert_eq!(
+        with(Some(false), Some("connection refused")),
+        "Nothing was switched; blue stays live, and is not healthy (connection refused): proxyctl status prod."
+    );
+    assert_eq!(with(None, None), "Nothing was switched; blue stays live.");
+}
+
+#[test]
 fn a_refusal_shows_the_apps_own_words_and_what_still_serves() {
     let mut failing = report("api", "8011", Some(503), 0, 117);
     failing.last.body = r#"{"db":"connection refused"}"#.into();
@@ -125,6 +160,7 @@ fn a_refusal_shows_the_apps_own_words_and_what_still_serves() {
             ],
             hint: Some("look at its log".into()),
             live: Some(Slot::Blue),
+            health: Vec::new(),
         })])
     };
     let (words, end) = (
@@ -193,6 +229,7 @@ fn what_apps_say_cannot_steer_the_terminal() {
             evidence: vec![evidence],
             hint: Some("\u{7f}".into()),
             live: None,
+            health: Vec::new(),
         }),
         Event::Common(CommonStep::Failed {
             reason: "\u{0}".into(),

@@ -275,7 +275,13 @@ fn render_health(health: &HealthStatus, instances: usize, now: Timestamp, style:
     };
     let verdict = match health.healthy {
         Some(true) => format!("{} healthy", style.green("✓")),
-        Some(false) => format!("{} not healthy", style.red("✗")),
+        Some(false) => {
+            let since = health
+                .since
+                .as_ref()
+                .map_or(String::new(), |since| lasting(age(since, now)));
+            format!("{} not healthy{since}", style.red("✗"))
+        }
         None => format!("{} not checked yet", style.yellow("?")),
     };
     let mut text = format!("    {place}{verdict}");

@@ -1,10 +1,10 @@
 //! The events of a swap or rollback as lines. Pure: an event and what was said before in, lines out.
 
-use super::evidence::{gate_reports, refusal, served};
+use super::evidence::{complaint, gate_reports, refusal, served};
 use super::line::{INDENT, Line, Mark, Stream, err, step};
 use super::parity::table;
 use super::text::{Style, address, addresses, bytes, change, count, escape, latency, period, short_address, thousands};
-use crate::model::api::{Check, CommonStep, Event, GateReport, Kind, Move, SafeToStop, Side, SwapStep, Traffic};
+use crate::model::api::{Check, CommonStep, Event, HealthStatus, Kind, Move, SafeToStop, Side, SwapStep, Traffic};
 use crate::model::slot::{Address, Slot};
 
 /// Width up to which a plan stays on one line.
@@ -210,7 +210,12 @@ fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
             evidence,
             hint,
             live,
-        }) => refused(reason, evidence, hint.as_deref(), *live, style),
+            health,
+        }) => {
+            let mut lines = refusal("refused", reason, evidence, hint.as_deref(), style);
+            lines.push(err(stays(*live, health, &told.environment, style)));
+            lines
+        }
         Event::Swap(SwapStep::RolledBack {
             reason,
             live,
@@ -361,9 +366,20 @@ fn safe_to(what: &str, safe: &[SafeToStop], folders: bool) -> String {
     format!(" Safe to {what}: {}.", named.join(", "))
 }
 
-fn refused(reason: &str, evidence: &[GateReport], hint: Option<&str>, live: Option<Slot>, style: Style) -> Vec<Line> {
-    let mut lines = refusal("refused", reason, evidence, hint, style);
-    let stays = live.map_or(String::new(), |live| format!("; {} stays live", style.slot(live)));
-    lines.push(err(format!("Nothing was switched{stays}.")));
-    lines
+/// Which side serves on, and whether it is well.
+fn stays(live: Option<Slot>, health: &[HealthStatus], environment: &str, style: Style) -> String {
+    let Some(live) = live else {
+        return "Nothing was switched.".into();
+    };
+    let well = if health.is_empty() || health.iter().any(|one| one.healthy.is_none()) {
+        String::new()
+    } else if let Some(bad) = health.iter().find(|one| one.healthy == Some(false)) {
+        let why = bad.last.as_ref().and_then(complaint);
+        let why = why.map_or(String::new(), |why| format!(" ({why})"));
+        let look = format!("proxyctl status {}", escape(environment));
+        format!(", and {}{why}: {look}", style.red("is not healthy"))
+    } else {
+        ", and is healthy".into()
+    };
+    format!("Nothing was switched; {} stays live{well}.", style.slot(live))
 }

@@ -153,6 +153,7 @@ impl Owner {
             evidence: Vec::new(),
             hint,
             live: None,
+            health: Vec::new(),
         })
     }
 

@@ -25,6 +25,7 @@ impl Owner {
                 evidence: Vec::new(),
                 hint: None,
                 live: None,
+                health: Vec::new(),
             });
             return self.notices.tell(Some(&environment), operation, refused);
         }

@@ -14,7 +14,7 @@ use crate::model::history::Record;
 use crate::model::hold::Refusal;
 use crate::model::state::State;
 use crate::model::{
-    api::{Action, UpgradeStep},
+    api::{Action, CommonStep, Event, UpgradeStep},
     clock::Moment,
     pause, reload, switch,
 };
@@ -154,7 +154,10 @@ impl Owner {
         };
         let (publisher, errands) = (&self.publisher, &self.errands);
         match effect {
-            switch::Effect::Tell { operation, event } => {
+            switch::Effect::Tell { operation, mut event } => {
+                if let Event::Common(CommonStep::Refused { health, .. }) = &mut event {
+                    *health = self.vigil.health_of(&environment.name, &publisher.snapshot());
+                }
                 self.notices.tell(Some(&environment.name), operation, event);
             }
             switch::Effect::Probe {

@@ -17,7 +17,7 @@ use crate::control::ports::Plane;
 use crate::model::api::{HealthStatus, ProbeReport};
 use crate::model::clock::{ClockWatch, Moment};
 use crate::model::slot::Address;
-use crate::proxy::{Activation, Sign, Snapshot};
+use crate::proxy::{Activation, Live, Sign, Snapshot};
 
 const INTERVAL: Duration = Duration::from_secs(5);
 /// A jump of the clock is told in the status for this long.
@@ -41,6 +41,8 @@ struct Watched {
     /// The question that is under way.
     asked: Option<Asked>,
     last: Option<(String, ProbeReport)>,
+    /// Since when it is as it is, well or not.
+    since: Option<String>,
     /// Since when it passes, under the version that it has now.
     well: Option<Instant>,
 }
@@ -88,7 +90,15 @@ impl Vigil {
             if report.passed {
                 instance.well.get_or_insert_with(Instant::now);
             }
-            instance.last = Some((format!("{:.3}", jiff::Timestamp::now()), report));
+            let now = format!("{:.3}", jiff::Timestamp::now());
+            if instance
+                .last
+                .as_ref()
+                .is_none_or(|(_, last)| last.passed != report.passed)
+            {
+                instance.since = Some(now.clone());
+            }
+            instance.last = Some((now, report));
         }
     }
 
@@ -102,9 +112,26 @@ impl Vigil {
         HealthStatus {
             address: address.clone(),
             healthy: last.map(|(_, report)| report.passed),
+            since: instance.and_then(|instance| instance.since.clone()),
             checked: last.map(|(at, _)| at.clone()),
             last: last.map(|(_, report)| report.clone()),
         }
+    }
+
+    /// How everything does that serves an environment, but for what sleeps.
+    pub(super) fn health_of(&self, environment: &str, snapshot: &Snapshot) -> Vec<HealthStatus> {
+        let own = snapshot
+            .services()
+            .iter()
+            .filter(|live| &*live.service.environment == environment);
+        let awake = own.filter(|live| live.stance.sleep.is_none());
+        let each = |live: &Live| -> Vec<_> {
+            let addresses = live.activation.addresses.iter();
+            addresses
+                .map(|address| self.health(live.activation.id, address))
+                .collect()
+        };
+        awake.flat_map(each).collect()
     }
 
     /// For how long all of these have been healthy without a break; `None` when one is not, or is not known to be.

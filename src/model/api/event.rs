@@ -19,7 +19,7 @@ use super::operation::{Kind, Move};
 use super::parity::Difference;
 use super::problem::exit;
 use super::seen::{GateReport, Traffic};
-use super::status::{Holder, MaintenanceStatus};
+use super::status::{HealthStatus, Holder, MaintenanceStatus};
 use crate::model::slot::{Address, Generation, Slot};
 
 /// One line of an operation's stream: progress, or a step, by the kind of operation that has it. The first line says what is
@@ -166,6 +166,9 @@ pub enum CommonStep {
         /// The slot that still serves.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         live: Option<Slot>,
+        /// How its instances do; the model leaves that to those who look.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        health: Vec<HealthStatus>,
     },
     /// The operation went wrong, and a person has to look (final, exit 1).
     Failed {

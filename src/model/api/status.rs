@@ -285,6 +285,9 @@ pub struct HealthStatus {
     /// `None` until the first probe: unknown is not healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healthy: Option<bool>,
+    /// Since when it is so, as far as this process has looked, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
     /// When it was last checked, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked: Option<String>,

@@ -93,5 +93,6 @@ pub fn refused(problem: Problem) -> Event {
         evidence: Vec::new(),
         hint,
         live: None,
+        health: Vec::new(),
     })
 }

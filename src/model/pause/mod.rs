@@ -204,6 +204,7 @@ impl Pause {
                 evidence: Vec::new(),
                 hint,
                 live: None,
+                health: Vec::new(),
             });
             return effects.push(Effect::Tell { operation, event });
         }
@@ -258,6 +259,7 @@ impl Pause {
                 evidence: Vec::new(),
                 hint: None,
                 live: None,
+                health: Vec::new(),
             });
             return effects.push(Effect::Refuse { listener, event });
         }

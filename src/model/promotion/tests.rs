@@ -22,6 +22,7 @@ fn instance(service: &str, answer: Option<(bool, Option<&str>)>) -> HealthStatus
         ..ProbeReport::none_yet(service, &address)
     });
     HealthStatus {
+        since: None,
         address,
         healthy: last.as_ref().map(|last| last.passed),
         checked: None,

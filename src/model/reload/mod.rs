@@ -121,6 +121,7 @@ impl Reload {
                 evidence: Vec::new(),
                 hint: None,
                 live: None,
+                health: Vec::new(),
             });
             return effects.push(Effect::Refuse { operation, event });
         }
@@ -199,6 +200,7 @@ impl Reload {
                     evidence,
                     hint: Some("start the app at its new address first".into()),
                     live: None,
+                    health: Vec::new(),
                 });
                 end(effects, current.operation, refused);
             }
@@ -227,6 +229,7 @@ impl Reload {
             evidence: Vec::new(),
             hint: None,
             live: None,
+            health: Vec::new(),
         });
         end(effects, current.operation, refused);
     }
@@ -304,6 +307,7 @@ fn look(operation: Option<u64>, reading: Reading) -> (Vec<Event>, Result<Finding
             evidence,
             hint,
             live,
+            health: Vec::new(),
         };
         return (said, Err(Event::Common(refused)));
     }
@@ -318,6 +322,7 @@ fn look(operation: Option<u64>, reading: Reading) -> (Vec<Event>, Result<Finding
             "`proxyctl status {name}` shows how far it is; nothing was reloaded"
         )),
         live: None,
+        health: Vec::new(),
     });
     (said, Err(refused))
 }

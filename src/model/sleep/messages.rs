@@ -157,6 +157,7 @@ pub(super) fn refused(operation: u64, code: u8, reason: String, hint: Option<Str
         evidence: Vec::new(),
         hint,
         live: None,
+        health: Vec::new(),
     });
     Effect::Tell { operation, event }
 }

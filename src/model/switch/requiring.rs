@@ -84,6 +84,7 @@ impl Switch {
             evidence: found.unhealthy,
             hint: Some(hint),
             live: Some(self.state.live),
+            health: Vec::new(),
         };
         self.give_up(&current, refused, effects);
     }

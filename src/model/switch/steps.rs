@@ -64,6 +64,7 @@ impl Switch {
                 evidence: gating.probing.reports(),
                 hint: None,
                 live: Some(self.state.live),
+                health: Vec::new(),
             };
             return self.give_up(&current, refused, effects);
         }

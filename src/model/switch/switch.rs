@@ -184,6 +184,7 @@ impl Switch {
             evidence: Vec::new(),
             hint,
             live,
+            health: Vec::new(),
         };
         let draining = self.draining_slots();
         let planned = match self.busy(request.kind) {

@@ -207,6 +207,7 @@ fn say(refusal: Refusal, show: &Show) -> u8 {
         evidence,
         hint,
         live: None,
+        health: Vec::new(),
     });
     code
 }

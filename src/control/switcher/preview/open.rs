@@ -238,6 +238,7 @@ impl Owner {
             evidence: Vec::new(),
             hint,
             live: None,
+            health: Vec::new(),
         });
         self.notices.tell(Some(environment), operation, refused);
     }

@@ -188,7 +188,7 @@ fn lines() -> Vec<(Event, String)> {
                 reason: "it is not healthy".into(),
                 evidence: reports(),
                 hint: Some("look at its log".into()),
-                live: Some(Slot::Blue),
+                live: Some(Slot::Blue), health: Vec::new(),
             }),
             format!(
                 r#"{{"event":"refused","code":4,"reason":"it is not healthy","evidence":{REPORTS},"hint":"look at its log","live":"blue"}}"#
@@ -200,7 +200,7 @@ fn lines() -> Vec<(Event, String)> {
                 reason: "busy".into(),
                 evidence: Vec::new(),
                 hint: None,
-                live: None,
+                live: None, health: Vec::new(),
             }),
             r#"{"event":"refused","code":5,"reason":"busy"}"#.into(),
         ),
