@@ -154,6 +154,30 @@ impl Client {
         }
     }
 
+    /// Asks for lines, and shows `see` every one until there are no more or until it breaks. Whether it broke.
+    ///
+    /// # Errors
+    /// All of [`ClientError`] but `Silent` and `Cut`.
+    pub async fn lines(
+        &self,
+        path: &str,
+        mut see: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, ClientError> {
+        let mut answer = self.send(Method::GET, path, Bytes::new()).await?;
+        let mut lines = Lines::default();
+        loop {
+            while let Some(line) = lines.next() {
+                if see(&line).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            match answer.response.body_mut().frame().await {
+                Some(frame) => lines.push(frame.map_err(ClientError::Broken)?.data_ref().map_or(&[], |data| data)),
+                None => return Ok(ControlFlow::Continue(())),
+            }
+        }
+    }
+
     /// Sends one request and waits for the head of its answer.
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, ClientError> {
         let stream = UnixStream::connect(&self.socket)

@@ -58,6 +58,7 @@ fn dispatch(cli: Cli, host: &Host) -> Outcome {
         Command::Promote(args) => with_daemon(socket, async |client| commands::deploy::promote(&client, &args).await),
         Command::Swap(args) => with_daemon(socket, async |client| commands::swap::swap(&client, &args).await),
         Command::Rollback(args) => with_daemon(socket, async |client| commands::deploy::rollback(&client, &args).await),
+        Command::Logs(args) => with_daemon(socket, async |client| commands::logs::run(&client, &args).await),
         Command::History(args) => with_daemon(socket, async |client| commands::history::run(&client, &args).await),
         Command::Parity(args) => with_daemon(socket, async |client| commands::parity::run(&client, &args).await),
         Command::Certs(args) => with_daemon(socket, async |client| commands::certs::run(&client, &args).await),

@@ -39,3 +39,4 @@ pub use policy::{
 pub use reload::diff::{Diff, adopt, diff};
 pub use slots::{Public, Slots};
 pub use text::report::{Diagnostic, LoadError, Severity, render};
+pub(crate) use text::units::parse_duration;

@@ -53,3 +53,15 @@ pub struct Line<'l> {
     /// `TLSv1.3`, `TLSv1.2`, or empty.
     pub tls: &'static str,
 }
+
+impl Line<'_> {
+    /// Whether the app or the proxy may be to blame; `Logged::blame` looks closer.
+    pub(super) fn has_failed(&self) -> bool {
+        self.status >= 500 || matches!(self.termination.as_bytes().first(), Some(b'a' | b'p'))
+    }
+
+    /// How long the client waited for an answer to begin.
+    pub(super) fn waited_us(&self) -> u64 {
+        self.first_byte_us.unwrap_or(self.duration_us)
+    }
+}

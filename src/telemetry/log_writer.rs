@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::marks::Marks;
 use crate::config::AccessLogTarget;
 
 /// Between two looks at whether the file was moved.
@@ -26,6 +27,10 @@ pub(super) struct Block {
     pub(super) bytes: Vec<u8>,
     /// How many.
     pub(super) lines: u64,
+    /// The same lines as JSON, where they are written otherwise.
+    pub(super) json: Option<Vec<u8>>,
+    /// Those of them that are to be noted, in their form as JSON.
+    pub(super) marks: Marks,
     /// Where the buffer goes back to.
     pub(super) home: SyncSender<Vec<u8>>,
 }
@@ -164,17 +169,9 @@ impl Writer {
         }
     }
 
-    /// Runs until the log is closed, or nobody is left who could write to it.
+    /// Runs until nobody is left who hands anything on.
     pub(super) fn run(mut self) {
-        loop {
-            let message = match self.messages.try_recv() {
-                Ok(message) => message,
-                Err(_) if self.shared.closing.load(Ordering::Acquire) => return,
-                Err(_) => match self.messages.recv() {
-                    Ok(message) => message,
-                    Err(_) => return,
-                },
-            };
+        while let Ok(message) = self.messages.recv() {
             if self.shared.reopen.swap(false, Ordering::AcqRel) {
                 self.output.reopen();
             }

@@ -45,6 +45,7 @@ mod kept_assets;
 mod kept_by_systemd;
 mod label_ribbon;
 mod limits;
+mod logs;
 mod maintenance;
 mod mutated;
 mod packaged;

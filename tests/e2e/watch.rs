@@ -135,6 +135,7 @@ async fn one_environment_shows_who_fails_since_when_and_what_helps() {
         "requests/s",
         "5xx by door",
         "proxyctl logs prod --fault app",
+        "/status/500  app: answered 500",
     ] {
         assert!(text.contains(words), "{words:?} is missing:\n{text}");
     }

@@ -14,6 +14,7 @@ use super::deploy::{DeployArgs, PromoteArgs};
 use super::help::{TEMPLATE, examples};
 use super::history::HistoryArgs;
 use super::import::ImportConfigArgs;
+use super::logs::LogsArgs;
 use super::man::ManArgs;
 use super::parity::ParityArgs;
 use super::passwd::PasswdArgs;
@@ -50,6 +51,7 @@ const EXIT_CODES: &str = "\x1b[1m\x1b[4mExit codes:\x1b[0m
         "proxyctl swap prod                         check the idle side, switch, drain the old one",
         "proxyctl swap prod --expect-version 8b71ff7",
         "proxyctl rollback prod                     the way back",
+        "proxyctl logs prod --fault app -f          what the app gets wrong, as it happens",
     ],
     after_help = EXIT_CODES,
     disable_help_subcommand = true,
@@ -92,6 +94,8 @@ pub enum Command {
     Reload(ReloadArgs),
     /// Replace the running proxyd by the one on disk, without a refused connection
     Upgrade(UpgradeArgs),
+    /// Show requests as they come, and the newest ones: what fails, what is slow, and whose fault it is
+    Logs(LogsArgs),
     /// Show who switched what, when, and how it ended
     History(HistoryArgs),
     /// Show what differs between two environments, and should not

@@ -5,7 +5,12 @@ use crate::cli::output::text::escape;
 
 /// That an environment is not there, and which one may have been meant.
 pub(super) fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Stop {
-    let stop = Stop::usage(format!("there is no environment `{}`", escape(name)));
+    no_such("environment", name, known)
+}
+
+/// That something is not there, and which one may have been meant.
+pub(super) fn no_such<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Stop {
+    let stop = Stop::usage(format!("there is no {what} `{}`", escape(name)));
     let near = known
         .clone()
         .map(|one| (strsim::damerau_levenshtein(one, name), one))

@@ -1,6 +1,6 @@
 //! One file a command.
 //!
-//! - `status`, `watch`, `history`, `parity` and `certs` look; `check` reads a file, `passwd` writes one; `demo` shows the promise
+//! - `status`, `watch`, `logs`, `history`, `parity` and `certs` look; `check` reads a file, `passwd` writes one; `demo` shows the promise
 //! - `backup` takes everything into one file, `restore` puts it back
 //! - `deploy` runs commands around a swap, or a rollback; `promote` is a deploy of what another environment runs
 //! - `swap` (with rollback), `pause`, `preview`, `sleep` (with wake) and `upkeep` (reload, resume, maintenance) ask for an operation, and watch it
@@ -18,6 +18,7 @@ pub mod deploy;
 mod environment;
 pub mod history;
 pub mod import;
+pub mod logs;
 pub mod man;
 pub mod parity;
 pub mod passwd;

@@ -4,20 +4,23 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::status::{healthy, only, render};
 use crate::cli::args::StatusArgs;
-use crate::cli::client::{Client, ClientError};
+use crate::cli::client::{Client, ClientError, percent_encode};
 use crate::cli::exit::{Outcome, Stop};
 use crate::cli::output::text::{Style, escape, fit_painted};
 use crate::cli::output::{self, Frame, Rates, table};
 use crate::cli::signals::stop_signal;
-use crate::model::api::{Series, Status, exit};
+use crate::model::api::{Requests, Series, Status, exit};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Where the last minute is.
 const LATELY: &str = "/v1/series?range=1m";
+/// So many of the requests that failed are shown.
+const FAILED: usize = 5;
 
 /// Until somebody has seen enough. A daemon that goes away, as for a restart, is waited for.
 ///
@@ -66,7 +69,15 @@ async fn watch(client: &Client, args: &StatusArgs) -> Outcome {
             let lately: Option<Series> = client.get(LATELY).await.ok();
             let (style, width) = (output::out_style(), output::out_width());
             let lines = match args.only() {
-                Some(name) => of_one(&status, name, lately.as_ref(), style, width),
+                Some(name) => {
+                    let path = format!("/v1/requests?env={}&limit={FAILED}", percent_encode(name));
+                    let requests: Option<Requests> = client.get(&path).await.ok();
+                    let told = Told {
+                        lately: lately.as_ref(),
+                        requests: requests.unwrap_or_default(),
+                    };
+                    of_one(&status, name, &told, style, width)
+                }
                 None => of_all(&status, &rates, lately.as_ref(), style, width),
             };
             frame.draw(&lines);
@@ -85,14 +96,33 @@ fn of_all(status: &Status, rates: &Rates, lately: Option<&Series>, style: Style,
     lines
 }
 
-/// One environment: everything that is known of it, and its last minute second by second.
-fn of_one(status: &Status, name: &str, lately: Option<&Series>, style: Style, width: usize) -> Vec<String> {
-    let told = render(status, Timestamp::now(), style);
-    let mut lines: Vec<String> = told.iter().flat_map(|line| line.lines()).map(str::to_owned).collect();
-    let minute = lately.map(|series| output::whole(series, name, style, width));
+/// What is asked for beside the status.
+struct Told<'t> {
+    lately: Option<&'t Series>,
+    requests: Requests,
+}
+
+/// One environment: everything that is known of it, its last minute second by second, and the newest requests that failed.
+fn of_one(status: &Status, name: &str, told: &Told<'_>, style: Style, width: usize) -> Vec<String> {
+    let text = render(status, Timestamp::now(), style);
+    let mut lines: Vec<String> = text.iter().flat_map(|line| line.lines()).map(str::to_owned).collect();
+    let minute = told.lately.map(|series| output::whole(series, name, style, width));
     lines.push(String::new());
     lines.extend(minute.into_iter().flatten());
-    if !healthy(status) || lately.is_some_and(|series| output::has_failed(series, name)) {
+    let failed = &told.requests.failed;
+    if !failed.is_empty() {
+        let view = output::Requests {
+            zone: TimeZone::system(),
+            style,
+            width: Some(width.saturating_sub(2)),
+            of_all: false,
+        };
+        lines.push(String::new());
+        lines.push(style.dim("  the newest requests that failed"));
+        lines.extend(failed.iter().map(|request| format!("  {}", view.noted(request))));
+    }
+    let lately = |series| output::has_failed(series, name);
+    if !healthy(status) || told.lately.is_some_and(lately) || !failed.is_empty() {
         let logs = format!(
             "  which requests fail, and why: proxyctl logs {} --fault app",
             escape(name)

@@ -9,6 +9,7 @@
 //! - `progress` the step that is under way, as the line that is rewritten
 //! - `table` the picture of `status --watch`; `lately` what was done in the last minute, as `spark`lines
 //! - `commands` the commands of a deployment
+//! - `requests` those of the access log, a line each
 //! - `evidence` what was measured, in words
 //! - `explanation` what holds for a URL; `parity` what differs between two environments
 //! - `age` how long something has lasted; `certificate` what is to say about its end
@@ -29,6 +30,7 @@ mod parity;
 mod preview;
 mod progress;
 mod reference;
+mod requests;
 pub(super) mod sleep;
 mod spark;
 mod table;
@@ -45,9 +47,10 @@ pub use page::{Page, pages};
 pub use parity::parity;
 pub use progress::progress;
 pub use reference::reference;
+pub use requests::Requests;
 pub use table::{Rates, table};
 pub use terminal::{
-    Frame, Screen, err, err_raw, err_style, interactive, live, message, out, out_json, out_pretty_json, out_style,
-    out_width, try_out, width,
+    Frame, Screen, err, err_raw, err_style, interactive, live, message, out, out_json, out_pretty_json, out_room,
+    out_style, out_width, try_out, width,
 };
 pub use upkeep::{Words, render as render_upkeep};

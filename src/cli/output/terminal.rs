@@ -217,6 +217,12 @@ pub fn out_width() -> usize {
     columns(&std::io::stdout())
 }
 
+/// Columns that lines on stdout have; without a terminal they may be of any length.
+#[must_use]
+pub fn out_room() -> Option<usize> {
+    std::io::stdout().is_terminal().then(out_width)
+}
+
 fn columns(stream: &impl std::os::fd::AsFd) -> usize {
     match rustix::termios::tcgetwinsize(stream) {
         Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),

@@ -26,6 +26,8 @@ impl Serving {
         // systemd would take what this one says for a word of the new process.
         self.watchdog.join(Duration::ZERO).await;
         self.giver.stop();
+        // Who follows the log finds the process that has taken over.
+        self.office.log.memory().recent().end();
         self.office.plane.drain();
         tokio::select! {
             () = self.drain(patience) => {}

@@ -13,13 +13,15 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 
-use super::query::{HistoryQuery, history_query, parity_query, series_query};
+use super::query::{
+    HistoryQuery, LogsQuery, RequestsQuery, history_query, logs_query, parity_query, requests_query, series_query,
+};
 use crate::control::switcher::Request as Operation;
 use crate::model::api::{
     CertificateReport, Certificates, Event, ImportRequest, Imported, Parity, Problem, Range, ReleaseRequest,
-    RenewRequest, Series, Status, StepRequest, exit,
+    RenewRequest, Requests, Series, Status, StepRequest, exit,
 };
 use crate::model::history::{Caller, Entry};
 
@@ -41,6 +43,12 @@ pub(in crate::control) trait Desk {
 
     /// What was done lately.
     fn series(&self, range: Range) -> Series;
+
+    /// Lines of the access log, in pieces.
+    fn logs(&self, query: LogsQuery) -> Result<Receiver<Bytes>, Problem>;
+
+    /// Requests of the last hour that failed or took long.
+    fn requests(&self, query: RequestsQuery) -> Requests;
 
     /// How every certificate stands.
     fn certificates(&self) -> Certificates;
@@ -69,6 +77,8 @@ pub(in crate::control) enum Payload {
     Whole(Option<Bytes>),
     /// A line for each event, until the operation is over.
     Events(UnboundedReceiver<Event>),
+    /// Lines as they come, until nothing comes any more.
+    Lines(Receiver<Bytes>),
 }
 
 impl Body for Payload {
@@ -85,6 +95,9 @@ impl Body for Payload {
                 let event = std::task::ready!(events.poll_recv(context));
                 Poll::Ready(event.map(|event| Ok(Frame::data(line(&event)))))
             }
+            Self::Lines(pieces) => pieces
+                .poll_recv(context)
+                .map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
         }
     }
 }
@@ -96,6 +109,8 @@ enum Endpoint {
     History,
     Parity,
     Series,
+    Logs,
+    Requests,
     Operations,
     Reload,
     Pause,
@@ -120,6 +135,8 @@ impl Endpoint {
             Self::History,
             Self::Parity,
             Self::Series,
+            Self::Logs,
+            Self::Requests,
             Self::Operations,
             Self::Reload,
             Self::Pause,
@@ -146,6 +163,8 @@ impl Endpoint {
             Self::History => "/v1/history",
             Self::Parity => "/v1/parity",
             Self::Series => "/v1/series",
+            Self::Logs => "/v1/logs",
+            Self::Requests => "/v1/requests",
             Self::Operations => "/v1/operations",
             Self::Reload => "/v1/reload",
             Self::Pause => "/v1/pause",
@@ -166,9 +185,13 @@ impl Endpoint {
 
     fn method(self) -> (Method, HeaderValue) {
         match self {
-            Self::Status | Self::History | Self::Parity | Self::Series | Self::Certificates => {
-                (Method::GET, HeaderValue::from_static("GET"))
-            }
+            Self::Status
+            | Self::History
+            | Self::Parity
+            | Self::Series
+            | Self::Logs
+            | Self::Requests
+            | Self::Certificates => (Method::GET, HeaderValue::from_static("GET")),
             Self::Operations
             | Self::Reload
             | Self::Pause
@@ -225,6 +248,17 @@ where
         },
         Endpoint::Series => match series_query(request.uri().query().unwrap_or_default()) {
             Ok(range) => whole(&desk.series(range)),
+            Err(reason) => problem(StatusCode::BAD_REQUEST, exit::USAGE, reason, None),
+        },
+        Endpoint::Logs => match logs_query(request.uri().query().unwrap_or_default()) {
+            Ok(query) => match desk.logs(query) {
+                Ok(pieces) => respond(StatusCode::OK, LINES, Payload::Lines(pieces)),
+                Err(refused) => answered::<Done>(Err(refused)),
+            },
+            Err(reason) => problem(StatusCode::BAD_REQUEST, exit::USAGE, reason, None),
+        },
+        Endpoint::Requests => match requests_query(request.uri().query().unwrap_or_default()) {
+            Ok(query) => whole(&desk.requests(query)),
             Err(reason) => problem(StatusCode::BAD_REQUEST, exit::USAGE, reason, None),
         },
         Endpoint::Certificates => whole(&desk.certificates()),
@@ -317,7 +351,7 @@ impl From<()> for Done {
 }
 
 /// What the daemon did, or why it did not.
-fn answered(answer: Result<impl Serialize, Problem>) -> Response<Payload> {
+fn answered<T: Serialize>(answer: Result<T, Problem>) -> Response<Payload> {
     match answer {
         Ok(value) => whole(&value),
         Err(Problem { code, reason, hint }) => problem(StatusCode::CONFLICT, code, reason, hint.as_deref()),

@@ -3,10 +3,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::sync::mpsc::UnboundedReceiver;
+use bytes::Bytes;
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 
 use super::api::Desk;
-use super::query::HistoryQuery;
+use super::logs;
+use super::query::{HistoryQuery, LogsQuery, RequestsQuery};
 use crate::control::certificates;
 use crate::control::disk::JournalFile;
 use crate::control::happenings::Happenings;
@@ -16,8 +18,8 @@ use crate::control::sampler::Sampler;
 use crate::control::served::Current;
 use crate::control::switcher::{Report, Request, Switcher};
 use crate::model::api::{
-    CertificateReport, Certificates, Event, ImportRequest, Imported, LogsStatus, Parity, Problem, Range,
-    ReleaseRequest, RenewRequest, Series, Status, StepRequest,
+    CertificateReport, Certificates, Event, ImportRequest, Imported, Parity, Problem, Range, ReleaseRequest,
+    RenewRequest, Requests, Series, Status, StepRequest,
 };
 use crate::model::history::{Caller, Entry};
 use crate::proxy::DataPlane;
@@ -67,7 +69,7 @@ impl Desk for Office {
             started: self.started.clone(),
             config: served.config.file.display().to_string(),
             series: self.sampler.status(),
-            logs: LogsStatus::default(),
+            logs: self.log.memory().status(),
             configuration: Some(served.status()),
             resident_bytes: limits::resident_bytes(),
             connections: self.plane.connections() as u64,
@@ -88,6 +90,14 @@ impl Desk for Office {
 
     fn series(&self, range: Range) -> Series {
         self.sampler.series(range)
+    }
+
+    fn logs(&self, query: LogsQuery) -> Result<Receiver<Bytes>, Problem> {
+        logs::read(self.log.memory().recent(), query)
+    }
+
+    fn requests(&self, query: RequestsQuery) -> Requests {
+        self.log.memory().requests(query.environment.as_deref(), query.limit)
     }
 
     fn certificates(&self) -> Certificates {

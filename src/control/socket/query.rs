@@ -1,6 +1,9 @@
 //! What stands behind the `?` of a request to the control socket.
 
-use crate::model::api::Range;
+use crate::config::parse_duration;
+use crate::model::api::{Blame, Range};
+use crate::model::log_filter::{LogFilter, parse_status};
+use crate::telemetry::RECENT_LINES;
 
 /// Entries of history, unless `limit` says otherwise.
 const HISTORY: usize = 50;
@@ -41,6 +44,79 @@ pub(super) fn history_query(query: &str) -> Result<HistoryQuery, String> {
         limit,
         output,
     })
+}
+
+/// Lines of the log, and requests of each kind, unless `limit` says otherwise.
+const NEWEST: u64 = 50;
+
+/// What is wanted of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::control) struct LogsQuery {
+    /// Only such lines.
+    pub(in crate::control) filter: LogFilter,
+    /// At most so many that are there already.
+    pub(in crate::control) limit: u64,
+    /// Whether what comes is wanted too.
+    pub(in crate::control) follow: bool,
+}
+
+/// Reads `env=NAME&service=NAME&status=5xx&slower=1s&path=/api&fault=app&limit=N&follow=true`; each may be missing.
+pub(super) fn logs_query(query: &str) -> Result<LogsQuery, String> {
+    let (mut filter, mut limit, mut follow) = (LogFilter::default(), NEWEST, false);
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let value = percent_decoded(value);
+        let wrong = |why: String| format!("`{name}` is `{}`: {why}", value.escape_debug());
+        match name {
+            "env" => filter.environment = Some(value),
+            "service" => filter.service = Some(value),
+            "path" => filter.path = Some(value),
+            "status" => filter.status = Some(parse_status(&value).map_err(wrong)?),
+            "slower" => {
+                let bound = parse_duration(&value).map_err(wrong)?;
+                filter.slower_us = Some(u64::try_from(bound.as_micros()).unwrap_or(u64::MAX));
+            }
+            "fault" => {
+                let one = Blame::ALL.into_iter().find(|blame| blame.as_str() == value);
+                filter.fault = Some(one.ok_or_else(|| wrong("it is app, proxy or client".into()))?);
+            }
+            "follow" => follow = value.parse().map_err(|_| wrong("it is true or false".into()))?,
+            "limit" => {
+                let limits = |limit: &u64| (0..=RECENT_LINES).contains(limit);
+                let read = value.parse().ok().filter(limits);
+                limit = read.ok_or_else(|| wrong(format!("it is a number up to {RECENT_LINES}")))?;
+            }
+            _ => return Err(format!("`{}` is no parameter of the log", name.escape_debug())),
+        }
+    }
+    Ok(LogsQuery { filter, limit, follow })
+}
+
+/// Which of the requests that failed or took long are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::control) struct RequestsQuery {
+    /// Only those of this environment.
+    pub(in crate::control) environment: Option<String>,
+    /// At most so many of each kind.
+    pub(in crate::control) limit: usize,
+}
+
+/// Reads `env=NAME&limit=N`; each may be missing.
+pub(super) fn requests_query(query: &str) -> Result<RequestsQuery, String> {
+    let (mut environment, mut limit) = (None, usize::try_from(NEWEST).unwrap_or(usize::MAX));
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        match name {
+            "env" => environment = Some(percent_decoded(value)),
+            "limit" => {
+                limit = value
+                    .parse()
+                    .map_err(|_| format!("`limit` is no number: `{}`", value.escape_debug()))?;
+            }
+            _ => return Err(format!("`{}` is no parameter of requests", name.escape_debug())),
+        }
+    }
+    Ok(RequestsQuery { environment, limit })
 }
 
 /// Reads `a=NAME&b=NAME`: two environments.

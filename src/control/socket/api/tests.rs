@@ -56,6 +56,16 @@ impl Desk for Rc<FakeDesk> {
         }
     }
 
+    fn logs(&self, query: LogsQuery) -> Result<Receiver<Bytes>, Problem> {
+        let (pieces, read) = tokio::sync::mpsc::channel(1);
+        pieces.try_send(format!("{query:?}\n").into()).unwrap();
+        Ok(read)
+    }
+
+    fn requests(&self, _: RequestsQuery) -> Requests {
+        Requests::default()
+    }
+
     async fn parity(&self, a: String, b: String) -> Result<Parity, Problem> {
         Ok(Parity {
             a,
@@ -243,4 +253,38 @@ fn who_is_refused_learns_whom_to_ask() {
     assert_eq!(response.headers()[CONNECTION], "close");
     let problem: Problem = serde_json::from_str(&text(response)).unwrap();
     assert_eq!(problem.hint.as_deref(), Some("join the group `deploy`, or use `sudo`"));
+}
+
+#[test]
+fn the_log_is_asked_for_by_what_a_line_is() {
+    let asked = "/v1/logs?env=prod&service=web&status=5xx&slower=1s&path=%2Fapi&fault=app&limit=7&follow=true";
+    let (_, response) = ask("GET", asked, b"");
+    assert_eq!(response.status(), StatusCode::OK);
+    let read = text(response);
+    for part in [
+        "Some(\"prod\")",
+        "Some(\"web\")",
+        "Some(500..=599)",
+        "Some(1000000)",
+        "Some(\"/api\")",
+        "Some(App)",
+        "limit: 7",
+        "follow: true",
+    ] {
+        assert!(read.contains(part), "{part} in {read}");
+    }
+    for (wrong, why) in [
+        ("status=9xx", "`status` is `9xx`: write `404`, `5xx` or `500-503`"),
+        ("slower=soon", "`slower` is `soon`: "),
+        ("fault=mine", "`fault` is `mine`: it is app, proxy or client"),
+        ("limit=10001", "`limit` is `10001`: it is a number up to 10000"),
+        ("follow=maybe", "`follow` is `maybe`: it is true or false"),
+        ("colour=red", "`colour` is no parameter of the log"),
+    ] {
+        let (_, response) = ask("GET", &format!("/v1/logs?{wrong}"), b"");
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        assert!(text(response).contains(why), "{wrong}");
+    }
+    let (_, response) = ask("GET", "/v1/requests?env=prod&limit=5", b"");
+    assert_eq!(text(response), "{\"failed\":[],\"slowest\":[],\"left_out\":0}\n");
 }
