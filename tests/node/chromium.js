@@ -1,4 +1,5 @@
-// Chromium over its DevTools: starting it with a certificate authority of ours, speaking to it, and what went wrong in a page.
+// Chromium over its DevTools: starting it, with a certificate authority of ours where one is named, speaking to it, and what went wrong in
+// a page.
 "use strict";
 
 const { execFileSync, spawn } = require("node:child_process");
@@ -18,7 +19,7 @@ function trust(home, ca) {
 
 // Returns the process, and the address of its DevTools.
 async function start({ port, ca, host, profile }) {
-  trust(profile, ca);
+  if (ca) trust(profile, ca);
   const browser = spawn(
     "chromium",
     [
@@ -31,7 +32,7 @@ async function start({ port, ca, host, profile }) {
       "--no-first-run",
       "--remote-debugging-port=0",
       `--user-data-dir=${path.join(profile, "data")}`,
-      `--host-resolver-rules=MAP ${host}:443 127.0.0.1:${port}`,
+      ...(host ? [`--host-resolver-rules=MAP ${host}:443 127.0.0.1:${port}`] : []),
       "about:blank",
     ],
     { env: { ...process.env, HOME: profile }, stdio: ["ignore", "ignore", "pipe"] },

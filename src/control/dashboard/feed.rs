@@ -18,7 +18,7 @@ use super::message::json;
 use crate::control::clock::now;
 use crate::control::socket::{Desk as _, HistoryQuery, Office};
 use crate::control::web::Pieces;
-use crate::model::api::Range;
+use crate::model::api::{Range, Requests};
 use crate::tasks::Group;
 
 /// Viewers at once.
@@ -167,7 +167,7 @@ impl Feed {
         Some(Sight {
             status,
             certificates: certificates.then(|| json(&office.certificates().certificates)),
-            requests: requests.then(|| json(&serde_json::json!({ "failed": [], "slowest": [] }))),
+            requests: requests.then(|| json(&Requests::default())),
             at: *office.sampler.looks().borrow(),
         })
     }

@@ -1,5 +1,6 @@
 //! The dashboard: who may see it, what its viewers are told, and what becomes of it when the daemon does.
 
+mod browser;
 mod feed;
 mod life;
 mod rights;

@@ -1,6 +1,7 @@
 // How an environment stands: the worst that can be said of it, in a word, and why. What is wrong with the app and what is wrong with
 // the door are told apart.
 
+import { operations } from "./operations.js";
 import { minute } from "./state.js";
 import { address, count } from "./words.js";
 
@@ -9,11 +10,13 @@ const mean = (column) => (column.length ? sum(column) / column.length : 0);
 
 // One second says little: what a card shows is of the last ten, errors of the last minute.
 const LATELY = 10;
+// This share of all requests of a minute is worth a sentence; fewer are seen in the figures.
+const MUCH = 0.01;
 
 // What it did lately. `known` says whether anything is known of the last minute.
 export function lately(environment, service) {
   const track = minute(environment, service);
-  if (!track || track.steps === 0) return { known: false, rate: 0, app: 0, proxy: 0, p50: 0, p95: 0, quiet: false, requests: [] };
+  if (!track || track.steps === 0) return { known: false, rate: 0, app: 0, proxy: 0, p50: 0, p95: 0, quiet: false, total: 0, requests: [] };
   const requests = track.blue.map((one, at) => one + track.green[at] + track.upstream[at]);
   const recent = requests.slice(-LATELY);
   // Weighed by how many requests each second had.
@@ -30,6 +33,7 @@ export function lately(environment, service) {
     p50: weighed(track.p50_us),
     p95: weighed(track.p95_us),
     quiet: sum(requests) === 0,
+    total: sum(requests),
     requests,
     since: track.steps,
   };
@@ -80,13 +84,18 @@ export function standing(environment) {
   } else if (environment.operation) {
     const { kind, step } = environment.operation;
     say("busy", ": ", `${NAMES[kind] ?? kind} under way`, `step ${step}`, environment.operation.since);
+  } else {
+    // An old side that drains does not hold its environment any more.
+    const open = operations().find((one) => !one.ended && !one.isPart && one.environment === environment.name && one.kind in NAMES);
+    if (open) say("busy", ": ", `${NAMES[open.kind]} under way`, "the old side drains", open.began);
   }
   if (environment.maintenance) {
     say("look", " is ", "under maintenance", environment.maintenance.message ?? "visitors get 503", environment.maintenance.since);
   }
-  const { app, proxy, known, quiet } = lately(environment.name);
-  if (app) say("look", ": ", "the app fails", `${count(app, "request", "requests")} in the last minute by the app's fault`);
-  if (proxy) say("look", ": ", "the door fails", `${count(proxy, "request", "requests")} in the last minute by the proxy's own fault`);
+  const { app, proxy, known, quiet, total } = lately(environment.name);
+  const isMuch = (failed) => failed >= total * MUCH && failed > 0;
+  if (isMuch(app)) say("look", ": ", "the app fails", `${count(app, "request", "requests")} in the last minute by the app's fault`);
+  if (isMuch(proxy)) say("look", ": ", "the door fails", `${count(proxy, "request", "requests")} in the last minute by the proxy's own fault`);
   if (held && !isPaused(environment) && !asleep) say("look", ": ", "requests wait", count(held, "request is held", "requests are held"));
   if (!asleep && environment.services.some((service) => service.health.some((one) => (one.healthy ?? null) === null))) {
     say("look", " is ", "not asked yet");

@@ -1,9 +1,8 @@
 // Certificates, and the slowest and the failed requests of the last hour.
 
-import { h, mark, show } from "./element.js";
-import { side } from "./element.js";
+import { h, mark, show, side } from "./element.js";
 import { state } from "./state.js";
-import { latency, moment, now, period } from "./words.js";
+import { count, latency, moment, now, period } from "./words.js";
 
 const DAY = 86400000;
 
@@ -48,8 +47,8 @@ function request(one) {
     h("td", { role: "cell", class: "status" }, h("span", { class: one.status >= 500 ? "status bad" : "status" }, one.status ? String(one.status) : "–")),
     h("td", { role: "cell", class: "path" }, h("b", {}, one.method), " ", h("span", { title: one.path }, one.path)),
     h("td", { role: "cell", class: "where" }, one.environment ? [one.environment, " "] : null, one.slot ? side(one.slot) : null),
-    h("td", { role: "cell", class: "duration" }, latency(one.duration_us)),
-    h("td", { role: "cell", class: failed ? "why" : "why fine" }, failed ? [h("b", {}, FAULTS[one.fault] ?? one.fault), one.reason ? `: ${one.reason}` : null] : "served"),
+    h("td", { role: "cell", class: "duration" }, latency(one.first_byte_us ?? one.duration_us)),
+    h("td", { role: "cell", class: failed ? "why" : "why fine" }, failed ? [h("b", {}, FAULTS[one.fault] ?? one.fault), `: ${[one.termination.replace(/^\w+: /, ""), one.reason].filter(Boolean).join(", ")}`] : "served"),
     h("td", { role: "cell", class: "id" }, h("code", {}, one.request_id ?? "")),
   );
 }
@@ -66,7 +65,7 @@ function table(name, list, none) {
       h(
         "table",
         { role: "table" },
-        h("thead", {}, h("tr", {}, ["when", "status", "request", "where", "took", "who failed, and why", "request id"].map((text) => h("th", { scope: "col" }, text)))),
+        h("thead", {}, h("tr", {}, ["when", "status", "request", "where", "answer after", "who failed, and why", "request id"].map((text) => h("th", { scope: "col" }, text)))),
         h("tbody", {}, list.map(request)),
       ),
     ),
@@ -74,10 +73,11 @@ function table(name, list, none) {
 }
 
 function requests() {
-  const { failed, slowest } = state.requests;
+  const { failed = [], slowest = [], left_out: leftOut = 0 } = state.requests;
   show(
     document.getElementById("requests"),
     table("Failed", failed, "No request has failed in the last hour."),
+    leftOut ? h("p", { class: "empty" }, `${count(leftOut, "further one was", "further ones were")} not kept.`) : null,
     table("Slowest", slowest, "No request was served in the last hour."),
   );
 }
