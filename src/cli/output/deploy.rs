@@ -163,12 +163,16 @@ pub(crate) fn place(service: Option<&str>, slot: Option<Slot>) -> Option<String>
     })
 }
 
-/// The last words. `done` is what the swap has said when it was done: where nothing was there to be stopped, it names what may be.
+/// The last words. `done` is what the swap has said when it was done: where nothing was there to be stopped, it names what may be. Of
+/// one that was refused, it is which side serves on.
 #[must_use]
 pub fn deploy_ended(ending: &Ending, of: Subject<'_>, done: Option<&Line>, out: Style, style: Style) -> Vec<Line> {
     let (old, new) = (style.slot(of.live), style.slot(of.idle));
     let name = escape(of.environment);
-    let stays = format!("Nothing was switched; {old} stays live.");
+    let stays = match (ending.fate, done) {
+        (Fate::Refused(_), Some(refused)) => refused.text.clone(),
+        _ => format!("Nothing was switched; {old} stays live."),
+    };
     let look = format!("proxyctl status {name}");
     let mut lines = Vec::new();
     let mut say = |text: String| lines.push(err(text));

@@ -14,7 +14,7 @@ use crate::model::history::Record;
 use crate::model::hold::Refusal;
 use crate::model::state::State;
 use crate::model::{
-    api::{Action, CommonStep, Event, UpgradeStep},
+    api::{Action, CommonStep, Event, SwapStep, UpgradeStep},
     clock::Moment,
     pause, reload, switch,
 };
@@ -155,8 +155,13 @@ impl Owner {
         let (publisher, errands) = (&self.publisher, &self.errands);
         match effect {
             switch::Effect::Tell { operation, mut event } => {
-                if let Event::Common(CommonStep::Refused { health, .. }) = &mut event {
-                    *health = self.vigil.health_of(&environment.name, &publisher.snapshot());
+                match &mut event {
+                    // Where it is refused in the end, it is said how the side does that serves on.
+                    Event::Swap(SwapStep::Plan { .. }) => self.vigil.hurry(),
+                    Event::Common(CommonStep::Refused { health, .. }) => {
+                        *health = self.vigil.health_of(&environment.name, &publisher.snapshot());
+                    }
+                    _ => {}
                 }
                 self.notices.tell(Some(&environment.name), operation, event);
             }

@@ -118,6 +118,11 @@ impl Vigil {
         }
     }
 
+    /// Looks again at once: somebody is about to ask how it is.
+    pub(super) fn hurry(&mut self) {
+        self.next = None;
+    }
+
     /// How everything does that serves an environment, but for what sleeps.
     pub(super) fn health_of(&self, environment: &str, snapshot: &Snapshot) -> Vec<HealthStatus> {
         let own = snapshot

@@ -105,7 +105,9 @@ async fn n34_a_migration_runs_only_behind_a_gate_that_was_passed() {
     // The app's own words.
     output.assert_says(&["\"database\": \"gone\""]);
     assert!(
-        output.stderr.ends_with("Nothing was switched; blue stays live.\n"),
+        output
+            .stderr
+            .ends_with("Nothing was switched; blue stays live, and is healthy.\n"),
         "{output:#?}"
     );
     assert_eq!(stage.steps(), ["start green v2", "stop green"]);

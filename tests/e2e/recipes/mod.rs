@@ -77,7 +77,7 @@ fn a_job_of_gitlab_deploys_over_ssh_and_fails_as_the_deploy_does() {
         let refused = server.runner(&env, &script).await;
         refused
             .assert_code(exit::REFUSED)
-            .assert_says(&["Nothing was switched; blue stays live."]);
+            .assert_says(&["Nothing was switched; blue stays live, and is healthy."]);
         server.serves("v0").await;
         server.version(&commit);
         server.runner(&env, &script).await.assert_code(exit::DONE);

@@ -28,7 +28,7 @@ pub(super) struct Show {
     err: Style,
     screen: Rc<RefCell<Screen>>,
     transcript: RefCell<Transcript>,
-    /// What the swap said when it was done.
+    /// What the swap said when it was done or refused.
     done: RefCell<Option<Line>>,
     /// Whether there is something that stops the old side.
     stops: Cell<bool>,
@@ -137,7 +137,7 @@ impl Show {
                 }
             }
             // That nothing was switched is said when the candidate is stopped.
-            Event::Common(CommonStep::Refused { .. }) => drop(lines.pop()),
+            Event::Common(CommonStep::Refused { .. }) => *self.done.borrow_mut() = lines.pop(),
             _ => {}
         }
         self.lines(&lines);
