@@ -40,6 +40,7 @@ mod hold;
 mod hostile;
 mod identity;
 mod imported;
+mod incident;
 mod installed;
 mod kept_assets;
 mod kept_by_systemd;

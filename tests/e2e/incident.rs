@@ -1,0 +1,99 @@
+//! `docs/incident.md`, played: an app dies at night. Every command of the page is run, and says what the page says.
+
+use greengate::model::api::exit;
+
+use crate::common::app::Health;
+use crate::common::door::Door;
+use crate::common::fixture::Pair;
+use crate::common::operation::Output;
+use crate::common::{eventually, holds, secs};
+
+const MANUAL: &str = include_str!("../../docs/incident.md");
+
+/// Runs a command of the page.
+async fn play(door: &Door, line: &str) -> Output {
+    let command = format!("$ proxyctl {line}\n");
+    assert!(MANUAL.contains(&command), "{command:?} is not on the page");
+    door.proxyctl(&line.split(' ').collect::<Vec<_>>()).await
+}
+
+/// Whether the page and the command say all of this.
+fn both_say(output: &Output, words: &[&str]) -> Result<(), String> {
+    for word in words {
+        assert!(MANUAL.contains(word), "{word:?} is not on the page");
+        holds(output.all().contains(word), || {
+            format!("{word:?} is missing: {output:#?}")
+        })?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_dies_at_night_is_found_and_helped_as_the_page_says() {
+    let pair = Pair::plain("hold.for = \"1s\"").await;
+    let door = &pair.door;
+    door.swap("prod", &["--no-wait"]).await.assert_code(exit::DONE);
+    assert_eq!(pair.serving().await, "green");
+    pair.green.stop_hard().await;
+
+    // Visitors wait, and then are told; those who come later are told at once.
+    let visits = ["/cart", "/pay", "/items"].map(|path| pair.get(path));
+    for answer in futures_util::future::join_all(visits).await {
+        assert_eq!(answer.status, 503);
+    }
+    eventually(secs(20), || async {
+        let status = play(door, "status prod").await;
+        let since = [
+            "✗ not healthy for ",
+            ": connection refused",
+            "5xx: app ",
+            ", proxy 0",
+            "away for ",
+            "way back: proxyctl rollback prod",
+        ];
+        both_say(&status, &since)
+    })
+    .await;
+    play(door, "status prod --exit-code").await.assert_code(exit::FAILED);
+
+    // Whose fault it is.
+    let told = eventually(secs(20), || async {
+        let told = play(door, "logs prod --fault app").await;
+        both_say(&told, &["✗ 503 GET", " green ", "app: unreachable for longer"]).map(|()| told)
+    })
+    .await;
+    assert_eq!(told.stdout.lines().count(), 3, "{told:#?}");
+    let ours = door.proxyctl(&["logs", "prod", "--fault", "proxy"]).await;
+    assert_eq!(ours.stdout, "");
+    let log = door.process().log().text();
+    assert_eq!(
+        log.matches("the app is away").count(),
+        1,
+        "once, and not for every request: {log}"
+    );
+    assert!(log.contains("connection refused"), "{log}");
+
+    // What changed last.
+    let history = play(door, "history prod").await;
+    both_say(&history, &["prod swap #", "blue → green", "✓ green live after "]).unwrap();
+
+    // The way back is no better at first, and says so.
+    pair.blue.health(Health::status(503));
+    let refused = door.proxyctl(&["rollback", "prod", "--deadline", "500ms"]).await;
+    refused.assert_code(exit::REFUSED);
+    let stays =
+        "Nothing was switched; green stays live, and is not healthy (connection refused): proxyctl status prod.";
+    both_say(&refused, &[stays]).unwrap();
+    pair.blue.health(Health::status(200));
+
+    play(door, "rollback prod").await.assert_code(exit::DONE);
+    assert_eq!(pair.serving().await, "blue");
+    let well = eventually(secs(20), || async {
+        let status = play(door, "status prod --exit-code").await;
+        holds(status.code == i32::from(exit::DONE), || format!("{status:#?}")).map(|()| status)
+    })
+    .await;
+    both_say(&well, &["✓ healthy"]).unwrap();
+    let history = door.proxyctl(&["history", "prod"]).await;
+    history.assert_says(&["prod rollback #"]);
+}
