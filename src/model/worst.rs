@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 
-use crate::model::api::{NotedRequest, Requests};
+use crate::model::api::{Blame, NotedRequest, Requests};
 
 /// Failed requests that are kept.
 pub const FAILED: usize = 500;
@@ -33,7 +33,7 @@ impl Worst {
             shorten(text);
         }
         self.note_slow(&request, now);
-        if request.fault.is_some() {
+        if matches!(request.fault, Some(Blame::App | Blame::Proxy)) {
             if self.failed.len() >= FAILED {
                 self.failed.pop_front();
                 self.left_out += 1;
@@ -129,7 +129,6 @@ fn shorten(text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::api::Blame;
 
     fn request(waited_us: u64, fault: Option<Blame>) -> NotedRequest {
         NotedRequest {
@@ -157,6 +156,7 @@ mod tests {
             worst.note(request(number, Some(Blame::App)), 1);
         }
         worst.note(request(9_000, None), 1);
+        worst.note(request(9_000, Some(Blame::Client)), 1);
         let shown = worst.shown(1, None, 3);
         let newest = FAILED as u64 + 6;
         assert_eq!(waits(&shown.failed), [newest, newest - 1, newest - 2]);

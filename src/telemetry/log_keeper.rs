@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use super::log_writer::{Block, Message, Shared};
 use super::recent::Recent;
-use crate::model::api::{Blame, Logged, LogsStatus, NotedRequest, Requests};
+use crate::model::api::{Logged, LogsStatus, NotedRequest, Requests};
 use crate::model::worst::Worst;
 
 /// What is kept, for those who ask. A clone is another handle of the same.
@@ -70,7 +70,7 @@ impl Memory {
 fn noted(line: &[u8]) -> Option<NotedRequest> {
     let line: Logged<'_> = serde_json::from_slice(line).ok()?;
     Some(NotedRequest {
-        fault: line.blame().filter(|&blame| blame != Blame::Client),
+        fault: line.blame(),
         path: line.bare_path().to_owned(),
         time: line.time.into_owned(),
         environment: line.environment.into_owned(),

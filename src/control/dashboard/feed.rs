@@ -18,7 +18,7 @@ use super::message::json;
 use crate::control::clock::now;
 use crate::control::socket::{Desk as _, HistoryQuery, Office};
 use crate::control::web::Pieces;
-use crate::model::api::{Range, Requests};
+use crate::model::api::Range;
 use crate::tasks::Group;
 
 /// Viewers at once.
@@ -28,6 +28,8 @@ const KEPT: usize = 64;
 /// Certificates change by the hour, requests fail by the second: each is looked at so often, in seconds.
 const CERTIFICATES: u64 = 5;
 const REQUESTS: u64 = 2;
+/// Of requests that failed, and of slow ones, so many are shown.
+const SHOWN: usize = 50;
 
 /// The feed of the dashboard.
 #[derive(Debug)]
@@ -167,7 +169,7 @@ impl Feed {
         Some(Sight {
             status,
             certificates: certificates.then(|| json(&office.certificates().certificates)),
-            requests: requests.then(|| json(&Requests::default())),
+            requests: requests.then(|| json(&office.log.memory().requests(None, SHOWN))),
             at: *office.sampler.looks().borrow(),
         })
     }

@@ -88,6 +88,17 @@ async fn a_viewer_sees_how_things_stand_and_a_swap_step_by_step() {
         column.into_iter().flatten().filter_map(Value::as_u64).sum()
     };
     assert!(sum("blue") == 20 && series["step_s"] == 1, "{series}");
+    // What fails is told with whose fault it is, without the query.
+    pair.get("/status/500?token=secret").await;
+    let failed = viewer
+        .until("request that failed", |_, data| {
+            data["requests"]["failed"].get(0).cloned()
+        })
+        .await;
+    assert_eq!(
+        (&failed["path"], &failed["fault"], &failed["slot"]),
+        (&"/status/500".into(), &"app".into(), &"green".into())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,6 +36,9 @@ function certificates() {
   show(place, h("ul", { class: "certs" }, sorted.map(certificate)));
 }
 
+// Of an answer that was sent to its end the status is all there is to say.
+const why = (one) => (one.termination === "done" ? `answered ${one.status}` : [one.termination.replace(/^\w+: /, ""), one.reason].filter(Boolean).join(", "));
+
 const FAULTS = { app: "the app", proxy: "the door", client: "the client" };
 
 function request(one) {
@@ -48,7 +51,7 @@ function request(one) {
     h("td", { role: "cell", class: "path" }, h("b", {}, one.method), " ", h("span", { title: one.path }, one.path)),
     h("td", { role: "cell", class: "where" }, one.environment ? [one.environment, " "] : null, one.slot ? side(one.slot) : null),
     h("td", { role: "cell", class: "duration" }, latency(one.first_byte_us ?? one.duration_us)),
-    h("td", { role: "cell", class: failed ? "why" : "why fine" }, failed ? [h("b", {}, FAULTS[one.fault] ?? one.fault), `: ${[one.termination.replace(/^\w+: /, ""), one.reason].filter(Boolean).join(", ")}`] : "served"),
+    h("td", { role: "cell", class: failed ? "why" : "why fine" }, failed ? [h("b", {}, FAULTS[one.fault] ?? one.fault), `: ${why(one)}`] : "served"),
     h("td", { role: "cell", class: "id" }, h("code", {}, one.request_id ?? "")),
   );
 }
