@@ -227,6 +227,7 @@ async fn the_page_shows_a_daemon_through_a_day_and_objections_there_are_none() {
         .wait("document.getElementById('icon').getAttribute('href') === 'icon-bad.svg'")
         .await;
     browser.is_well_made("with a dead app").await;
+    browser.reads("#requests", "the app: ").await;
     green.listen().await;
     eventually(secs(20), || async {
         let status = door.plain().await.get(PLAIN, "/who").await.unwrap().status;
