@@ -27,9 +27,9 @@ async fn f17_a_refused_swap_does_not_say_that_a_side_serves_that_is_down() {
     pair.blue.stop_hard().await;
     pair.green.stop_hard().await;
     let output = pair.door.proxyctl(&["swap", "prod", "--deadline", "1s"]).await;
-    output
-        .assert_code(exit::REFUSED)
-        .assert_says(&["Nothing was switched; blue stays live, and is healthy."]);
+    output.assert_code(exit::REFUSED).assert_says(&[
+        "Nothing was switched; blue stays live, and is not healthy (connection refused): proxyctl status prod.",
+    ]);
     assert_silent(&output, "serves");
 }
 
