@@ -266,6 +266,7 @@ async fn the_page_shows_a_daemon_through_a_day_and_objections_there_are_none() {
     door.end(secs(10)).await;
     browser.reads("#link", "the daemon is away since").await;
     browser.reads("[data-key=prod] .standing", "as of ").await;
+    browser.reads("[data-key=prod] .health", "not known").await;
     browser.wait("[...document.querySelectorAll('[data-key=prod] .figure dd:not(.spark-place)')].every((dd) => !/\\d+(\\.\\d)? ?m?s?$/.test(dd.firstChild.data))").await;
     browser.wait("document.title.startsWith('? the daemon is away')").await;
     browser.is_well_made("with the daemon gone").await;

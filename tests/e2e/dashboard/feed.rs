@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::{HERE, ON, Viewer, ask, place};
-use crate::common::app::send;
 use crate::common::client::Client;
 use crate::common::fixture::{HOST, Pair};
 use crate::common::load::{Kind, Load, MIXED_PLAIN};
@@ -75,22 +74,6 @@ async fn a_viewer_sees_how_things_stand_and_a_swap_step_by_step() {
         })
         .await;
     assert_eq!(live, "green");
-    // What failed is told, with who failed, and without its query.
-    pair.green
-        .on("/oops", vec![send("HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno")]);
-    assert_eq!(pair.get("/oops?token=secret").await.status, 500);
-    let failed = viewer
-        .until("failed request", |_, data| data["requests"]["failed"].get(0).cloned())
-        .await;
-    assert_eq!(
-        (&failed["path"], &failed["fault"]),
-        (&"/oops".into(), &"app".into()),
-        "{failed}"
-    );
-    assert!(
-        failed["request_id"].as_str().is_some_and(|id| !id.is_empty()),
-        "{failed}"
-    );
     // Who comes now is told the same at once.
     let mut late = Viewer::join(here, "").await;
     let state = whole(&mut late).await;

@@ -62,6 +62,7 @@ function figures(environment, isSmall) {
 }
 
 function health(service) {
+  if (state.link.kind !== "open") return h("span", { class: "health" }, "not known");
   const worst = [...service.health].sort((a, b) => rank(a) - rank(b))[0];
   if (!worst) return h("span", { class: "health" }, mark("look"), "unknown");
   const words = { true: "healthy", false: "not healthy" };
@@ -128,10 +129,11 @@ const FIGURES = new Set(["the app fails", "the door fails", "requests wait"]);
 
 function times(environment) {
   const called = version(environment);
+  const isKnown = state.link.kind === "open";
   const parts = [
     called ? h("code", { class: "version" }, called) : null,
-    h("span", {}, `live for ${age(environment.since)}`),
-    environment.healthy_since ? h("span", {}, `healthy for ${age(environment.healthy_since)}`) : null,
+    isKnown && h("span", {}, `live for ${age(environment.since)}`),
+    isKnown && environment.healthy_since ? h("span", {}, `healthy for ${age(environment.healthy_since)}`) : null,
   ];
   return h("p", { class: "times" }, parts.filter(Boolean).map((part) => [part]));
 }
@@ -170,7 +172,7 @@ function card(environment, place, all) {
     times(environment),
     figures(environment, isSmall),
     services(environment),
-    notes(environment, stands),
+    stale ? null : notes(environment, stands),
   );
 }
 

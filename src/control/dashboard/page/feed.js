@@ -101,11 +101,25 @@ function join() {
   on("happening", happened);
   source.onerror = () => {
     lost();
+    askWhy();
     // A daemon that restarts refuses for a moment: the browser's own pause is longer than that.
     source.close();
     clearTimeout(retry);
     retry = setTimeout(join, AGAIN);
   };
+}
+
+const WHY = { 401: "A password is asked for: load this page again", 429: "Too many wrong passwords were sent", 503: "As many look already as may" };
+
+// A daemon that answers is not away: it says why it does not let this page in.
+async function askWhy() {
+  try {
+    const { status } = await fetch("events", { cache: "no-store", method: "HEAD" });
+    if (state.link.kind === "away") state.link.why = WHY[status] ?? null;
+  } catch {
+    if (state.link.kind === "away") state.link.why = null;
+  }
+  changed();
 }
 
 let asked = 0;

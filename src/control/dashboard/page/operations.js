@@ -33,6 +33,8 @@ const OUTCOMES = {
 
 export function verdictOf(operation) {
   const { last } = operation;
+  // How far it is while nothing is heard is not known.
+  if (!operation.ended && state.link.kind === "away") return { sign: "look", word: "not known" };
   if (!operation.ended) return { sign: "busy", word: "under way" };
   const [sign, word] = (last?.event === "released" ? OUTCOMES[last.outcome] : ENDED[last?.event]) ?? ["look", "ended"];
   return { sign, word };

@@ -88,10 +88,11 @@ const PROD = /^(prod|production|live|main|www)$/i;
 export function environments() {
   const all = state.status?.environments ?? [];
   const rank = (environment) => (PROD.test(environment.name) ? 0 : environment.protected ? 1 : 2);
+  const best = Math.min(1, ...all.map(rank));
   return all
     .map((environment, place) => ({ environment, place, rank: rank(environment) }))
     .sort((a, b) => a.rank - b.rank || a.place - b.place)
-    .map(({ environment, rank: of }) => ({ ...environment, isProd: of < 2 }));
+    .map(({ environment, rank: of }) => ({ ...environment, isProd: of === best }));
 }
 
 export const picked = () => {

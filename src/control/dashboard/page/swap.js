@@ -12,7 +12,7 @@ function panel(operation) {
   const took = Date.parse(operation.ended ?? new Date(now()).toISOString()) - Date.parse(operation.began);
   const when = operation.ended
     ? h("time", { datetime: operation.ended, title: moment(operation.ended) }, `${age(operation.ended)} ago, in ${period(took)}`)
-    : h("span", {}, `for ${period(Math.floor(took / 1000) * 1000)}`);
+    : h("span", {}, state.link.kind === "open" ? `for ${period(Math.floor(took / 1000) * 1000)}` : `began ${moment(operation.began)}`);
   return h(
     "article",
     { class: `panel ${verdict.sign}`, "data-key": String(operation.number) },

@@ -76,8 +76,8 @@ function daemon() {
   const parts = [
     `proxyd ${status.version}`,
     state.link.kind === "open" ? `up ${age(status.started)}` : null,
-    count(status.connections, "connection", "connections"),
-    bytes(status.resident_bytes),
+    state.link.kind === "open" ? count(status.connections, "connection", "connections") : null,
+    state.link.kind === "open" ? bytes(status.resident_bytes) : null,
   ];
   show(document.getElementById("daemon"), parts.filter(Boolean).map((part) => h("span", {}, part)));
 }
@@ -92,9 +92,10 @@ export function draw() {
   daemon();
   const all = environments();
   if (state.link.kind === "away") {
-    tab("away", "the daemon is away");
-    const text = `Nothing was heard since ${clock(state.link.since)}. What is below is from then; this page joins again by itself.`;
-    return show(place, h("h1", {}, mark("bad"), "The daemon is away"), h("p", { class: "lead" }, text));
+    const { why } = state.link;
+    tab("away", why ? "not let in" : "the daemon is away");
+    const text = `${why ? `${why}. ` : ""}Nothing was heard since ${clock(state.link.since)}. What is below is from then; this page joins again by itself.`;
+    return show(place, h("h1", {}, mark("bad"), why ? "The daemon does not let you in" : "The daemon is away"), h("p", { class: "lead" }, text));
   }
   const { level, head, title, why } = sentence(all);
   const told = remarks();
