@@ -45,6 +45,8 @@ function palette({ pixels, size }, most) {
   // One of each neighbourhood, so that rare colours are not all of one kind.
   const kept = [];
   const near = (a, b) => ((a >> 16) - (b >> 16)) ** 2 + (((a >> 8) & 255) - ((b >> 8) & 255)) ** 2 + ((a & 255) - (b & 255)) ** 2;
+  // What there is most of is drawn as it is.
+  for (const one of sorted.slice(0, most / 4)) if (kept.every((other) => near(one, other) >= 12)) kept.push(one);
   for (let apart = 900; kept.length < most && apart >= 30; apart /= 2) {
     for (const one of sorted) {
       if (kept.length < most && kept.every((other) => near(one, other) >= apart)) kept.push(one);

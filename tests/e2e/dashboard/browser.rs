@@ -210,6 +210,7 @@ async fn the_page_shows_a_daemon_through_a_day_and_objections_there_are_none() {
     browser
         .reads("#change blockquote", "migrations are \\u{202e}pending <b>")
         .await;
+    browser.reads("#change .steps", "stays live, and is healthy").await;
     browser.wait("document.querySelector('.flag.bad')").await;
     browser.is_well_made("after a refused swap").await;
 

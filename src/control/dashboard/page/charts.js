@@ -3,7 +3,7 @@
 
 import { h, mark, s, show } from "./element.js";
 import { operations, title, verdictOf } from "./operations.js";
-import { Frame, area, band, bars, grid, line, patterns, top, unknown } from "./plot.js";
+import { Frame, area, band, bars, decades, grid, line, patterns, top, unknown } from "./plot.js";
 import { environments, picked, state } from "./state.js";
 import { clock, latency, moment, now, short } from "./words.js";
 
@@ -65,6 +65,8 @@ const CHARTS = [
     says: (number) => (number ? latency(number) : "–"),
     draw: (frame, columns) => [line(frame, "p95", columns[1]), line(frame, "p50", columns[0])],
     most: (columns) => Math.max(0, ...columns[1]),
+    // A single slow answer would press all others flat: latency is drawn by its order of magnitude.
+    floor: (columns) => Math.min(1000, ...columns[0].filter(Boolean)),
   },
   {
     name: "errors",
@@ -160,8 +162,10 @@ function chart(one, shared, width) {
   const columns = one.columns(known ?? { track: {}, step: 1 });
   const steps = known?.track.steps ?? 0;
   const height = Math.round(one.height * (width > 900 ? 1.5 : 1));
-  const most = top(`${one.name} ${picked()} ${state.picked.range}`, steps ? one.most(columns) : 0, one.least);
-  const frame = new Frame({ width, height, from, to, most, step: known?.step ?? 1, steps, end: known?.end ?? from });
+  const name = `${one.name} ${picked()} ${state.picked.range}`;
+  const largest = steps ? one.most(columns) : 0;
+  const [floor, most] = one.floor ? decades(name, one.floor(columns), largest) : [undefined, top(name, largest, one.least)];
+  const frame = new Frame({ width, height, from, to, most, floor, step: known?.step ?? 1, steps, end: known?.end ?? from });
   const at = step(shared);
   const none = known && steps > 0 && one.most(columns) === 0;
   const words = { requests: "no requests", latency: "no requests", errors: "no errors" };

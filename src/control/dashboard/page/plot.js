@@ -19,12 +19,23 @@ export function top(name, most, least) {
   return held.get(name);
 }
 
+// Powers of ten around values, which stay as long as they fit.
+export function decades(name, least, most) {
+  const low = 10 ** Math.floor(Math.log10(Math.max(least, 1)));
+  const high = Math.max(10 ** Math.ceil(Math.log10(Math.max(most, 1))), low * 100);
+  const before = held.get(name);
+  const stays = before && before[0] <= low && before[1] >= high && before[1] <= high * 10 && before[0] >= low / 10;
+  if (!stays) held.set(name, [low, high]);
+  return held.get(name);
+}
+
 const r = (number) => number.toFixed(1);
 
 // Maps times and values to pixels.
 export class Frame {
-  constructor({ width, height, from, to, most, step, steps, end }) {
-    Object.assign(this, { width, height, from, to, most, step, steps, end });
+  // With a `floor` values are drawn by their order of magnitude, from there on.
+  constructor({ width, height, from, to, most, floor, step, steps, end }) {
+    Object.assign(this, { width, height, from, to, most, floor, step, steps, end });
   }
   x(seconds) {
     return ((seconds - this.from) / (this.to - this.from)) * this.width;
@@ -34,7 +45,8 @@ export class Frame {
     return this.x(this.end - (this.steps - index - 0.5) * this.step);
   }
   y(value) {
-    return this.height - (Math.min(value, this.most) / this.most) * (this.height - 6);
+    const share = this.floor ? Math.log(Math.max(value, this.floor) / this.floor) / Math.log(this.most / this.floor) : value / this.most;
+    return this.height - Math.min(share, 1) * (this.height - 6);
   }
   get first() {
     return this.x(this.end - this.steps * this.step);
@@ -96,13 +108,22 @@ export function bars(frame, kind, below, values) {
   return s("g", { class: `bars ${kind}` }, s("path", { class: "fill", d: path }), s("path", { class: "pattern", d: path, fill: `url(#pattern-${kind})` }));
 }
 
+// The values that have a line.
+function marks({ most, floor }) {
+  if (!floor) return [0, most / 2, most];
+  const all = [];
+  for (let value = floor; value <= most * 1.001; value *= 10) all.push(value);
+  // No more than there is room for their words.
+  return all.length > 4 ? all.filter((_, at) => at % 2 === 0 || at === 0) : all;
+}
+
 // Lines across, each with what it stands for.
 export function grid(frame, label) {
-  const parts = [0, 0.5, 1].map((share) => ({ value: frame.most * share, y: frame.y(frame.most * share) }));
+  const parts = marks(frame).map((value) => ({ value, y: frame.y(value) }));
   return s(
     "g",
     { class: "grid" },
-    parts.map(({ value, y }) => s("path", { class: value ? "rule" : "rule zero", d: `M0 ${r(Math.min(y, frame.height - 0.5))}H${frame.width}` })),
+    parts.map(({ value, y }) => s("path", { class: value > (frame.floor ?? 0) ? "rule" : "rule zero", d: `M0 ${r(Math.min(y, frame.height - 0.5))}H${frame.width}` })),
     parts.slice(1).map(({ value, y }) => s("text", { x: -6, y: r(y + 4) }, label(value))),
   );
 }

@@ -56,8 +56,17 @@ function commandEnded(event) {
   return row(event.exit === 0 ? "well" : stops ? "bad" : "look", event.step, `${command(event)} ${how}`);
 }
 
+// What serves on, and whether it is well.
+function stays({ live, health }) {
+  if (!live) return null;
+  const ill = (health ?? []).find((one) => one.healthy === false);
+  const well = !health?.length ? "" : ill ? `, and is not healthy${ill.last?.reason ? ` (${ill.last.reason})` : ""}` : ", and is healthy";
+  return row(ill ? "bad" : "well", "live", [side(live), ` stays live${well}`]);
+}
+
 const refusal = (event) => [
   row("bad", "refused", event.reason, [words(event.evidence ?? []), event.hint ? h("p", { class: "hint" }, event.hint) : null]),
+  stays(event),
 ];
 
 const ROWS = {

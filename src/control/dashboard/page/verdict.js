@@ -108,7 +108,7 @@ export function draw() {
   const change = lastChange();
   show(
     place,
-    h("h1", { class: level }, mark(level), level === "well" && told.length ? "All serves well" : head),
+    h("h1", { class: level }, mark(level), level === "well" && told.length ? "Every app is well" : head),
     h("p", { class: "lead" }, why && level !== "busy" ? h("span", { class: "why" }, `${why}.`) : null, on, change ? h("span", {}, change) : null),
     told.length ? h("ul", { class: "told" }, told.map((one) => h("li", { class: one.level }, mark(one.level), h("span", {}, one.text)))) : null,
   );
