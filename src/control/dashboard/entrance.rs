@@ -25,8 +25,8 @@ pub(super) struct Entrance {
     desk: OnceCell<Desk>,
 }
 
-/// Who was let in, and for how long.
-#[derive(Debug)]
+/// Who was let in, and for how long; by default for ever, as nobody was asked for a password.
+#[derive(Debug, Default)]
 pub(super) struct Pass {
     /// The file that was asked, and its version.
     file: Option<(Arc<UserFile>, u64)>,
@@ -61,7 +61,7 @@ impl Entrance {
         client: IpAddr,
     ) -> Result<Pass, Response<Payload>> {
         let Some(users) = users else {
-            return Ok(Pass { file: None });
+            return Ok(Pass::default());
         };
         let credentials = headers
             .get(AUTHORIZATION)

@@ -227,3 +227,70 @@ async fn show(seat: Seat, sender: mpsc::Sender<Bytes>, pass: Pass) {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A feed that somebody else tells, and what it begins with.
+    fn told() -> Rc<Feed> {
+        let feed = Feed {
+            office: Weak::new(),
+            news: broadcast::channel(KEPT).0,
+            viewers: watch::Sender::new(0),
+            known: RefCell::default(),
+            whole: RefCell::new(Some(Bytes::from_static(b"whole"))),
+            ready: watch::Sender::new(true),
+            tasks: Group::new("test"),
+        };
+        Rc::new(feed)
+    }
+
+    async fn locally(test: impl Future<Output = ()>) {
+        tokio::task::LocalSet::new().run_until(test).await;
+    }
+
+    #[tokio::test]
+    async fn who_does_not_read_in_time_begins_anew_and_holds_up_nobody() {
+        locally(async {
+            let feed = told();
+            let mut slow = feed.join(Pass::default()).unwrap();
+            let mut quick = feed.join(Pass::default()).unwrap();
+            assert_eq!(quick.recv().await.unwrap(), "whole");
+            // More than is kept for anybody.
+            let many = KEPT * 3;
+            for number in 0..many {
+                feed.news.send(number.to_string().into()).unwrap();
+                assert_eq!(quick.recv().await.unwrap(), number.to_string());
+            }
+            let mut read = vec![slow.recv().await.unwrap()];
+            while read.last().is_none_or(|last| *last != (many - 1).to_string()) {
+                read.push(slow.recv().await.unwrap());
+            }
+            assert!(read.len() <= KEPT + 3, "{} were kept for it", read.len());
+            let begins = read.iter().filter(|one| **one == "whole").count();
+            assert_eq!(
+                (read[0].as_ref(), begins),
+                (&b"whole"[..], 2),
+                "it is told again what it has missed"
+            );
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn so_many_may_look_and_a_place_that_is_left_is_given_again() {
+        locally(async {
+            let feed = told();
+            let mut all: Vec<_> = std::iter::repeat_with(|| feed.join(Pass::default()))
+                .take(VIEWERS)
+                .collect();
+            assert!(all.iter().all(Option::is_some) && feed.join(Pass::default()).is_none());
+            all.pop();
+            let mut viewers = feed.viewers.subscribe();
+            viewers.wait_for(|viewers| *viewers < VIEWERS).await.unwrap();
+            assert!(feed.join(Pass::default()).is_some());
+        })
+        .await;
+    }
+}
