@@ -12,6 +12,7 @@
 //! - `local_ca` the root in the state folder, and leaves for hosts without another certificate
 //! - `acme` certificates from a CA: accounts, orders, challenges
 //! - `shelf` certificates that were obtained, on disk
+//! - `outward` the way to other servers
 //! - `clock` where the time comes from
 //! - `tickets` session tickets, and the rotation of their keys
 
@@ -21,6 +22,7 @@ mod clock;
 mod files;
 mod hosts;
 mod local_ca;
+mod outward;
 mod resolver;
 mod shelf;
 mod store;
@@ -29,5 +31,6 @@ mod tickets;
 pub use acme::{AcmeError, Authority, Begun, Blame, Challenges, Suggestion, Watch, Way, Wish};
 pub use hosts::Host;
 pub use local_ca::CaError;
+pub use outward::{Failure, Line, Origin, Read, Trust, retry_after};
 pub use shelf::{Bundle, Meta, Secret};
 pub use store::{AcmeHost, Current, Store, StoreError};

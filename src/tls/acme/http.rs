@@ -5,27 +5,18 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io;
 use std::path::Path;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HOST, RETRY_AFTER, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use http::header::{HOST, USER_AGENT};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient, Problem};
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::ServerName;
-use rustls::{CertificateError, ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
-use crate::tls::clock::unix_now;
-use crate::tls::files;
+use crate::tls::outward::{self, Line, Origin, Read, Trust, retry_after};
 
 /// What no directory, order or chain is larger than.
 const MAX_BODY: usize = 1 << 20;
@@ -66,6 +57,15 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+impl From<outward::Failure> for Failure {
+    fn from(outward::Failure { what, clock }: outward::Failure) -> Self {
+        Self {
+            clock,
+            ..Self::new(what)
+        }
+    }
+}
+
 impl Failure {
     fn new(what: impl Into<String>) -> Self {
         Self {
@@ -83,18 +83,17 @@ pub(super) struct AcmeHttp {
 }
 
 struct Inner {
-    tls: TlsConnector,
+    trust: Trust,
     times: Times,
     idle: Mutex<Option<Idle>>,
     /// Seconds that the last refusal asked us to wait.
     retry_after: Mutex<Option<i64>>,
 }
 
-/// A connection between two exchanges. Nobody polls it then, so that it needs no task of its own.
+/// A connection between two exchanges.
 struct Idle {
-    origin: String,
-    sender: SendRequest<Full<Bytes>>,
-    connection: Pin<Box<dyn Future<Output = Result<(), hyper::Error>> + Send>>,
+    origin: Origin,
+    line: Line,
 }
 
 impl AcmeHttp {
@@ -103,28 +102,9 @@ impl AcmeHttp {
     /// # Errors
     /// When `root` cannot be read, or nothing at all is trusted.
     pub(super) fn new(root: Option<&Path>, times: Times) -> Result<Self, String> {
-        let mut roots = RootCertStore::empty();
-        let system = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(system.certs);
-        if let Some(path) = root {
-            let own = files::certificates(path).map_err(|error| format!("the root of the CA: {error}"))?;
-            for certificate in own {
-                roots
-                    .add(certificate)
-                    .map_err(|error| format!("the root of the CA: {}: {error}", path.display()))?;
-            }
-        }
-        if roots.is_empty() {
-            return Err("this machine trusts no CA at all; hint: install `ca-certificates`".to_owned());
-        }
-        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?;
-        let mut config = config.with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
             inner: Arc::new(Inner {
-                tls: TlsConnector::from(Arc::new(config)),
+                trust: Trust::new(root)?,
                 times,
                 idle: Mutex::new(None),
                 retry_after: Mutex::new(None),
@@ -194,11 +174,13 @@ impl Inner {
     /// A kept connection may have been closed by the other side meanwhile: then, and only then, a second time on a new one.
     /// Whatever the CA has seen of the first time, its nonce keeps it from counting twice.
     async fn attempts(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, Failure> {
-        let (host, port, origin) = origin(request.uri())?;
-        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let url = request.uri();
+        let origin = Origin::of(url).filter(|origin| origin.secure);
+        let origin = origin.ok_or_else(|| Failure::new(format!("`{url}` is no https URL")))?;
+        let path = url.path_and_query().map_or("/", |path| path.as_str());
         let uri = path.parse::<Uri>().map_err(|error| Failure::new(error.to_string()))?;
         *request.uri_mut() = uri;
-        let authority = HeaderValue::from_str(&origin).map_err(|error| Failure::new(error.to_string()))?;
+        let authority = HeaderValue::from_str(&origin.authority).map_err(|error| Failure::new(error.to_string()))?;
         request.headers_mut().insert(HOST, authority);
         request
             .headers_mut()
@@ -209,83 +191,17 @@ impl Inner {
         {
             return Ok(answer);
         }
-        let idle = self.connect(&host, port, origin).await?;
-        self.on(idle, request).await
+        let line = Line::open(Some(&self.trust), &origin, self.times.connect).await?;
+        self.on(Idle { origin, line }, request).await
     }
 
     async fn on(&self, mut idle: Idle, request: Request<Bytes>) -> Result<Response<Bytes>, Failure> {
-        let Idle { sender, connection, .. } = &mut idle;
-        let mut over = false;
-        let answer = {
-            let asking = async {
-                sender.ready().await.map_err(|error| broken(&error))?;
-                let answer = sender.send_request(request.map(Full::new)).await;
-                let (parts, body) = answer.map_err(|error| broken(&error))?.into_parts();
-                let body = Limited::new(body, MAX_BODY).collect().await;
-                let body = body.map_err(|error| Failure::new(format!("the answer broke off: {error}")))?;
-                Ok::<_, Failure>(Response::from_parts(parts, body.to_bytes()))
-            };
-            let mut asking = pin!(asking);
-            loop {
-                tokio::select! {
-                    biased;
-                    answer = &mut asking => break answer?,
-                    // What it has read is still there for the asking.
-                    _ = &mut *connection, if !over => over = true,
-                }
-            }
-        };
-        if !over {
+        let answer = idle.line.exchange(request, Read::All(MAX_BODY)).await?;
+        if !idle.line.is_over() {
             *lock(&self.idle) = Some(idle);
         }
         Ok(answer)
     }
-
-    async fn connect(&self, host: &str, port: u16, origin: String) -> Result<Idle, Failure> {
-        let addresses = tokio::net::lookup_host((host, port)).await;
-        let addresses = addresses
-            .map_err(|error| Failure::new(format!("`{host}` cannot be resolved: {}", files::io_reason(&error))))?;
-        let mut last = Failure::new(format!("`{host}` has no address"));
-        let mut tcp = None;
-        for address in addresses {
-            match tokio::time::timeout(self.times.connect, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => {
-                    tcp = Some(stream);
-                    break;
-                }
-                Ok(Err(error)) => last = Failure::new(files::io_reason(&error)),
-                Err(_) => {
-                    last = Failure::new(format!(
-                        "no connection to {address} within {} s",
-                        self.times.connect.as_secs_f32()
-                    ))
-                }
-            }
-        }
-        let tcp = tcp.ok_or(last)?;
-        let _ = tcp.set_nodelay(true);
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| Failure::new(error.to_string()))?;
-        let tls = self.tls.connect(name, tcp).await.map_err(|error| untrusted(&error))?;
-        let (sender, connection) = http1::handshake(TokioIo::new(tls))
-            .await
-            .map_err(|error| broken(&error))?;
-        Ok(Idle {
-            origin,
-            sender,
-            connection: Box::pin(connection),
-        })
-    }
-}
-
-/// Host, port, and both as they stand in a Host field.
-fn origin(uri: &Uri) -> Result<(String, u16, String), Failure> {
-    let host = uri.host().filter(|_| uri.scheme_str() == Some("https"));
-    let host = host.ok_or_else(|| Failure::new(format!("`{uri}` is no https URL")))?;
-    let origin = uri
-        .authority()
-        .map_or_else(|| host.to_owned(), |authority| authority.as_str().to_owned());
-    let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    Ok((bare, uri.port_u16().unwrap_or(443), origin))
 }
 
 /// What the CA's server says when it is no problem document that belongs to a signed request.
@@ -301,53 +217,6 @@ fn refusal(status: StatusCode, body: &[u8]) -> Failure {
         status: Some(status),
         ..Failure::new(what)
     }
-}
-
-fn broken(error: &hyper::Error) -> Failure {
-    Failure::new(
-        if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-            "the connection was cut".to_owned()
-        } else {
-            format!("the connection broke: {error}")
-        },
-    )
-}
-
-fn untrusted(error: &io::Error) -> Failure {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let clock = matches!(
-        inner,
-        Some(rustls::Error::InvalidCertificate(
-            CertificateError::Expired
-                | CertificateError::ExpiredContext { .. }
-                | CertificateError::NotValidYet
-                | CertificateError::NotValidYetContext { .. }
-        ))
-    );
-    let what = match inner {
-        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            "its certificate is from a CA that this machine does not trust".to_owned()
-        }
-        Some(error) => error.to_string(),
-        None => match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => "the connection was cut".to_owned(),
-            _ => files::io_reason(error),
-        },
-    };
-    Failure {
-        clock,
-        ..Failure::new(what)
-    }
-}
-
-/// Seconds, or a date (RFC 9110 §10.2.3).
-fn retry_after(headers: &HeaderMap) -> Option<i64> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse::<u32>() {
-        return Some(i64::from(seconds));
-    }
-    let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp().as_second();
-    Some((date - unix_now()).max(0))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -399,19 +268,5 @@ mod tests {
             client.get("http://127.0.0.1/dir").await.unwrap_err().what,
             "`http://127.0.0.1/dir` is no https URL"
         );
-    }
-
-    #[test]
-    fn retry_after_is_read_as_seconds_and_as_a_date() {
-        let read = |value: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(value));
-            retry_after(&headers)
-        };
-        assert_eq!(read("120"), Some(120));
-        assert_eq!(read("Fri, 31 Dec 1999 23:59:59 GMT"), Some(0));
-        assert!(read("Fri, 31 Dec 2100 23:59:59 GMT").unwrap() > 1_000_000_000);
-        assert_eq!(read("soon"), None);
-        assert_eq!(read("-5"), None);
     }
 }
