@@ -61,7 +61,7 @@ const MAY_SEE: [(&str, &[&str]); 11] = [
 const FLOORS: [(&str, &str); 7] = [
     (
         "model",
-        "environment deployment hold reload switch pause sleep gate history state backup course promotion parity api deploy access files preview",
+        "notify environment deployment hold reload switch pause sleep gate history state backup course promotion parity api deploy access files preview",
     ),
     ("config", "explain parity reload check build read text"),
     (
@@ -75,7 +75,7 @@ const FLOORS: [(&str, &str); 7] = [
     ),
     (
         "control",
-        "backup daemon dashboard socket certificates switcher disk evidence served web ports",
+        "backup daemon dashboard socket notify certificates switcher disk evidence served web ports",
     ),
     ("cli", "commands output client args"),
 ];

@@ -62,6 +62,7 @@ fn dispatch(cli: Cli, host: &Host) -> Outcome {
         Command::History(args) => with_daemon(socket, async |client| commands::history::run(&client, &args).await),
         Command::Parity(args) => with_daemon(socket, async |client| commands::parity::run(&client, &args).await),
         Command::Certs(args) => with_daemon(socket, async |client| commands::certs::run(&client, &args).await),
+        Command::Notify(args) => with_daemon(socket, async |client| commands::notify::run(&client, &args).await),
         Command::Passwd(args) => commands::passwd::run(host, socket, &args),
         Command::Backup(args) => commands::backup::run(host, &args),
         Command::Restore(args) => commands::restore::run(host, &args),

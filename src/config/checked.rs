@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::deploy::Deploy;
+use super::notify::Destination;
 use super::policy::{Parts, Policy};
 use super::slots::{Public, Slots};
 use crate::model::error_pages::ErrorPages;
@@ -34,6 +35,8 @@ pub struct Config {
     pub redirects: Vec<Redirect>,
     /// `[acme]`.
     pub acme: Acme,
+    /// Every `[[notify]]`, in the order of the file.
+    pub notify: Vec<Destination>,
     /// What the access log says of the queries of requests that reach no service: redirected, refused, or for unknown hosts.
     /// Nothing that `[defaults]` or any service hides.
     pub log_query: LogQuery,

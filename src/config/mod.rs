@@ -5,7 +5,7 @@
 //! that stand before it here:
 //!
 //! - `text` TOML with the place of every value, units, and the reports that point into the file
-//! - `slots`, `policy`, `deploy` and `checked` the types of a checked configuration
+//! - `slots`, `policy`, `deploy`, `notify` and `checked` the types of a checked configuration
 //! - `read` each table on its own: what was typed becomes checked values, or a diagnostic
 //! - `build` services from their tables, with `extends` and defaults
 //! - `check` the whole file, with its services compared with each other and the world; every error at once
@@ -18,6 +18,7 @@ mod check;
 mod checked;
 mod deploy;
 mod explain;
+mod notify;
 mod parity;
 mod policy;
 mod read;
@@ -31,6 +32,7 @@ pub use checked::{
 };
 pub use deploy::Deploy;
 pub use explain::explain;
+pub use notify::{Destination, SecretUrl, Way, secrets};
 pub use parity::shape;
 pub use policy::{
     Auth, Cache, Forward, HeaderRule, Limits, Part, Parts, PathPattern, Policy, Redirection, Scope, SecurityHeaders,

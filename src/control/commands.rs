@@ -9,9 +9,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe::Receiver;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
 use crate::model::argv::typed;
@@ -34,14 +34,17 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// For the last words of a command that has failed.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
-/// A command of an environment.
+/// A command of the file.
 #[derive(Debug, Clone)]
 pub(super) struct Order {
-    pub(super) environment: String,
+    /// `None` of what belongs to none.
+    pub(super) environment: Option<String>,
     /// The key of the file that it stands behind.
     pub(super) key: &'static str,
     pub(super) argv: Vec<String>,
     pub(super) deadline: Duration,
+    /// What it reads on its standard input, if anything.
+    pub(super) input: Option<Vec<u8>>,
 }
 
 /// Runs it.
@@ -50,8 +53,12 @@ pub(super) struct Order {
 /// Beside what is still to be read: why it could not be started, how it ended, or that it did not.
 pub(super) async fn run(order: Order) -> (Result<(), String>, Rest) {
     let command = typed(&order.argv);
-    tracing::info!(environment = order.environment, key = order.key, "`{command}` runs");
-    let (child, receiver) = match start(&order) {
+    tracing::info!(
+        environment = order.environment.as_deref(),
+        key = order.key,
+        "`{command}` runs"
+    );
+    let (mut child, receiver) = match start(&order) {
         Ok(started) => started,
         Err(why) => return (Err(format!("`{command}` {why}")), Rest(None)),
     };
@@ -60,11 +67,14 @@ pub(super) async fn run(order: Order) -> (Result<(), String>, Rest) {
         is_open: true,
         said: Said::new(&order),
     };
+    let mut giving = std::pin::pin!(give(child.stdin.take(), order.input.unwrap_or_default()));
+    let mut gives = true;
     let mut ending = std::pin::pin!(end(child, order.deadline));
     let ended = loop {
         tokio::select! {
             ended = &mut ending => break ended,
             () = output.read(), if output.is_open => {}
+            () = &mut giving, if gives => gives = false,
         }
     };
     let result = match ended {
@@ -83,6 +93,13 @@ pub(super) async fn run(order: Order) -> (Result<(), String>, Rest) {
         }
     };
     (result, Rest(Some(output)))
+}
+
+/// Writes what a command reads. One that does not care for it is not told again.
+async fn give(stdin: Option<ChildStdin>, input: Vec<u8>) {
+    if let Some(mut stdin) = stdin {
+        let _ = stdin.write_all(&input).await;
+    }
 }
 
 /// What a command has left open.
@@ -120,7 +137,7 @@ impl Output {
 
 /// What a command says, line by line, on its way to the log.
 struct Said {
-    environment: String,
+    environment: Option<String>,
     key: &'static str,
     line: Vec<u8>,
     logged: usize,
@@ -159,7 +176,7 @@ impl Said {
             return;
         }
         self.logged += line.len();
-        let (environment, key, text) = (&self.environment, self.key, String::from_utf8_lossy(line));
+        let (environment, key, text) = (self.environment.as_deref(), self.key, String::from_utf8_lossy(line));
         tracing::info!(environment, key, "{text}");
         if self.logged >= LOGGED {
             tracing::info!(environment, key, "what it says from here on is not logged");
@@ -184,14 +201,21 @@ fn start(order: &Order) -> Result<(Child, Receiver), String> {
     let mut command = Command::new(program);
     command
         .args(arguments)
-        .env("GREENGATE_ENVIRONMENT", &order.environment)
         .process_group(0)
-        .stdin(Stdio::null())
+        .stdin(if order.input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        })
         .stdout(writer.try_clone().map_err(cannot)?)
         .stderr(writer);
     for name in OWN {
         command.env_remove(name);
     }
+    match &order.environment {
+        Some(environment) => command.env("GREENGATE_ENVIRONMENT", environment),
+        None => command.env_remove("GREENGATE_ENVIRONMENT"),
+    };
     // The command holds the writing end of the pipe, and lets it go here.
     let child = command.spawn().map_err(cannot)?;
     Ok((child, receiver))
@@ -230,10 +254,11 @@ mod tests {
 
     fn order(script: &str, deadline: Duration) -> Order {
         Order {
-            environment: "dev".into(),
+            environment: Some("dev".into()),
             key: "sleep.start",
             argv: vec!["sh".into(), "-c".into(), script.into()],
             deadline,
+            input: None,
         }
     }
 
@@ -258,6 +283,19 @@ mod tests {
             failed.ends_with("cannot be started: there is no `/there/is/none`"),
             "{failed}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_command_reads_what_it_is_given_or_does_not_care() {
+        let mut reads = order("read -r line; test \"$line\" = hello", Duration::from_secs(20));
+        reads.input = Some(b"hello\n".to_vec());
+        assert_eq!(run(reads).await.0, Ok(()));
+        let mut ignores = order("exit 0", Duration::from_secs(20));
+        ignores.input = Some(vec![b'x'; 1 << 20]);
+        assert_eq!(run(ignores).await.0, Ok(()));
+        let mut hangs = order("sleep 600", Duration::from_millis(200));
+        hangs.input = Some(vec![b'x'; 1 << 20]);
+        assert!(run(hangs).await.0.unwrap_err().contains("did not end"));
     }
 
     #[tokio::test]

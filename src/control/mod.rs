@@ -6,6 +6,7 @@
 //! - `daemon` the process: arguments, signals, start and stop
 //! - `dashboard` the page that shows how things stand; `web` the small HTTP server under it
 //! - `socket` the control socket, by which `proxyctl` asks for things
+//! - `notify` tells operators what they asked to be told
 //! - `switcher` owns every environment, and is the only one that changes what is routed where
 //! - `evidence` what is seen of the apps: probes, the front door, counters
 //! - `certificates` which hosts need one, when it is obtained, and how it stands
@@ -30,6 +31,7 @@ mod fault;
 mod happenings;
 mod kept_assets;
 mod limits;
+mod notify;
 mod ports;
 mod sampler;
 mod served;

@@ -27,6 +27,7 @@ pub mod host;
 pub mod kept_assets;
 pub mod log_filter;
 pub mod log_query;
+pub mod notify;
 pub mod outage;
 pub mod pace;
 pub mod parity;

@@ -57,7 +57,8 @@ impl Life {
     }
 
     /// How long before the end it is renewed: a third of the life, or half of a short one.
-    fn lead(self) -> i64 {
+    #[must_use]
+    pub fn lead(self) -> i64 {
         let length = self.length();
         if length < SHORT_LIFE { length / 2 } else { length / 3 }
     }

@@ -63,6 +63,16 @@ pub struct Times {
     pub sleep_web_socket: Duration,
     /// A process that takes over is given up when nothing is heard of it for so long (N25).
     pub hand_over: Duration,
+    /// A message that was not taken is sent again after this, then after twice as long, and so on.
+    pub notify_first: Duration,
+    /// But for no longer than this between two attempts.
+    pub notify_longest: Duration,
+    /// A message that was not taken is given up when it is as old as this.
+    pub notify_for: Duration,
+    /// For who is told to take a message.
+    pub notify_answer: Duration,
+    /// It is looked so often whether there is something to tell.
+    pub notify_look: Duration,
 }
 
 impl Times {
@@ -85,6 +95,11 @@ impl Times {
         sleep_look: Duration::from_secs(5),
         sleep_web_socket: Duration::from_secs(5 * 60),
         hand_over: Duration::from_secs(30),
+        notify_first: Duration::from_secs(1),
+        notify_longest: Duration::from_secs(5 * 60),
+        notify_for: Duration::from_secs(60 * 60),
+        notify_answer: Duration::from_secs(10),
+        notify_look: Duration::from_secs(5),
     };
 
     /// These, but for the ones that a text names, in milliseconds: `head=500,idle=2000`.
@@ -122,6 +137,11 @@ impl Times {
             "sleep_look" => &mut self.sleep_look,
             "sleep_web_socket" => &mut self.sleep_web_socket,
             "hand_over" => &mut self.hand_over,
+            "notify_first" => &mut self.notify_first,
+            "notify_longest" => &mut self.notify_longest,
+            "notify_for" => &mut self.notify_for,
+            "notify_answer" => &mut self.notify_answer,
+            "notify_look" => &mut self.notify_look,
             _ => return None,
         })
     }

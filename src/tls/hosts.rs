@@ -20,6 +20,7 @@ use super::shelf::{self, Meta};
 use crate::config::Tls;
 use crate::model::api::CertificateStatus;
 use crate::model::host::is_local;
+use crate::model::renewal::Life;
 
 /// Renewal has failed for long, or nobody renews it.
 pub(super) const ENDS_SOON: &str = "ends soon and is not renewed";
@@ -265,6 +266,14 @@ impl Hosts {
             soon.then(|| (name.to_string(), shown.not_after()))
         });
         ending.collect()
+    }
+
+    /// From when until when certificates are good that are not of the local CA, by host.
+    pub(super) fn lives(&self) -> BTreeMap<String, Life> {
+        let by_name = self.by_name.iter();
+        by_name
+            .filter_map(|(name, served)| Some((name.to_string(), served.on_disk(&self.pairs)?.life())))
+            .collect()
     }
 
     /// The certificate of a host by the name it was given.

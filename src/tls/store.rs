@@ -2,6 +2,7 @@
 //!
 //! Handshakes read only the [`Resolver`]'s table. Everything else here belongs to the control thread and may take its time.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -248,6 +249,12 @@ impl Store {
     #[must_use]
     pub fn ending(&self) -> Vec<(String, String)> {
         self.state().ending(clock::now())
+    }
+
+    /// From when until when certificates are good that are not of the local CA, by host.
+    #[must_use]
+    pub fn lives(&self) -> BTreeMap<String, Life> {
+        self.state().lives()
     }
 
     /// What clients of a host are shown.

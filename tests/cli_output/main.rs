@@ -158,6 +158,7 @@ fn a_status(healthy: Option<bool>, protected: bool) -> Status {
         dropped_log_lines: 0,
         series: SeriesStatus::default(),
         logs: LogsStatus::default(),
+        notify: Vec::new(),
         configuration: None,
         earlier: Vec::new(),
         environments: vec![EnvironmentStatus {

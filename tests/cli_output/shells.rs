@@ -90,7 +90,10 @@ fn every_command_has_a_manual_page_with_its_examples_first() {
     printed(&["man", folder.path().to_str().unwrap()]);
     let below = shown().into_iter().map(|command| format!("proxyctl-{command}.1"));
     let of_certs = ["list", "renew", "import"].map(|command| format!("proxyctl-certs-{command}.1"));
-    let mut expected: Vec<String> = below.chain(of_certs).chain(["proxyctl.1".into()]).collect();
+    let mut expected: Vec<String> = below
+        .chain(of_certs)
+        .chain(["proxyctl-notify-test.1".into(), "proxyctl.1".into()])
+        .collect();
     expected.sort();
     assert_eq!(names(&folder.path().join("man1")), expected);
     assert_eq!(names(&folder.path().join("man5")), ["proxy.toml.5"]);

@@ -49,6 +49,7 @@ mod limits;
 mod logs;
 mod maintenance;
 mod mutated;
+mod notify;
 mod packaged;
 mod parity;
 mod parts;

@@ -16,6 +16,7 @@ use super::history::HistoryArgs;
 use super::import::ImportConfigArgs;
 use super::logs::LogsArgs;
 use super::man::ManArgs;
+use super::notify::NotifyArgs;
 use super::parity::ParityArgs;
 use super::passwd::PasswdArgs;
 use super::pause::PauseArgs;
@@ -102,6 +103,8 @@ pub enum Command {
     Parity(ParityArgs),
     /// Show, renew and import certificates
     Certs(CertsArgs),
+    /// Try whether those who are told of trouble get a message
+    Notify(NotifyArgs),
     /// Set or delete a password in a file of users, for `auth.basic`
     Passwd(PasswdArgs),
     /// Put configuration, state, account and certificates into one file

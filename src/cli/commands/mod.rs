@@ -4,6 +4,7 @@
 //! - `backup` takes everything into one file, `restore` puts it back
 //! - `deploy` runs commands around a swap, or a rollback; `promote` is a deploy of what another environment runs
 //! - `swap` (with rollback), `pause`, `preview`, `sleep` (with wake) and `upkeep` (reload, resume, maintenance) ask for an operation, and watch it
+//! - `notify` tries whether messages arrive
 //! - `import` makes a configuration of another front door's
 //! - `completions` and `man` are for shells and packages
 //! - `watcher` shows an operation's events
@@ -20,6 +21,7 @@ pub mod history;
 pub mod import;
 pub mod logs;
 pub mod man;
+pub mod notify;
 pub mod parity;
 pub mod passwd;
 pub mod pause;

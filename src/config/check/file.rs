@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{addresses, auth_services, certificates, deploy, folders, hosts, labels, loops, requires, sleep, users};
+use super::{
+    addresses, auth_services, certificates, deploy, folders, hosts, labels, loops, notify, requires, sleep, users,
+};
 use crate::config::build::error_pages::Folders;
 use crate::config::build::merge::Merged;
 use crate::config::build::policy::Surroundings;
@@ -12,6 +14,7 @@ use crate::config::build::{deploy as deployments, merge, service};
 use crate::config::checked::{Acme, Challenge, Config, Environment, Redirect, Service};
 use crate::config::read::environments::RawEnvironment;
 use crate::config::read::keys::{Place, Section, Unknown};
+use crate::config::read::notify::{self as destinations, RawNotify};
 use crate::config::read::redirects::RawRedirect;
 use crate::config::read::server::RawServer;
 use crate::config::read::settings::Settings;
@@ -81,6 +84,7 @@ struct Tables {
     server: RawServer,
     redirects: Vec<RawRedirect>,
     acme: Acme,
+    notify: Vec<RawNotify>,
 }
 
 /// A configuration, and what it was built from.
@@ -139,6 +143,7 @@ impl Tables {
                     tables.acme = acme;
                 }
                 "env" => tables.environments = environments::read(&entry.value, problems),
+                "notify" => tables.notify = destinations::read(&entry.value, folder, problems),
                 "redirect" => tables.redirects = redirects::read(&entry.value, problems),
                 "server" => {
                     let (server, unknown) = server::read(&entry.value, folder, problems);
@@ -206,6 +211,8 @@ impl Tables {
         let services: Vec<Merged> = merged.into_iter().flatten().flatten().collect();
         let tls: Option<&At<_>> = self.defaults.tls.as_ref();
         requires::check(&self.environments, problems);
+        let names: Vec<&str> = self.environments.iter().map(|raw| &*raw.name.value).collect();
+        notify::check(&self.notify, &names, problems);
         hosts::check(&services, &self.redirects, problems);
         addresses::check(&services, &self.server, problems);
         let is_served = |redirect: &&RawRedirect| {
@@ -242,6 +249,7 @@ impl Tables {
             environments,
             server: self.server.server,
             acme: self.acme,
+            notify: self.notify.into_iter().filter_map(|raw| raw.destination).collect(),
             log_query,
             error_pages: error_pages.of(&self.defaults.error_pages()),
         };

@@ -7,6 +7,7 @@
 //! - `labels` whether a ribbon has a label to show
 //! - `deploy` whether every side can be started and stopped, and none but the one that is meant
 //! - `folders` whether folders that are slots are there, and what the file says of them
+//! - `notify` whether what `[[notify]]` names is there, and nobody else's to read
 //! - `requires` whether environments depend on others that there are, and not in a circle
 //! - `users` whether files of users are in order, and who may read what is no production
 
@@ -20,6 +21,7 @@ mod hosts;
 mod labels;
 mod loops;
 pub(crate) mod map;
+mod notify;
 mod requires;
 mod sleep;
 mod users;

@@ -20,6 +20,8 @@ pub(crate) enum Place {
     Server,
     /// `[acme]`.
     Acme,
+    /// `[[notify]]`.
+    Notify,
 }
 
 /// One table of the file: what kind it is, and what it is called in messages.
@@ -44,3 +46,15 @@ pub(crate) struct Unknown<'t> {
     pub(crate) prefix: String,
     pub(crate) key: &'t At<String>,
 }
+
+/// Every key of `[[notify]]`.
+pub(crate) const NOTIFY_KEYS: &[&str] = &[
+    "url",
+    "url_file",
+    "command",
+    "format",
+    "events",
+    "environments",
+    "secret_file",
+    "for",
+];

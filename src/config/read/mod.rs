@@ -4,7 +4,7 @@
 //!   `tls`, `auth`, `forward`, `compress`, `log_query`, `error_pages`, `headers`, `files` and `targets` likewise
 //! - `keys` the kinds of tables, and where a key may stand
 //! - `settings` the keys that `[defaults]`, environments and services share, with their defaults
-//! - `environments`, `deploy`, `sleep`, `parts`, `server` with `listening` and `watching`, `acme`, `redirects` the tables
+//! - `environments`, `deploy`, `sleep`, `parts`, `server` with `listening` and `watching`, `acme`, `redirects`, `notify` the tables
 //! - `unknown` what is said about a key that its table does not know
 
 pub(crate) mod acme;
@@ -21,6 +21,7 @@ pub(crate) mod keys;
 mod listening;
 mod log_query;
 mod networks;
+pub(crate) mod notify;
 pub(crate) mod parts;
 pub(crate) mod plain;
 pub(crate) mod public;

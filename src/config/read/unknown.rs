@@ -2,7 +2,7 @@
 //! stand.
 
 use super::acme::ACME_KEYS;
-use super::keys::{Place, Section, Unknown};
+use super::keys::{NOTIFY_KEYS, Place, Section, Unknown};
 use super::server::SERVER_KEYS;
 use super::settings::Settings;
 use crate::config::text::report::Diagnostic;
@@ -18,7 +18,13 @@ fn refusal(section: Section<'_>, unknown: &Unknown<'_>) -> Diagnostic {
     let path = format!("{prefix}{}", key.value);
     let message = match section.place {
         Place::Root => format!("unknown key `{path}`"),
-        Place::Defaults | Place::Environment | Place::Service | Place::Part | Place::Server | Place::Acme => {
+        Place::Defaults
+        | Place::Environment
+        | Place::Service
+        | Place::Part
+        | Place::Server
+        | Place::Acme
+        | Place::Notify => {
             format!("unknown key `{path}` in `{}`", section.title)
         }
     };
@@ -74,7 +80,7 @@ fn siblings(place: Place, prefix: &str) -> Vec<&'static str> {
 }
 
 /// The tables of the file.
-const ROOT_KEYS: &[&str] = &["acme", "defaults", "env", "redirect", "server"];
+const ROOT_KEYS: &[&str] = &["acme", "defaults", "env", "notify", "redirect", "server"];
 
 /// The keys of an environment as a whole, beside the settings.
 const ENVIRONMENT_KEYS: &[&str] = &[
@@ -96,13 +102,14 @@ const PART_KEYS: &[&str] = &["path"];
 
 impl Place {
     /// The tables that a key may belong to. What a part may hold, its service may hold, too.
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Root,
         Self::Defaults,
         Self::Environment,
         Self::Service,
         Self::Server,
         Self::Acme,
+        Self::Notify,
     ];
 
     /// Every key that may stand here, by its dotted path.
@@ -115,6 +122,7 @@ impl Place {
             Self::Root => ROOT_KEYS.to_vec(),
             Self::Server => SERVER_KEYS.to_vec(),
             Self::Acme => ACME_KEYS.to_vec(),
+            Self::Notify => NOTIFY_KEYS.to_vec(),
             Self::Environment => settings.chain(ENVIRONMENT_KEYS.iter().copied()).collect(),
             Self::Service => settings.chain(SERVICE_KEYS.iter().copied()).collect(),
             Self::Part => PART_KEYS.iter().copied().chain(settings).collect(),
@@ -131,6 +139,7 @@ impl Place {
             Self::Part => "`[[env.NAME.service.NAME.at]]`",
             Self::Server => "`[server]`",
             Self::Acme => "`[acme]`",
+            Self::Notify => "`[[notify]]`",
         }
     }
 }

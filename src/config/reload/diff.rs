@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::describe::{Values, error_pages, log_query, of_acme, of_service, tls};
+use super::notify::notify;
 use super::values::{differing, of_services, value};
 use super::{deploy, sleep};
 use crate::config::checked::{Acme, Config, Environment, Redirect, Server, Service};
@@ -44,6 +45,7 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
     let acme = acme(&old.acme, &new.acme);
     diff.certificates |= acme.is_some();
     diff.changes.extend(acme);
+    diff.changes.extend(notify(&old.notify, &new.notify));
     diff.changes.extend(watching(&old.server, &new.server));
     diff.changes.extend(redirects(&old.redirects, &new.redirects));
     diff.changes.extend(elsewhere(old, new));

@@ -4,9 +4,11 @@
 //! - `raw` the keys and values that were typed, and where each stands
 //! - `units` durations, sizes and shares
 //! - `report` diagnostics, with file, line and caret
+//! - `veil` what these do not show
 //! - `words` lists of names, and the name that was probably meant
 
 pub(crate) mod raw;
 pub(crate) mod report;
 pub(crate) mod units;
+mod veil;
 pub(crate) mod words;

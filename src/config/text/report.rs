@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
+use super::veil::veil;
 use crate::model::treacherous::escape;
 
 /// How serious a [`Diagnostic`] is.
@@ -26,6 +27,9 @@ pub enum Severity {
     /// A folder that is a slot is missing, unreadable, or no folder. `check` and a reload count this as an error. The daemon starts
     /// with a warning, because such a folder concerns only its own service (N27).
     Folder,
+    /// A file of `[[notify]]` with a URL or a secret is missing, unreadable or wrong. `check` and a reload count this as an error. The
+    /// daemon starts with a warning, because it concerns only who is told of what (N27).
+    Secret,
     /// The file can be used, but something in it is probably not what was meant.
     Warning,
 }
@@ -83,6 +87,10 @@ impl Diagnostic {
         Self::new(Severity::Folder, span, message)
     }
 
+    pub(crate) fn secret(span: &Range<usize>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Secret, span, message)
+    }
+
     pub(crate) fn expected(mut self, expected: impl Into<String>) -> Self {
         self.expected = Some(one_line(expected.into()));
         self
@@ -102,7 +110,12 @@ impl Diagnostic {
     #[must_use]
     pub fn is_error_for_check(&self) -> bool {
         match self.severity {
-            Severity::Error | Severity::Certificate | Severity::Users | Severity::Pages | Severity::Folder => true,
+            Severity::Error
+            | Severity::Certificate
+            | Severity::Users
+            | Severity::Pages
+            | Severity::Folder
+            | Severity::Secret => true,
             Severity::Warning => false,
         }
     }
@@ -111,7 +124,7 @@ impl Diagnostic {
     #[must_use]
     pub fn refuses_reload(&self) -> bool {
         match self.severity {
-            Severity::Users | Severity::Pages | Severity::Folder => true,
+            Severity::Users | Severity::Pages | Severity::Folder | Severity::Secret => true,
             Severity::Error | Severity::Certificate | Severity::Warning => false,
         }
     }
@@ -188,8 +201,10 @@ const SHOWN: usize = 100;
 
 /// Shows diagnostics with file, line, caret, what was expected and the hint: sorted by position, with an empty
 /// line between two and a line end after the last; of more than a hundred, how many there are. `color` adds ANSI colours.
+/// What is secret in the text is not shown.
 #[must_use]
 pub fn render(file_name: &str, text: &str, diagnostics: &[Diagnostic], color: bool) -> String {
+    let text = &*veil(text);
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
     sorted.sort_by_key(|one| (one.span.start, one.span.end));
@@ -210,7 +225,12 @@ pub fn render(file_name: &str, text: &str, diagnostics: &[Diagnostic], color: bo
 
 fn render_one(renderer: &Renderer, file_name: &str, text: &str, one: &Diagnostic) -> String {
     let level = match one.severity {
-        Severity::Error | Severity::Certificate | Severity::Users | Severity::Pages | Severity::Folder => Level::ERROR,
+        Severity::Error
+        | Severity::Certificate
+        | Severity::Users
+        | Severity::Pages
+        | Severity::Folder
+        | Severity::Secret => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(one.message.as_str());

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Challenge, Config, LoadError, Tls};
+use crate::config::{Challenge, Config, LoadError, Tls, Way};
 use crate::model::api::{Problem, exit};
 use crate::model::error_pages::PageName;
 
@@ -43,6 +43,12 @@ impl Named {
         }
         config.acme.eab.iter().for_each(|eab| add(&eab.key_file));
         config.acme.root.iter().for_each(&mut add);
+        for destination in &config.notify {
+            if let Way::UrlFile(path) = &destination.way {
+                add(path);
+            }
+            destination.secret_file.iter().for_each(&mut add);
+        }
         let command = match config.acme.challenge {
             Challenge::Dns(ref command) => Some(command.clone()),
             Challenge::Either | Challenge::Http | Challenge::TlsAlpn => None,
@@ -117,6 +123,9 @@ mod tests {
             root = "private-ca.pem"
             eab = { kid = "a", key_file = "/etc/keys/../eab" }
             challenge = { dns = "/opt/dns --zone a" }
+            [[notify]]
+            url_file = "hook.url"
+            secret_file = "/etc/keys/hook"
             [redirect]
             "www.example.com" = "https://example.com"
             [defaults]
@@ -144,6 +153,8 @@ mod tests {
                 "/etc/letsencrypt/live/dev/privkey.pem",
                 "/etc/keys/../eab",
                 "private-ca.pem",
+                "hook.url",
+                "/etc/keys/hook",
             ]
         );
         assert_eq!(named.pages, ["pages"]);

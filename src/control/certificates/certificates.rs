@@ -11,12 +11,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::renewer::Renewer;
-use crate::config::{Config, Service, Tls};
+use crate::config::{self, Config, Service, Tls};
 use crate::control::fault::Fault;
 use crate::control::ports;
 use crate::model::api::{
     self, CertificateReport, CertificateStatus, ImportRequest, Imported, Problem, RenewRequest, exit,
 };
+use crate::model::notify::{CertificateReading, Nearing};
 use crate::proxy::{Front, TlsChallenges};
 use crate::tls::{Bundle, Challenges, Host, Meta, Secret, Store};
 
@@ -157,6 +158,39 @@ impl Certificates {
             certificates: reports.into_values().collect(),
             probe: self.probe.to_string(),
         }
+    }
+
+    /// How every certificate stands, for who is told of it when there is trouble. Those of the local CA make none.
+    pub(in crate::control) fn readings(&self, now: i64) -> Vec<CertificateReading> {
+        let (lives, config) = (self.store.lives(), self.config.borrow().clone());
+        let environments = |host: &str| -> Vec<String> {
+            let serves = |of: &&config::Environment| {
+                let mut hosts = of.services.iter().flat_map(|service| &service.hosts);
+                hosts.any(|own| own.trim_matches(['[', ']']) == host)
+            };
+            config
+                .environments
+                .iter()
+                .filter(serves)
+                .map(|of| of.name.to_string())
+                .collect()
+        };
+        let reports = self.report().certificates.into_iter();
+        let reading = |report: CertificateReport| {
+            let life = lives.get(&report.host).copied();
+            CertificateReading {
+                environments: environments(&report.host),
+                until: life.map(|life| life.until),
+                nearing: life.and_then(|life| Nearing::of(life, now)),
+                not_after: report.not_after,
+                renewed: report.obtained || report.failures > 0,
+                failures: report.failures,
+                error: report.error,
+                next: report.next,
+                host: report.host,
+            }
+        };
+        reports.map(reading).collect()
     }
 
     /// Gets a new certificate for a host now, and waits for it.

@@ -28,6 +28,7 @@ impl Serving {
         self.giver.stop();
         // Who follows the log finds the process that has taken over.
         self.office.log.memory().recent().end();
+        self.office.notifier.hand_over();
         self.office.plane.drain();
         tokio::select! {
             () = self.drain(patience) => {}

@@ -20,6 +20,7 @@ use crate::control::fault::Fault;
 use crate::control::happenings::Happenings;
 use crate::control::kept_assets::{self, KeptAssets};
 use crate::control::limits;
+use crate::control::notify::{Eyes, Notifier};
 use crate::control::sampler::Sampler;
 use crate::control::socket::{Desk as _, Office};
 use crate::control::switcher::{Parts, Request, Switcher, initial};
@@ -95,6 +96,7 @@ impl Serving {
             web_socket: settings.times.sleep_web_socket,
         };
         let wrong_password = settings.times.wrong_password;
+        let notify_times = settings.times;
         let (totals, patience, https_port) = (
             Totals::new(settings.workers),
             settings.times.hand_over,
@@ -138,6 +140,10 @@ impl Serving {
         }
         let (trouble, of_users, readers) = (certificates.clone(), users.clone(), users.clone());
         let happenings = Happenings::new();
+        let (notifier, told) = (
+            Notifier::new(&current, folder.path(), &notify_times),
+            happenings.subscribe(),
+        );
         let (switcher, switching) = Switcher::start(Parts {
             current: current.clone(),
             routing: routing.clone(),
@@ -168,6 +174,14 @@ impl Serving {
         tasks.spawn_local("assets", kept.keep_fresh());
         let sampler = Sampler::new(totals.clone(), routing.clone(), plane.clone(), current.clone());
         tasks.spawn_local("sampler", sampler.clone().look_every_second());
+        let eyes = Eyes {
+            current: current.clone(),
+            switcher: switcher.clone(),
+            certificates: certificates.clone(),
+            journal: journal.clone(),
+            started: started.clone(),
+        };
+        tasks.spawn_local("notify", notifier.clone().tell(eyes, told));
         let office = Rc::new(Office {
             current,
             switcher,
@@ -178,6 +192,7 @@ impl Serving {
             sampler,
             totals,
             happenings,
+            notifier,
             started,
             warnings,
             earlier: Rc::new(earlier.clone()),

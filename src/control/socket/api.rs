@@ -20,8 +20,8 @@ use super::query::{
 };
 use crate::control::switcher::Request as Operation;
 use crate::model::api::{
-    CertificateReport, Certificates, Event, ImportRequest, Imported, Parity, Problem, Range, ReleaseRequest,
-    RenewRequest, Requests, Series, Status, StepRequest, exit,
+    CertificateReport, Certificates, Event, ImportRequest, Imported, NotifyRequest, NotifyTested, Parity, Problem,
+    Range, ReleaseRequest, RenewRequest, Requests, Series, Status, StepRequest, exit,
 };
 use crate::model::history::{Caller, Entry};
 
@@ -58,6 +58,9 @@ pub(in crate::control) trait Desk {
 
     /// Serves a certificate that another program obtained.
     fn import(&self, request: ImportRequest) -> Result<Imported, Problem>;
+
+    /// Tries whether those who are told by messages get any.
+    async fn notify(&self, request: NotifyRequest, caller: Caller) -> Result<NotifyTested, Problem>;
 
     /// Whether a command of a deployment may run; or it has run.
     async fn step(&self, request: StepRequest, caller: Caller) -> Result<(), Problem>;
@@ -123,6 +126,7 @@ enum Endpoint {
     Certificates,
     Renew,
     Import,
+    Notify,
     Deploy,
     Step,
     Release,
@@ -149,6 +153,7 @@ impl Endpoint {
             Self::Certificates,
             Self::Renew,
             Self::Import,
+            Self::Notify,
             Self::Deploy,
             Self::Step,
             Self::Release,
@@ -177,6 +182,7 @@ impl Endpoint {
             Self::Certificates => "/v1/certificates",
             Self::Renew => "/v1/certificates/renew",
             Self::Import => "/v1/certificates/import",
+            Self::Notify => "/v1/notify/test",
             Self::Deploy => "/v1/deploy",
             Self::Step => "/v1/deploy/step",
             Self::Release => "/v1/deploy/release",
@@ -203,6 +209,7 @@ impl Endpoint {
             | Self::Wake
             | Self::Renew
             | Self::Import
+            | Self::Notify
             | Self::Deploy
             | Self::Step
             | Self::Release => (Method::POST, HeaderValue::from_static("POST")),
@@ -268,6 +275,10 @@ where
         },
         Endpoint::Import => match read(request.into_body(), "certificate").await {
             Ok(certificate) => answered(desk.import(certificate)),
+            Err((status, reason)) => problem(status, exit::USAGE, reason, None),
+        },
+        Endpoint::Notify => match read(request.into_body(), "test").await {
+            Ok(test) => answered(desk.notify(test, caller).await),
             Err((status, reason)) => problem(status, exit::USAGE, reason, None),
         },
         Endpoint::Operations => begin(desk, caller, request, Operation::Operate).await,

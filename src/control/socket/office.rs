@@ -13,13 +13,14 @@ use crate::control::certificates;
 use crate::control::disk::JournalFile;
 use crate::control::happenings::Happenings;
 use crate::control::limits;
+use crate::control::notify::Notifier;
 use crate::control::ports::Elders;
 use crate::control::sampler::Sampler;
 use crate::control::served::Current;
 use crate::control::switcher::{Report, Request, Switcher};
 use crate::model::api::{
-    CertificateReport, Certificates, Event, ImportRequest, Imported, Parity, Problem, Range, ReleaseRequest,
-    RenewRequest, Requests, Series, Status, StepRequest,
+    CertificateReport, Certificates, Event, ImportRequest, Imported, NotifyRequest, NotifyTested, Parity, Problem,
+    Range, ReleaseRequest, RenewRequest, Requests, Series, Status, StepRequest,
 };
 use crate::model::history::{Caller, Entry};
 use crate::proxy::DataPlane;
@@ -41,6 +42,8 @@ pub(in crate::control) struct Office {
     pub(in crate::control) totals: Totals,
     /// What happens.
     pub(in crate::control) happenings: Happenings,
+    /// Who is told by messages.
+    pub(in crate::control) notifier: Notifier,
     /// RFC 3339.
     pub(in crate::control) started: String,
     /// The processes before this one that still drain.
@@ -70,6 +73,7 @@ impl Desk for Office {
             config: served.config.file.display().to_string(),
             series: self.sampler.status(),
             logs: self.log.memory().status(),
+            notify: self.notifier.status(),
             configuration: Some(served.status()),
             resident_bytes: limits::resident_bytes(),
             connections: self.plane.connections() as u64,
@@ -80,6 +84,7 @@ impl Desk for Office {
                 .chain(warnings)
                 .chain(now)
                 .chain(self.certificates.ending())
+                .chain(self.notifier.trouble())
                 .collect(),
         }
     }
@@ -110,6 +115,10 @@ impl Desk for Office {
 
     fn import(&self, request: ImportRequest) -> Result<Imported, Problem> {
         self.certificates.import(request)
+    }
+
+    async fn notify(&self, request: NotifyRequest, caller: Caller) -> Result<NotifyTested, Problem> {
+        self.notifier.test(&request, &caller.user).await
     }
 
     async fn history(&self, query: HistoryQuery) -> Vec<Entry> {

@@ -79,20 +79,22 @@ impl Owner {
             }
             Effect::RunStop { command, deadline } => {
                 let order = Order {
-                    environment: name.to_string(),
+                    environment: Some(name.to_string()),
                     key: "sleep.stop",
                     argv: command,
                     deadline,
+                    input: None,
                 };
                 let (instances, reply) = (serving(&self.publisher.snapshot(), &name), self.errands.reply());
                 self.errands.run("stop", stop(order, instances, place, reply));
             }
             Effect::RunStart { command, deadline } => {
                 let order = Order {
-                    environment: name.to_string(),
+                    environment: Some(name.to_string()),
                     key: "sleep.start",
                     argv: command,
                     deadline,
+                    input: None,
                 };
                 let (instances, reply) = (serving(&self.publisher.snapshot(), &name), self.errands.reply());
                 self.errands.run("start", start(order, instances, place, reply));

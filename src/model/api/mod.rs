@@ -11,6 +11,7 @@
 //! | `GET /v1/certificates` | [`Certificates`] |
 //! | `POST /v1/certificates/renew` with a [`RenewRequest`] | the host's [`CertificateReport`], when the attempt is over |
 //! | `POST /v1/certificates/import` with an [`ImportRequest`] | [`Imported`] |
+//! | `POST /v1/notify/test` with a [`NotifyRequest`] | [`NotifyTested`], when every destination has answered |
 //! | `POST /v1/operations` with an [`OperationRequest`] | a stream of [`Event`] lines; the last one is final |
 //! | `POST /v1/reload` with a [`ReloadRequest`] | a stream of [`Event`] lines |
 //! | `POST /v1/pause` with a [`PauseRequest`] | a stream of [`Event`] lines; hanging up on an attached pause resumes |
@@ -38,6 +39,7 @@
 //! - `series` what was done lately, for charts
 //! - `logs` what the access log said lately; `requests` those that failed or took long
 //! - `status` how things stand; `certificates` how certificates stand
+//! - `notify` who is told by messages, and how that goes
 //! - `parity` what two environments should have in common, and have not
 //! - `explanation` what a file makes of a URL
 //! - `problem` why something was not done, and the exit codes
@@ -47,6 +49,7 @@ mod deploy;
 mod event;
 mod explanation;
 mod logs;
+mod notify;
 mod operation;
 mod parity;
 mod preview;
@@ -69,6 +72,7 @@ pub use event::{
 };
 pub use explanation::{ExplainedEntry, ExplainedValue, Explanation};
 pub use logs::{Blame, Dropped, Logged, LogsStatus};
+pub use notify::{NotifyRequest, NotifyResult, NotifyStatus, NotifyTested};
 pub use operation::{Kind, Move, OperationRequest, Side, Target};
 pub use parity::{About, Difference, Parity};
 pub use preview::{PreviewEnd, PreviewLink, PreviewRequest, PreviewStatus};

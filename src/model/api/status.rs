@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::deploy::Deployed;
 use super::logs::LogsStatus;
+use super::notify::NotifyStatus;
 use super::operation::{Kind, Side};
 use super::preview::PreviewStatus;
 use super::seen::{ProbeReport, Traffic};
@@ -38,6 +39,9 @@ pub struct Status {
     /// What is kept of the access log.
     #[serde(default)]
     pub logs: LogsStatus,
+    /// Who is told by messages, in the order of the file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<NotifyStatus>,
     /// Whether the file still says what is served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration: Option<ConfigurationStatus>,

@@ -71,6 +71,9 @@ pub const TIMES: &str = "times";
 /// A file in the door's folder: the program that is started, where a test puts another one than the daemon that was built.
 pub const PROGRAM: &str = "proxyd";
 
+/// A file in the door's folder: the roots that the daemon trusts in place of the system's.
+pub const ROOTS: &str = "roots.pem";
+
 /// The running daemon and everything around it.
 #[derive(Debug)]
 pub struct Door {
@@ -461,6 +464,10 @@ fn spawn(folder: &Path) -> Process {
         .arg(folder.join("proxy.toml"))
         .env("GREENGATE_TIMES", times(folder))
         .current_dir(folder);
+    let roots = folder.join(ROOTS);
+    if roots.exists() {
+        command.env("SSL_CERT_FILE", roots).env_remove("SSL_CERT_DIR");
+    }
     for name in INHERITED {
         command.env_remove(name);
     }

@@ -28,6 +28,7 @@ impl Desk for Rc<FakeDesk> {
             dropped_log_lines: 0,
             series: SeriesStatus::default(),
             logs: LogsStatus::default(),
+            notify: Vec::new(),
             configuration: None,
             earlier: Vec::new(),
             environments: Vec::new(),
@@ -87,6 +88,10 @@ impl Desk for Rc<FakeDesk> {
             reason: format!("`{}` is not served", request.host),
             hint: None,
         })
+    }
+
+    async fn notify(&self, _: NotifyRequest, _: Caller) -> Result<NotifyTested, Problem> {
+        Ok(NotifyTested { results: Vec::new() })
     }
 
     fn import(&self, request: ImportRequest) -> Result<Imported, Problem> {
