@@ -1,5 +1,7 @@
 //! `docs/incident.md`, played: an app dies at night. Every command of the page is run, and says what the page says.
 
+use std::path::Path;
+
 use greengate::model::api::exit;
 
 use crate::common::app::Health;
@@ -28,9 +30,33 @@ fn both_say(output: &Output, words: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
+/// Waits for a message that says all of this, as the page does.
+async fn message(said: &Path, words: &[&str]) {
+    for word in words {
+        assert!(MANUAL.contains(word), "{word:?} is not on the page");
+    }
+    eventually(secs(20), || async {
+        let text = std::fs::read_to_string(said).map_err(|error| error.to_string())?;
+        let message: serde_json::Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        let text = message["data"]["text"].as_str().unwrap_or_default();
+        holds(words.iter().all(|word| text.contains(word)), || {
+            format!("not {words:?}: {text}")
+        })
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_that_dies_at_night_is_found_and_helped_as_the_page_says() {
-    let pair = Pair::plain("hold.for = \"1s\"").await;
+    let phone = tempfile::tempdir().unwrap();
+    let said = phone.path().join("said");
+    // Longer than it takes to look what is wrong, every 5 s.
+    let notify = format!(
+        "[[notify]]\ncommand = \"sh -c 'cat > {0}.new; mv {0}.new {0}'\"\nevents = \"away\"\nfor = \"5500ms\"\n",
+        said.display()
+    );
+    let pair = Pair::plain(&format!("hold.for = \"1s\"\n{notify}")).await;
+    let pair = pair.hasty("notify_look=40").await;
     let door = &pair.door;
     door.swap("prod", &["--no-wait"]).await.assert_code(exit::DONE);
     assert_eq!(pair.serving().await, "green");
@@ -41,6 +67,26 @@ async fn an_app_that_dies_at_night_is_found_and_helped_as_the_page_says() {
     for answer in futures_util::future::join_all(visits).await {
         assert_eq!(answer.status, 503);
     }
+
+    // The message.
+    message(
+        &said,
+        &[
+            "prod cannot be reached for ",
+            "At fault is the app, not the proxy.",
+            "green is live, and is NOT well",
+        ],
+    )
+    .await;
+    message(
+        &said,
+        &[
+            "connection refused",
+            "What helps: proxyctl status prod; start the app again, or go back",
+        ],
+    )
+    .await;
+
     eventually(secs(20), || async {
         let status = play(door, "status prod").await;
         let since = [
@@ -96,4 +142,5 @@ async fn an_app_that_dies_at_night_is_found_and_helped_as_the_page_says() {
     both_say(&well, &["✓ healthy"]).unwrap();
     let history = door.proxyctl(&["history", "prod"]).await;
     history.assert_says(&["prod rollback #"]);
+    message(&said, &["prod is back, after "]).await;
 }

@@ -74,7 +74,9 @@ fn check_file(
             problems.push(
                 Diagnostic::secret(&file.span, format!("cannot read `{shown}`: {error}"))
                     .expected(expected)
-                    .hint("relative paths start at the folder of this file"),
+                    .hint(
+                        "the daemon's user has to be able to read it; relative paths start at the folder of this file",
+                    ),
             );
             return;
         }

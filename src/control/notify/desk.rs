@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 
 use super::kept::{self, Kept, Place};
 use crate::config::{Destination, Way};
@@ -42,6 +42,7 @@ pub(super) struct Desk {
     pub(super) version: Cell<u64>,
     pub(super) saved: watch::Sender<u64>,
     pub(super) changed: Notify,
+    pub(super) writing: Mutex<()>,
     /// By what names a destination.
     pub(super) posts: RefCell<BTreeMap<String, Post>>,
     pub(super) tasks: Group,
@@ -198,6 +199,8 @@ impl Desk {
 
     /// Writes what is kept, if that is different from what is on disk.
     pub(super) async fn write(&self) {
+        // One after the other: a write that was begun earlier must not end later.
+        let _turn = self.writing.lock().await;
         let version = self.version.get();
         let Some(folder) = self.place.borrow().as_ref().map(|place| place.folder().to_owned()) else {
             return;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 
 use super::desk::{Desk, keyed};
 use super::send::attempt;
@@ -44,6 +44,7 @@ impl Notifier {
             version: Cell::new(0),
             saved: watch::Sender::new(0),
             changed: Notify::new(),
+            writing: Mutex::new(()),
             posts: RefCell::default(),
             tasks: Group::new("notify"),
             trouble: RefCell::default(),

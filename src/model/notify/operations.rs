@@ -3,7 +3,7 @@
 //!
 //! A swap that is a part of a deployment speaks for it: the deployment has a message of its own only where its swap had none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::message::{Draft, Severity, Topic};
 use crate::model::api::{
@@ -23,6 +23,8 @@ const LAST_LINES: usize = 12;
 #[derive(Debug, Default)]
 pub struct Operations {
     open: BTreeMap<u64, Open>,
+    /// Environments whose app cannot be stopped or started: every visitor tries again.
+    stuck: BTreeSet<String>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -78,6 +80,9 @@ impl Operations {
         }
         event.exit_code()?;
         let open = self.open.remove(&number)?;
+        if !self.is_news(&open, environment, event) {
+            return None;
+        }
         let mut draft = told(&open, environment, event)?;
         draft.operation = Some(number);
         draft.environments = environment.map(str::to_owned).into_iter().collect();
@@ -87,6 +92,20 @@ impl Operations {
         }
         draft.lines.extend(asked(&open, number, environment));
         Some(draft)
+    }
+
+    /// Whether nobody was told yet: that an app does not wake is told once until it does, however many visitors call.
+    fn is_news(&mut self, open: &Open, environment: Option<&str>, event: &Event) -> bool {
+        let (Some(Action::Sleep | Action::Wake), Some(name)) = (open.kind, environment) else {
+            return true;
+        };
+        match event {
+            Event::Common(_) => self.stuck.len() < KNOWN && self.stuck.insert(name.to_owned()),
+            _ => {
+                self.stuck.remove(name);
+                true
+            }
+        }
     }
 }
 

@@ -173,21 +173,30 @@ async fn a_refused_swap_is_told_to_each_as_it_understands_and_json_is_signed() {
     }
 }
 
-/// Checks the signature by another hand: Python's `hmac`, as the specification says.
+/// Checks the signature by another hand: Python's `hmac`, in the words of the documentation.
 async fn verify(secret: &str, got: &receiver::Got) {
-    let program = "import base64, hashlib, hmac, json, sys\n\
-                   it = json.load(sys.stdin)\n\
-                   key = base64.b64decode(it['secret'].removeprefix('whsec_'))\n\
-                   text = f\"{it['id']}.{it['time']}.{it['body']}\".encode()\n\
-                   print('v1,' + base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode())";
-    let input = json!({
-        "secret": secret,
-        "id": got.field("webhook-id"),
-        "time": got.field("webhook-timestamp"),
-        "body": got.body,
-    });
-    let signature = piped("python3", &["-c", program], &input.to_string()).await;
-    assert_eq!(signature.trim(), got.field("webhook-signature"));
+    let manual = include_str!("../../../docs/notify.md");
+    let shown = manual
+        .split("```python\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let program = format!(
+        "import json, sys\nit = json.load(sys.stdin)\nsecret, headers, body = it['secret'], it['headers'], it['body'].encode()\n\
+         {}print(is_ours)",
+        shown.expect("the documentation has a program")
+    );
+    let headers = ["webhook-id", "webhook-timestamp", "webhook-signature"].map(|name| (name, got.field(name)));
+    let headers: std::collections::BTreeMap<_, _> = headers.into_iter().collect();
+    let input = json!({ "secret": secret, "headers": headers, "body": got.body });
+    assert_eq!(
+        piped("python3", &["-c", &program], &input.to_string()).await.trim(),
+        "True"
+    );
+    let forged = json!({ "secret": secret, "headers": headers, "body": format!("{} ", got.body) });
+    assert_eq!(
+        piped("python3", &["-c", &program], &forged.to_string()).await.trim(),
+        "False"
+    );
     assert!(got.field("webhook-id").starts_with("msg_"), "{got:?}");
 }
 

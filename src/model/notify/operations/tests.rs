@@ -1,7 +1,7 @@
 //! What is told of operations, line by line of the journal.
 
 use super::*;
-use crate::model::api::{Kind, ProbeReport, Stage, Traffic};
+use crate::model::api::{Kind, ProbeReport, SleepStep, Stage, Traffic};
 use crate::model::history::Caller;
 use crate::model::slot::Generation;
 
@@ -174,6 +174,30 @@ fn a_deployment_is_told_once_by_its_swap_or_by_itself() {
         operations.hear(&asked(4, Action::Deploy, None));
         assert_eq!(operations.hear(&step(4, released(quiet))), None);
     }
+}
+
+#[test]
+fn an_app_that_does_not_wake_is_told_once_however_many_visitors_call() {
+    let mut operations = Operations::default();
+    let mut wake = |number, event: Event| {
+        operations.hear(&asked(number, Action::Wake, None));
+        operations.hear(&step(number, event)).map(|draft| draft.title)
+    };
+    let failed = || {
+        let (reason, live) = ("`start` failed".to_owned(), None);
+        Event::Common(CommonStep::Failed { reason, live })
+    };
+    assert_eq!(wake(1, failed()).as_deref(), Some("prod: wake FAILED"));
+    for number in 2..1_000 {
+        assert_eq!(wake(number, failed()), None);
+    }
+    let awake = SleepStep::Awake {
+        environment: "prod".into(),
+        elapsed_ms: 1,
+        already: false,
+    };
+    assert_eq!(wake(1_000, awake.into()), None);
+    assert!(wake(1_001, failed()).is_some(), "it did wake meanwhile");
 }
 
 #[test]
