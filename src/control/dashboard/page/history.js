@@ -23,7 +23,7 @@ function line(operation) {
         "summary",
         {},
         h("time", { datetime: operation.began }, moment(operation.began)),
-        h("span", { class: "what" }, operation.environment ? h("b", {}, operation.environment) : null, " ", title(operation), operation.version ? [" ", h("code", {}, operation.version)] : null),
+        h("span", { class: "what" }, operation.environment ? [h("b", {}, operation.environment), " "] : null, title(operation), operation.version ? [" ", h("code", {}, operation.version)] : null),
         h("span", { class: `standing ${verdict.sign}` }, mark(verdict.sign), verdict.word),
         h("span", { class: "who" }, operation.user ?? ""),
         h("span", { class: "took" }, took),
