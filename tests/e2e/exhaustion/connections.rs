@@ -117,7 +117,11 @@ async fn e29_unfinished_handshakes_and_idle_http2_connections_make_room_too() {
     for _ in 0..5 {
         newcomers.push(newcomer(&pair).await);
     }
-    assert_eq!(closed(&mut attack).await, 5);
+    // The last one may hear of it a moment after the newcomer has its answer.
+    for one in &mut attack {
+        let read = tokio::time::timeout(secs(5), one.read(&mut [0; 64])).await;
+        assert!(matches!(read, Ok(Ok(0) | Err(_))), "{read:?}");
+    }
     assert_eq!(h2.get(HOST, "/").await.unwrap().status, 200);
     let open = h2.clone();
     // All of them had a request by now, and one after the other makes room.
