@@ -140,7 +140,12 @@ async fn n36_an_app_that_answers_although_its_start_failed_is_awake() {
     let dev = Sleeper::plain().await;
     dev.put_to_sleep().await;
     dev.set("fail-start");
+    // Somebody else has started it before.
     dev.set("wanted");
+    eventually(secs(20), || async {
+        holds(dev.file("up").exists(), || "it is not up".into())
+    })
+    .await;
     assert_eq!(dev.get("/").await.status, 200);
     assert_eq!(dev.is(SleepState::Awake).await.trouble, None);
 }
