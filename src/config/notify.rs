@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use crate::model::notify::{Format, Topic};
 
+/// A part of a URL that is shorter than this is no secret, and stands in many words.
+const LEAST_SECRET: usize = 4;
+
 /// One `[[notify]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
@@ -103,6 +106,44 @@ impl SecretUrl {
         &self.host
     }
 
+    /// What stands before an `@` in it: a name and a password, as bytes that nothing stands for any more.
+    #[must_use]
+    pub fn password(&self) -> Option<Vec<u8>> {
+        let url: http::Uri = self.text.parse().ok()?;
+        let (password, _) = url.authority()?.as_str().rsplit_once('@')?;
+        Some(decoded(password))
+    }
+
+    /// What others say, without what is secret here: who is asked may repeat all of it in its answer, as pages for 404 do, and whoever
+    /// is told of that answer is not told the secret.
+    #[must_use]
+    pub fn veil(&self, text: &str) -> String {
+        use base64::Engine as _;
+        let Ok(url) = self.text.parse::<http::Uri>() else {
+            return String::new();
+        };
+        let target = url.path_and_query().map_or("/", |target| target.as_str());
+        let before = url.authority().and_then(|it| it.as_str().rsplit_once('@'));
+        let password = before.map_or("", |(password, _)| password);
+        let parts = [target, password]
+            .into_iter()
+            .flat_map(|text| text.split(['/', '?', '&', '=', ';', ':', ',']));
+        let mut secrets: Vec<String> = parts
+            .chain([url.path(), password])
+            .flat_map(|part| [part.to_owned(), String::from_utf8_lossy(&decoded(part)).into_owned()])
+            .filter(|part| part.len() >= LEAST_SECRET)
+            .collect();
+        secrets.extend((target.len() > 1).then(|| target.to_owned()));
+        secrets.extend(
+            self.password()
+                .map(|it| base64::engine::general_purpose::STANDARD.encode(it)),
+        );
+        // What has others in it goes first.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        let veiled = |text: String, secret: &String| text.replace(secret.as_str(), "…");
+        secrets.iter().fold(text.to_owned(), veiled)
+    }
+
     /// Whether everybody on the way can read what is sent.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -116,6 +157,21 @@ impl fmt::Debug for SecretUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SecretUrl({}/…)", self.host)
     }
+}
+
+/// With the bytes that `%2f` and the like stand for.
+fn decoded(text: &str) -> Vec<u8> {
+    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
+    let (bytes, mut decoded, mut at) = (text.as_bytes(), Vec::with_capacity(text.len()), 0);
+    while let Some(&byte) = bytes.get(at) {
+        let stands_for = match (byte, digit(bytes.get(at + 1)), digit(bytes.get(at + 2))) {
+            (b'%', Some(high), Some(low)) => u8::try_from(high * 16 + low).ok(),
+            _ => None,
+        };
+        decoded.push(stands_for.unwrap_or(byte));
+        at += if stands_for.is_some() { 3 } else { 1 };
+    }
+    decoded
 }
 
 /// The secrets in a file by which a receiver knows that a message is ours, as Standard Webhooks write them.
@@ -155,6 +211,35 @@ mod tests {
         assert_eq!((url.host(), url.is_open()), ("hooks.example.com", false));
         assert_eq!(format!("{url:?}"), "SecretUrl(hooks.example.com/…)");
         assert!(url.reveal().ends_with("key=1"));
+    }
+
+    #[test]
+    fn what_is_repeated_by_who_was_asked_has_no_secret_in_it() {
+        let url = SecretUrl::parse("https://ops:pa%40ss@ntfy.sh/services/nobody-guesses/x?key=hush%2Fed").unwrap();
+        for (said, shown) in [
+            ("Cannot POST /services/nobody-guesses/x?key=hush%2Fed", "Cannot POST …"),
+            ("no route to /services/nobody-guesses/x", "no route to …"),
+            (r#"{"topic":"nobody-guesses","id":"x"}"#, r#"{"topic":"…","id":"x"}"#),
+            ("key is hush/ed or hush%2Fed", "key is … or …"),
+            ("ops:pa@ss, pa@ss, pa%40ss", "…, …, …"),
+            ("Basic b3BzOnBhQHNz", "Basic …"),
+            ("no_team at ntfy.sh", "no_team at ntfy.sh"),
+        ] {
+            assert_eq!(url.veil(said), shown);
+        }
+        let plain = SecretUrl::parse("https://hooks.example.com").unwrap();
+        assert_eq!(plain.veil("a/b, 200"), "a/b, 200");
+    }
+
+    #[test]
+    fn a_password_is_what_its_signs_stand_for() {
+        let password = |url| SecretUrl::parse(url).unwrap().password();
+        assert_eq!(
+            password("https://me:p%40%c3%a9%zz@a.test/").unwrap(),
+            "me:p@é%zz".as_bytes()
+        );
+        assert_eq!(password("https://:tk_abc@a.test/").unwrap(), b":tk_abc");
+        assert_eq!(password("https://a.test/x@y"), None);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::tls::{Line, Origin, Read, Trust, retry_after};
 
 /// Bytes of an answer that are read.
 const ANSWER: usize = 4 * 1024;
-/// Bytes of an answer that are shown.
+/// Characters of an answer that are shown.
 const SHOWN: usize = 200;
 /// To connect to one address.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -72,7 +72,7 @@ pub(super) async fn attempt(
         Way::Url(_) | Way::UrlFile(_) => {
             let sent = tokio::time::timeout(deadline, post(destination, message, payload, trust)).await;
             match sent {
-                Ok(Ok(answer)) => answered(&answer),
+                Ok(Ok((answer, url))) => answered(&answer, &url),
                 Ok(Err(why)) => Attempt::later(why),
                 Err(_) => Attempt::later(format!("no answer within {} s", deadline.as_secs_f32())),
             }
@@ -104,7 +104,7 @@ async fn post(
     message: &Message,
     payload: Payload,
     trust: &mut Option<Trust>,
-) -> Result<Response<Bytes>, String> {
+) -> Result<(Response<Bytes>, SecretUrl), String> {
     let url = match &destination.way {
         Way::Url(url) => url.clone(),
         Way::UrlFile(path) => {
@@ -143,8 +143,8 @@ async fn post(
             HeaderValue::from_str(&value).map_err(unfit)?,
         );
     }
-    if let Some(password) = password(&uri) {
-        let mut value = HeaderValue::from_str(&format!("Basic {password}")).map_err(unfit)?;
+    if let Some(password) = url.password() {
+        let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(password))).map_err(unfit)?;
         value.set_sensitive(true);
         fields.insert(AUTHORIZATION, value);
     }
@@ -153,13 +153,7 @@ async fn post(
         .await
         .map_err(|failure| failure.what)?;
     let answer = line.exchange(request, Read::First(ANSWER)).await;
-    answer.map_err(|failure| failure.what)
-}
-
-/// What stands before an `@` in a URL, as `Authorization` has it.
-fn password(url: &Uri) -> Option<String> {
-    let (password, _) = url.authority()?.as_str().rsplit_once('@')?;
-    Some(STANDARD.encode(password))
+    Ok((answer.map_err(|failure| failure.what)?, url))
 }
 
 /// The fields of Standard Webhooks: a number, the time of the attempt, and a signature for each secret.
@@ -184,14 +178,15 @@ fn sign(fields: &mut HeaderMap, id: &str, time: i64, body: &[u8], secrets: &[Vec
     set("webhook-signature", all.join(" "))
 }
 
-fn answered(answer: &Response<Bytes>) -> Attempt {
+fn answered(answer: &Response<Bytes>, url: &SecretUrl) -> Attempt {
     let to = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
     let to = to.and_then(|value| value.parse::<Uri>().ok());
     let wish = retry_after(answer.headers()).and_then(|seconds| u64::try_from(seconds).ok());
     let status = answer.status().as_u16();
-    let beginning = &answer.body()[..answer.body().len().min(SHOWN)];
-    let beginning = String::from_utf8_lossy(beginning);
-    let beginning = escape(beginning.trim()).into_owned();
+    // Cut behind the veil: half a secret is one.
+    let said = url.veil(String::from_utf8_lossy(answer.body()).trim());
+    let beginning: String = said.chars().take(SHOWN).collect();
+    let beginning = escape(beginning.trim_end()).into_owned();
     let verdict = of_status(status, to.as_ref().and_then(Uri::host), wish.map(Duration::from_secs));
     let said = |why: String| {
         if beginning.is_empty() {
@@ -258,18 +253,12 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_a_url_goes_into_its_field() {
-        let url = "https://:tk_abc@ntfy.example.com/ops".parse().unwrap();
-        assert_eq!(password(&url).as_deref(), Some("OnRrX2FiYw=="));
-        assert_eq!(password(&"https://ntfy.example.com/ops".parse().unwrap()), None);
-    }
-
-    #[test]
     fn a_redirect_is_told_by_its_host_and_an_answer_by_its_beginning() {
+        let url = SecretUrl::parse("https://a.test/hush").unwrap();
         let answer = Response::builder()
             .status(302)
             .header("location", "https://evil.test/secret");
-        let attempt = answered(&answer.body(Bytes::from_static(b"moved\x1b")).unwrap());
+        let attempt = answered(&answer.body(Bytes::from_static(b"moved\x1b")).unwrap(), &url);
         let Verdict::Never(why) = attempt.verdict else {
             panic!("followed")
         };
@@ -278,7 +267,7 @@ mod tests {
             "{why}"
         );
         let answer = Response::builder().status(429).header("retry-after", "30");
-        let attempt = answered(&answer.body(Bytes::from(vec![b'x'; 4096])).unwrap());
+        let attempt = answered(&answer.body(Bytes::from(vec![b'x'; 4096])).unwrap(), &url);
         assert!(matches!(attempt.verdict, Verdict::Later { wish: Some(wish), .. } if wish.as_secs() == 30));
         assert_eq!(attempt.answer.len(), SHOWN);
     }

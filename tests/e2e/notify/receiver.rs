@@ -28,6 +28,8 @@ pub(super) enum Manner {
     Hangs,
     /// Answers, and never ends.
     Babbles,
+    /// Knows no such page, and repeats what it was asked.
+    Repeats,
 }
 
 /// A request as it came.
@@ -165,11 +167,13 @@ async fn take(
         .await
         .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default();
-    got.lock().unwrap().push(Got {
+    let asked = Got {
         path: head.uri.path_and_query().unwrap().to_string(),
         fields: head.headers,
         body: String::from_utf8(body.to_vec()).unwrap(),
-    });
+    };
+    let words = format!("Cannot POST {} as {}", asked.path, asked.field("authorization"));
+    got.lock().unwrap().push(asked);
     let manner = manner.lock().unwrap().clone();
     match manner {
         Manner::Hangs => std::future::pending().await,
@@ -178,6 +182,10 @@ async fn take(
             if let Some((name, value)) = field {
                 answer = answer.header(name, value);
             }
+            Ok(answer.body(Full::new(Bytes::from(words)).boxed_unsync()).unwrap())
+        }
+        Manner::Repeats => {
+            let answer = Response::builder().status(404);
             Ok(answer.body(Full::new(Bytes::from(words)).boxed_unsync()).unwrap())
         }
         Manner::Babbles => {

@@ -163,3 +163,30 @@ async fn over_an_upgrade_exactly_one_process_tells_and_what_the_old_one_ends_is_
     let taken: std::collections::BTreeSet<_> = all.iter().map(|got| got.field("webhook-id").to_owned()).collect();
     assert_eq!(taken.len(), 2, "the refusal and the swap, whoever sent them");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_repeats_what_it_was_asked_gives_no_secret_away() {
+    let receiver = Receiver::start().await;
+    receiver.does(Manner::Repeats);
+    let url = receiver.url("/services/hush-hush?key=hush%2F");
+    let url = url.replace("http://", "http://ops:hush%40home@");
+    let stage = Stage::with(&format!("[[notify]]\nurl = \"{url}\"\n"), None, "").await;
+    let test = stage.door.proxyctl(&["notify", "test"]).await;
+    test.assert_code(exit::FAILED)
+        .assert_says(&["status 404: Cannot POST … as Basic …"]);
+    stage.refuse().await;
+    let status = eventually(secs(20), || async {
+        let given_up = stage.door.status().await.notify[0].given_up;
+        holds(given_up == 1, || format!("{given_up} given up"))?;
+        Ok(stage.door.proxyctl(&["status"]).await.all())
+    })
+    .await;
+    let log = stage.door.process().log().text();
+    // `ops:hush@home`: what the URL spells is what is sent.
+    let sent = "b3BzOmh1c2hAaG9tZQ==";
+    assert_eq!(receiver.got()[0].field("authorization"), format!("Basic {sent}"));
+    for seen in [test.all(), status, log] {
+        assert!(seen.contains("Cannot POST …"), "{seen}");
+        assert!(!seen.contains("hush") && !seen.contains(sent), "{seen}");
+    }
+}
