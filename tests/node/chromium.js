@@ -81,6 +81,8 @@ function complaint({ method, params }) {
     case "Network.responseReceived":
       return params.response.status >= 400 ? `${params.response.status} for ${params.response.url}` : null;
     case "Network.loadingFailed":
+      // A page ends its own stream when it has heard nothing for too long, and begins another one.
+      if (params.type === "EventSource" && params.errorText === "net::ERR_ABORTED") return null;
       return `${params.type} failed: ${params.errorText} ${params.blockedReason ?? ""}`;
     case "Network.webSocketFrameError":
       return `a WebSocket failed: ${params.errorMessage}`;
