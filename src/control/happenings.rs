@@ -1,6 +1,8 @@
 //! What happens, told at once to everybody who watches: the lines of the journal as they are written, and how far a step is. Nobody
 //! who watches is waited for: who does not read misses the oldest, and is told how many.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::broadcast::{self, Receiver, Sender};
@@ -30,28 +32,39 @@ pub(super) enum Happening {
 /// The way to everybody who watches. A clone is another handle of the same.
 #[derive(Debug, Clone)]
 pub(super) struct Happenings {
-    watchers: Sender<Arc<Happening>>,
+    /// `None` when nothing happens any more.
+    watchers: Rc<RefCell<Option<Sender<Arc<Happening>>>>>,
 }
 
 impl Happenings {
     /// Nobody watches yet.
     pub(super) fn new() -> Self {
         Self {
-            watchers: broadcast::channel(KEPT).0,
+            watchers: Rc::new(RefCell::new(Some(broadcast::channel(KEPT).0))),
         }
     }
 
     /// What is told from now on.
     pub(super) fn subscribe(&self) -> Receiver<Arc<Happening>> {
-        self.watchers.subscribe()
+        match &*self.watchers.borrow() {
+            Some(watchers) => watchers.subscribe(),
+            None => broadcast::channel(1).1,
+        }
     }
 
     /// Tells everybody. Costs nothing where nobody watches.
     pub(super) fn tell(&self, happening: impl FnOnce() -> Happening) {
-        if self.watchers.receiver_count() > 0 {
+        if let Some(watchers) = &*self.watchers.borrow()
+            && watchers.receiver_count() > 0
+        {
             // The last one may have left meanwhile.
-            let _ = self.watchers.send(Arc::new(happening()));
+            let _ = watchers.send(Arc::new(happening()));
         }
+    }
+
+    /// Nothing happens any more: who watches hears the rest, and then that this is the end.
+    pub(super) fn end(&self) {
+        self.watchers.take();
     }
 }
 
@@ -94,5 +107,17 @@ mod tests {
         }
         assert_eq!(slow.try_recv(), Err(TryRecvError::Lagged(5)));
         assert_eq!(*slow.try_recv().unwrap(), stopped(5));
+    }
+
+    #[test]
+    fn at_the_end_the_rest_is_heard_and_then_the_end() {
+        let happenings = Happenings::new();
+        let mut one = happenings.subscribe();
+        happenings.tell(|| stopped(1));
+        happenings.clone().end();
+        happenings.tell(|| panic!("nothing happens any more"));
+        assert_eq!(*one.try_recv().unwrap(), stopped(1));
+        assert_eq!(one.try_recv(), Err(TryRecvError::Closed));
+        assert_eq!(happenings.subscribe().try_recv(), Err(TryRecvError::Closed));
     }
 }

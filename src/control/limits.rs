@@ -2,8 +2,9 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors that are not for clients and apps: listeners, probes, the control socket, logs, certificates being read.
-const RESERVED: u64 = 100;
+/// Descriptors that are not for clients and apps: listeners, probes, the control socket, logs, certificates being read, and the
+/// dashboard's connections.
+const RESERVED: u64 = 100 + 160;
 /// So many connections are admitted however low RLIMIT_NOFILE is.
 const FEWEST: u64 = 64;
 
@@ -51,8 +52,8 @@ mod tests {
 
     #[test]
     fn every_client_may_have_a_connection_to_an_app() {
-        assert_eq!(max_connections(1024), 462);
-        assert_eq!(max_connections(1_048_576), 524_238);
+        assert_eq!(max_connections(1024), 382);
+        assert_eq!(max_connections(1_048_576), 524_158);
         assert_eq!(max_connections(64), 64);
         assert!(max_connections(u64::MAX) > 1 << 40);
     }

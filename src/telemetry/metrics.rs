@@ -16,6 +16,8 @@ pub enum ErrorFrom {
     Absence,
     /// The proxy's own: it answered with 500 to 599 for a reason of its own.
     Proxy,
+    /// The client's: what it sent, or that it went away.
+    Client,
 }
 
 /// The counters of one core. One core writes, anyone reads: plain loads and stores, no locked instruction.
@@ -24,6 +26,7 @@ pub struct CoreCounters {
     requests: AtomicU64,
     app_errors: AtomicU64,
     proxy_errors: AtomicU64,
+    client_errors: AtomicU64,
     absences: AtomicU64,
     limited: AtomicU64,
     connect_failures: AtomicU64,
@@ -51,6 +54,7 @@ impl Default for CoreCounters {
             requests: AtomicU64::new(0),
             app_errors: AtomicU64::new(0),
             proxy_errors: AtomicU64::new(0),
+            client_errors: AtomicU64::new(0),
             absences: AtomicU64::new(0),
             limited: AtomicU64::new(0),
             connect_failures: AtomicU64::new(0),
@@ -79,6 +83,7 @@ impl CoreCounters {
                 add(&self.absences, 1);
             }
             Some(ErrorFrom::Proxy) => add(&self.proxy_errors, 1),
+            Some(ErrorFrom::Client) => add(&self.client_errors, 1),
         }
     }
 
@@ -152,6 +157,8 @@ pub struct Counters {
     pub app_errors: u64,
     /// Requests that failed by the proxy's own.
     pub proxy_errors: u64,
+    /// Requests that failed by the client's.
+    pub client_errors: u64,
     /// Those of `app_errors` for which the app was not there.
     pub absences: u64,
     /// Requests that a limit turned away; they are not among `requests`.
@@ -188,6 +195,7 @@ impl Counters {
             requests: 0,
             app_errors: 0,
             proxy_errors: 0,
+            client_errors: 0,
             absences: 0,
             limited: 0,
             connect_failures: 0,
@@ -205,6 +213,7 @@ impl Counters {
             sum.requests += read(&core.requests);
             sum.app_errors += read(&core.app_errors);
             sum.proxy_errors += read(&core.proxy_errors);
+            sum.client_errors += read(&core.client_errors);
             sum.absences += read(&core.absences);
             sum.limited += read(&core.limited);
             sum.connect_failures += read(&core.connect_failures);
@@ -227,6 +236,7 @@ impl Counters {
         self.requests += other.requests;
         self.app_errors += other.app_errors;
         self.proxy_errors += other.proxy_errors;
+        self.client_errors += other.client_errors;
         self.absences += other.absences;
         self.limited += other.limited;
         self.connect_failures += other.connect_failures;
@@ -248,6 +258,7 @@ impl Counters {
         difference.requests -= earlier.requests;
         difference.app_errors -= earlier.app_errors;
         difference.proxy_errors -= earlier.proxy_errors;
+        difference.client_errors -= earlier.client_errors;
         difference.absences -= earlier.absences;
         difference.limited -= earlier.limited;
         difference.connect_failures -= earlier.connect_failures;

@@ -66,7 +66,7 @@ impl Deeds {
             requests: self.requests.map(narrow),
             app_errors: narrow(self.counters.app_errors),
             proxy_errors: narrow(self.counters.proxy_errors),
-            client_errors: 0,
+            client_errors: narrow(self.counters.client_errors),
             p50_us: latency(0.50),
             p95_us: latency(0.95),
             held: narrow(self.held),

@@ -1,43 +1,21 @@
 //! `proxyctl logs` and `/v1/logs`: the newest requests and those that come, out of the daemon's memory; and `/v1/requests`, those that
 //! failed or took long.
 
-use std::process::Stdio;
-
 use greengate::cli::client::Client;
 use greengate::model::api::{Blame, Requests, exit};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
-use tokio::process::{Child, ChildStdout};
 
 use crate::common::app::App;
 use crate::common::door::Door;
 use crate::common::fixture::{PLAIN, Pair};
+use crate::common::printed::Printed;
 use crate::common::{eventually, holds, secs};
 
 /// A `proxyctl logs -f` that runs.
-struct Follower {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Follower {
-    fn start(door: &Door, args: &[&str]) -> Self {
-        let mut command = door.command(&[&["logs", "-f"], args].concat());
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
-    }
-
-    async fn line(&mut self) -> String {
-        let line = tokio::time::timeout(secs(30), self.lines.next_line()).await;
-        line.expect("a line in time").unwrap().expect("it goes on")
-    }
+fn follow(door: &Door, args: &[&str]) -> Printed {
+    Printed::start(door, &[&["logs", "-f"], args].concat())
 }
 
 /// What `proxyctl logs --json ARGS` prints, once that are so many lines.
@@ -134,7 +112,7 @@ async fn the_newest_lines_are_there_and_the_daemon_picks_those_that_are_asked_fo
 async fn a_follower_stays_over_an_upgrade_and_a_restart_and_ends_with_its_reader() {
     let pair = Pair::plain("").await;
     pair.get("/before").await;
-    let mut follower = Follower::start(&pair.door, &["prod", "--json"]);
+    let mut follower = follow(&pair.door, &["prod", "--json"]);
     assert!(follower.line().await.contains("\"/before\""));
     pair.get("/first").await;
     assert!(follower.line().await.contains("\"/first\""));
@@ -152,11 +130,11 @@ async fn a_follower_stays_over_an_upgrade_and_a_restart_and_ends_with_its_reader
     pair.door.restart().await;
     pair.get("/restarted").await;
     assert!(follower.line().await.contains("\"/restarted\""));
-    drop(follower.lines);
+    follower.stop_reading();
     let ended = async {
         loop {
             pair.get("/after").await;
-            if let Some(status) = follower.child.try_wait().unwrap() {
+            if let Some(status) = follower.ended() {
                 return status;
             }
         }

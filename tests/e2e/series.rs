@@ -4,7 +4,7 @@ use greengate::cli::client::Client;
 use greengate::model::api::{Range, Series, exit};
 
 use crate::common::door::Door;
-use crate::common::fixture::Pair;
+use crate::common::fixture::{PLAIN, Pair};
 use crate::common::load::{Kind, Load};
 use crate::common::{eventually, holds, secs};
 
@@ -20,15 +20,19 @@ fn sum(column: &[u32]) -> u32 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_swap_is_seen_as_one_column_that_ends_and_another_that_begins() {
-    let pair = Pair::plain("").await;
+    let pair = Pair::plain("limit.body = \"1KiB\"").await;
     let load = Load::start(pair.target(), &[(Kind::Get, 2)]).await;
     load.more(20).await;
     pair.door.swap("prod", &["--no-wait"]).await.assert_code(exit::DONE);
     pair.get("/status/500").await;
+    let mut client = pair.door.plain().await;
+    let answer = client.request("POST", PLAIN, "/echo", "", &[0; 2048]).await.unwrap();
+    assert_eq!(answer.status, 413);
     load.more(20).await;
     let prod = eventually(secs(20), || async {
         let prod = series(&pair.door, Range::Minute).await.tracks.remove(0);
-        let both = sum(&prod.blue) > 0 && sum(&prod.green) > 0 && sum(&prod.app_errors) == 1;
+        let errors = [&prod.app_errors, &prod.client_errors].map(|column| sum(column));
+        let both = sum(&prod.blue) > 0 && sum(&prod.green) > 0 && errors == [1, 1];
         holds(both, || format!("{prod:?}")).map(|()| prod)
     })
     .await;

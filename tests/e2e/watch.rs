@@ -1,63 +1,41 @@
 //! `proxyctl status --watch`: a table that can be read at 80 columns, and a stream of JSON lines.
 
-use std::process::Stdio;
-
 use crate::common::door::Door;
 use crate::common::fixture::{HOST, Pair};
 use crate::common::load::{Kind, Load, open_web_socket};
+use crate::common::printed::Printed;
 use crate::common::secs;
 use greengate::model::api::{Status, exit};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout};
 
 /// A `proxyctl status --watch` that runs.
 struct Watch {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    printed: Printed,
     /// The first line of the picture that comes next, once it was read.
     begun: Option<String>,
 }
 
 impl Watch {
     fn start(door: &Door, args: &[&str]) -> Self {
-        let mut command = door.command(&[&["status", "--watch"], args].concat());
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let begun = None;
-        Self { child, lines, begun }
-    }
-
-    async fn line(&mut self) -> String {
-        let line = tokio::time::timeout(secs(30), self.lines.next_line()).await;
-        line.expect("a line in time").unwrap().expect("it goes on")
+        Self {
+            printed: Printed::start(door, &[&["status", "--watch"], args].concat()),
+            begun: None,
+        }
     }
 
     /// One picture: up to the first line of the next one.
     async fn picture(&mut self) -> Vec<String> {
         let mut lines = vec![match self.begun.take() {
             Some(first) => first,
-            None => self.line().await,
+            None => self.printed.line().await,
         }];
         loop {
-            let line = self.line().await;
+            let line = self.printed.line().await;
             if line.starts_with("proxyd ") {
                 self.begun = Some(line);
                 return lines;
             }
             lines.push(line);
         }
-    }
-
-    async fn interrupt(mut self) -> Option<i32> {
-        let pid = i32::try_from(self.child.id().unwrap()).unwrap();
-        let pid = rustix::process::Pid::from_raw(pid).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-        self.child.wait().await.unwrap().code()
     }
 }
 
@@ -110,7 +88,7 @@ async fn the_table_shows_every_service_in_eighty_columns() {
         }
     };
     assert!(text.contains("pause by") && text.contains("step paused"), "{text}");
-    assert_eq!(watch.interrupt().await, Some(0));
+    assert_eq!(watch.printed.interrupt().await, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,7 +120,7 @@ async fn one_environment_shows_who_fails_since_when_and_what_helps() {
     let bad = picture.iter().find(|line| line.contains("5xx by app")).unwrap();
     assert!(bad.contains('█') || bad.contains('▃'), "one failure is seen: {bad}");
     assert!(picture.iter().all(|line| line.chars().count() <= 80), "{text}");
-    assert_eq!(watch.interrupt().await, Some(0));
+    assert_eq!(watch.printed.interrupt().await, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,7 +129,7 @@ async fn json_is_one_status_a_second_on_a_line_each() {
     let mut watch = Watch::start(&pair.door, &["prod", "--json"]);
     let begin = tokio::time::Instant::now();
     for _ in 0..3 {
-        let line = watch.line().await;
+        let line = watch.printed.line().await;
         let status: Status = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         assert_eq!(status.environments[0].services[0].routes, [HOST]);
     }
@@ -159,7 +137,7 @@ async fn json_is_one_status_a_second_on_a_line_each() {
     // A daemon that restarts is waited for.
     pair.door.kill9();
     pair.door.restart().await;
-    let status: Status = serde_json::from_str(&watch.line().await).unwrap();
+    let status: Status = serde_json::from_str(&watch.printed.line().await).unwrap();
     assert!(status.pid > 0);
     let nowhere = pair.door.proxyctl(&["status", "nowhere", "--watch"]).await;
     nowhere.assert_code(exit::USAGE);

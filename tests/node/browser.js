@@ -3,8 +3,7 @@
 // Usage: node browser.js PORT CA HOST PROFILE
 "use strict";
 
-const { once } = require("node:events");
-const { Session, complaint, start, visit } = require("./chromium.js");
+const { Session, complaint, end, start, visit } = require("./chromium.js");
 
 const [port, ca, host, profile] = process.argv.slice(2);
 
@@ -29,10 +28,7 @@ async function main() {
     if (failed) wrong.push(failed);
     console.log(JSON.stringify({ told, wrong }));
   }
-  const ended = once(browser, "exit");
-  await session.ask("Browser.close").catch(() => {});
-  await ended;
-  process.exit(0);
+  await end(browser, session);
 }
 
 main().catch((error) => {

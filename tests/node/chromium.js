@@ -21,8 +21,12 @@ function trust(home, ca) {
 async function start({ port, ca, host, profile }) {
   if (ca) trust(profile, ca);
   const browser = spawn(
-    "chromium",
+    // It ends with this process, however that ends.
+    "setpriv",
     [
+      "--pdeathsig",
+      "KILL",
+      "chromium",
       "--headless=new",
       "--no-sandbox",
       "--disable-gpu",
@@ -45,6 +49,14 @@ async function start({ port, ca, host, profile }) {
     if (found) return { browser, devtools: found[1] };
   }
   throw new Error(`Chromium has ended: ${said}`);
+}
+
+// Ends the browser, and this process with it.
+async function end(browser, session) {
+  const ended = once(browser, "exit");
+  await session.ask("Browser.close").catch(() => {});
+  await ended;
+  process.exit(0);
 }
 
 // The DevTools protocol: commands with their answers, and events.
@@ -109,4 +121,4 @@ async function visit(session, tab, url) {
   return { told: result.value ?? null, failed: navigated.errorText };
 }
 
-module.exports = { start, Session, complaint, visit };
+module.exports = { end, start, Session, complaint, visit };

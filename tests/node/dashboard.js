@@ -7,10 +7,9 @@
 // Usage: node dashboard.js PROFILE
 "use strict";
 
-const { once } = require("node:events");
 const fs = require("node:fs");
 const readline = require("node:readline");
-const { Session, complaint, start } = require("./chromium.js");
+const { Session, complaint, end, start } = require("./chromium.js");
 
 const AXE = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const WIDTHS = [360, 768, 1440, 2560];
@@ -128,10 +127,7 @@ async function main() {
     }
     console.log(JSON.stringify(answer));
   }
-  const ended = once(browser, "exit");
-  await session.ask("Browser.close").catch(() => {});
-  await ended;
-  process.exit(0);
+  await end(browser, session);
 }
 
 main().catch((error) => {

@@ -3,9 +3,8 @@
 // Usage: node preview.js PORT CA HOST PROFILE LINK GO
 "use strict";
 
-const { once } = require("node:events");
 const fs = require("node:fs");
-const { Session, complaint, start, visit } = require("./chromium.js");
+const { Session, complaint, end, start, visit } = require("./chromium.js");
 
 const [port, ca, host, profile, link, go] = process.argv.slice(2);
 
@@ -43,10 +42,7 @@ async function main() {
   while (!fs.existsSync(go)) await new Promise((resolve) => setTimeout(resolve, 20));
   await look(guest, "/");
   await look(visitor, "/");
-  const ended = once(browser, "exit");
-  await session.ask("Browser.close").catch(() => {});
-  await ended;
-  process.exit(0);
+  await end(browser, session);
 }
 
 main().catch((error) => {

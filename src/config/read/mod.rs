@@ -1,7 +1,7 @@
 //! Each table of the file on its own: what was typed becomes checked values, each with its place in the text.
 //!
 //! - `plain` texts, lists, numbers, durations, sizes; `values` what has a grammar of its own; `host`, `networks`,
-//!   `tls`, `auth`, `forward`, `compress`, `log_query`, `error_pages`, `headers`, `files` and `targets` likewise
+//!   `tls`, `auth`, `forward`, `compress`, `log_query`, `error_pages`, `headers`, `files`, `targets` and `command` likewise
 //! - `keys` the kinds of tables, and where a key may stand
 //! - `settings` the keys that `[defaults]`, environments and services share, with their defaults
 //! - `environments`, `deploy`, `sleep`, `parts`, `server` with `listening` and `watching`, `acme`, `redirects`, `notify` the tables
@@ -9,6 +9,7 @@
 
 pub(crate) mod acme;
 pub(crate) mod auth;
+mod command;
 pub(crate) mod compress;
 pub(crate) mod deploy;
 pub(crate) mod environments;

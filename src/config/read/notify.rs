@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::deploy::SHELL;
+use super::command::of_daemon;
 use super::keys::{Place, Section, Unknown};
 use super::plain::{self, Problems};
 use super::unknown;
@@ -13,7 +13,6 @@ use crate::config::notify::{Destination, SecretUrl, Way};
 use crate::config::text::raw::{At, Entry, Kind, Table, Value};
 use crate::config::text::report::Diagnostic;
 use crate::config::text::words;
-use crate::model::argv::argv;
 use crate::model::notify::{Format, Topic};
 
 const SECTION: Section<'static> = Section {
@@ -22,6 +21,8 @@ const SECTION: Section<'static> = Section {
 };
 /// A dozen people can be told in one place; each destination has what waits for it in memory.
 const MOST: usize = 16;
+/// What `command` may look like.
+const EXAMPLES: (&str, &str) = ("/usr/local/bin/page-me", "/usr/local/bin/page-me");
 /// Of an absence one is told when it has lasted so long.
 const AWAY_FOR: Duration = Duration::from_secs(120);
 
@@ -91,7 +92,7 @@ fn destination(table: &Table, span: &Range<usize>, folder: &Path, problems: &mut
             }
             "command" => {
                 ways.push(key);
-                way = command(value, problems).map(Way::Command);
+                way = of_daemon("command", value, EXAMPLES, problems).map(Way::Command);
             }
             "format" => format = self::format(value, problems),
             "events" => events = self::events(value, problems),
@@ -190,32 +191,6 @@ fn url(value: &Value, problems: &mut Problems) -> Option<SecretUrl> {
             None
         }
     }
-}
-
-fn command(value: &Value, problems: &mut Problems) -> Option<Vec<String>> {
-    let expected = "expected a program and its arguments, as `\"/usr/local/bin/page-me\"`";
-    let text = plain::text("command", value, problems)?;
-    let wrong = match argv(&text) {
-        Err(why) => Diagnostic::error(&value.span, format!("`command` is no command: {why}")).expected(expected),
-        Ok(argv) => {
-            if let Some(word) = argv.iter().find(|word| SHELL.contains(&word.as_str())) {
-                Diagnostic::error(&value.span, format!("`{word}` means something to a shell only"))
-                    .expected(expected)
-                    .hint("write `sh -c '…'` around it")
-            } else if argv[0].contains('/') && !argv[0].starts_with('/') {
-                Diagnostic::error(
-                    &value.span,
-                    format!("`{}` is looked for in no folder of yours", argv[0]),
-                )
-                .expected(expected)
-                .hint("the daemon runs it, and not the one who has written this")
-            } else {
-                return Some(argv);
-            }
-        }
-    };
-    problems.push(wrong);
-    None
 }
 
 fn format(value: &Value, problems: &mut Problems) -> Option<At<Format>> {

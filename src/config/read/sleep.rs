@@ -3,13 +3,15 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::deploy::SHELL;
+use super::command::of_daemon;
 use super::plain::{self, Problems};
 use crate::config::text::raw::{At, Entry, Kind, Value};
 use crate::config::text::report::Diagnostic;
 use crate::config::text::words;
-use crate::model::argv::argv;
 use crate::model::sleep::Rules;
+
+/// What `start` and `stop` may look like.
+const EXAMPLES: (&str, &str) = ("systemctl start web-dev", "/srv/web/start");
 
 const KEYS: [&str; 4] = ["after", "start", "stop", "deadline"];
 
@@ -55,8 +57,8 @@ pub(crate) fn sleep(own: &Entry, problems: &mut Problems) -> Option<RawSleep> {
     for Entry { key, value } in &table.entries {
         match key.value.as_str() {
             "after" => after = time("sleep.after", value, LEAST..=MOST, problems),
-            "start" => start = command("sleep.start", value, problems),
-            "stop" => stop = command("sleep.stop", value, problems),
+            "start" => start = of_daemon("sleep.start", value, EXAMPLES, problems),
+            "stop" => stop = of_daemon("sleep.stop", value, EXAMPLES, problems),
             "deadline" => deadline = time("sleep.deadline", value, LEAST..=LONGEST_DEADLINE, problems),
             _ => problems.push(unknown(key)),
         }
@@ -114,32 +116,5 @@ fn time(
         Diagnostic::error(&value.span, format!("`{key}` is no time that helps anybody"))
             .expected(format!("expected one between a second and {most}, as `\"20m\"`")),
     );
-    None
-}
-
-/// Reads a command that the daemon runs.
-fn command(key: &str, value: &Value, problems: &mut Problems) -> Option<Vec<String>> {
-    let expected = "expected a program and its arguments, as `\"systemctl start web-dev\"`";
-    let text = plain::text(key, value, problems)?;
-    let wrong = match argv(&text) {
-        Err(why) => Diagnostic::error(&value.span, format!("`{key}` is no command: {why}")).expected(expected),
-        Ok(argv) => {
-            if let Some(word) = argv.iter().find(|word| SHELL.contains(&word.as_str())) {
-                Diagnostic::error(&value.span, format!("`{word}` means something to a shell only"))
-                    .expected(expected)
-                    .hint("write `sh -c '…'` around it")
-            } else if argv[0].contains('/') && !argv[0].starts_with('/') {
-                Diagnostic::error(
-                    &value.span,
-                    format!("`{}` is looked for in no folder of yours", argv[0]),
-                )
-                .expected("expected the whole path, as `\"/srv/web/start\"`")
-                .hint("the daemon runs it, and not the one who has written this")
-            } else {
-                return Some(argv);
-            }
-        }
-    };
-    problems.push(wrong);
     None
 }

@@ -181,7 +181,7 @@ impl Serving {
             journal: journal.clone(),
             started: started.clone(),
         };
-        tasks.spawn_local("notify", notifier.clone().tell(eyes, told));
+        notifier.listen(eyes, told);
         let office = Rc::new(Office {
             current,
             switcher,
@@ -190,7 +190,6 @@ impl Serving {
             journal,
             log,
             sampler,
-            totals,
             happenings,
             notifier,
             started,

@@ -58,6 +58,7 @@ impl Serving {
     async fn close(self, end: End) {
         self.watchdog.join(Duration::ZERO).await;
         self.sites.close();
+        self.office.happenings.end();
         self.office.notifier.close().await;
         // With the socket's task go its connections and its file.
         self.tasks.join(Duration::ZERO).await;

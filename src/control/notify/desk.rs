@@ -46,6 +46,10 @@ pub(super) struct Desk {
     /// By what names a destination.
     pub(super) posts: RefCell<BTreeMap<String, Post>>,
     pub(super) tasks: Group,
+    /// Hears what happens, to its end.
+    pub(super) listening: Group,
+    /// Messages that are being left to another process.
+    pub(super) late: Group,
     pub(super) trouble: RefCell<Option<String>>,
     /// Happenings that were missed.
     pub(super) missed: Cell<u64>,
@@ -115,7 +119,7 @@ impl Desk {
         let (folder, id) = (self.folder.clone(), message.id.clone());
         // Texts and numbers alone cannot fail.
         let bytes = serde_json::to_vec(&(message, to)).unwrap_or_default();
-        self.tasks.spawn_local("late message", async move {
+        self.late.spawn_local("late message", async move {
             let left = tokio::task::spawn_blocking(move || kept::leave(&folder, &id, &bytes)).await;
             if let Ok(Err(error)) = left {
                 tracing::warn!(%error, "a message cannot be left to the process that has taken over");

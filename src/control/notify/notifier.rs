@@ -16,6 +16,9 @@ use crate::model::notify::{Schedule, Verdict, test};
 use crate::proxy::Times;
 use crate::tasks::Group;
 
+/// What happened at the very end may take so long to be heard and put down.
+const LAST: Duration = Duration::from_secs(1);
+
 /// Tells operators. A clone is another handle of the same.
 #[derive(Debug, Clone)]
 pub(in crate::control) struct Notifier(pub(super) Rc<Desk>);
@@ -47,6 +50,8 @@ impl Notifier {
             writing: Mutex::new(()),
             posts: RefCell::default(),
             tasks: Group::new("notify"),
+            listening: Group::new("notify, listening"),
+            late: Group::new("notify, late"),
             trouble: RefCell::default(),
             missed: Cell::new(0),
         }))
@@ -70,13 +75,15 @@ impl Notifier {
         });
     }
 
-    /// Ends everything; what waits is on disk.
+    /// Ends everything, when all that happens has ended; what waits is on disk then.
     pub(in crate::control) async fn close(&self) {
+        self.0.listening.join(LAST).await;
         let sends = self.0.place.borrow().is_some() && !self.0.gone.replace(true);
         self.0.posts.take();
         if sends {
             self.0.write().await;
         }
+        self.0.late.join(LAST).await;
         self.0.tasks.join(Duration::ZERO).await;
         self.0.place.take();
     }

@@ -41,8 +41,13 @@ pub(in crate::control) struct Eyes {
 }
 
 impl Notifier {
-    /// Tells what happens, and how services and certificates stand, to those who want to hear of it. Never ends.
-    pub(in crate::control) async fn tell(self, eyes: Eyes, mut happenings: Receiver<Arc<Happening>>) {
+    /// Tells what happens, and how services and certificates stand, to those who want to hear of it, until nothing happens any more.
+    pub(in crate::control) fn listen(&self, eyes: Eyes, happenings: Receiver<Arc<Happening>>) {
+        let own = self.clone();
+        self.0.listening.spawn_local("happenings", own.tell(eyes, happenings));
+    }
+
+    async fn tell(self, eyes: Eyes, mut happenings: Receiver<Arc<Happening>>) {
         let desk = self.0;
         let mut ticks = tokio::time::interval(desk.look);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

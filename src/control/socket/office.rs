@@ -24,7 +24,7 @@ use crate::model::api::{
 };
 use crate::model::history::{Caller, Entry};
 use crate::proxy::DataPlane;
-use crate::telemetry::{AccessLog, Totals};
+use crate::telemetry::AccessLog;
 
 /// What the daemon consists of while it serves.
 #[derive(Debug)]
@@ -37,9 +37,6 @@ pub(in crate::control) struct Office {
     pub(in crate::control) log: AccessLog,
     /// What was done lately.
     pub(in crate::control) sampler: Sampler,
-    /// What every slot has done.
-    #[allow(dead_code, reason = "read by what comes next")]
-    pub(in crate::control) totals: Totals,
     /// What happens.
     pub(in crate::control) happenings: Happenings,
     /// Who is told by messages.

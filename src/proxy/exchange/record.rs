@@ -190,7 +190,8 @@ impl Record {
             Some(Who::App) => Some(ErrorFrom::App),
             Some(Who::Proxy) if self.own_answer && is_error => Some(ErrorFrom::Proxy),
             Some(Who::Client | Who::Proxy) | None if is_error && !self.own_answer => Some(ErrorFrom::App),
-            Some(Who::Client | Who::Proxy) | None => None,
+            Some(Who::Client) => Some(ErrorFrom::Client),
+            Some(Who::Proxy) | None => None,
         }
     }
 }

@@ -4,6 +4,7 @@ use greengate::model::api::{Event, ReloadRequest, exit};
 
 use super::receiver::{Manner, Receiver};
 use super::{Stage, private};
+use crate::common::app::Health;
 use crate::common::control::Stream;
 use crate::common::{count, eventually, holds, secs};
 
@@ -189,4 +190,20 @@ async fn who_repeats_what_it_was_asked_gives_no_secret_away() {
         assert!(seen.contains("Cannot POST …"), "{seen}");
         assert!(!seen.contains("hush") && !seen.contains(sent), "{seen}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ends_with_the_stop_is_told_by_the_next_process() {
+    let receiver = Receiver::start().await;
+    let stage = Stage::telling(&receiver, "", "").await;
+    stage.green.health(Health::status(503));
+    let mut swap = stage.door.watch(&["swap", "prod", "--deadline", "60s"]);
+    swap.until("the gate", |event| matches!(event, Event::Progress(_)))
+        .await;
+    stage.door.sigterm();
+    stage.door.end(secs(30)).await;
+    stage.door.restart().await;
+    let got = receiver.messages("/all", 1).await.remove(0);
+    let message = got.json();
+    assert!(message.to_string().contains("prod"), "{message}");
 }

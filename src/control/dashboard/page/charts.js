@@ -28,6 +28,17 @@ function time() {
 const value = (chart, name) => chart?.track[name] ?? [];
 const rates = (chart, name) => value(chart, name).map((one) => one / chart.step);
 
+// Draws columns on top of each other: each begins where the one before it ends.
+function onTop(frame, columns, draw) {
+  let below = new Array(frame.steps).fill(0);
+  return columns.map((column, at) => {
+    const above = column.map((one, step) => one + below[step]);
+    const drawn = draw(at, below, column, above);
+    below = above;
+    return drawn;
+  });
+}
+
 // Each chart: what it draws, and what it says of one step.
 const CHARTS = [
   {
@@ -41,16 +52,8 @@ const CHARTS = [
     series: [["blue", "blue"], ["green", "green"], ["upstream", "one side"]],
     columns: (chart) => ["blue", "green", "upstream"].map((name) => rates(chart, name)),
     says: (number) => `${short(number)}/s`,
-    draw(frame, columns) {
-      const kinds = ["blue", "green", "upstream"];
-      let below = new Array(frame.steps).fill(0);
-      return columns.map((column, at) => {
-        const above = column.map((one, step) => one + below[step]);
-        const drawn = area(frame, kinds[at], below, above);
-        below = above;
-        return drawn;
-      });
-    },
+    draw: (frame, columns) =>
+      onTop(frame, columns, (at, below, column, above) => area(frame, ["blue", "green", "upstream"][at], below, above)),
     most: (columns) => stacked(columns),
   },
   {
@@ -78,15 +81,8 @@ const CHARTS = [
     series: [["app", "the app"], ["proxy", "the door"], ["client", "the client"]],
     columns: (chart) => ["app_errors", "proxy_errors", "client_errors"].map((name) => rates(chart, name)),
     says: (number) => `${short(number)}/s`,
-    draw(frame, columns) {
-      const kinds = ["app", "proxy", "client"];
-      let below = new Array(frame.steps).fill(0);
-      return columns.map((column, at) => {
-        const drawn = bars(frame, kinds[at], below, column);
-        below = column.map((one, step) => one + below[step]);
-        return drawn;
-      });
-    },
+    draw: (frame, columns) =>
+      onTop(frame, columns, (at, below, column) => bars(frame, ["app", "proxy", "client"][at], below, column)),
     most: (columns) => stacked(columns),
   },
 ];
