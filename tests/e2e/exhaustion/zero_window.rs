@@ -108,7 +108,8 @@ async fn e28_a_well_behaved_slow_stream_keeps_its_connection_and_those_beside_it
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e28_a_client_that_never_reads_its_socket_is_given_up() {
-    let pair = Pair::tls("timeout.idle = \"1s\"\n").await.hasty(TIMES).await;
+    // An app in this process may get no time for a second when the machine is busy; it is not the one that is to be given up.
+    let pair = Pair::tls("timeout.idle = \"3s\"\n").await.hasty(TIMES).await;
     serve(&pair.blue, 24 << 20);
     let mut frames = with_window(&pair.door, 1 << 30).await;
     for stream in 0..10 {
