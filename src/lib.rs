@@ -14,7 +14,7 @@
 //! telemetry  logs and access log
 //! import   the configuration of nginx or Caddy → the text of a `proxy.toml`
 //! config   text → a `Config` that cannot be wrong
-//! model    PURE decisions            http1  PURE HTTP/1.1 as bytes
+//! model    PURE decisions            http1  PURE HTTP/1.1 as bytes; http2 the same for HTTP/2, on what heads are made of there
 //! tasks    the only spawn            durable  files that survive a crash
 //! ```
 
@@ -23,6 +23,7 @@ pub mod config;
 pub mod control;
 pub mod durable;
 pub mod http1;
+pub mod http2;
 pub mod import;
 pub mod model;
 pub mod proxy;

@@ -30,9 +30,10 @@ use tokens::{Kind, tokens};
 const LINES: usize = 450;
 
 /// Which rooms a room may see, beside itself. An arrow that is not here points up, or sideways.
-const MAY_SEE: [(&str, &[&str]); 11] = [
+const MAY_SEE: [(&str, &[&str]); 12] = [
     ("model", &[]),
     ("http1", &[]),
+    ("http2", &["http1"]),
     ("tasks", &[]),
     ("durable", &["model"]),
     ("config", &["model", "http1"]),
@@ -58,11 +59,12 @@ const MAY_SEE: [(&str, &[&str]); 11] = [
 
 /// The floors of the rooms that have some, from the top down: folders, and files of the room itself that have their place among
 /// them. An arrow from one to another that stands before it points up.
-const FLOORS: [(&str, &str); 7] = [
+const FLOORS: [(&str, &str); 8] = [
     (
         "model",
         "notify environment deployment hold reload switch pause sleep gate history state backup course promotion parity api deploy access files preview",
     ),
+    ("http2", "hpack list field settings frame error priority"),
     ("config", "explain parity reload check build read text"),
     (
         "import",

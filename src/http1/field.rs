@@ -23,7 +23,7 @@ impl Span {
 
     /// The part from `start` up to `end`, both offsets within a head and so below 4 GiB.
     #[inline]
-    pub(super) fn between(start: usize, end: usize) -> Self {
+    pub(crate) fn between(start: usize, end: usize) -> Self {
         Self {
             start: start as u32,
             len: (end - start) as u32,

@@ -61,7 +61,7 @@ pub(super) fn is_token_byte(byte: u8) -> bool {
 
 /// The first offset from `at` whose byte is not a token character, or the length.
 #[inline]
-pub(super) fn end_of_token(bytes: &[u8], at: usize) -> usize {
+pub(crate) fn end_of_token(bytes: &[u8], at: usize) -> usize {
     bytes[at..]
         .iter()
         .position(|&byte| !is_token_byte(byte))
@@ -70,7 +70,7 @@ pub(super) fn end_of_token(bytes: &[u8], at: usize) -> usize {
 
 /// The first offset from `at` whose byte is below `MIN` or is DEL, or the length. Eight bytes at a time.
 #[inline]
-pub(super) fn end_of_text<const MIN: u8>(bytes: &[u8], mut at: usize) -> usize {
+pub(crate) fn end_of_text<const MIN: u8>(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     // A borrow runs upwards from a byte that is a hit itself, so the lowest hit is always a true one.

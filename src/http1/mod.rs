@@ -18,3 +18,5 @@ mod lines;
 mod names;
 mod trailers;
 pub mod write;
+
+pub(crate) use lines::{end_of_text, end_of_token};
