@@ -1,7 +1,7 @@
 """A side of `tests/e2e/deploy`: says which version it is, and is as healthy as files in its folder let it be. By files `called-PORT` and
 `powered-PORT` it calls itself otherwise, and says what it runs on.
 
-It knows the paths of `tests/e2e/common/app_routes.rs`, on Python's own `http.server`. It ends by itself after a minute, whatever a test
+It knows the paths of `tests/e2e/common/app_routes.rs`, on Python's own `http.server`. It ends by itself after ten minutes, whatever a test
 does. Usage: python side.py PORT VERSION
 """
 
@@ -108,7 +108,7 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
 
-threading.Timer(60, os._exit, [0]).start()
+threading.Timer(600, os._exit, [0]).start()
 for attempt in range(100):
     try:
         server = Server(("127.0.0.1", PORT), App)

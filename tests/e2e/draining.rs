@@ -58,7 +58,7 @@ async fn n20_a_web_socket_keeps_its_time_and_is_then_told_to_come_again() {
     let finished = swap.finish().await;
     finished.assert_done();
     assert_eq!(drained(&finished), (0, 1, 0), "(finished, ended, cut)");
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         let closes = pair.blue.closes();
         holds(closes == [Some(1012)] || closes == [Some(1001)], || {
             format!("the app was not told, masked: {closes:?}")
@@ -272,7 +272,7 @@ async fn n22_a_drained_side_keeps_no_connection() {
         "nothing was pooled, so nothing is proved"
     );
     pair.door.swap("prod", &[]).await.assert_done();
-    eventually(secs(3), || async {
+    eventually(secs(10), || async {
         let open = pair.blue.open_connections();
         holds(open == 0, || format!("{open} connections to the drained side are open"))
     })

@@ -196,14 +196,13 @@ async fn what_was_gated_is_what_serves_even_where_its_path_leads_elsewhere_by_th
     let (blue, green) = (App::start("blue", "1").await, App::start("green", "2").await);
     green.health(Health::status(503));
     let door = Door::start(&format!(
-        "{QUICK_PLAIN}\nhealth.deadline = \"30s\"\n[env.prod.service.site]\nhost = \"{PLAIN}\"\nblue = \"files:{}\"\n\
+        "{QUICK_PLAIN}\n[env.prod.service.site]\nhost = \"{PLAIN}\"\nblue = \"files:{}\"\n\
          green = \"files:{}\"\n[env.prod.service.api]\nhost = \"{PLAIN}\"\npath = \"/api\"\nblue = \"{}\"\ngreen = \"{}\"\n",
         at("blue").display(),
         at("green").display(),
         blue.address(),
         green.address(),
-    )
-    .replace("health.deadline = \"5s\"\n", ""))
+    ))
     .await;
     let mut swap = door.watch(&["swap", "prod"]);
     swap.until("a folder that has passed", |event| match event {

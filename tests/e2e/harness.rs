@@ -151,7 +151,7 @@ async fn a_web_socket_echoes_and_its_close_code_is_recorded() {
     assert_eq!(next(&mut socket).await.unwrap(), Message::text("hi"));
     socket.close(None).await.unwrap();
     assert!(matches!(next(&mut socket).await.unwrap(), Message::Close(_)));
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         holds(app.closes() == [None], || format!("{:?}", app.closes()))
     })
     .await;

@@ -93,12 +93,12 @@ async fn n12_http2_requests_wait_as_well_and_whoever_resets_its_stream_frees_its
 
 #[tokio::test(flavor = "multi_thread")]
 async fn n12_the_window_is_counted_from_the_moment_the_app_went_away() {
-    let pair = Pair::plain("hold.for = \"1500ms\"\n").await;
+    let pair = Pair::plain("hold.for = \"3s\"\n").await;
     pair.blue.stop_hard().await;
     let began = Instant::now();
     let first = get(&pair, "/first");
     pair.door.held("prod", 1).await;
-    tokio::time::sleep(ms(700)).await;
+    tokio::time::sleep(ms(2000)).await;
     let second = get(&pair, "/second");
     for (name, one) in [("first", first), ("second", second)] {
         let answer = one.await.unwrap().unwrap();
@@ -106,23 +106,23 @@ async fn n12_the_window_is_counted_from_the_moment_the_app_went_away() {
         assert!(answer.field("retry-after").is_some(), "{name}: {answer:?}");
         let took = began.elapsed();
         assert!(
-            took >= ms(1400),
+            took >= ms(2900),
             "{name} was answered after {took:?}: the window was not used"
         );
         assert!(
-            took < ms(2150),
+            took < ms(4950),
             "{name} was answered after {took:?}: its own window was given to it"
         );
     }
     // From now on there is no use in waiting.
     let asked = Instant::now();
     assert_eq!(pair.get("/third").await.status, 503);
-    assert!(asked.elapsed() < ms(400), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < secs(2), "{:?}", asked.elapsed());
     assert!(service(&pair.door).await.away_since.is_some());
 
     // The connector has gone on: nobody has to fail for the app to be found.
     pair.blue.listen().await;
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         let status = service(&pair.door).await;
         holds(status.away_since.is_none(), || format!("still away: {status:?}"))
     })
@@ -281,7 +281,9 @@ async fn n12_a_swap_is_verified_at_once_and_not_held() {
 
 #[tokio::test]
 async fn n12_the_queue_goes_in_the_order_in_which_it_came() {
+    // A request that looks after its client in the moment of the release is awake already, and runs before the first of the queue.
     let pair = Pair::plain_with("workers = 1", "").await;
+    let pair = pair.hasty("look_after_client=600000").await;
     pair.blue.stop_hard().await;
     let mut waiting = Vec::new();
     for n in 0..60 {

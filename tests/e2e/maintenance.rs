@@ -191,7 +191,7 @@ async fn n12_whoever_is_let_in_while_the_app_is_away_is_held_and_not_turned_in_c
         began.elapsed()
     );
     pair.blue.listen().await;
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         let answer = get(&pair, "text/html").await;
         holds(answer.app() == "blue", || format!("{}", answer.status))
     })

@@ -153,7 +153,7 @@ async fn requests_in_flight_are_counted_for_the_part_alone_and_through_a_reload(
     assert_eq!(pair.get("/reports/3").await.status, 503, "the first is still counted");
     pair.blue.release("written");
     assert_eq!(first.response("GET").await.unwrap().status, 200);
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         let answer = pair.get("/reports/4").await;
         (answer.status == 200)
             .then_some(())

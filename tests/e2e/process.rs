@@ -146,7 +146,7 @@ async fn a_hangup_reloads_and_usr1_opens_the_log_again() {
     let moved = pair.door.folder().join("access.log.1");
     std::fs::rename(pair.door.folder().join("access.log"), &moved).unwrap();
     signal(&pair.door, "USR1");
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         holds(pair.door.folder().join("access.log").exists(), || "not opened".into())
     })
     .await;

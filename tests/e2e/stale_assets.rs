@@ -49,7 +49,7 @@ async fn n23_a_file_that_only_the_previous_side_has_is_served_while_that_runs() 
         // Without a claim: the old side stays drained.
         assert!(pair.door.environment("prod").await.draining.is_empty());
         let by_green = "\"slot\":\"green\"";
-        let line = eventually(secs(5), || async {
+        let line = eventually(secs(10), || async {
             let log = pair.door.access_log();
             let line = log
                 .lines()
@@ -79,7 +79,8 @@ async fn n23_a_file_that_only_the_previous_side_has_is_served_while_that_runs() 
         let live = pair.get(OLD).await;
         assert_eq!((live.status, live.app()), (404, "green"));
         assert_eq!(live.text(), format!("green does not know {OLD}"));
-        assert!(began.elapsed() < ms(800), "{:?}", began.elapsed());
+        // And not when `hold.for` is over.
+        assert!(began.elapsed() < secs(8), "{:?}", began.elapsed());
         assert_eq!(pair.door.environment("prod").await.services[0].held, 0);
     }
 }
@@ -216,7 +217,7 @@ async fn n23_without_prefixes_nobody_asks_the_previous_side() {
     let live = pair.get(OLD).await;
     assert_eq!((live.status, live.app()), (404, "green"));
     assert_eq!(pair.blue.requests(), before);
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         holds(pair.blue.open_connections() == 0, || "still connected".to_owned())
     })
     .await;

@@ -115,13 +115,14 @@ function complaint({ method, params }) {
 // Has a tab open a URL, and says what its page tells of itself in `window.told`.
 async function visit(session, tab, url) {
   const navigated = await session.ask("Page.navigate", { url }, tab);
+  if (navigated.errorText) return { told: null, failed: navigated.errorText };
   const expression = `new Promise((resolve) => {
     const look = () => (window.told ? resolve(window.told) : setTimeout(look, 5));
-    setTimeout(() => resolve(null), 5000);
+    setTimeout(() => resolve(null), 30000);
     look();
   })`;
   const { result } = await session.ask("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true }, tab);
-  return { told: result.value ?? null, failed: navigated.errorText };
+  return { told: result.value ?? null };
 }
 
 module.exports = { end, start, Session, complaint, visit };

@@ -218,7 +218,7 @@ impl App {
     pub async fn stop_hard(&self) {
         self.stop_listening().await;
         self.inner.kills.send_modify(|kills| *kills += 1);
-        super::eventually(super::secs(5), || async {
+        super::eventually(super::secs(10), || async {
             super::holds(self.open_connections() == 0, || {
                 "a connection outlived its app".to_owned()
             })

@@ -25,16 +25,17 @@ use super::wire::trusting;
 use super::{eventually, secs};
 
 /// Time for the daemon to become READY, on a machine that builds something else at the same time.
-const READY: Duration = Duration::from_secs(30);
+const READY: Duration = Duration::from_secs(60);
 
-/// Short times, so that a test waits for nothing but what it tests.
+/// Short times, so that a test waits for nothing but what it tests. What only bounds something is long: a machine that does ten other
+/// things never reaches it, and a test that is about reaching it names a bound of its own ([`gate_ends`], `swap --deadline`).
 pub const QUICK: &str = r#"
 [defaults]
 tls = "internal"
 health.interval = "20ms"
-health.timeout = "1s"
+health.timeout = "5s"
 health.passes = 2
-health.deadline = "5s"
+health.deadline = "30s"
 drain.requests = "20s"
 drain.streams = "20s"
 timeout.response = "20s"
@@ -45,13 +46,20 @@ pub const QUICK_PLAIN: &str = r#"
 [defaults]
 tls = "off"
 health.interval = "20ms"
-health.timeout = "1s"
+health.timeout = "5s"
 health.passes = 2
-health.deadline = "5s"
+health.deadline = "30s"
 drain.requests = "20s"
 drain.streams = "20s"
 timeout.response = "20s"
 "#;
+
+/// A configuration with [`QUICK`] or [`QUICK_PLAIN`] whose gates end after so long, for a test that waits for that.
+pub fn gate_ends(config: &str, after: &str) -> String {
+    let usual = "health.deadline = \"30s\"";
+    assert!(config.contains(usual), "{usual} is not in the configuration:\n{config}");
+    config.replace(usual, &format!("health.deadline = \"{after}\""))
+}
 
 /// An environment in the short form.
 pub fn environment(name: &str, host: &str, blue: &App, green: &App) -> String {

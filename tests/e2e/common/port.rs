@@ -20,7 +20,7 @@ pub fn reserve() -> (Socket, SocketAddr) {
 /// Listens at a reserved address. A listener that was closed a moment ago may still stand in a child that is between fork and
 /// exec, and keep the address for as long.
 pub async fn listen(address: SocketAddr) -> TcpListener {
-    super::eventually(super::secs(5), || async {
+    super::eventually(super::secs(10), || async {
         let socket = try_bound(address).map_err(|error| format!("cannot bind {address}: {error}"))?;
         socket
             .listen(1024)

@@ -98,7 +98,7 @@ table! {
 
 /// Kills at a step, lets the rest come to its end, and looks at what is left.
 async fn kill(victim: Victim, at: At, code: Option<u8>, live: Slot, runs: &[Slot]) {
-    let still = Still::at(at).await;
+    let still = Still::at(at, victim).await;
     let (stage, finished) = still.kill(victim, at).await;
     let code = code.map(i32::from);
     assert_eq!(finished.as_ref().map(|finished| finished.code), code, "{finished:#?}");
@@ -117,7 +117,7 @@ async fn kill(victim: Victim, at: At, code: Option<u8>, live: Slot, runs: &[Slot
         // What is live is dead, and is not the deploy's to start.
         return;
     }
-    let next = stage.deployed("v3", &["--wait", "10s"]).await;
+    let next = stage.deployed("v3", &["--wait", "60s"]).await;
     assert_eq!(next.code, i32::from(exit::DONE), "{next:#?}");
     stage.serves("v3").await;
 }
@@ -130,7 +130,7 @@ struct Still {
 }
 
 impl Still {
-    async fn at(at: At) -> Self {
+    async fn at(at: At, victim: Victim) -> Self {
         let before = "before = \"sh step.sh before {version}\"";
         let stage = match at {
             At::Keep => Stage::start(&format!("{before}\nkeep = \"1s\"")).await,
@@ -148,7 +148,9 @@ impl Still {
             At::Drain => Some(stage.keep_a_request().await),
             _ => None,
         };
-        let mut deploy = stage.deploy("v2", &["--patience", "10s"]);
+        // A gate is waited for to its end where nobody is left to pass it; the one before a migration was passed within that.
+        let deadline = if victim == Victim::Candidate { "4s" } else { "30s" };
+        let mut deploy = stage.deploy("v2", &["--patience", "60s", "--deadline", deadline]);
         match at {
             At::Start => stage.reached("start").await,
             At::Gate => stage.appears("probed-v2").await,
@@ -197,7 +199,7 @@ impl Still {
                 if at == At::Drain {
                     stage.let_go();
                 }
-                stage.door.end(secs(20)).await;
+                stage.door.end(secs(60)).await;
                 stage.door.restart().await;
                 stage.let_go();
                 finished = Some(deploy.finish().await);

@@ -100,7 +100,7 @@ async fn n34_the_journal_has_each_step_with_its_exit_code_and_its_output() {
 async fn n34_a_migration_runs_only_behind_a_gate_that_was_passed() {
     let stage = Stage::start(BEFORE).await;
     stage.put("sick-v2");
-    let output = stage.told("v2", &[]).await;
+    let output = stage.told("v2", &["--deadline", "2s"]).await;
     output.assert_code(exit::REFUSED);
     // The app's own words.
     output.assert_says(&["\"database\": \"gone\""]);
@@ -118,7 +118,8 @@ async fn n34_a_migration_runs_only_behind_a_gate_that_was_passed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn n34_a_migration_that_breaks_the_new_version_is_noticed_before_the_switch() {
     let stage = Stage::start("before = \"sh -c 'sh step.sh before; touch sick-v2'\"").await;
-    let finished = stage.deployed("v2", &[]).await;
+    // The first gate has to be passed within that.
+    let finished = stage.deployed("v2", &["--deadline", "4s"]).await;
     finished.assert_code(exit::REFUSED);
     assert_eq!(stage.steps(), ["start green v2", "before", "stop green"]);
     stage.serves("v1").await;

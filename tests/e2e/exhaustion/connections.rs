@@ -51,7 +51,7 @@ fn told(pair: &Pair, words: &str) -> usize {
 
 /// The log arrives a moment after what it tells of.
 async fn told_once(pair: &Pair, words: &str) {
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         let lines = told(pair, words);
         holds(lines == 1, || format!("{lines} lines have {words:?}"))
     })
@@ -137,7 +137,7 @@ async fn e29_unfinished_handshakes_and_idle_http2_connections_make_room_too() {
     for _ in 0..6 {
         newcomers.push(newcomer(&pair).await);
     }
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         holds(!open.is_open(), || "the idle HTTP/2 connection is still open".into())
     })
     .await;

@@ -118,7 +118,7 @@ async fn e23_event_streams_may_stand_still() {
     tokio::time::sleep(secs(2)).await;
     assert!(sip(&mut client, 100, 100).await, "it was cut");
     assert!(!pair.door.access_log().contains("stopped reading"));
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         let streams = pair.door.environment("prod").await.services[0].streams;
         holds(streams == 1, || format!("{streams} streams"))
     })

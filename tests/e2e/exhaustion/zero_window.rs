@@ -68,7 +68,7 @@ async fn e28_a_window_that_is_held_at_zero_on_100_streams_costs_the_client_its_c
     // Whoever is well-behaved has seen nothing of it, and nothing of it is left.
     assert_eq!(good.get(HOST, "/").await.unwrap().status, 200);
     nothing_is_left(&pair.door, 1).await;
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         let open = pair.blue.open_connections();
         holds(open < 10, || format!("{open} connections to the app"))
     })

@@ -211,7 +211,7 @@ async fn f3_targets_that_curl_node_python_and_nghttp2_send() {
     // Node writes a letter of Latin 1 as one byte, and here the library ends the connection.
     let output = good(client("get.js", &pair, &["/café"])).await;
     assert_eq!(seen(&output.stdout)["status"], 0);
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         let log = pair.door.process().log().text();
         holds(log.contains("broke the rules of HTTP/2"), || log)
     })

@@ -32,8 +32,8 @@ impl Neighbours {
         std::fs::write(fast.path().join("a.txt"), "fast").unwrap();
         let app = App::start("app", "v1").await;
         let config = format!(
-            "{QUICK_PLAIN}\n[env.slow]\nhost = \"{SLOW}\"\nupstream = \"files:{}\"\ntimeout.response = \"2s\"\n\
-             timeout.idle = \"1s\"\nhealth.path = \"/health.txt\"\n[env.fast]\nhost = \"{FAST}\"\nupstream = \"files:{}\"\n\
+            "{QUICK_PLAIN}\n[env.slow]\nhost = \"{SLOW}\"\nupstream = \"files:{}\"\ntimeout.response = \"5s\"\n\
+             timeout.idle = \"4s\"\nhealth.path = \"/health.txt\"\n[env.fast]\nhost = \"{FAST}\"\nupstream = \"files:{}\"\n\
              [env.app]\nhost = \"{APP}\"\nupstream = \"{}\"\n",
             disk.path().display(),
             fast.path().display(),
@@ -99,13 +99,13 @@ async fn a_disk_that_hangs_holds_up_its_own_folder_alone() {
     for n in 0..PLACES + 40 {
         waiting.push(all.ask(&format!("/{HANGS}-{n}.txt")).await);
     }
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         let hanging = all.disk.unanswered();
         holds(hanging >= 4, || format!("{hanging} hang"))
     })
     .await;
     let slowest = all.slowest_neighbour().await;
-    assert!(slowest < ms(700), "a neighbour waited {slowest:?}");
+    assert!(slowest < secs(3), "a neighbour waited {slowest:?}");
     assert_eq!(all.disk.unanswered(), 4, "a folder has four threads");
     let mut answers = [0, 0];
     for mut client in waiting {
@@ -120,7 +120,7 @@ async fn a_disk_that_hangs_holds_up_its_own_folder_alone() {
     assert_eq!(line["termination"], "app: folder too slow");
     let line = &all.door.logged("\"status\":504", answers[1]).await[0];
     assert_eq!(line["termination"], "app: timed out");
-    assert!(all.slowest_neighbour().await < ms(700));
+    assert!(all.slowest_neighbour().await < secs(3));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,12 +132,12 @@ async fn a_file_that_cannot_be_read_on_is_cut_when_its_time_is_over() {
         stalled.push(all.ask(&format!("/{STALLS}-{n}.bin")).await);
     }
     let began = Instant::now();
-    assert!(all.slowest_neighbour().await < ms(700));
+    assert!(all.slowest_neighbour().await < secs(3));
     for mut client in stalled {
         assert_eq!(client.head().await.unwrap().0, 200);
         assert!(client.until_end().await.map_or(true, |rest| rest.is_empty()));
     }
-    assert!(began.elapsed() < secs(8), "{:?}", began.elapsed());
+    assert!(began.elapsed() < secs(16), "{:?}", began.elapsed());
     let lines = all.door.logged(STALLS, 3).await;
     for line in lines {
         assert_eq!(line["termination"], "app: stopped sending", "{line}");
@@ -175,9 +175,9 @@ async fn a_gate_before_a_disk_that_hangs_is_refused_in_its_time_and_holds_no_oth
     // The disk goes first: a process that waits for it cannot even be killed.
     let all = (disk, door);
     let (disk, door) = (&all.0, &all.1);
-    let gate = door.proxyctl(&["swap", "site", "--deadline", "2s"]);
+    let gate = door.proxyctl(&["swap", "site", "--deadline", "5s"]);
     let others = async {
-        eventually(secs(5), || async {
+        eventually(secs(10), || async {
             holds(disk.unanswered() > 0, || "nothing hangs yet".to_owned())
         })
         .await;

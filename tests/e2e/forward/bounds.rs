@@ -97,7 +97,7 @@ async fn a_client_asks_no_more_often_than_its_rate_and_strangers_take_no_place_o
         send("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"),
     ]);
     let waiting = join_all((0..4).map(|_| it.pair.ask("/x"))).await;
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         holds(it.auth.requests() == 4, || format!("{} questions", it.auth.requests()))
     })
     .await;

@@ -91,7 +91,7 @@ async fn a_reload_puts_the_question_there_and_takes_it_away_also_for_what_waits(
     pair.blue.stop_hard().await;
     kind.on(VERIFY, vec![Step::Until("spoken"), send(ANNA)]);
     let waiting = ask("/anna/2");
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         holds(kind.requests() == 2, || format!("{} questions", kind.requests()))
     })
     .await;

@@ -119,7 +119,7 @@ async fn a_lying_one_is_believed_in_nothing() {
         let answer = client.get(PLAIN, "/x").await.unwrap();
         assert_closed(&answer, &lie);
         let log = it.pair.door.access_log();
-        let last = eventually(secs(5), || async {
+        let last = eventually(secs(10), || async {
             let log = it.pair.door.access_log();
             let id = answer.field("x-request-id").unwrap().to_owned();
             let line = log.lines().find(|line| line.contains(&id)).map(str::to_owned);
@@ -168,7 +168,7 @@ async fn a_client_that_leaves_takes_its_question_along() {
     assert_eq!(it.auth.open_connections(), 1);
     client.incoming.wire.reset_on_drop();
     drop(client);
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         holds(it.auth.open_connections() == 0, || {
             "the question is still open".to_owned()
         })

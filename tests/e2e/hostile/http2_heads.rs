@@ -191,7 +191,7 @@ async fn e10_pseudo_fields_of_trailers_reach_nobody() {
 
 /// Waits until the head of a request has reached the app.
 async fn is_begun(pair: &Pair, target: &str) {
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         let is_seen = pair.blue.seen().iter().any(|seen| seen.target == target);
         holds(is_seen, || format!("{target} has not reached the app"))
     })

@@ -274,7 +274,7 @@ async fn e26_work_is_cancelled_with_its_stream() {
     frames.write(&request(1)).await;
     pair.blue.reached(NEVER).await;
     frames.write(&cancel(1)).await;
-    eventually(secs(2), || async {
+    eventually(secs(10), || async {
         holds(pair.blue.open_connections() <= before, || {
             "the app still works for it".into()
         })

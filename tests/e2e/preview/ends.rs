@@ -35,7 +35,7 @@ async fn n33_its_time_ends_it_to_the_second() {
     let look = Look::open(&pair.door, "prod", &["--for", "3s"]).await;
     assert_eq!(seen_by(&pair, &look.cookie()).await, "green");
     // By one request at a time: its end may fall between two.
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         let answer = over_h1(&pair.door, HOST, "GET", "/who", &look.cookie()).await;
         holds(answer.app() == "blue", || format!("{answer:?}"))
     })
@@ -43,7 +43,7 @@ async fn n33_its_time_ends_it_to_the_second() {
     assert_eq!(seen_by(&pair, &look.cookie()).await, "blue");
     let answer = over_h1(&pair.door, HOST, "GET", "/who", &look.field()).await;
     assert!(answer.status == 403 || answer.app() == "blue", "{answer:?}");
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         let history = pair.door.proxyctl(&["history"]).await;
         holds(history.stdout.contains("its time was over"), || history.stdout.clone())
     })

@@ -112,7 +112,7 @@ async fn n33_no_request_without_a_valid_token_reaches_the_idle_side_whatever_it_
     known.push(Look::open(&door, "dev", &[]).await.token);
     let valid = Look::open(&door, "prod", &[]).await.token;
     known.push(valid.clone());
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         let open = door.environment("prod").await.previews.len();
         holds(open == 1, || format!("{open} are open"))
     })

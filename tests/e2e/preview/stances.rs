@@ -171,7 +171,7 @@ async fn n33_a_candidate_that_dies_inside_an_answer_is_nobodys_but_its_own() {
         (answer.status, answer.field("x-environment")),
         (502, Some("preview green"))
     );
-    eventually(secs(5), || async {
+    eventually(secs(10), || async {
         let app = seen_by(&pair, &[]).await;
         holds(app == "blue", || app)
     })

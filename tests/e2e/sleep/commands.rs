@@ -65,7 +65,7 @@ async fn n36_the_commands_run_as_the_daemon_runs_without_a_shell_and_their_outpu
     // The app goes on, whatever `stop` says.
     door.proxyctl(&["sleep", "dev"]).await.assert_code(0);
     door.proxyctl(&["wake", "dev"]).await.assert_code(0);
-    crate::common::eventually(secs(5), || async {
+    crate::common::eventually(secs(10), || async {
         let log = door.process().log().text();
         let said = log.contains("$HOME a *") && log.contains("it is dev");
         holds(said, || log)
