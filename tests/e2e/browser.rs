@@ -155,7 +155,7 @@ async fn n23_a_browser_sees_no_broken_asset_while_the_folder_of_its_page_is_swap
         assert!(other.await.unwrap() > 0, "nobody else was there");
     }
     browser.term();
-    assert!(browser.end(secs(20)).await.success(), "{}", browser.log().text());
+    assert!(browser.end(secs(60)).await.success(), "{}", browser.log().text());
     let visits = visits(&browser);
     for visit in &visits {
         assert_eq!(visit["wrong"], serde_json::json!([]), "{visit}");

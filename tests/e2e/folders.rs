@@ -148,7 +148,7 @@ async fn n6_a_folder_is_not_gated_by_the_one_that_is_live() {
     assert_eq!(site.page().await, "3");
     // It is state: what serves now serves after a crash, too (N27).
     site.door.kill9();
-    site.door.process().end(secs(10)).await;
+    site.door.process().end(secs(30)).await;
     site.door.restart().await;
     assert_eq!(site.page().await, "3");
 }

@@ -75,7 +75,7 @@ impl Scene {
 
     /// An app begins to listen when a request waits for it.
     async fn comes_up_late(&self, app: &App) {
-        eventually(secs(20), || async {
+        eventually(secs(60), || async {
             let status = self.machine.run("proxyctl status --json");
             let status = serde_json::from_slice::<greengate::model::api::Status>(&status.stdout);
             let held = status.map_or(0, |status| status.environments[0].services[0].held);
@@ -87,7 +87,7 @@ impl Scene {
 
     /// Waits until systemd has started another process than this one.
     async fn replaced(&self, pid: &str) {
-        eventually(secs(20), || async {
+        eventually(secs(60), || async {
             let (now, state) = (self.show("MainPID"), self.show("SubState"));
             holds(now != pid && now != "0" && state == "running", || {
                 format!("{state}: {now}, was {pid}")
@@ -150,7 +150,7 @@ fn n24_after_a_kill_9_exactly_what_was_in_flight_is_lost_and_no_connection_is_re
                         .unwrap();
                     lost.push(client);
                 }
-                eventually(secs(10), || async {
+                eventually(secs(60), || async {
                     let status = scene.machine.ok("proxyctl status --json");
                     let status: greengate::model::api::Status = serde_json::from_str(&status).unwrap();
                     let inside = status.connections;
@@ -187,7 +187,7 @@ fn n24_an_upgrade_under_systemd_is_the_main_process_afterwards() {
                 scene.machine.ok("proxyctl upgrade");
                 scene.replaced(&pid).await;
                 // It ends when the last connection does: those that wait for a request have ten seconds.
-                eventually(secs(20), || async {
+                eventually(secs(60), || async {
                     let there = scene.machine.run(&format!("test -e /proc/{pid}")).status.success();
                     holds(!there, || format!("process {pid} still drains"))
                 })
@@ -219,7 +219,7 @@ fn a_daemon_that_hangs_is_started_again() {
             let pid = scene.show("MainPID");
             // One that is alive says so again and again.
             let first = scene.show("WatchdogTimestampMonotonic");
-            eventually(secs(20), || async {
+            eventually(secs(60), || async {
                 let now = scene.show("WatchdogTimestampMonotonic");
                 holds(now != first, || format!("nothing was heard since {now}"))
             })
@@ -350,7 +350,7 @@ fn an_invalid_file_does_not_cost_the_ports_of_a_socket_unit() {
             let starts = || scene.log().matches("nonsense").count();
             let began = std::time::Instant::now();
             let (answer, ()) = tokio::join!(scene.get("/who"), async {
-                eventually(secs(20), || async {
+                eventually(secs(60), || async {
                     holds(starts() >= 3, || format!("{} starts", starts()))
                 })
                 .await;
@@ -386,7 +386,7 @@ fn n24_an_address_that_the_file_moves_is_let_go_of() {
             assert_eq!(scene.show("NRestarts"), "0");
             moves("0.0.0.0:8080", "127.0.0.1:8081", "proxyctl upgrade").await;
             assert!(!refused(8081));
-            eventually(secs(30), || async {
+            eventually(secs(60), || async {
                 holds(refused(8080), || "8080 is still open".into())
             })
             .await;

@@ -108,7 +108,7 @@ async fn n29_other_settings_cut_no_connection_no_websocket_and_no_stream() {
     };
     assert_eq!(
         change.to_string(),
-        "prod/prod changed: drain.requests 20 s → 7 s, label staging"
+        "prod/prod changed: drain.requests 60 s → 7 s, label staging"
     );
     echo(&mut socket, "after").await;
     let answer = client.get(HOST, "/b").await.unwrap();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::common::app::App;
 use crate::common::count;
-use crate::common::door::{Door, QUICK, environment};
+use crate::common::door::{Door, QUICK, environment, with};
 use crate::common::fixture::HOST;
 use crate::common::load::{Kind, Load, Socket, Target, next, open_web_socket};
 use crate::common::place::{accepts, npm_program, tests};
@@ -154,7 +154,7 @@ async fn n20_vites_hot_reload_outlives_the_swaps_of_others_on_one_websocket() {
     let config = format!(
         "{}{}\n[env.dev.service.front]\nhost = \"{DEV}\"\nupstream = \"{}\"\n\
          [env.dev.service.api]\nhost = \"{DEV}\"\npath = \"/api\"\nstrip_prefix = true\nblue = \"{}\"\ngreen = \"{}\"\n",
-        QUICK.replace("drain.streams = \"20s\"", "drain.streams = \"100ms\""),
+        with(QUICK, "drain.streams = \"100ms\""),
         environment("prod", HOST, &blue, &green),
         vite.address,
         api_blue.address(),

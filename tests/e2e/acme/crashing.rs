@@ -62,7 +62,7 @@ async fn n27_after_kill_9_between_order_and_storing_the_same_order_is_fetched() 
         .await;
     reached(&pebble, "/certZ/").await;
     door.kill9();
-    door.end(secs(10)).await;
+    door.end(secs(30)).await;
     door.restart().await;
     pebble.served(&door, HOST).await;
     assert_eq!(
@@ -105,7 +105,7 @@ async fn what_is_broken_on_disk_is_obtained_again_and_told() {
     stored(&pebble, &door).await;
     for (round, broken) in ["cert.pem", "key.pem"].into_iter().enumerate() {
         door.kill9();
-        door.end(secs(10)).await;
+        door.end(secs(30)).await;
         let path = door.state_dir().join("certificates").join(HOST).join(broken);
         std::fs::write(&path, "torn").unwrap();
         door.restart().await;
@@ -130,7 +130,7 @@ async fn what_is_missing_or_expired_on_disk_is_obtained_again_and_the_expired_is
     let shelf = door.state_dir().join("certificates").join(HOST);
     let again = || async {
         door.kill9();
-        door.end(secs(10)).await;
+        door.end(secs(30)).await;
     };
     again().await;
     std::fs::remove_dir_all(&shelf).unwrap();
@@ -238,7 +238,7 @@ async fn with_a_full_disk_the_certificate_is_served_and_stored_when_there_is_roo
     })
     .await;
     door.kill9();
-    door.end(secs(10)).await;
+    door.end(secs(30)).await;
     door.restart().await;
     assert_eq!(pebble.get(&door, HOST).await, Ok(200));
     assert_eq!(

@@ -86,7 +86,7 @@ async fn certbots_certificates_are_served_at_once_and_renewed_by_us() {
         .assert_says(&["`/nowhere` cannot be read: no such file or directory\nhint: a folder with `live/NAME/"]);
 
     door.kill9();
-    door.end(secs(10)).await;
+    door.end(secs(30)).await;
     door.restart().await;
     assert_eq!(report(&door, "a.example.test").await.issuer, "Certbot's CA");
     pebble.ca.behave();

@@ -244,7 +244,7 @@ async fn a_restart_keeps_account_and_certificate_and_asks_for_neither() {
     pebble.served(&door, "a.example.test").await;
     let before = report(&door, "a.example.test").await;
     door.kill9();
-    door.end(secs(10)).await;
+    door.end(secs(30)).await;
     door.restart().await;
     assert_eq!(
         pebble.get(&door, "a.example.test").await,

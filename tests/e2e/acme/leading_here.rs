@@ -41,7 +41,7 @@ fn check_online_tells_hosts_that_lead_here_from_those_that_do_not() {
         door.replace(hosts, "\"a.example.test\"");
         door.proxyctl(&["check", "proxy.toml", "--online"]).await.assert_code(0);
         door.kill9();
-        door.end(secs(10)).await;
+        door.end(secs(30)).await;
         let checked = door.proxyctl(&["check", "proxy.toml", "--online"]).await;
         checked
             .assert_code(1)

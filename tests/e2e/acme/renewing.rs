@@ -248,7 +248,7 @@ async fn backoff_survives_a_restart_and_a_repaired_host_is_served_when_somebody_
     let error = refused(&door, HOST, "could not check").await;
     let before = report(&door, HOST).await;
     door.kill9();
-    door.end(secs(10)).await;
+    door.end(secs(30)).await;
     door.restart().await;
     let after = report(&door, HOST).await;
     assert_eq!(

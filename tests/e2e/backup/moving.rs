@@ -69,7 +69,7 @@ async fn another_machine_serves_the_same_slot_with_the_same_certificates_and_ord
     let (before, history) = (report(&a, "a.example.test").await, a.history().await);
     let root = std::fs::read(a.state_dir().join("ca/root.pem")).unwrap();
     a.kill9();
-    a.end(secs(10)).await;
+    a.end(secs(30)).await;
 
     // The root of the private CA is named by where it is on both.
     let b = pebble.door_prepared("", |folder| moved(&file, folder)).await;
@@ -131,7 +131,7 @@ async fn a_backup_in_the_middle_of_swaps_under_load_is_whole_and_nobody_notices(
     load.stop().await.assert_no_failures();
     assert!(swaps > 1, "{swaps}");
     pair.door.kill9();
-    pair.door.end(secs(10)).await;
+    pair.door.end(secs(30)).await;
     for file in &files {
         for (name, bytes) in content(&std::fs::read(file).unwrap()) {
             let text = String::from_utf8(bytes).unwrap();

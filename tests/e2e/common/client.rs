@@ -16,10 +16,10 @@ use super::incoming::{Broken, Ends, Fields, Head, Incoming};
 use super::wire::Wire;
 
 /// How long a client waits for the next byte: far above every deadline that a test configures.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// How long a whole answer may take, however steadily it comes.
-const WHOLE: Duration = Duration::from_secs(60);
+const WHOLE: Duration = Duration::from_secs(150);
 
 /// The fields that ask for a WebSocket (RFC 6455 §1.2).
 pub const WEB_SOCKET: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\

@@ -11,7 +11,7 @@ use super::systemd::as_root;
 use super::{eventually, holds};
 
 /// How long it may take to come up.
-const UP: Duration = Duration::from_secs(30);
+const UP: Duration = Duration::from_secs(90);
 
 /// Set for the process in its network.
 const INSIDE: &str = "GREENGATE_TEST_DOCKER";

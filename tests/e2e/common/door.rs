@@ -28,7 +28,7 @@ use super::{eventually, secs};
 const READY: Duration = Duration::from_secs(60);
 
 /// Short times, so that a test waits for nothing but what it tests. What only bounds something is long: a machine that does ten other
-/// things never reaches it, and a test that is about reaching it names a bound of its own ([`gate_ends`], `swap --deadline`).
+/// things never reaches it, and a test that is about reaching it names a bound of its own ([`with`], `swap --deadline`).
 pub const QUICK: &str = r#"
 [defaults]
 tls = "internal"
@@ -36,9 +36,9 @@ health.interval = "20ms"
 health.timeout = "5s"
 health.passes = 2
 health.deadline = "30s"
-drain.requests = "20s"
-drain.streams = "20s"
-timeout.response = "20s"
+drain.requests = "60s"
+drain.streams = "60s"
+timeout.response = "60s"
 "#;
 
 /// The same without TLS: served on the plain port.
@@ -49,16 +49,22 @@ health.interval = "20ms"
 health.timeout = "5s"
 health.passes = 2
 health.deadline = "30s"
-drain.requests = "20s"
-drain.streams = "20s"
-timeout.response = "20s"
+drain.requests = "60s"
+drain.streams = "60s"
+timeout.response = "60s"
 "#;
 
-/// A configuration with [`QUICK`] or [`QUICK_PLAIN`] whose gates end after so long, for a test that waits for that.
-pub fn gate_ends(config: &str, after: &str) -> String {
-    let usual = "health.deadline = \"30s\"";
-    assert!(config.contains(usual), "{usual} is not in the configuration:\n{config}");
-    config.replace(usual, &format!("health.deadline = \"{after}\""))
+/// A configuration with another value for a key that [`QUICK`] has, as `health.deadline = "1s"`.
+pub fn with(config: &str, line: &str) -> String {
+    let (key, _) = line.split_once('=').expect("a key and its value");
+    let is_its = |old: &&str| old.starts_with(key);
+    assert_eq!(
+        config.lines().filter(is_its).count(),
+        1,
+        "{key}in the configuration:\n{config}"
+    );
+    let lines = config.lines().map(|old| if is_its(&old) { line } else { old });
+    lines.collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// An environment in the short form.

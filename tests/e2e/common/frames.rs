@@ -8,7 +8,7 @@ use super::client::tls;
 use super::door::Door;
 use super::wire::Wire;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 pub const DATA: u8 = 0;
 pub const HEADERS: u8 = 1;

@@ -19,7 +19,7 @@ use super::client::{Response, tls};
 use super::incoming::{Broken, Fields};
 use super::wire::Wire;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// One connection; clones share it.
 #[derive(Debug, Clone)]

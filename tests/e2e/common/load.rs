@@ -179,6 +179,8 @@ struct Shared {
     tally: Mutex<Tally>,
     begin: Instant,
     next_id: AtomicU64,
+    /// How many exchanges of each worker have ended, good or not.
+    ended: Vec<AtomicU64>,
 }
 
 impl Load {
@@ -195,12 +197,17 @@ impl Load {
             tally,
             begin: Instant::now(),
             next_id: AtomicU64::new(0),
+            ended: kinds
+                .iter()
+                .flat_map(|&(_, count)| (0..count).map(|_| AtomicU64::default()))
+                .collect(),
         };
         let shared = Arc::new(shared);
         let mut workers = Vec::new();
         for (kind, count) in kinds {
             for _ in 0..*count {
-                workers.push(tokio::spawn(work(*kind, Arc::clone(&shared), stop.subscribe())));
+                let number = workers.len();
+                workers.push(tokio::spawn(work(*kind, number, Arc::clone(&shared), stop.subscribe())));
             }
         }
         let load = Self { stop, workers, shared };
@@ -226,6 +233,28 @@ impl Load {
             let tally = self.so_far();
             let enough = tally.total() >= goal || !tally.failures.is_empty();
             super::holds(enough, || format!("{} exchanges of {goal}", tally.total()))
+        })
+        .await;
+    }
+
+    /// Waits until every worker has come to the end of what it is doing now (or anything failed).
+    pub async fn each_once_more(&self) {
+        let ended = || -> Vec<u64> {
+            self.shared
+                .ended
+                .iter()
+                .map(|ended| ended.load(Ordering::Relaxed))
+                .collect()
+        };
+        let before = ended();
+        super::eventually(super::secs(60), || async {
+            let still = ended()
+                .iter()
+                .zip(&before)
+                .filter(|(now, before)| now == before)
+                .count();
+            let enough = still == 0 || !self.so_far().failures.is_empty();
+            super::holds(enough, || format!("{still} workers still wait for an answer"))
         })
         .await;
     }
@@ -273,7 +302,7 @@ struct Kept {
     rounds: u8,
 }
 
-async fn work(kind: Kind, shared: Arc<Shared>, stop: watch::Receiver<bool>) {
+async fn work(kind: Kind, number: usize, shared: Arc<Shared>, stop: watch::Receiver<bool>) {
     let mut kept = Kept::default();
     while !*stop.borrow() {
         let begin = Instant::now();
@@ -297,6 +326,7 @@ async fn work(kind: Kind, shared: Arc<Shared>, stop: watch::Receiver<bool>) {
                 }
             }
         }
+        shared.ended[number].fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(PAUSE).await;
     }
 }

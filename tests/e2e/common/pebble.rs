@@ -119,7 +119,7 @@ impl Pebble {
         pebble.env("PEBBLE_WFE_NONCEREJECT", manners.bad_nonces.to_string());
         let pebble = Process::spawn("pebble (apt install pebble)", pebble);
         for address in [listen, management, dns_management] {
-            eventually(secs(30), || async {
+            eventually(secs(60), || async {
                 tokio::net::TcpStream::connect(address)
                     .await
                     .map(drop)
@@ -226,7 +226,7 @@ impl Pebble {
 
     /// Waits until a host is served over HTTPS that is trusted.
     pub async fn served(&self, door: &Door, host: &str) {
-        eventually(secs(30), || async {
+        eventually(secs(60), || async {
             match self.get(door, host).await {
                 Ok(200) => Ok(()),
                 other => Err(format!("{host}: {other:?}; {}", door.proxyctl(&["certs"]).await.all())),
@@ -288,7 +288,7 @@ pub async fn report(door: &Door, host: &str) -> CertificateReport {
 
 /// Waits until the last attempt for a host failed with these words, and returns all of them.
 pub async fn refused(door: &Door, host: &str, words: &str) -> String {
-    eventually(secs(30), || async {
+    eventually(secs(60), || async {
         let report = report(door, host).await;
         let error = report.error.clone().unwrap_or_default();
         holds(error.contains(words) && !report.running, || format!("{report:?}")).map(|()| error)

@@ -103,7 +103,7 @@ impl Place {
     pub async fn stop(&mut self) {
         let process = self.process.take().expect("the app runs");
         process.term();
-        process.end(secs(30)).await;
+        process.end(secs(60)).await;
     }
 
     fn process(&self) -> &Process {
@@ -113,7 +113,7 @@ impl Place {
 
 /// Waits until a process accepts connections.
 pub async fn accepts(address: SocketAddr, process: &Process) {
-    eventually(secs(30), || async {
+    eventually(secs(60), || async {
         if let Some(status) = process.ended() {
             panic!("the app ended with {status}: {}", process.log().text());
         }

@@ -36,7 +36,7 @@ impl Printed {
     /// The next line; it has to come.
     pub async fn line(&mut self) -> String {
         let lines = self.lines.as_mut().expect("somebody reads");
-        let line = tokio::time::timeout(secs(30), lines.next_line()).await;
+        let line = tokio::time::timeout(secs(60), lines.next_line()).await;
         line.expect("a line in time").unwrap().expect("it goes on")
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::network::in_a_process_of_its_own;
 
 /// How long it may take to come up.
-const UP: Duration = Duration::from_secs(30);
+const UP: Duration = Duration::from_secs(90);
 
 /// Set for the process in its network: what launched it, and its folder.
 const INSIDE: &str = "GREENGATE_TEST_SYSTEMD";
@@ -187,7 +187,7 @@ impl Drop for Systemd {
         let Ok(group) = fs::read_to_string(self.folder.path().join("cgroup")) else {
             return;
         };
-        let end = Instant::now() + Duration::from_secs(5);
+        let end = Instant::now() + Duration::from_secs(30);
         while Path::new(group.trim()).exists() && Instant::now() < end {
             drop(
                 as_root("find")

@@ -103,7 +103,7 @@ impl Browser {
 
     async fn end(mut self) {
         drop(self.input);
-        let ended = tokio::time::timeout(secs(20), self.child.wait()).await;
+        let ended = tokio::time::timeout(secs(60), self.child.wait()).await;
         assert!(ended.expect("the browser does not end").unwrap().success());
     }
 }
@@ -230,7 +230,7 @@ async fn the_page_shows_a_daemon_through_a_day_and_objections_there_are_none() {
     browser.is_well_made("with a dead app").await;
     browser.reads("#requests", "the app: ").await;
     green.listen().await;
-    eventually(secs(20), || async {
+    eventually(secs(60), || async {
         let status = door.plain().await.get(PLAIN, "/who").await.unwrap().status;
         holds(status == 200, || format!("{status}"))
     })
@@ -264,7 +264,7 @@ async fn the_page_shows_a_daemon_through_a_day_and_objections_there_are_none() {
 
     // The daemon is gone, and comes back.
     door.kill9();
-    door.end(secs(10)).await;
+    door.end(secs(60)).await;
     browser.reads("#link", "the daemon is away since").await;
     browser.reads("[data-key=prod] .standing", "as of ").await;
     browser.reads("[data-key=prod] .health", "not known").await;
@@ -279,7 +279,7 @@ async fn the_page_shows_a_daemon_through_a_day_and_objections_there_are_none() {
         .await;
 
     browser.end().await;
-    eventually(secs(20), || async {
+    eventually(secs(60), || async {
         let connections = door.status().await.connections;
         holds(connections <= 1, || format!("{connections} connections"))
     })

@@ -48,7 +48,7 @@ async fn go_on_under_load(
         let side = ["blue", "green"][round % 2];
         deploy(&version, side).await.assert_code(0);
         // A stop says that a process shall end, and not always that it has.
-        eventually(secs(10), || async {
+        eventually(secs(60), || async {
             let running = running().await;
             holds(running == BTreeSet::from([side]), || {
                 format!("{side} serves, and {running:?} run")

@@ -68,7 +68,7 @@ impl Pm2 {
     async fn end(self) {
         let pid = std::fs::read_to_string(self.home.path().join("pm2.pid")).expect("PM2 writes its process id");
         self.run(&["kill"]).await;
-        eventually(secs(10), || async {
+        eventually(secs(60), || async {
             holds(!Path::new("/proc").join(pid.trim()).exists(), || {
                 "PM2 still runs".into()
             })

@@ -224,7 +224,7 @@ async fn f9_an_upload_that_is_discarded_keeps_no_swap_waiting_and_a_stop_no_long
     pair.door.swap("prod", &[]).await.assert_done();
     pair.door.sigterm();
     while frames.next(&mut 0).await.is_some() {}
-    assert!(pair.door.end(secs(15)).await.success());
+    assert!(pair.door.end(secs(30)).await.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use super::fuse::{Disk, HANGS, LENGTH, STALLS};
 use crate::common::app::App;
 use crate::common::client::Client;
 use crate::common::door::{Door, QUICK_PLAIN};
-use crate::common::{eventually, holds, ms, secs};
+use crate::common::{eventually, holds, secs};
 
 const SLOW: &str = "slow.test";
 const FAST: &str = "fast.test";

@@ -168,7 +168,7 @@ async fn a_real_oauth2_proxy_logs_in_prolongs_and_logs_out() {
     // The session is prolonged when it has grown old, and the client gets to know it with the app's answer.
     let session = browser.cookie();
     let browser = Mutex::new(browser);
-    eventually(secs(10), || async {
+    eventually(secs(60), || async {
         let mut browser = browser.lock().await;
         let again = browser.get("/again").await;
         assert_eq!(again.app(), "wiki");

@@ -290,7 +290,7 @@ async fn a_message_that_nobody_took_is_sent_again_by_the_next_process_under_its_
     ]);
 
     stage.door.kill9();
-    stage.door.end(secs(10)).await;
+    stage.door.end(secs(30)).await;
     let before = receiver.got().len();
     stage.door.restart().await;
     receiver.messages("/all", before + 1).await;
@@ -376,7 +376,7 @@ async fn a_service_that_dies_is_told_once_and_so_is_its_return() {
 
     // Another process does not tell it again.
     stage.door.kill9();
-    stage.door.end(secs(10)).await;
+    stage.door.end(secs(30)).await;
     stage.door.restart().await;
     stage.door.swap("prod", &[]).await.assert_done();
     receiver.titled("is live").await;

@@ -87,5 +87,5 @@ async fn n33_a_browser_with_the_link_sees_green_and_another_one_blue_and_after_t
     assert_eq!((web_sockets(&api[0]), web_sockets(&api[1])), (1, 3));
     assert!(!super::heads(&api[0]).contains(&look.token[4..]) && !super::heads(&api[1]).contains(&look.token[4..]));
     browser.term();
-    browser.end(secs(20)).await;
+    browser.end(secs(60)).await;
 }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use self::page::{block, blocks, yaml};
 use self::server::{on_a_server, release, script};
-use crate::common::door::gate_ends;
+use crate::common::door::with;
 use crate::common::{eventually, holds, secs};
 
 #[test]
@@ -76,7 +76,7 @@ fn a_job_of_gitlab_deploys_over_ssh_and_fails_as_the_deploy_does() {
         // What was built is not what it is called, and no gate has to wait long for that.
         server.version("v9");
         let usual = std::fs::read_to_string(server.door.config()).unwrap();
-        server.door.restore(&gate_ends(&usual, "2s"));
+        server.door.restore(&with(&usual, "health.deadline = \"2s\""));
         server.door.reload(&[]).await.assert_code(exit::DONE);
         let refused = server.runner(&env, &script).await;
         refused
@@ -251,7 +251,7 @@ fn a_job_that_is_cancelled_leaves_a_deploy_that_ends_by_itself() {
         std::fs::set_permissions("/srv", std::os::unix::fs::PermissionsExt::from_mode(0o1777)).unwrap();
         let mut job =
             server.start_runner("exec ssh deploy@app.example.com sudo proxyctl deploy prod --version v1 --yes=prod");
-        eventually(secs(20), || async {
+        eventually(secs(60), || async {
             holds(Path::new("/srv/held").exists(), || "the migration does not run".into())
         })
         .await;
@@ -260,7 +260,7 @@ fn a_job_that_is_cancelled_leaves_a_deploy_that_ends_by_itself() {
         std::fs::remove_file("/srv/hold").unwrap();
         server.serves("v1").await;
         let history = async || server.door.proxyctl(&["history", "prod"]).await.stdout;
-        eventually(secs(20), || async {
+        eventually(secs(60), || async {
             let free = server.door.environment("prod").await.operation.is_none();
             holds(free, || "somebody still holds prod".into())
         })

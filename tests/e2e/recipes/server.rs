@@ -18,7 +18,7 @@ use crate::common::operation::{Output, run};
 use crate::common::systemd::as_root;
 use crate::common::{eventually, holds};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Set for the process inside: a folder of the test's.
 const INSIDE: &str = "GREENGATE_TEST_SERVER";

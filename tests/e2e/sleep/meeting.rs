@@ -4,7 +4,7 @@ use greengate::model::api::{SleepState, exit};
 
 use super::sleeper::{DEV, Made, Sleeper};
 use crate::common::app::App;
-use crate::common::door::environment;
+use crate::common::door::{environment, with};
 use crate::common::{eventually, holds, ms, secs};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,8 +42,7 @@ async fn n36_other_rules_hold_from_the_next_reload_on_and_what_may_not_sleep_any
     reloaded.assert_code(0).assert_says(&["sleep.after  1 h → 1 s"]);
     dev.is(SleepState::Asleep).await;
     // What does not touch it leaves it asleep.
-    dev.door
-        .rewrite(|text| text.replace("timeout.response = \"20s\"", "timeout.response = \"21s\""));
+    dev.door.rewrite(|text| with(text, "timeout.response = \"21s\""));
     dev.door.reload(&[]).await.assert_code(0);
     assert_eq!(dev.status().await.state, SleepState::Asleep);
     dev.door.rewrite(|text| {

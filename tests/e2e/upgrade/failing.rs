@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::upgrade;
 use crate::common::app::{App, Health};
-use crate::common::door::{Door, PROGRAM, QUICK, TIMES, environment, gate_ends};
+use crate::common::door::{Door, PROGRAM, QUICK, TIMES, environment, with};
 use crate::common::fixture::HOST;
 use crate::common::load::{Load, MIXED};
 use crate::common::port::reserve;
@@ -87,7 +87,7 @@ async fn an_upgrade_reads_the_file_as_a_reload_does() {
     // A live side must not move to where nothing is.
     let nowhere = reserve();
     let moved = good.replace(&blue.address(), &nowhere.1.to_string());
-    let moved = gate_ends(&moved, "300ms");
+    let moved = with(&moved, "health.deadline = \"300ms\"");
     std::fs::write(&file, &moved).unwrap();
     refused(&door, &["failed at `gating`", &nowhere.1.to_string(), "refused"]).await;
     let there = App::start("there", "v3").await;

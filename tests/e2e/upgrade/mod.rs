@@ -132,7 +132,7 @@ async fn what_is_under_way_ends_in_the_old_process_and_status_says_what_that_wai
     socket.close(None).await.unwrap();
     drop(socket);
     alone(&pair.door).await;
-    assert_eq!(pair.door.end(secs(10)).await.code(), Some(0));
+    assert_eq!(pair.door.end(secs(30)).await.code(), Some(0));
     pair.door.proxyctl(&["history"]).await.assert_says(&["upgrade #"]);
     assert_eq!(pair.serving().await, "blue");
 }
