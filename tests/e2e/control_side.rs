@@ -172,7 +172,10 @@ async fn e34_a_version_that_would_command_a_terminal_is_shown_as_text() {
     let wild = r#"{"version":"v\u001b[2J\u009b2J\u202e\u0007"}"#;
     pair.blue.health(Health::status(200).body(wild));
     pair.green.health(Health::status(200).body(wild));
-    let unexpected = pair.door.proxyctl(&["swap", "prod", "--expect-version", "v2"]).await;
+    let unexpected = pair
+        .door
+        .proxyctl(&["swap", "prod", "--expect-version", "v2", "--deadline", "2s"])
+        .await;
     unexpected.assert_code(exit::REFUSED);
     let swapped = pair.door.proxyctl(&["swap", "prod"]).await;
     swapped.assert_code(0);

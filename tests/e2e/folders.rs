@@ -221,7 +221,7 @@ async fn what_was_gated_is_what_serves_even_where_its_path_leads_elsewhere_by_th
 
 #[tokio::test(flavor = "multi_thread")]
 async fn n29_a_reload_gates_the_folder_that_is_to_serve_and_is_refused_without_it() {
-    let site = Site::start("").await;
+    let site = Site::start("health.deadline = \"3s\"\n").await;
     let (blue, next) = (site.path("blue"), site.path("next"));
     let move_to = |path: &Path| {
         site.door.replace(

@@ -101,7 +101,7 @@ async fn an_upgrade_reads_the_file_as_a_reload_does() {
 async fn nothing_is_upgraded_while_something_else_is_under_way_and_nothing_else_begins_while_it_is() {
     let (door, _blue, green) = linked().await;
     green.health(Health::status(503));
-    let mut swap = door.watch(&["swap", "prod"]);
+    let mut swap = door.watch(&["swap", "prod", "--deadline", "6s"]);
     swap.until("the gate", |event| matches!(event, Event::Progress(_)))
         .await;
     let busy = door.proxyctl(&["upgrade"]).await;
