@@ -107,7 +107,11 @@ async fn n36_a_process_that_is_killed_in_a_stop_or_a_start_leaves_what_the_next_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn n36_a_stop_of_the_proxy_answers_those_who_wait() {
-    let dev = Sleeper::made(Made::default()).await;
+    let dev = Sleeper::made(Made {
+        more: "drain.requests = \"3s\"",
+        ..Made::default()
+    })
+    .await;
     dev.put_to_sleep().await;
     dev.set("hold-start");
     let waits = dev.ask("/");
