@@ -77,7 +77,7 @@ const FLOORS: [(&str, &str); 8] = [
     ),
     (
         "control",
-        "backup daemon dashboard socket notify certificates switcher disk evidence served web ports",
+        "backup daemon dashboard metrics socket notify certificates switcher disk evidence served web ports",
     ),
     ("cli", "commands output client args"),
 ];

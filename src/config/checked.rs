@@ -101,6 +101,8 @@ pub struct Server {
     pub access_log_format: AccessLogFormat,
     /// The port that clients reach `https` at, where another one is forwarded there.
     pub public_https: Option<u16>,
+    /// Where the metrics are, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// Where the dashboard is, if anywhere.
     pub dashboard: Option<SocketAddr>,
     /// The file of users who may see it; without one it is on this machine alone.

@@ -3,8 +3,8 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors that are not for clients and apps: listeners, probes, the control socket, logs, certificates being read, and the
-/// dashboard's connections.
-const RESERVED: u64 = 100 + 160;
+/// connections of the dashboard and of metrics.
+const RESERVED: u64 = 100 + 160 + 16;
 /// So many connections are admitted however low RLIMIT_NOFILE is.
 const FEWEST: u64 = 64;
 
@@ -36,12 +36,22 @@ pub(super) fn max_connections(open_files: u64) -> usize {
 /// Resident memory in bytes; 0 where `/proc` does not say.
 #[must_use]
 pub(super) fn resident_bytes() -> u64 {
-    std::fs::read_to_string("/proc/self/status").map_or(0, |status| resident_in(&status))
+    own("VmRSS:")
 }
 
-/// `VmRSS` rather than the pages of `statm`, whose size differs between machines.
-fn resident_in(status: &str) -> u64 {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+/// Virtual memory in bytes; 0 where `/proc` does not say.
+#[must_use]
+pub(super) fn virtual_bytes() -> u64 {
+    own("VmSize:")
+}
+
+fn own(field: &str) -> u64 {
+    std::fs::read_to_string("/proc/self/status").map_or(0, |status| bytes_in(&status, field))
+}
+
+/// Of a field of `status` rather than the pages of `statm`, whose size differs between machines.
+fn bytes_in(status: &str, field: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
     let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
     kibibytes.unwrap_or(0) * 1024
 }
@@ -52,19 +62,17 @@ mod tests {
 
     #[test]
     fn every_client_may_have_a_connection_to_an_app() {
-        assert_eq!(max_connections(1024), 382);
-        assert_eq!(max_connections(1_048_576), 524_158);
+        assert_eq!(max_connections(1024), 374);
+        assert_eq!(max_connections(1_048_576), 524_150);
         assert_eq!(max_connections(64), 64);
         assert!(max_connections(u64::MAX) > 1 << 40);
     }
 
     #[test]
-    fn resident_memory_is_read_in_bytes() {
-        assert_eq!(
-            resident_in("VmPeak:\t  100 kB\nVmRSS:\t   5312 kB\nThreads:\t3\n"),
-            5312 * 1024
-        );
-        assert_eq!(resident_in("Threads:\t3\n"), 0);
+    fn memory_is_read_in_bytes() {
+        let status = "VmPeak:\t  100 kB\nVmRSS:\t   5312 kB\nThreads:\t3\n";
+        assert_eq!(bytes_in(status, "VmRSS:"), 5312 * 1024);
+        assert_eq!(bytes_in(status, "VmSize:"), 0);
         assert!(resident_bytes() > 1024 * 1024);
     }
 }

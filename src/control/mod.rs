@@ -4,7 +4,8 @@
 //!
 //! - `backup` everything that another machine needs to serve the same, in one archive, and back
 //! - `daemon` the process: arguments, signals, start and stop
-//! - `dashboard` the page that shows how things stand; `web` the small HTTP server under it
+//! - `dashboard` the page that shows how things stand, `metrics` the figures that a Prometheus reads; `web` the small HTTP server under
+//!   both
 //! - `socket` the control socket, by which `proxyctl` asks for things
 //! - `notify` tells operators what they asked to be told
 //! - `switcher` owns every environment, and is the only one that changes what is routed where
@@ -31,6 +32,7 @@ mod fault;
 mod happenings;
 mod kept_assets;
 mod limits;
+mod metrics;
 mod notify;
 mod ports;
 mod sampler;

@@ -52,5 +52,6 @@ pub mod state;
 pub mod succession;
 pub mod switch;
 pub mod template;
+pub mod termination;
 pub mod treacherous;
 pub mod worst;

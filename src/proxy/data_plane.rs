@@ -30,7 +30,7 @@ use crate::proxy::wait::outage::Sign;
 use crate::proxy::wait::queue::Waiting;
 use crate::proxy::wait::queues::Queues;
 use crate::proxy::worker::{Ears, Worker};
-use crate::telemetry::AccessLog;
+use crate::telemetry::{AccessLog, Connections, CoreCounters, Outcomes};
 
 /// tokio looks at sockets and timers after so many polls; its 61 is too late for a proxy (`performance.md`).
 const EVENT_INTERVAL: u32 = 16;
@@ -69,6 +69,8 @@ impl DataPlane {
             front,
             desk,
             connections: (0..workers).map(|_| CachePadded::new(AtomicUsize::new(0))).collect(),
+            counted: (0..workers).map(|_| CachePadded::default()).collect(),
+            unserved: (0..workers).map(|_| CachePadded::default()).collect(),
             connections_before_drain: AtomicUsize::new(0),
             cores_draining: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
@@ -206,6 +208,18 @@ impl DataPlane {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.connections()
+    }
+
+    /// What was counted of client connections.
+    #[must_use]
+    pub fn counted(&self) -> Connections {
+        Connections::sum(self.shared.counted.iter().map(|padded| &**padded))
+    }
+
+    /// How requests have ended that were for no service.
+    #[must_use]
+    pub fn unserved(&self) -> Outcomes {
+        CoreCounters::in_detail(self.shared.unserved.iter().map(|padded| &**padded))
     }
 
     /// One request through the front door's own routing, without a socket.

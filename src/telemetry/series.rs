@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::metrics::Counters;
+use super::counters::Counters;
 use crate::model::api::{self, Range, SeriesStatus};
 use crate::model::slot::Slot;
 
@@ -262,7 +262,8 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::metrics::{CoreCounters, ErrorFrom};
+    use crate::telemetry::counters::CoreCounters;
+    use crate::telemetry::outcomes::{Ended, ErrorFrom};
 
     fn actor(environment: &str, service: Option<&str>) -> Actor {
         Actor {
@@ -274,7 +275,7 @@ mod tests {
     fn deeds(slot: Slot, requests: usize) -> Deeds {
         let core = CoreCounters::default();
         for _ in 0..requests {
-            core.answered(1_000, None);
+            core.answered(&Ended::good(b"GET", 200, 1_000));
         }
         let mut deeds = Deeds::default();
         deeds.count(slot, &Counters::sum([&core]));
@@ -302,7 +303,10 @@ mod tests {
     fn longer_steps_add_up_what_the_seconds_had_and_end_when_they_end() {
         let mut series = Series::default();
         let slow = CoreCounters::default();
-        slow.answered(900_000, Some(ErrorFrom::App));
+        slow.answered(&Ended {
+            error: Some(ErrorFrom::App),
+            ..Ended::good(b"GET", 500, 900_000)
+        });
         for second in 0..25 {
             let mut deeds = deeds(Slot::Upstream, 1);
             if second == 3 {

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_utils::CachePadded;
 
-use super::metrics::{CoreCounters, Counters};
+use super::counters::{CoreCounters, Counters};
+use super::outcomes::Outcomes;
 use crate::model::slot::Slot;
 
 /// The counters of one live period, one set for each core.
@@ -35,6 +36,8 @@ pub struct Totals {
 struct Total {
     /// What live periods have counted that nothing belongs to any more.
     over: Counters,
+    /// Likewise, if anything was asked of it.
+    over_in_detail: Option<Box<Outcomes>>,
     /// Those to which something may still belong.
     open: Vec<PerCore>,
 }
@@ -45,6 +48,9 @@ impl Total {
         for mut counters in std::mem::take(&mut self.open) {
             if Arc::get_mut(&mut counters).is_some() {
                 self.over.merge(&sum(&counters));
+                for outcomes in counters.iter().filter_map(|core| core.outcomes()) {
+                    self.over_in_detail.get_or_insert_default().add(outcomes);
+                }
             } else {
                 self.open.push(counters);
             }
@@ -56,6 +62,13 @@ impl Total {
         for counters in &self.open {
             all.merge(&sum(counters));
         }
+        all
+    }
+
+    fn read_in_detail(&self) -> Outcomes {
+        let mut all = self.over_in_detail.as_deref().cloned().unwrap_or_default();
+        let open = self.open.iter().flat_map(|counters| counters.iter());
+        open.filter_map(|core| core.outcomes()).for_each(|core| all.add(core));
         all
     }
 }
@@ -90,6 +103,16 @@ impl Totals {
         read.collect()
     }
 
+    /// The same, with how exchanges have ended.
+    #[must_use]
+    pub fn read_in_detail(&self) -> Vec<(Whose, Counters, Outcomes)> {
+        let slots = self.slots();
+        let read = slots
+            .iter()
+            .map(|(whose, total)| (whose.clone(), total.read(), total.read_in_detail()));
+        read.collect()
+    }
+
     /// Forgets slots that are not in the configuration any more, once nothing belongs to them.
     pub fn keep(&self, is_known: impl Fn(&Whose) -> bool) {
         self.slots().retain(|whose, total| {
@@ -110,6 +133,7 @@ fn sum(counters: &PerCore) -> Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::outcomes::Ended;
 
     fn whose(service: &str, slot: Slot) -> Whose {
         Whose {
@@ -129,14 +153,14 @@ mod tests {
     fn a_slot_that_is_live_again_counts_on() {
         let totals = Totals::new(2);
         let first = totals.open(whose("web", Slot::Blue));
-        first[0].answered(10, None);
-        first[1].answered(10, None);
+        first[0].answered(&Ended::good(b"GET", 200, 10));
+        first[1].answered(&Ended::good(b"GET", 200, 10));
         let other = totals.open(whose("web", Slot::Green));
-        other[1].answered(10, None);
+        other[1].answered(&Ended::good(b"GET", 200, 10));
         let again = totals.open(whose("web", Slot::Blue));
-        again[0].answered(10, None);
+        again[0].answered(&Ended::good(b"GET", 200, 10));
         // What was begun in the first period may end in the second.
-        first[0].answered(10, None);
+        first[0].answered(&Ended::good(b"GET", 200, 10));
         let now = vec![("web".to_owned(), Slot::Blue, 4), ("web".to_owned(), Slot::Green, 1)];
         assert_eq!(requests(&totals), now);
         drop((first, again));
@@ -147,7 +171,7 @@ mod tests {
     fn periods_that_are_over_take_no_room() {
         let totals = Totals::new(1);
         for _ in 0..1000 {
-            totals.open(whose("web", Slot::Blue))[0].answered(10, None);
+            totals.open(whose("web", Slot::Blue))[0].answered(&Ended::good(b"GET", 200, 10));
         }
         assert_eq!(requests(&totals), [("web".to_owned(), Slot::Blue, 1000)]);
         let slots = totals.slots();

@@ -108,7 +108,7 @@ fn statuses() -> BTreeSet<String> {
 }
 
 fn terminations() -> BTreeSet<String> {
-    let kinds = product("src/proxy/message/termination.rs");
+    let kinds = product("src/model/termination.rs");
     let whose = |text: &&str| ["client: ", "app: ", "proxy: "].iter().any(|who| text.starts_with(who));
     texts(&kinds).filter(whose).map(written).collect()
 }

@@ -26,6 +26,7 @@ pub(crate) const SERVER_KEYS: &[&str] = &[
     "access_log",
     "access_log_format",
     "public_https",
+    "metrics",
     "dashboard",
     "dashboard_users",
 ];
@@ -61,6 +62,7 @@ impl Default for RawServer {
                 access_log: AccessLogTarget::Stdout,
                 access_log_format: AccessLogFormat::Json,
                 public_https: None,
+                metrics: None,
                 dashboard: None,
                 dashboard_users: None,
             },
@@ -148,6 +150,7 @@ impl RawServer {
                     server.access_log_format = format;
                 }
             }
+            "metrics" => server.metrics = listening::one(key, value, &mut self.listeners, problems),
             "dashboard" => server.dashboard = listening::one(key, value, &mut self.listeners, problems),
             "dashboard_users" => {
                 server.dashboard_users = path(problems);

@@ -38,4 +38,11 @@ pub(super) fn check(server: &Server, table: &Table, problems: &mut Problems) {
         }
         _ => {}
     }
+    let open = server.metrics.filter(|address| !address.ip().is_loopback());
+    if let (Some(address), Some(span)) = (open, span("metrics")) {
+        problems.push(
+            Diagnostic::warning(span, format!("everybody who reaches `{address}` may read the metrics"))
+                .hint("they name your hosts and tell how much they are asked; let a firewall keep out all but your Prometheus"),
+        );
+    }
 }

@@ -243,6 +243,7 @@ fn server(old: &Server, new: &Server) -> Vec<&'static str> {
         access_log_format,
         public_https,
         // A reload opens and closes these.
+        metrics: _,
         dashboard: _,
         dashboard_users: _,
     } = old;
@@ -272,6 +273,7 @@ fn watching(old: &Server, new: &Server) -> Option<Change> {
     let of = |server: &Server| {
         let users = server.dashboard_users.as_ref();
         let values = [
+            ("metrics", server.metrics.map(|address| address.to_string())),
             ("dashboard", server.dashboard.map(|address| address.to_string())),
             ("dashboard_users", users.map(|path| path.display().to_string())),
         ];

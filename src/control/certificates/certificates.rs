@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::renewer::Renewer;
+use super::renewer::{Renewals, Renewer};
 use crate::config::{self, Config, Service, Tls};
 use crate::control::fault::Fault;
 use crate::control::ports;
@@ -158,6 +158,11 @@ impl Certificates {
             certificates: reports.into_values().collect(),
             probe: self.probe.to_string(),
         }
+    }
+
+    /// By host, what became of attempts to obtain a certificate.
+    pub(in crate::control) fn renewals(&self) -> BTreeMap<String, Renewals> {
+        self.renewer.renewals()
     }
 
     /// How every certificate stands, for who is told of it when there is trouble. Those of the local CA make none.

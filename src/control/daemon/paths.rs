@@ -106,6 +106,7 @@ mod tests {
             access_log: AccessLogTarget::Stdout,
             access_log_format: AccessLogFormat::Json,
             public_https: None,
+            metrics: None,
             dashboard: None,
             dashboard_users: None,
         }

@@ -20,6 +20,7 @@ use crate::control::fault::Fault;
 use crate::control::happenings::Happenings;
 use crate::control::kept_assets::{self, KeptAssets};
 use crate::control::limits;
+use crate::control::metrics::Metrics;
 use crate::control::notify::{Eyes, Notifier};
 use crate::control::sampler::Sampler;
 use crate::control::socket::{Desk as _, Office};
@@ -197,6 +198,8 @@ impl Serving {
             earlier: Rc::new(earlier.clone()),
         });
 
+        let metrics = Metrics::new(&office, totals);
+        tasks.spawn_local("metrics", metrics.clone().count(office.happenings.subscribe()));
         if let Some(inheritance) = inheritance {
             inheritance.enter(Phase::Gating);
             gate(inheritance, &routing.load()).await?;
@@ -211,6 +214,7 @@ impl Serving {
         let dashboard = Rc::new(Dashboard::new(&office, users.files(), wrong_password));
         tasks.spawn_local("dashboard", dashboard.clone().tell());
         sites.attach(web::DASHBOARD, dashboard);
+        sites.attach(web::METRICS, metrics);
         sites.serve(listeners.sites, &[]);
         // The workers have handles of their own, and the giver has one: these would keep the ports open when those are closed.
         drop((listeners.http, listeners.https));

@@ -16,4 +16,4 @@ mod sites;
 pub(super) use origin::is_same;
 pub(super) use reply::{Payload, Pieces, reply, stream};
 pub(super) use server::{Answering, Asked, Site};
-pub(super) use sites::{DASHBOARD, Places, Sites, wanted};
+pub(super) use sites::{DASHBOARD, METRICS, Places, Sites, wanted};

@@ -15,6 +15,8 @@ use crate::tasks::Group;
 
 /// The dashboard's name.
 pub(in crate::control) const DASHBOARD: &str = "dashboard";
+/// That of the metrics.
+pub(in crate::control) const METRICS: &str = "metrics";
 
 /// By name, where each open site is.
 pub(in crate::control) type Places = BTreeMap<&'static str, SocketAddr>;
@@ -46,7 +48,8 @@ struct Open {
 
 /// Which sites the file wants, and where.
 pub(in crate::control) fn wanted(server: &Server) -> impl Iterator<Item = (&'static str, SocketAddr)> + use<> {
-    server.dashboard.map(|address| (DASHBOARD, address)).into_iter()
+    let sites = [(DASHBOARD, server.dashboard), (METRICS, server.metrics)];
+    sites.into_iter().filter_map(|(name, address)| Some((name, address?)))
 }
 
 impl Sites {

@@ -11,10 +11,20 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::taken::Taken;
+use crate::proxy::core::core::Core;
+use crate::telemetry::CoreConnections;
+
+/// The client's side of a connection; counts its bytes.
+#[derive(Debug)]
+pub(crate) struct ClientIo {
+    stream: Stream,
+    /// Of the core that has the connection; `None` where the daemon itself asks.
+    counted: Option<Counted>,
+}
 
 /// Where a client's bytes come from.
 #[derive(Debug)]
-pub(crate) enum ClientIo {
+enum Stream {
     /// Plain TCP.
     Plain(TcpStream),
     /// TLS; boxed because rustls' connection is large and an idle task should not be.
@@ -23,13 +33,53 @@ pub(crate) enum ClientIo {
     Inside(DuplexStream),
 }
 
+/// Leads to the counters of a core.
+struct Counted(Rc<Core>);
+
+impl Counted {
+    fn counters(&self) -> &CoreConnections {
+        &self.0.shared.counted[self.0.id]
+    }
+}
+
+impl std::fmt::Debug for Counted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.counters().fmt(f)
+    }
+}
+
 impl ClientIo {
+    /// Without TLS.
+    pub(crate) fn plain(core: &Rc<Core>, tcp: TcpStream) -> Self {
+        Self::of(core, Stream::Plain(tcp))
+    }
+
+    /// With TLS, behind its handshake.
+    pub(crate) fn tls(core: &Rc<Core>, tls: Box<TlsStream<TcpStream>>) -> Self {
+        Self::of(core, Stream::Tls(tls))
+    }
+
+    /// From inside the process: nobody's traffic.
+    pub(crate) fn inside(pipe: DuplexStream) -> Self {
+        Self {
+            stream: Stream::Inside(pipe),
+            counted: None,
+        }
+    }
+
+    fn of(core: &Rc<Core>, stream: Stream) -> Self {
+        Self {
+            stream,
+            counted: Some(Counted(core.clone())),
+        }
+    }
+
     /// An error that the peer has caused, while nobody reads or writes; `None` also when it cannot be known.
     pub(crate) fn take_error(&self) -> Option<io::Error> {
-        match self {
-            Self::Plain(tcp) => tcp.take_error().ok().flatten(),
-            Self::Tls(tls) => tls.get_ref().0.take_error().ok().flatten(),
-            Self::Inside(_) => None,
+        match &self.stream {
+            Stream::Plain(tcp) => tcp.take_error().ok().flatten(),
+            Stream::Tls(tls) => tls.get_ref().0.take_error().ok().flatten(),
+            Stream::Inside(_) => None,
         }
     }
 
@@ -55,10 +105,10 @@ impl ClientIo {
     }
 
     fn tcp(&self) -> Option<&TcpStream> {
-        match self {
-            Self::Plain(tcp) => Some(tcp),
-            Self::Tls(tls) => Some(tls.get_ref().0),
-            Self::Inside(_) => None,
+        match &self.stream {
+            Stream::Plain(tcp) => Some(tcp),
+            Stream::Tls(tls) => Some(tls.get_ref().0),
+            Stream::Inside(_) => None,
         }
     }
 
@@ -72,7 +122,7 @@ impl ClientIo {
     /// Makes the kernel answer with RST instead of a clean end, so that a cut body cannot be taken for a whole one.
     pub(crate) fn abort(&self) {
         // Over TLS a missing close_notify says the same.
-        if matches!(self, Self::Plain(_)) {
+        if matches!(self.stream, Stream::Plain(_)) {
             self.discard_unread();
         }
     }
@@ -80,40 +130,51 @@ impl ClientIo {
 
 impl AsyncRead for ClientIo {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            Self::Tls(tls) => match Pin::new(&mut **tls).poll_read(cx, buf) {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let read = match &mut this.stream {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            Stream::Tls(tls) => match Pin::new(&mut **tls).poll_read(cx, buf) {
                 // A client that ends without close_notify: its message framing says whether anything is missing.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
                 other => other,
             },
-            Self::Inside(pipe) => Pin::new(pipe).poll_read(cx, buf),
+            Stream::Inside(pipe) => Pin::new(pipe).poll_read(cx, buf),
+        };
+        if let (Poll::Ready(Ok(())), Some(counted)) = (&read, &this.counted) {
+            counted.counters().received(buf.filled().len() - before);
         }
+        read
     }
 }
 
 impl AsyncWrite for ClientIo {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
-            Self::Tls(tls) => Pin::new(&mut **tls).poll_write(cx, buf),
-            Self::Inside(pipe) => Pin::new(pipe).poll_write(cx, buf),
+        let this = self.get_mut();
+        let written = match &mut this.stream {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
+            Stream::Tls(tls) => Pin::new(&mut **tls).poll_write(cx, buf),
+            Stream::Inside(pipe) => Pin::new(pipe).poll_write(cx, buf),
+        };
+        if let (Poll::Ready(Ok(sent)), Some(counted)) = (&written, &this.counted) {
+            counted.counters().sent(*sent);
         }
+        written
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
-            Self::Tls(tls) => Pin::new(&mut **tls).poll_flush(cx),
-            Self::Inside(pipe) => Pin::new(pipe).poll_flush(cx),
+        match &mut self.get_mut().stream {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Stream::Tls(tls) => Pin::new(&mut **tls).poll_flush(cx),
+            Stream::Inside(pipe) => Pin::new(pipe).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            Self::Tls(tls) => Pin::new(&mut **tls).poll_shutdown(cx),
-            Self::Inside(pipe) => Pin::new(pipe).poll_shutdown(cx),
+        match &mut self.get_mut().stream {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Stream::Tls(tls) => Pin::new(&mut **tls).poll_shutdown(cx),
+            Stream::Inside(pipe) => Pin::new(pipe).poll_shutdown(cx),
         }
     }
 }

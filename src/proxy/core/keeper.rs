@@ -141,6 +141,7 @@ async fn connect(core: Rc<Core>, service: Rc<CoreService>) -> io::Result<()> {
     })
     .await?;
     tell(instance, Ok(()));
+    service.counters().connected();
     service.pool.put(instance, upstream, None, Instant::now());
     Ok(())
 }

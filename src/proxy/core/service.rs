@@ -19,7 +19,7 @@ use crate::proxy::stock::wakers::Wakers;
 use crate::proxy::upstream::pool::Pool;
 use crate::proxy::upstream::retry::RetryBudget;
 use crate::proxy::wait::queue::Queue;
-use crate::telemetry::{CoreCounters, Origin};
+use crate::telemetry::{CoreCounters, Ended, Origin};
 
 /// How requests under one policy enter a service.
 pub(crate) struct Door {
@@ -55,6 +55,8 @@ pub(crate) struct CoreService {
     addresses: Vec<String>,
     /// What all lines of the log say of the activation.
     origin: Origin,
+    /// Where its health is looked up from outside: such a look is no request of anybody's.
+    health_path: Option<Box<[u8]>>,
     pub(crate) core: usize,
     /// Streams that wait for bytes; woken when patience ends.
     pub(crate) streams: RefCell<Wakers>,
@@ -81,6 +83,7 @@ impl CoreService {
         let (environment, service) = (&activation.environment, &activation.service);
         Self {
             origin: Origin::new(environment, service, activation.slot.as_str(), activation.generation.0),
+            health_path: health_path(config, activation),
             config: config.clone(),
             activation: activation.clone(),
             preview,
@@ -106,6 +109,20 @@ impl CoreService {
     /// This core's counters of the activation.
     pub(crate) fn counters(&self) -> &CoreCounters {
         self.activation.core(self.core)
+    }
+
+    /// An exchange with it has ended; `path` is what the client asked for.
+    pub(crate) fn count(&self, ended: &Ended<'_>, path: &[u8]) {
+        let counters = self.counters();
+        if ended.termination.is_over_a_limit() {
+            // Not among those that were served: a flood of refusals would hide what the app does.
+            counters.turned_away();
+        } else {
+            counters.answered(ended);
+        }
+        if self.health_path.as_deref().is_none_or(|health| health != path) {
+            counters.note(ended);
+        }
     }
 
     /// Closes connections that have been idle long enough.
@@ -164,6 +181,17 @@ impl CoreService {
             self.streams.borrow_mut().wake_all();
         }
     }
+}
+
+/// Where a client finds the health check of an app that has one of its own. The first page is a page, whoever looks at it.
+fn health_path(config: &config::Service, activation: &Activation) -> Option<Box<[u8]>> {
+    let address = activation
+        .addresses
+        .first()
+        .filter(|address| address.folder().is_none())?;
+    let path = config.health.path.at(address);
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    (path != "/").then(|| config.outer_path(path).into_bytes().into())
 }
 
 /// Who is asked under a policy: one that is known already, or a new one.

@@ -16,6 +16,7 @@ use crate::proxy::settings::{Front, Settings};
 use crate::proxy::stock::seldom::Seldom;
 use crate::proxy::stock::weakened::Weakened;
 use crate::proxy::wait::queues::Queues;
+use crate::telemetry::{CoreConnections, CoreCounters};
 
 /// The state that the cores have in common.
 pub(crate) struct Shared {
@@ -25,6 +26,10 @@ pub(crate) struct Shared {
     pub(crate) desk: Desk,
     /// Client connections of each core.
     pub(crate) connections: Box<[CachePadded<AtomicUsize>]>,
+    /// What each core has counted of them.
+    pub(crate) counted: Box<[CachePadded<CoreConnections>]>,
+    /// How requests have ended on each core that were for no service.
+    pub(crate) unserved: Box<[CachePadded<CoreCounters>]>,
     /// Connections that were open when draining began and still are.
     pub(crate) connections_before_drain: AtomicUsize,
     /// Cores that have noticed that draining began.

@@ -98,6 +98,9 @@ impl Exchange {
                 && let Some(upstream) = pool.take(instance, now)
             {
                 self.upstream = Some(upstream);
+                if !self.record.is_inside() {
+                    self.counters().reused();
+                }
                 return Ok(true);
             }
             // While the app is known to be away, only the keeper of its queue tries, so that nobody storms it (N12).
@@ -112,6 +115,9 @@ impl Exchange {
             match Box::pin(pool.connect(address, timeout, reserve)).await {
                 Ok(upstream) => {
                     self.upstream = Some(upstream);
+                    if !self.record.is_inside() {
+                        self.counters().connected();
+                    }
                     return Ok(false);
                 }
                 Err(error) => {

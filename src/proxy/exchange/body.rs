@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use crate::http1::chunked::BodyDecoder;
 use crate::http1::framing::Framing;
+use crate::model::termination::Termination;
 use crate::proxy::message::end::End;
-use crate::proxy::message::termination::Termination;
 use crate::proxy::stock::buffers::Buffer;
 
 /// The response's side of an exchange.

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::asked::Asked;
 use crate::model::compress::Encoding;
 use crate::model::log_query::LogQuery;
+use crate::model::termination::{Termination, Who};
 use crate::proxy::core::core::Core;
 use crate::proxy::core::service::CoreService;
 use crate::proxy::limit::Token;
@@ -18,8 +19,7 @@ use crate::proxy::message::end::End;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::request::{Fields, Peer, Request};
 use crate::proxy::message::request_id::RequestId;
-use crate::proxy::message::termination::{Termination, Who};
-use crate::telemetry::{ErrorFrom, Line, Origin};
+use crate::telemetry::{Ended, ErrorFrom, Line, Origin};
 
 /// One exchange, from its head to its last byte.
 pub(crate) struct Record {
@@ -204,18 +204,21 @@ impl Drop for Record {
         let (duration, end) = (self.started.elapsed(), self.end());
         let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let service = self.service.as_ref();
-        if let Some(service) = service {
-            if end.termination.is_over_a_limit() {
-                // Not among those that were served: a flood of refusals would hide what the app does.
-                service.counters().turned_away();
-            } else {
-                service
-                    .counters()
-                    .answered(micros(duration), self.error(end.termination));
-            }
-        }
         // What a CA asks is no exchange with a site; what could not be understood ends otherwise.
         let is_silent = self.asked.is_empty() && end == End::DONE;
+        let ended = Ended {
+            method: self.asked.method(),
+            status: self.status,
+            micros: micros(duration),
+            held_micros: micros(self.held),
+            error: self.error(end.termination),
+            termination: end.termination,
+        };
+        match service {
+            Some(service) => service.count(&ended, self.asked.path()),
+            None if is_silent => {}
+            None => self.core.shared.unserved[self.core.id].note(&ended),
+        }
         if is_silent || service.is_some_and(|service| !service.config.policy(self.policy).log) {
             return;
         }

@@ -51,6 +51,7 @@ pub(crate) async fn accept(core: Rc<Core>, listener: TcpListener, transport: Tra
                         }
                     }
                     own.fetch_add(1, Ordering::Relaxed);
+                    core.shared.counted[core.id].accepted();
                     tasks::connection(connection::serve(core.clone(), tcp, peer, transport));
                 }
                 Err(error) => trouble.survive(&core, &listener, &error).await,

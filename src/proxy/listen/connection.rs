@@ -64,19 +64,23 @@ pub(crate) async fn serve(core: Rc<Core>, tcp: TcpStream, address: SocketAddr, t
     match transport {
         Transport::Plain => {
             let peer = Peer::plain(client, trusted);
-            ClientH1::new(core.clone(), Rc::new(peer), ClientIo::Plain(tcp))
+            ClientH1::new(core.clone(), Rc::new(peer), ClientIo::plain(&core, tcp))
                 .serve()
                 .await;
         }
         // Boxed, so that the handshake's state is gone when the connection waits.
         Transport::Tls => match Box::pin(handshake_or_room(&core, tcp, client, trusted)).await {
             Handshake::Done(tls, peer, true) => {
-                Box::pin(h2::serve::serve(core.clone(), peer, ClientIo::Tls(tls))).await;
+                Box::pin(h2::serve::serve(core.clone(), peer, ClientIo::tls(&core, tls))).await;
             }
-            Handshake::Done(tls, peer, false) => ClientH1::new(core.clone(), peer, ClientIo::Tls(tls)).serve().await,
+            Handshake::Done(tls, peer, false) => {
+                ClientH1::new(core.clone(), peer, ClientIo::tls(&core, tls))
+                    .serve()
+                    .await
+            }
             Handshake::PlainHttp(tcp) => {
                 let peer = Peer::plain(client, trusted);
-                let http = ClientH1::new(core.clone(), Rc::new(peer), ClientIo::Plain(tcp));
+                let http = ClientH1::new(core.clone(), Rc::new(peer), ClientIo::plain(&core, tcp));
                 Box::pin(http.turn_away(ProxyError::PlainHttp)).await;
             }
             Handshake::None => {}
@@ -96,7 +100,7 @@ pub(crate) async fn serve_inside(core: Rc<Core>, pipe: DuplexStream, secure: boo
         tls_version: "",
         ended: Cell::new(None),
     };
-    ClientH1::new(core, Rc::new(peer), ClientIo::Inside(pipe)).serve().await;
+    ClientH1::new(core, Rc::new(peer), ClientIo::inside(pipe)).serve().await;
 }
 
 /// What has come of a handshake.
@@ -180,6 +184,8 @@ async fn handshake(core: &Core, tcp: TcpStream, client: IpAddr, trusted: bool) -
         Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
         _ => "",
     };
+    let resumed = session.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
+    core.shared.counted[core.id].shook_hands(tls_version, resumed);
     let sni = session
         .server_name()
         .map(|name| name.trim_end_matches('.').to_ascii_lowercase().into_boxed_str());

@@ -1,7 +1,7 @@
 //! The end of an exchange, as the access log says it: who ended it and how, and the reason in words that stay the same (F6).
 
 use super::error::ProxyError;
-use super::termination::Termination;
+use crate::model::termination::Termination;
 
 /// How an exchange has ended, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::connection_error;
 use super::folder_error;
-use super::termination::Termination;
 use super::unanswered::Unanswered;
 use crate::http1::chunked::BodyError;
 use crate::http1::framing::FramingError;
 use crate::http1::head::HeadError;
 use crate::model::access::Refusal;
+use crate::model::termination::Termination;
 
 /// Why an exchange has no answer of the app.
 #[derive(Debug)]

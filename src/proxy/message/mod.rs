@@ -10,8 +10,8 @@
 //! - `encoding` whether an answer may be encoded, and what it says then; `ribbon` likewise for a ribbon behind it
 //! - `answer` answers of our own, `content` what is in them; `heard` what the daemon itself hears; `error` why there is one; `unanswered`
 //!   why an auth service has given none
-//! - `end` how an exchange has ended, and why; `termination` the ways in which it can; `connection_error` what a connection to an app
-//!   can die of; `folder_error` what a folder can
+//! - `end` how an exchange has ended, and why (`model::termination` has the ways in which it can); `connection_error` what a connection
+//!   to an app can die of; `folder_error` what a folder can
 //! - `request_id` the name of one exchange
 
 pub(crate) mod answer;
@@ -33,6 +33,5 @@ pub(crate) mod request;
 pub(crate) mod request_id;
 pub(crate) mod ribbon;
 pub(crate) mod rules;
-pub(crate) mod termination;
 pub(crate) mod terms;
 pub(crate) mod unanswered;

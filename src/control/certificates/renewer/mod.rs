@@ -9,4 +9,4 @@ mod attempt;
 mod ledger;
 mod renewer;
 
-pub(super) use renewer::Renewer;
+pub(super) use renewer::{Renewals, Renewer};

@@ -45,6 +45,8 @@ pub(in crate::control) struct Renewer {
     asking: RefCell<BTreeSet<String>>,
     /// Served from memory, because the disk would not take it.
     pub(super) unsaved: RefCell<BTreeMap<String, (Bundle, String)>>,
+    /// By host: what became of its attempts in this process.
+    renewals: RefCell<BTreeMap<String, Renewals>>,
     /// Whether nothing new begins, because another process is about to do this.
     held: Cell<bool>,
     tasks: Group,
@@ -56,6 +58,13 @@ impl std::fmt::Debug for Renewer {
             .field("running", &self.running.borrow().len())
             .finish_non_exhaustive()
     }
+}
+
+/// What became of attempts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::control) struct Renewals {
+    pub(in crate::control) obtained: u64,
+    pub(in crate::control) failed: u64,
 }
 
 /// When the next attempt is, in unix seconds, and why then; `None` when there will be none.
@@ -80,6 +89,7 @@ impl Renewer {
             running: RefCell::default(),
             asking: RefCell::default(),
             unsaved: RefCell::default(),
+            renewals: RefCell::default(),
             held: Cell::new(false),
             tasks: Group::new("certificates"),
         })
@@ -312,12 +322,28 @@ impl Renewer {
         let renewer = self.clone();
         self.tasks.spawn_local(format!("certificate of {name}"), async move {
             let answer = renewer.attempt(&host).await;
+            renewer.count(&host.name, answer.is_ok());
             let waiting = renewer.running.borrow_mut().remove(&host.name);
             for one in waiting.into_iter().flatten() {
                 // A client that has hung up is no failure.
                 let _ = one.send(answer.clone());
             }
         });
+    }
+
+    fn count(&self, host: &str, obtained: bool) {
+        let hosts = self.store.acme_hosts();
+        let mut renewals = self.renewals.borrow_mut();
+        // What has left the configuration is not told any more.
+        renewals.retain(|known, _| hosts.iter().any(|host| host.name == *known));
+        let counted = renewals.entry(host.to_owned()).or_default();
+        counted.obtained += u64::from(obtained);
+        counted.failed += u64::from(!obtained);
+    }
+
+    /// By host, what became of its attempts in this process.
+    pub(in crate::control) fn renewals(&self) -> BTreeMap<String, Renewals> {
+        self.renewals.borrow().clone()
     }
 
     /// Whether it is time to ask the CA when this certificate should be renewed.

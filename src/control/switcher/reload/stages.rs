@@ -122,6 +122,7 @@ impl Owner {
         let diff = config::diff(&served.config, &loaded.config);
         // What the process listens on and works with stays what it is, and is compared with the file again next time.
         loaded.config.server = Server {
+            metrics: loaded.config.server.metrics,
             dashboard: loaded.config.server.dashboard,
             dashboard_users: loaded.config.server.dashboard_users,
             ..served.config.server.clone()

@@ -10,11 +10,11 @@ use tokio::io::AsyncWrite;
 use super::wire::Wire;
 use crate::http1::head::Version;
 use crate::http1::write::{chunk_size, field, last_chunk, status_line};
+use crate::model::termination::Termination;
 use crate::proxy::exchange::body::{Cut, Piece};
 use crate::proxy::exchange::reply::{Length, Reply};
 use crate::proxy::message::end::End;
 use crate::proxy::message::headers;
-use crate::proxy::message::termination::Termination;
 use crate::proxy::stock::buffers::Out;
 use crate::proxy::stock::deadline::Deadline;
 
