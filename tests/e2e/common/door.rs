@@ -225,6 +225,13 @@ impl Door {
             .expect("listeners.json names a TLS listener")
     }
 
+    /// Where the dashboard or the metrics are, by their key in `[server]`, as the daemon has written it down.
+    pub fn site(&self, key: &str) -> Option<SocketAddr> {
+        let text = std::fs::read_to_string(self.state_dir().join("listeners.json")).ok()?;
+        let listeners: serde_json::Value = serde_json::from_str(&text).ok()?;
+        listeners[key].as_str()?.parse().ok()
+    }
+
     /// The folder of configuration, logs, state and socket.
     pub fn folder(&self) -> &Path {
         self.folder.path()

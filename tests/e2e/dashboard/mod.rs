@@ -17,11 +17,9 @@ const ON: &str = "dashboard = \"127.0.0.1:0\"";
 /// The name by which the page is asked for.
 const HERE: &str = "localhost";
 
-/// Where it is, as the daemon has written it down.
+/// Where it is.
 fn place(door: &Door) -> Option<SocketAddr> {
-    let text = std::fs::read_to_string(door.state_dir().join("listeners.json")).ok()?;
-    let listeners: Value = serde_json::from_str(&text).ok()?;
-    listeners["dashboard"].as_str()?.parse().ok()
+    door.site("dashboard")
 }
 
 /// One request, on a connection of its own, with these field lines.
