@@ -11,6 +11,7 @@
 //! - [`pebble`]: a real ACME server; [`acme_door`]: what stands in front of it, and misbehaves
 //! - [`network`]: a network of a test's own; [`systemd`]: a systemd of its own; [`package`]: what is installed there
 //! - [`control`]: the control socket as bytes
+//! - [`prometheus`]: a real one; [`exposition`]: what it reads
 //! - [`load`]: steady traffic of every kind; [`notes`]: what is written and read in a database; [`onward`]: clients that see no version
 //!   after a later one
 //!
@@ -25,6 +26,7 @@ pub mod client;
 pub mod control;
 pub mod docker;
 pub mod door;
+pub mod exposition;
 pub mod fixture;
 pub mod frames;
 pub mod h2;
@@ -41,6 +43,7 @@ pub mod place;
 pub mod port;
 pub mod printed;
 pub mod process;
+pub mod prometheus;
 pub mod recorder;
 mod script;
 pub mod spoken;
