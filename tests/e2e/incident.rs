@@ -8,6 +8,7 @@ use crate::common::app::Health;
 use crate::common::door::Door;
 use crate::common::fixture::Pair;
 use crate::common::operation::Output;
+use crate::common::prometheus::Prometheus;
 use crate::common::{eventually, holds, secs};
 
 const MANUAL: &str = include_str!("../../docs/incident.md");
@@ -46,6 +47,22 @@ async fn message(said: &Path, words: &[&str]) {
     .await;
 }
 
+/// Waits for an alert that says all of this, as the page does; it need not have lasted as long as its rule wants it to.
+async fn alert(prometheus: &Prometheus, name: &str, words: &[&str]) {
+    for word in words.iter().chain([&name]) {
+        assert!(MANUAL.contains(word), "{word:?} is not on the page");
+    }
+    eventually(secs(20), || async {
+        let alerts = prometheus.alerts(name).await;
+        let mut texts = alerts.iter().map(|alert| alert["annotations"].to_string());
+        let all_said = |text: String| words.iter().all(|word| text.contains(word));
+        holds(alerts.len() == 1 && texts.all(all_said), || {
+            format!("{name} with {words:?}: {alerts:?}")
+        })
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_that_dies_at_night_is_found_and_helped_as_the_page_says() {
     let phone = tempfile::tempdir().unwrap();
@@ -55,9 +72,10 @@ async fn an_app_that_dies_at_night_is_found_and_helped_as_the_page_says() {
         "[[notify]]\ncommand = \"sh -c 'cat > {0}.new; mv {0}.new {0}'\"\nevents = \"away\"\nfor = \"5500ms\"\n",
         said.display()
     );
-    let pair = Pair::plain(&format!("hold.for = \"1s\"\n{notify}")).await;
+    let pair = Pair::plain_with("metrics = \"127.0.0.1:0\"", &format!("hold.for = \"1s\"\n{notify}")).await;
     let pair = pair.hasty("notify_look=40").await;
     let door = &pair.door;
+    let prometheus = Prometheus::start(door.site("metrics").unwrap()).await;
     door.swap("prod", &["--no-wait"]).await.assert_code(exit::DONE);
     assert_eq!(pair.serving().await, "green");
     pair.green.stop_hard().await;
@@ -87,6 +105,11 @@ async fn an_app_that_dies_at_night_is_found_and_helped_as_the_page_says() {
     )
     .await;
 
+    // The alert.
+    let help = "proxyctl status prod says why and since when; start the app, or: proxyctl rollback prod";
+    let summary = "prod: prod (green) is live, and is not healthy";
+    alert(&prometheus, "GreengateAppAway", &[summary, help]).await;
+
     eventually(secs(20), || async {
         let status = play(door, "status prod").await;
         let since = [
@@ -111,6 +134,22 @@ async fn an_app_that_dies_at_night_is_found_and_helped_as_the_page_says() {
     assert_eq!(told.stdout.lines().count(), 3, "{told:#?}");
     let ours = door.proxyctl(&["logs", "prod", "--fault", "proxy"]).await;
     assert_eq!(ours.stdout, "");
+    // Prometheus sees what grows from one look to the next.
+    for path in ["/cart", "/pay", "/items", "/cart", "/pay", "/items"] {
+        prometheus.scraped().await;
+        assert_eq!(pair.get(path).await.status, 503);
+    }
+    let help = "proxyctl status prod --watch; proxyctl logs prod --fault app";
+    let summary = "% of requests to prod fail by the fault of the app";
+    alert(&prometheus, "GreengateErrors", &[summary, help]).await;
+    let why = "sum by (fault, reason) (increase(greengate_errors_total{environment=\"prod\"}[10m]))";
+    assert!(MANUAL.contains(why), "{why} is not on the page");
+    let seen = prometheus.query(why).await;
+    let absent = seen.iter().find(|one| one.labels["reason"].starts_with("unreachable"));
+    assert!(
+        absent.is_some_and(|one| one.labels["fault"] == "app" && one.value > 0.0),
+        "{seen:?}"
+    );
     let log = door.process().log().text();
     assert_eq!(
         log.matches("the app is away").count(),
