@@ -66,7 +66,7 @@ pub(super) fn nearest(name: &str) -> &'static str {
         "bind" => "`[server] http` and `https` say where to listen",
         "uri" => "`rewrite` takes a path, and `*` for the rest",
         "map" | "vars" | "invoke" => "nothing is programmed here: `at` says what holds for a path",
-        "metrics" => "`proxyctl status --json`",
+        "metrics" => "`[server] metrics = \"127.0.0.1:9145\"` serves them to Prometheus",
         "tracing" => "every request has an id, `{request_id}`",
         "acme_server" => "certificates are got, not given",
         "method" => "methods pass as they are",
