@@ -39,7 +39,9 @@ async fn promtool_accepts_the_rules_and_each_of_them_fires_when_it_should_and_no
         assert!(MANUAL.contains(&format!("| `{name}` |")), "{name} is not on the page");
         let of_name = tests.split("alertname: ").filter(|case| case.starts_with(name));
         let (silent, loud): (Vec<_>, Vec<_>) = of_name.partition(|case| {
-            let expected = case.split_once("exp_alerts:").map(|(_, expected)| expected.trim_start());
+            let expected = case
+                .split_once("exp_alerts:")
+                .map(|(_, expected)| expected.trim_start());
             expected.is_some_and(|expected| expected.starts_with("[]"))
         });
         assert!(
