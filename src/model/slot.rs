@@ -104,13 +104,13 @@ impl Address {
         }
     }
 
-    fn key(&self) -> (&str, u16, &Path) {
+    fn key(&self) -> (&str, u16, Option<&Path>) {
         match self {
-            Self::Port(port) => (LOOPBACK, *port, Path::new("")),
-            Self::Tcp { host, port } => (host, *port, Path::new("")),
-            Self::Unix(path) => ("", 0, path),
+            Self::Port(port) => (LOOPBACK, *port, None),
+            Self::Tcp { host, port } => (host, *port, None),
+            Self::Unix(path) => ("", 0, Some(path)),
             // No host is named so, and none has port 0.
-            Self::Folder(path) => ("files:", 0, path),
+            Self::Folder(path) => ("files:", 0, Some(path)),
         }
     }
 }
