@@ -91,6 +91,8 @@ struct World {
     queue: BTreeMap<(Duration, u64), Happening>,
     order: u64,
     life: u64,
+    /// The next tick that is on its way to the machine of this life.
+    tick: Option<Duration>,
     environment: Environment,
     inputs: VecDeque<Input>,
     disk: Slept,
@@ -144,6 +146,7 @@ impl World {
             queue: BTreeMap::new(),
             order: 0,
             life: 1,
+            tick: None,
             environment: environment(Slept::default(), Duration::ZERO),
             inputs: VecDeque::new(),
             disk: Slept::default(),
@@ -209,8 +212,11 @@ impl World {
 
     fn expect_a_tick(&mut self) {
         if let Some(at) = self.environment.wake() {
-            let delay = at.saturating_sub(self.now).max(Duration::from_millis(1));
-            self.after(delay, Happening::Tick(self.life));
+            let at = at.max(self.now + Duration::from_millis(1));
+            if self.tick.is_none_or(|tick| tick > at || tick <= self.now) {
+                self.tick = Some(at);
+                self.after(at - self.now, Happening::Tick(self.life));
+            }
         }
     }
 
@@ -314,6 +320,7 @@ impl World {
         self.tally.crashes += 1;
         self.tally.crashes_in_a_command += u64::from(self.commanded);
         self.life += 1;
+        self.tick = None;
         // What the disk says is what the next process goes by: it must not wait for an app that nobody starts.
         let is_awake = self.disk.since.is_none();
         assert!(!is_awake || self.running, "it counts as awake, and does not run");
