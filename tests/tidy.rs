@@ -64,7 +64,10 @@ const FLOORS: [(&str, &str); 8] = [
         "model",
         "notify environment deployment hold reload switch pause sleep gate history state backup course promotion parity api deploy access files preview",
     ),
-    ("http2", "hpack list field settings frame error priority"),
+    (
+        "http2",
+        "connection request streams window hpack list field settings frame error priority",
+    ),
     ("config", "explain parity reload check build read text"),
     (
         "import",
