@@ -10,7 +10,10 @@ mod backup;
 mod connection;
 mod files;
 mod frames;
+#[path = "../http2_codec/h2_server.rs"]
+mod h2_server;
 mod http1;
+mod http2;
 #[path = "../http1_codec/hyper_side.rs"]
 mod hyper_side;
 mod imports;
