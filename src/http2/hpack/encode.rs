@@ -148,12 +148,20 @@ fn string(out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
-/// FNV-1a: few fields are compared that are not the same.
+/// Few fields are compared that are not the same. Eight bytes at a time: values are long.
 fn hash(name: &[u8], value: &[u8]) -> u32 {
-    let bytes = name.iter().chain(value);
-    bytes.fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-    })
+    let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut hash = name.len() as u64;
+    for text in [name, value] {
+        let (words, rest) = text.as_chunks::<8>();
+        for word in words {
+            hash = mix(hash, u64::from_le_bytes(*word));
+        }
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        hash = mix(hash, u64::from_le_bytes(last));
+    }
+    (hash >> 32) as u32
 }
 
 #[cfg(test)]
