@@ -35,6 +35,8 @@ pub struct Times {
     pub head: Duration,
     /// What a client owes is measured over this period (E23).
     pub pace: Duration,
+    /// A core hands begun log blocks over and looks at what has become old so often: the tick of those that wait.
+    pub chores: Duration,
     /// A connection without a request is closed after this.
     pub idle: Duration,
     /// Where all places are taken, a connection that has waited for a request for so long makes room for a newcomer (E29).
@@ -81,6 +83,7 @@ impl Times {
         handshake: Duration::from_secs(10),
         head: Duration::from_secs(10),
         pace: Duration::from_secs(30),
+        chores: Duration::from_millis(100),
         idle: Duration::from_secs(75),
         spare: Duration::from_secs(1),
         linger: Duration::from_secs(10),
@@ -123,6 +126,7 @@ impl Times {
             "handshake" => &mut self.handshake,
             "head" => &mut self.head,
             "pace" => &mut self.pace,
+            "chores" => &mut self.chores,
             "idle" => &mut self.idle,
             "spare" => &mut self.spare,
             "linger" => &mut self.linger,

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
-use crate::proxy::core::core::{CHORES, Core};
+use crate::proxy::core::core::Core;
 use crate::proxy::core::shared::Shared;
 use crate::proxy::inside::{self, Pipe};
 use crate::proxy::listen::accept;
@@ -86,7 +86,7 @@ async fn look_after(core: &Core) {
     let began = Instant::now();
     loop {
         let poke = core.shared.pokes[core.id].notified();
-        let poked = tokio::time::timeout(CHORES, poke).await.is_ok();
+        let poked = tokio::time::timeout(core.times().chores, poke).await.is_ok();
         if core.is_stopping() {
             break;
         }

@@ -24,8 +24,6 @@ use crate::proxy::stock::seldom::Seldom;
 use crate::proxy::stock::waiting::Waiting;
 use crate::telemetry::Lines;
 
-/// How often a core hands begun log blocks over and looks at what has become old: the tick of those that wait.
-pub(crate) const CHORES: Duration = Duration::from_millis(100);
 /// Answers that one core may encode at a time. Each takes at most 1.8 MiB (Brotli; zstd 1.3, gzip 0.5), so all of them 115; while they
 /// are under way, further answers leave as they are.
 const ENCODERS: usize = 64;
@@ -132,7 +130,7 @@ impl Core {
 
     /// Closes a connection that waits for a request, so that a newcomer may have its place. Whether there was one.
     pub(crate) fn make_room(&self) -> bool {
-        let ticks = self.times().spare.as_millis() / CHORES.as_millis();
+        let ticks = self.times().spare.as_millis() / self.times().chores.as_millis().max(1);
         self.waiting
             .borrow_mut()
             .make_room(u32::try_from(ticks).unwrap_or(u32::MAX))
