@@ -19,6 +19,7 @@ mod common;
 mod compress;
 mod conformance;
 mod control_side;
+mod cost;
 mod dashboard;
 mod deploy;
 mod deployed;

@@ -24,8 +24,8 @@ use super::process::Process;
 use super::wire::trusting;
 use super::{eventually, secs};
 
-/// Time for the daemon to become READY, on a machine that builds something else at the same time.
-const READY: Duration = Duration::from_secs(60);
+/// Time for the daemon to become READY, on a machine that builds something else at the same time; under another program it takes longer.
+const READY: Duration = Duration::from_secs(120);
 
 /// Short times, so that a test waits for nothing but what it tests. What only bounds something is long: a machine that does ten other
 /// things never reaches it, and a test that is about reaching it names a bound of its own ([`with`], `swap --deadline`).
@@ -84,6 +84,9 @@ pub const TIMES: &str = "times";
 
 /// A file in the door's folder: the program that is started, where a test puts another one than the daemon that was built.
 pub const PROGRAM: &str = "proxyd";
+
+/// A file in the door's folder: a program that the daemon runs under, and its arguments, a line each.
+pub const UNDER: &str = "under";
 
 /// A file in the door's folder: the roots that the daemon trusts in place of the system's.
 pub const ROOTS: &str = "roots.pem";
@@ -477,7 +480,12 @@ fn spawn(folder: &Path) -> Process {
     } else {
         env!("CARGO_BIN_EXE_proxyd").into()
     };
-    let mut command = std::process::Command::new(program);
+    let mut command = std::process::Command::new(&program);
+    if let Ok(under) = std::fs::read_to_string(folder.join(UNDER)) {
+        let mut words = under.lines();
+        command = std::process::Command::new(words.next().expect("a program"));
+        command.args(words).arg(program);
+    }
     // Whoever takes over from it belongs to the same group, and ends with the test.
     command
         .process_group(0)
