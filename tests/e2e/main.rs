@@ -32,6 +32,7 @@ mod field;
 mod fields;
 mod files;
 mod folders;
+mod forms;
 mod forward;
 mod framing;
 mod full_disk;

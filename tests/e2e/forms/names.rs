@@ -1,0 +1,129 @@
+//! Names of hosts, in their many forms (E18, E19, E21).
+
+use crate::common::app::App;
+use crate::common::client::{Client, WEB_SOCKET};
+use crate::common::door::{Door, QUICK, environment};
+use crate::common::fixture::{HOST, PLAIN, Pair};
+use crate::common::wire::trusting;
+
+const DEV: &str = "dev.localhost";
+
+/// Production with a second host, and a wildcard of development beside it.
+async fn two() -> (Door, [App; 3]) {
+    let [prod, dev, spare] = [
+        App::start("prod", "v1").await,
+        App::start("dev", "v1").await,
+        App::stopped("spare", "v2"),
+    ];
+    let dev_env = format!(
+        "[env.dev]\nhost = [\"{DEV}\", \"*.wild.localhost\"]\nupstream = \"{}\"\n",
+        dev.address()
+    );
+    let door = Door::start(&format!("{QUICK}{}{dev_env}", environment("prod", HOST, &prod, &spare))).await;
+    (door, [prod, dev, spare])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e18_whatever_a_host_looks_like_it_leads_to_its_own_environment_or_nowhere() {
+    let pair = Pair::plain("").await;
+    for host in [
+        "[::1]",
+        "[::1]:80",
+        "localhost",
+        "app.test.evil.test",
+        "evil.test.app.test",
+        "app-test",
+        "xn--app.test",
+        "app.tes",
+        "app.test1",
+        "1.app.test",
+    ] {
+        let answer = pair.door.plain().await.get(host, "/").await.unwrap();
+        assert_eq!((answer.status, answer.app()), (404, ""), "{host}");
+    }
+    // The target decides where it is absolute, and has to agree with the field (E12).
+    let unknown = "http://unknown.test/";
+    let answer = pair.door.plain().await.get("unknown.test", unknown).await.unwrap();
+    assert_eq!((answer.status, answer.app()), (404, ""));
+    assert_eq!(pair.blue.requests(), 0);
+    for host in [PLAIN.to_uppercase(), format!("{PLAIN}."), format!("{PLAIN}:80")] {
+        let answer = pair.door.plain().await.get(&host, "/").await.unwrap();
+        assert_eq!(answer.app(), "blue", "{host}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e19_no_form_of_another_environments_host_slips_past_the_handshake() {
+    let (door, [prod, dev, _spare]) = two().await;
+    let forms = |host: &str| {
+        [
+            host.to_owned(),
+            host.to_uppercase(),
+            format!("{host}."),
+            format!("{host}:443"),
+            format!("{}.:443", host.to_uppercase()),
+        ]
+    };
+    for (name, other) in [
+        (HOST, DEV),
+        (DEV, HOST),
+        (HOST, "x.wild.localhost"),
+        ("x.wild.localhost", HOST),
+    ] {
+        for host in forms(other) {
+            let mut client = door.tls(name).await.unwrap();
+            let answer = client.get(&host, "/").await.unwrap();
+            assert_eq!((answer.status, answer.app()), (421, ""), "{name}, then {host}");
+            let mut client = door.tls(name).await.unwrap();
+            let answer = client.get(&host, &format!("https://{host}/")).await.unwrap();
+            assert_eq!(
+                (answer.status, answer.app()),
+                (421, ""),
+                "{name}, then {host} as a target"
+            );
+            let mut client = door.tls(name).await.unwrap();
+            let answer = client.request("GET", &host, "/ws", WEB_SOCKET, b"").await.unwrap();
+            assert_eq!(
+                (answer.status, answer.app()),
+                (421, ""),
+                "{name}, then {host} as a WebSocket"
+            );
+        }
+        // Another stream of the same connection does not help.
+        let h2 = door.h2(name).await.unwrap();
+        assert_eq!(h2.get(name, "/").await.unwrap().status, 200, "{name}");
+        assert_eq!(h2.get(other, "/").await.unwrap().status, 421, "{name}, then {other}");
+        assert_eq!(h2.get(name, "/").await.unwrap().status, 200, "{name}");
+    }
+    assert_eq!(prod.requests() + dev.requests(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e21_a_name_is_shown_its_own_certificate_or_none() {
+    let (door, _apps) = two().await;
+    let trust = trusting(&door.state_dir().join("ca/root.pem"), &["http/1.1"]);
+    for name in [
+        "localhost",
+        "wild.localhost",
+        "a.b.wild.localhost",
+        "xapp.localhost",
+        "app.localhost.evil.test",
+        "[::1]",
+    ] {
+        let name = name.trim_matches(['[', ']']);
+        let broken = Client::tls(door.https(), name, &trust).await.expect_err(name);
+        assert_eq!(broken.kind(), "tls", "{name}: {broken}");
+        let said = broken.to_string().to_lowercase();
+        assert!(!said.contains("invalid peer certificate"), "{name}: {broken}");
+    }
+    for (name, app) in [
+        (HOST, "prod"),
+        (DEV, "dev"),
+        ("x.wild.localhost", "dev"),
+        ("X.WILD.localhost", "dev"),
+    ] {
+        let mut client = Client::tls(door.https(), name, &trust).await.unwrap();
+        let answer = client.get(&name.to_lowercase(), "/").await.unwrap();
+        assert_eq!(answer.app(), app, "{name}");
+    }
+}
