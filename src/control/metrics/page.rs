@@ -3,7 +3,7 @@
 use super::operations;
 use super::readings::{Figures, Readings};
 use super::text::{Format, Labels, Page, Value};
-use crate::model::api::{EnvironmentStatus, ServiceStatus};
+use crate::model::api::{Action, EnvironmentStatus, ServiceStatus};
 use crate::model::slot::Slot;
 use crate::telemetry::{self, Counters, Outcomes, TLS_VERSIONS, Whose};
 
@@ -116,9 +116,10 @@ fn slots(page: &mut Page, readings: &Readings, figures: &Figures) {
     }
     let mut healthy = page.gauge(
         "greengate_upstream_healthy",
-        "Whether every instance of the live slot has passed its last health check.",
+        "Whether every instance of the live slot has passed its last health check; nothing while it is off on purpose.",
     );
-    for (environment, service) in all_services(readings) {
+    let expected = all_services(readings).filter(|(environment, _)| expects(environment));
+    for (environment, service) in expected {
         let seen: Option<Vec<bool>> = service.health.iter().map(|health| health.healthy).collect();
         // Before the first look nobody knows, and of a folder nobody looks.
         let Some(seen) = seen.filter(|seen| !seen.is_empty()) else {
@@ -131,6 +132,15 @@ fn slots(page: &mut Page, readings: &Readings, figures: &Figures) {
         ];
         healthy.sample(&labels, seen.iter().all(|well| *well));
     }
+}
+
+/// Whether the app is meant to be there: what is off on purpose is no reason to wake anybody.
+fn expects(environment: &EnvironmentStatus) -> bool {
+    let paused = environment
+        .operation
+        .as_ref()
+        .is_some_and(|holder| holder.kind == Action::Pause);
+    !paused && environment.maintenance.is_none() && !environment.sleeps()
 }
 
 fn all_services(readings: &Readings) -> impl Iterator<Item = (&EnvironmentStatus, &ServiceStatus)> {

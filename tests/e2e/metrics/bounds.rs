@@ -129,3 +129,29 @@ async fn neither_probes_nor_looks_at_the_figures_are_requests() {
     let mut client = Client::plain(place(&pair.door)).await.unwrap();
     assert_eq!(client.get("localhost", "/events").await.unwrap().status, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_is_off_on_purpose_is_not_told_as_unhealthy() {
+    let pair = Pair::plain_with(ON, "").await;
+    let told = |wanted: &'static [f64]| {
+        let door = &pair.door;
+        eventually(secs(20), move || async move {
+            let now = read(door).await;
+            let healthy: Vec<f64> = now
+                .with("greengate_upstream_healthy", &[])
+                .map(|one| one.value)
+                .collect();
+            holds(healthy == wanted, || format!("{healthy:?}, and not {wanted:?}"))
+        })
+    };
+    told(&[1.0]).await;
+    for (on, off) in [
+        (&["maintenance", "prod", "on"][..], &["maintenance", "prod", "off"][..]),
+        (&["pause", "prod"], &["resume", "prod"]),
+    ] {
+        pair.door.proxyctl(on).await.assert_code(0);
+        told(&[]).await;
+        pair.door.proxyctl(off).await.assert_code(0);
+        told(&[1.0]).await;
+    }
+}
