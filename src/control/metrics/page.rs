@@ -1,11 +1,13 @@
 //! The families of metrics, in the order in which they are read, and what each of their samples is. Pure.
 
+use std::collections::BTreeMap;
+
 use super::operations;
 use super::readings::{Figures, Readings};
 use super::text::{Format, Labels, Page, Value};
 use crate::model::api::{Action, EnvironmentStatus, ServiceStatus};
 use crate::model::slot::Slot;
-use crate::telemetry::{self, Counters, Outcomes, TLS_VERSIONS, Whose};
+use crate::telemetry::{self, Outcomes, TLS_VERSIONS, Whose};
 
 /// Everything, as text.
 pub(super) fn page(format: Format, readings: &Readings, figures: &Figures) -> String {
@@ -20,8 +22,11 @@ pub(super) fn page(format: Format, readings: &Readings, figures: &Figures) -> St
     page.end()
 }
 
+/// Names of an environment, a service and a slot; all of them empty for requests that lead nowhere.
+type Slotted<'s> = [(&'static str, &'s str); 3];
+
 /// The labels of a slot.
-fn slot(whose: &Whose) -> [(&'static str, &str); 3] {
+fn slot(whose: &Whose) -> Slotted<'_> {
     [
         ("environment", &whose.environment),
         ("service", &whose.service),
@@ -33,13 +38,11 @@ fn both<'l>(some: Labels<'l>, more: Labels<'l>) -> Vec<(&'static str, &'l str)> 
     [some, more].concat()
 }
 
-/// How requests have ended, those for no service too, which have no environment.
+/// How requests have ended, those for no service too.
 fn exchanges(page: &mut Page, readings: &Readings, figures: &Figures) {
-    let served = figures
-        .slots
-        .iter()
-        .map(|(whose, _, outcomes)| (slot(whose).to_vec(), outcomes));
-    let all: Vec<(Vec<_>, &Outcomes)> = served.chain([(Vec::new(), &readings.unserved)]).collect();
+    let served = figures.slots.iter().map(|(whose, _, outcomes)| (slot(whose), outcomes));
+    let nobodys = [("environment", ""), ("service", ""), ("slot", "")];
+    let all: Vec<(Slotted<'_>, &Outcomes)> = served.chain([(nobodys, &readings.unserved)]).collect();
 
     let mut requests = page.counter(
         "greengate_requests",
@@ -64,36 +67,21 @@ fn exchanges(page: &mut Page, readings: &Readings, figures: &Figures) {
             );
         }
     }
+    // The slots of a service together.
+    let mut counted = BTreeMap::<_, u64>::new();
+    for ([environment, service, _], outcomes) in &all {
+        for (fault, reason, count) in outcomes.errors() {
+            let labels = [*environment, *service, ("fault", fault), ("reason", reason)];
+            *counted.entry(labels).or_default() += count;
+        }
+    }
     let mut errors = page.counter(
         "greengate_errors",
         "Requests that have failed, by whose fault it was and the reason that the access log gives.",
     );
-    for ((environment, service), outcomes) in by_service(&all) {
-        let labels = [("environment", environment), ("service", service)];
-        for ((fault, reason), count) in outcomes {
-            errors.sample(&both(&labels, &[("fault", fault), ("reason", reason)]), count);
-        }
+    for (labels, count) in &counted {
+        errors.sample(labels, *count);
     }
-}
-
-/// Whose errors: an environment's and a service's.
-type Owner<'o> = (&'o str, &'o str);
-/// By fault and reason.
-type Errors = std::collections::BTreeMap<(&'static str, &'static str), u64>;
-
-/// The errors of all slots of a service together.
-fn by_service<'o>(
-    all: &'o [(Vec<(&'static str, &'o str)>, &Outcomes)],
-) -> std::collections::BTreeMap<Owner<'o>, Errors> {
-    let mut services = std::collections::BTreeMap::<Owner<'_>, Errors>::new();
-    for (labels, outcomes) in all {
-        let of = |place: usize| labels.get(place).map_or("", |(_, value)| *value);
-        let errors = services.entry((of(0), of(1))).or_default();
-        for (fault, reason, count) in outcomes.errors() {
-            *errors.entry((fault, reason)).or_default() += count;
-        }
-    }
-    services
 }
 
 /// What slots have done with their app.
@@ -150,59 +138,61 @@ fn all_services(readings: &Readings) -> impl Iterator<Item = (&EnvironmentStatus
         .flat_map(|environment| environment.services.iter().map(move |service| (environment, service)))
 }
 
+/// What a service has under way now, on all its slots.
+#[derive(Default)]
+struct UnderWay {
+    streams: u64,
+    web_sockets: u64,
+    held_micros: u64,
+}
+
 /// What services have under way now.
 fn services(page: &mut Page, readings: &Readings, figures: &Figures) {
-    let of = |environment: &str, service: &str| {
-        let own = move |whose: &Whose| *whose.environment == *environment && *whose.service == *service;
-        let slots = figures.slots.iter().filter(move |(whose, _, _)| own(whose));
-        let mut counters = Counters::default();
-        let mut held = 0;
-        for (_, counted, outcomes) in slots {
-            counters.merge(counted);
-            held += outcomes.held_micros;
-        }
-        (counters, held)
-    };
+    let mut under_way = BTreeMap::<(&str, &str), UnderWay>::new();
+    for (whose, counters, outcomes) in &figures.slots {
+        let sum = under_way.entry((&whose.environment, &whose.service)).or_default();
+        sum.streams += counters.streams;
+        sum.web_sockets += counters.web_sockets;
+        sum.held_micros += outcomes.held_micros;
+    }
+    let nothing = UnderWay::default();
     let all: Vec<_> = all_services(readings)
         .map(|(environment, service)| {
+            let names = (environment.name.as_str(), service.name.as_str());
+            let labels = [("environment", names.0), ("service", names.1)];
             let drained = environment.draining.iter().filter(|side| side.service == service.name);
-            let draining: u64 = drained.map(|side| side.requests).sum();
-            let (counters, held) = of(&environment.name, &service.name);
-            let labels = [
-                ("environment", environment.name.as_str()),
-                ("service", service.name.as_str()),
-            ];
-            (labels, service.requests + draining, counters, service.held, held)
+            let waiting = service.requests + drained.map(|side| side.requests).sum::<u64>();
+            (labels, under_way.get(&names).unwrap_or(&nothing), waiting, service.held)
         })
         .collect();
     let mut in_flight = page.gauge(
         "greengate_requests_in_flight",
         "Requests under way at the app: those that wait for its answer, and those whose answer is on its way.",
     );
-    for (labels, requests, counters, _, _) in &all {
-        in_flight.sample(labels, requests + counters.streams);
+    for (labels, own, waiting, _) in &all {
+        in_flight.sample(labels, waiting + own.streams);
     }
     let mut streams = page.gauge(
         "greengate_streams_open",
         "Answers that are on their way, event streams and tunnels among them.",
     );
-    for (labels, _, counters, _, _) in &all {
-        streams.sample(labels, counters.streams);
+    for (labels, own, ..) in &all {
+        streams.sample(labels, own.streams);
     }
     let mut web_sockets = page.gauge("greengate_web_sockets_open", "WebSockets that are open.");
-    for (labels, _, counters, _, _) in &all {
-        web_sockets.sample(labels, counters.web_sockets);
+    for (labels, own, ..) in &all {
+        web_sockets.sample(labels, own.web_sockets);
     }
-    let mut waiting = page.gauge(
+    let mut held = page.gauge(
         "greengate_requests_held",
         "Requests that wait, because the app cannot be reached or the environment is paused.",
     );
-    for (labels, _, _, waits, _) in &all {
-        waiting.sample(labels, *waits);
+    for (labels, _, _, now) in &all {
+        held.sample(labels, *now);
     }
-    let mut held = page.counter("greengate_held_seconds", "Time that requests have waited so.");
-    for (labels, _, _, _, micros) in &all {
-        held.sample(labels, Value::Micros(*micros));
+    let mut seconds = page.counter("greengate_held_seconds", "Time that requests have waited so.");
+    for (labels, own, ..) in &all {
+        seconds.sample(labels, Value::Micros(own.held_micros));
     }
 }
 
