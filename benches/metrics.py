@@ -11,12 +11,9 @@ names a build to compare with, such as one that counts less, and comes first.
 Needs two cores, proxyctl beside proxyd, and nginx, wrk, h2load and curl (Debian: nginx-light wrk nghttp2-client curl).
 """
 
-import argparse
-import contextlib
 import importlib.util
 import pathlib
 import subprocess
-import tempfile
 
 # By its path: a module of Python's own has the same name.
 spec = importlib.util.spec_from_file_location("rows", pathlib.Path(__file__).with_name("site.py"))
@@ -29,17 +26,7 @@ WORKS = {"HTTP/1.1": "http", "HTTP/1.1 over TLS": "https", "HTTP/2 over TLS": "h
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("proxyd")
-    parser.add_argument("--before")
-    parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--seconds", type=int, default=2)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as ends:
-        root = pathlib.Path(folder)
-        root.chmod(0o755)
-        (root / "site").mkdir()
-        rows.start(ends, ["nginx", "-c", rows.app(root), "-p", folder], rows.APP, rows.LOAD_CORE)
+    with rows.beside(__doc__, 12) as (options, root, ends):
         doors = {"before": Door(ends, root / "before", options.before)} if options.before else {}
         doors["unseen"] = Door(ends, root / "unseen", options.proxyd)
         doors["looked at"] = Door(ends, root / "seen", options.proxyd, seen=True)

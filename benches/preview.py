@@ -10,13 +10,10 @@ which comes first: what they cost where nobody ever opens one is the second row 
 Needs two cores, proxyctl beside proxyd, and nginx, wrk and curl (Debian: nginx-light wrk curl).
 """
 
-import argparse
-import contextlib
 import importlib.util
 import json
 import pathlib
 import subprocess
-import tempfile
 
 # By its path: a module of Python's own has the same name.
 spec = importlib.util.spec_from_file_location("rows", pathlib.Path(__file__).with_name("site.py"))
@@ -28,17 +25,7 @@ PORTS = iter(range(21900, 21910))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("proxyd")
-    parser.add_argument("--before")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=int, default=2)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as ends:
-        root = pathlib.Path(folder)
-        root.chmod(0o755)
-        (root / "site").mkdir()
-        rows.start(ends, ["nginx", "-c", rows.app(root), "-p", folder], rows.APP, rows.LOAD_CORE)
+    with rows.beside(__doc__, 15) as (options, root, ends):
         doors, table = {}, {}
 
         def row(name, proxyd, prepare=lambda door: None):

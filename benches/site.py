@@ -126,6 +126,26 @@ def files():
 TABLES = {"keys": keys, "encodings": encodings, "files": files}
 
 
+# ---- builds side by side, for the other files here ------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def beside(description, rounds):
+    """What was asked for, with a build to compare with; a folder; what is ended afterwards; and an app that runs."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("proxyd")
+    parser.add_argument("--before")
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--seconds", type=int, default=2)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as ends:
+        root = pathlib.Path(folder)
+        root.chmod(0o755)
+        (root / "site").mkdir()
+        start(ends, ["nginx", "-c", app(root), "-p", folder], APP, LOAD_CORE)
+        yield options, root, ends
+
+
 # ---- the measurement -----------------------------------------------------------------------------------------------------------
 
 

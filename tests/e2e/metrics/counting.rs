@@ -8,6 +8,18 @@ use crate::common::{eventually, holds, secs};
 
 const REQUESTS: &str = "greengate_requests_total";
 
+/// Waits until all that were asked are counted, and none twice: a request is counted behind its last byte.
+async fn until_counted(prometheus: &Prometheus, asked: f64) {
+    eventually(secs(20), || async {
+        prometheus.scraped().await;
+        let counted = prometheus.value(&format!("sum({REQUESTS})")).await;
+        holds(counted == asked, || {
+            format!("{asked} were asked, {counted} are counted")
+        })
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_request_is_counted_once_and_a_swap_is_seen_as_one_slot_that_ends_and_another_that_begins() {
     let pair = Pair::tls_with(ON, "").await;
@@ -36,15 +48,7 @@ async fn each_request_is_counted_once_and_a_swap_is_seen_as_one_slot_that_ends_a
     let tally = load.stop().await;
     tally.assert_no_failures();
     let asked = requests(&tally);
-    // A request is counted behind its last byte.
-    eventually(secs(20), || async {
-        prometheus.scraped().await;
-        let counted = prometheus.value(&format!("sum({REQUESTS})")).await;
-        holds(counted == asked, || {
-            format!("{asked} were asked, {counted} are counted")
-        })
-    })
-    .await;
+    until_counted(&prometheus, asked).await;
     assert_eq!(prometheus.value(&of("blue")).await, blue, "blue has had no more");
     assert_eq!(prometheus.value(&of("green")).await, asked - blue);
     for family in ["_count", "_bucket{le=\"+Inf\"}"] {
@@ -102,14 +106,7 @@ async fn neither_swaps_there_and_back_nor_reloads_set_a_counter_back() {
     let tally = load.stop().await;
     tally.assert_no_failures();
     let asked = requests(&tally);
-    eventually(secs(20), || async {
-        prometheus.scraped().await;
-        let counted = prometheus.value(&format!("sum({REQUESTS})")).await;
-        holds(counted == asked, || {
-            format!("{asked} were asked, {counted} are counted")
-        })
-    })
-    .await;
+    until_counted(&prometheus, asked).await;
     let now = read(door).await;
     assert_eq!(set_back(&prometheus, &now).await, []);
     assert_eq!(prometheus.value("changes(process_start_time_seconds[1h])").await, 0.0);
