@@ -16,9 +16,12 @@ const TOLERANCE_OF_COMPILERS: f64 = 0.25;
 /// And so many whatever the piece: hash tables have other seeds in each process, and look at one more group of entries, or not.
 const SEEDS: f64 = 400.0;
 
-/// Of system calls, allocations and looks at the clock: chores have some, the last request may not be counted as a whole, and one that was
-/// slow is marked in the log. One more for each request would be news.
+/// Of system calls, allocations and looks at the clock: the last request may not be counted as a whole, and one that was slow is marked in
+/// the log. One more for each request would be news.
 const FEW: f64 = 0.5;
+
+/// And so many for each round of chores, of which a slow machine has more between two requests.
+const OF_CHORES: f64 = 10.0;
 
 /// Asks to write the figures down.
 const ACCEPT: &str = "GREENGATE_COST";
@@ -35,6 +38,9 @@ pub(super) struct Figures {
     pub(super) named: BTreeMap<String, f64>,
     pub(super) allocations: f64,
     pub(super) looks_at_the_clock: f64,
+    /// Rounds of chores that came in between.
+    #[serde(skip)]
+    pub(super) chores: f64,
 }
 
 /// What was accepted for one profile of the build.
@@ -135,7 +141,8 @@ fn of_calls(before: &Figures, now: &Figures) -> Vec<String> {
             "",
         ),
     ];
-    let dearer = kinds.into_iter().filter(|(_, before, now, _)| *now > before + FEW);
+    let few = FEW + now.chores * OF_CHORES;
+    let dearer = kinds.into_iter().filter(|(_, before, now, _)| *now > before + few);
     dearer
         .map(|(what, before, now, named)| format!("{now:.2} {what}{named}, before {before:.1}"))
         .collect()

@@ -60,6 +60,9 @@ enum Protocol {
     Http2,
 }
 
+/// What a core does in each round of its chores, and at no other time.
+const CHORES: &str = "greengate::proxy::stock::waiting::Waiting::tick";
+
 /// Each request is decided once, by the thread that serves.
 const DECIDES: &str = "greengate::proxy::exchange::decide::decide";
 
@@ -230,6 +233,7 @@ fn figures(profile: &Profile, protocol: Protocol, logged: bool) -> Figures {
             .map(|(name, calls)| (name, each(calls)))
             .collect(),
         allocations: each(profile.calls(&["malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc"])),
+        chores: each(profile.calls(&[CHORES])),
         looks_at_the_clock: each(clock.iter().map(|(_, calls)| calls).sum()),
     }
 }
