@@ -51,7 +51,8 @@ impl Serving {
         let office = &self.office;
         let mut told = None;
         loop {
-            let mut inside = office.switcher.inside().await;
+            let begun = office.switcher.begun().await;
+            let mut inside = begun.inside;
             inside.extend(self.earlier.inside());
             let left = Order::Drains {
                 connections: office.plane.connections() as u64,
@@ -67,7 +68,8 @@ impl Serving {
                     line = None;
                 }
             }
-            if office.plane.connections() == 0 && self.earlier.are_gone() {
+            // The last connection ends a moment before the swap hears of it that waits for its side to drain.
+            if office.plane.connections() == 0 && !begun.operations && self.earlier.are_gone() {
                 return;
             }
             if Instant::now() >= deadline {

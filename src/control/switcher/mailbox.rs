@@ -6,11 +6,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::message::Message;
+use super::message::{Begun, Message};
 use super::owner::{Owner, Parts};
 use super::request::{Report, Request};
 use crate::model::api::{CommonStep, Event, Parity, Problem, ReleaseRequest, StepRequest, exit};
-use crate::model::handoff::Inside;
 use crate::model::history::Caller;
 use crate::model::slot::Address;
 
@@ -83,11 +82,11 @@ impl Switcher {
         let _ = timeout(deadline, probed).await;
     }
 
-    /// What is inside of apps.
-    pub(in crate::control) async fn inside(&self) -> Vec<Inside> {
-        let (reply, inside) = oneshot::channel();
-        let _ = self.mailbox.send(Message::Inside { reply });
-        inside.await.unwrap_or_default()
+    /// What was begun and has not ended.
+    pub(in crate::control) async fn begun(&self) -> Begun {
+        let (reply, begun) = oneshot::channel();
+        let _ = self.mailbox.send(Message::Begun { reply });
+        begun.await.unwrap_or_default()
     }
 
     /// What is inside of apps at these addresses is to end politely now.

@@ -15,6 +15,15 @@ use crate::model::slot::{Address, Generation};
 use crate::model::state::State;
 use crate::model::switch::Ended;
 
+/// What was begun and has not ended.
+#[derive(Debug, Default)]
+pub(in crate::control) struct Begun {
+    /// Inside of apps.
+    pub(in crate::control) inside: Vec<Inside>,
+    /// Whether an operation has not heard its end yet.
+    pub(in crate::control) operations: bool,
+}
+
 /// What the owner hears. An `environment` is its place in the owner's list.
 #[derive(Debug)]
 pub(super) enum Message {
@@ -75,9 +84,9 @@ pub(super) enum Message {
         operation: u64,
         handed: Handed,
     },
-    /// What is inside of apps, for the process that has taken over.
-    Inside {
-        reply: oneshot::Sender<Vec<Inside>>,
+    /// What was begun and has not ended, for the process that has taken over.
+    Begun {
+        reply: oneshot::Sender<Begun>,
     },
     /// A command of a deployment is about to run, or has run.
     Step {

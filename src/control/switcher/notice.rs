@@ -136,6 +136,11 @@ impl Notices {
             .collect()
     }
 
+    /// Whether an operation has not heard its end yet.
+    pub(super) fn has_unfinished(&self) -> bool {
+        !self.listeners.is_empty()
+    }
+
     /// Writes down.
     pub(super) fn record(&mut self, environment: Option<&str>, operation: u64, record: Record) {
         if self.unwritten.contains(&operation) {

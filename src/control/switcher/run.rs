@@ -4,7 +4,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until};
 
 use super::environment::Environment;
-use super::message::Message;
+use super::message::{Begun, Message};
 use super::owner::Owner;
 use super::request::Report;
 use super::saves::{Left, Save};
@@ -92,8 +92,11 @@ impl Owner {
                     .tell(None, operation, UpgradeStep::Entered { phase }.into());
             }
             Message::Handed { operation, handed } => self.handed(operation, handed),
-            Message::Inside { reply } => {
-                let _ = reply.send(self.inside());
+            Message::Begun { reply } => {
+                let _ = reply.send(Begun {
+                    inside: self.inside(),
+                    operations: self.notices.has_unfinished(),
+                });
             }
             Message::Step { request, caller, reply } => self.step(request, caller, reply),
             Message::Release { request, caller, reply } => self.release(request, caller, reply),
