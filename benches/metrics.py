@@ -14,6 +14,7 @@ Needs two cores, proxyctl beside proxyd, and nginx, wrk, h2load and curl (Debian
 import importlib.util
 import pathlib
 import subprocess
+import time
 
 # By its path: a module of Python's own has the same name.
 spec = importlib.util.spec_from_file_location("rows", pathlib.Path(__file__).with_name("site.py"))
@@ -35,6 +36,22 @@ def main():
             head = [f"Host: {PLAIN}"] if scheme == "http" else []
             table = {name: (name, f"{scheme}://localhost:{door.ports[scheme]}/", head) for name, door in doors.items()}
             rows.measure(f"{work}, small answer", table, processes, options)
+        unasked(processes)
+
+
+def unasked(processes, seconds=20):
+    """What the looks alone cost, while nobody asks for anything else."""
+    before = {name: running(process.pid) for name, process in processes.items()}
+    time.sleep(seconds)
+    print("\n== nobody asks for anything, ms of CPU each second")
+    for name, process in processes.items():
+        print(f"{name:28}{(running(process.pid) - before[name]) * 1000 / seconds:10.2f}")
+
+
+def running(pid):
+    """Seconds that the threads of a process have run, finer than its ticks."""
+    threads = pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
 class Door:
