@@ -15,7 +15,7 @@ use crate::model::slot::Address;
 pub(super) use crate::model::state::Durability;
 use crate::model::state::State;
 use crate::model::switch::Kept;
-use crate::proxy::{Answer, Ask, DataPlane, Sign, Waiting};
+use crate::proxy::{Answer, Ask, DataPlane, Follower, Sign, Waiting};
 
 /// Keeps the state: what is live after `kill -9` is what was saved last (N27).
 pub(super) trait StateStore: Send {
@@ -126,6 +126,12 @@ pub(super) trait Plane {
         Box::pin(std::future::ready(()))
     }
 
+    /// Every core connects to sides that are about to serve. Resolves when that is done or its short time is over.
+    fn connect_ahead(&self, followers: Vec<Follower>) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        let _ = followers;
+        Box::pin(std::future::ready(()))
+    }
+
     /// The requests of a service that wait now, and since when its app cannot be reached.
     fn waiting(&self, environment: &str, service: &str) -> Waiting {
         let _ = (environment, service);
@@ -158,6 +164,10 @@ impl Plane for DataPlane {
 
     fn settled(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
         Box::pin(Self::settled(self))
+    }
+
+    fn connect_ahead(&self, followers: Vec<Follower>) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(Self::connect_ahead(self, followers))
     }
 
     fn waiting(&self, environment: &str, service: &str) -> Waiting {

@@ -1,6 +1,7 @@
 //! Decisions, and nothing but decisions: no runtime, no IO, no clock, no randomness. Time and chance are arguments.
 
 pub mod access;
+pub mod ahead;
 pub mod allowance;
 pub mod api;
 pub mod argv;

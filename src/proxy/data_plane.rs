@@ -11,12 +11,14 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 use tokio::sync::{Notify, mpsc};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::model::hold::Refusal;
 use crate::model::slot::Address;
 use crate::proxy::access::desk::Desk;
 use crate::proxy::auth_service::standing::Standings;
+use crate::proxy::core::ahead::Follower;
+use crate::proxy::core::connector;
 use crate::proxy::core::shared::Shared;
 use crate::proxy::inside::{self, Ask, Door};
 use crate::proxy::limit::limits::Limits;
@@ -45,6 +47,8 @@ pub struct DataPlane {
     doors: Vec<Door>,
     /// Each worker hears by it what it is to listen on.
     ears: Vec<mpsc::UnboundedSender<Ears>>,
+    /// Each worker hears by it whom it is to connect to.
+    connectors: Vec<mpsc::UnboundedSender<connector::Order>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -89,16 +93,19 @@ impl DataPlane {
             shared: shared.clone(),
             doors: Vec::new(),
             ears: Vec::new(),
+            connectors: Vec::new(),
             threads: Vec::new(),
         };
         for id in 0..workers {
             let (ears, orders) = mpsc::unbounded_channel();
             let (door, receiver) = inside::door();
+            let (connector, to_connect) = mpsc::unbounded_channel();
             let worker = Worker {
                 id,
                 shared: shared.clone(),
                 routing: routing.clone(),
                 orders,
+                to_connect,
                 lines: log.lines(),
                 receiver,
             };
@@ -111,6 +118,7 @@ impl DataPlane {
             plane.threads.push(thread.spawn(move || worker.run(&runtime))?);
             plane.doors.push(door);
             plane.ears.push(ears);
+            plane.connectors.push(connector);
         }
         Ok(plane)
     }
@@ -167,6 +175,27 @@ impl DataPlane {
         while rounds.iter().zip(&before).any(behind) {
             sleep(SETTLING).await;
         }
+    }
+
+    /// Every core connects to sides that are about to serve, as often as it keeps connections to those that do, at most
+    /// `model::ahead::MOST` times each. Resolves when that is done, or `Times::connect_ahead` is over; what came of it is nobody's
+    /// trouble. Those that no request has used are closed
+    /// when `Times::unused` is over, also when the side is never published.
+    pub async fn connect_ahead(&self, followers: Vec<Follower>) {
+        let until = Instant::now() + self.shared.settings.times.connect_ahead;
+        let (tell, mut told) = mpsc::unbounded_channel();
+        for connector in &self.connectors {
+            let followers = followers.iter().cloned().map(Arc::new);
+            let order = connector::Order {
+                followers: followers.collect(),
+                until,
+                tell: tell.clone(),
+            };
+            let _ = connector.send(order);
+        }
+        drop(tell);
+        // As in `leave`: the end of the last sender is the answer.
+        let _ = timeout_at(until, told.recv()).await;
     }
 
     /// The requests of a service that wait now, and since when its app cannot be reached.

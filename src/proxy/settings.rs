@@ -57,6 +57,11 @@ pub struct Times {
     pub password: Duration,
     /// The first wait of a client that has sent too many wrong passwords.
     pub wrong_password: Duration,
+    /// A swap waits for so long at most until the cores have connected to the side that is about to serve.
+    pub connect_ahead: Duration,
+    /// One of these connections is closed after this if no request has used it: longer than it takes to publish, and not so long that it
+    /// matters to an app that has few threads and gives one to every connection.
+    pub unused: Duration,
     /// A side that leaves is held up for so long at most while its files are fetched.
     pub keep_assets: Duration,
     /// It is looked so often whether anybody needs an environment that may sleep (N36).
@@ -94,6 +99,8 @@ impl Times {
         say_continue: Duration::from_secs(1),
         password: Duration::from_secs(10),
         wrong_password: Duration::from_secs(1),
+        connect_ahead: Duration::from_millis(200),
+        unused: Duration::from_secs(1),
         keep_assets: Duration::from_secs(5),
         sleep_look: Duration::from_secs(5),
         sleep_web_socket: Duration::from_secs(5 * 60),
@@ -137,6 +144,8 @@ impl Times {
             "say_continue" => &mut self.say_continue,
             "password" => &mut self.password,
             "wrong_password" => &mut self.wrong_password,
+            "connect_ahead" => &mut self.connect_ahead,
+            "unused" => &mut self.unused,
             "keep_assets" => &mut self.keep_assets,
             "sleep_look" => &mut self.sleep_look,
             "sleep_web_socket" => &mut self.sleep_web_socket,

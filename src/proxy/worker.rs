@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
+use crate::proxy::core::connector;
 use crate::proxy::core::core::Core;
 use crate::proxy::core::shared::Shared;
 use crate::proxy::inside::{self, Pipe};
@@ -37,6 +38,7 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) routing: Arc<Routing>,
     pub(crate) orders: mpsc::UnboundedReceiver<Ears>,
+    pub(crate) to_connect: mpsc::UnboundedReceiver<connector::Order>,
     pub(crate) lines: Lines,
     pub(crate) receiver: mpsc::UnboundedReceiver<Pipe>,
 }
@@ -50,6 +52,7 @@ impl Worker {
             let group = tasks::Group::new("core");
             group.spawn_local("listen", listen(core.clone(), self.orders));
             group.spawn_local("inside", inside::accept(core.clone(), self.receiver));
+            group.spawn_local("connect", connector::accept(core.clone(), self.to_connect));
             look_after(&core).await;
             core.waiting.borrow().wake_all();
             group.join(Duration::ZERO).await;
@@ -109,8 +112,9 @@ async fn look_after(core: &Core) {
         core.log.borrow_mut().flush();
         core.reserve.refill();
         rounds = rounds.wrapping_add(1);
-        if rounds.is_multiple_of(SWEEP_EVERY) {
-            core.sweep_pools(Instant::now());
+        let now = Instant::now();
+        if rounds.is_multiple_of(SWEEP_EVERY) || core.ahead.is_over(now) {
+            core.sweep_pools(now);
         }
     }
     tracing::debug!(core = core.id, "stops after {:?}", began.elapsed());

@@ -13,6 +13,7 @@
 mod access;
 mod access_log;
 mod acme;
+mod ahead;
 mod backup;
 mod browser;
 mod common;

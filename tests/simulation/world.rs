@@ -479,6 +479,7 @@ impl World {
                     },
                 );
             }
+            Effect::ConnectAhead { ticket, .. } => self.answer(200, Input::ConnectedAhead { ticket }),
             Effect::Persist { ticket, state } => {
                 let result = match self.rng.u8(0..12) {
                     0 => Err("no space left on device".into()),

@@ -17,7 +17,7 @@ use crate::model::clock::Moment;
 use crate::model::environment;
 use crate::model::slot::{Address, Generation};
 use crate::model::switch::{Input, Look, Ticket};
-use crate::proxy::Snapshot;
+use crate::proxy::{Follower, Snapshot};
 
 impl Environment {
     pub(super) fn probe(
@@ -88,6 +88,24 @@ impl Environment {
                 failed: done.iter().map(|(_, failed)| failed).sum(),
             };
             reply.input(environment, environment::Input::Switch(warmed));
+        });
+    }
+
+    /// Every core connects to what is about to serve.
+    pub(super) fn connect_ahead(&self, ticket: Ticket, moves: &[Move], publisher: &Publisher, errands: &Errands) {
+        let serving = activations_of(&publisher.snapshot(), &self.name, moves);
+        let followers = serving.into_iter().zip(moves).map(|(serving, step)| Follower {
+            serving,
+            addresses: step.to.addresses.clone(),
+        });
+        let followers = followers.collect();
+        let (plane, environment, reply) = (publisher.plane.clone(), self.place, errands.reply());
+        errands.run("connect-ahead", async move {
+            plane.connect_ahead(followers).await;
+            reply.input(
+                environment,
+                environment::Input::Switch(Input::ConnectedAhead { ticket }),
+            );
         });
     }
 

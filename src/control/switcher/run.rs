@@ -181,6 +181,9 @@ impl Owner {
                 moves,
             } => self.require(place, ticket, &requires, version, &moves),
             switch::Effect::Warm { ticket, instances } => environment.warm(ticket, instances, errands),
+            switch::Effect::ConnectAhead { ticket, moves } => {
+                environment.connect_ahead(ticket, &moves, publisher, errands);
+            }
             switch::Effect::Persist { ticket, state } => {
                 let name = environment.name.clone();
                 self.saves.push(Save::Environment {

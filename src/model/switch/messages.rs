@@ -56,6 +56,11 @@ pub enum Input {
         /// How many of them failed or were answered with a status of 400 and above.
         failed: u32,
     },
+    /// Answers [`Effect::ConnectAhead`].
+    ConnectedAhead {
+        /// As in the effect.
+        ticket: Ticket,
+    },
     /// Answers [`Effect::Persist`]; an error says that the old state is still the saved one.
     Persisted {
         /// As in the effect.
@@ -207,6 +212,14 @@ pub enum Effect {
         ticket: Ticket,
         /// Service's place in `Rules::services` and instance.
         instances: Vec<(usize, Address)>,
+    },
+    /// Connect to the `to` sides, as often as connections to the `from` sides are kept. Whatever comes of it, and after a short time in
+    /// any case, there is an answer.
+    ConnectAhead {
+        /// For the answer.
+        ticket: Ticket,
+        /// One for each service with two sides, in their order.
+        moves: Vec<Move>,
     },
     /// Save this state of the environment.
     Persist {

@@ -2,7 +2,7 @@
 //! moment they came at; what has to be done goes out as [`Effect`]s, and their results come back as inputs.
 //!
 //! ```text
-//! Idle → Gating → Requiring → Warming → Persisting → Verifying → Baking → Idle          Undoing: the new side is bad, the old one comes back
+//! Idle → Gating → Requiring → Warming → Connecting → Persisting → Verifying → Baking → Idle          Undoing: the new side is bad, the old one comes back
 //! ```
 //!
 //! The operation that is in a phase holds the lock (N5). Old sides that still drain are kept *beside* the phases, because a

@@ -22,6 +22,7 @@ pub(super) enum Phase {
     Warming {
         began: Duration,
     },
+    Connecting,
     Persisting,
     Verifying(Verifying),
     Baking(Baking),
@@ -43,7 +44,11 @@ impl Phase {
             Self::Gating(gating) => Some(&mut gating.probing),
             Self::Baking(baking) => Some(&mut baking.probing),
             Self::Undoing(undoing) => Some(&mut undoing.probing),
-            Self::Requiring { .. } | Self::Warming { .. } | Self::Persisting | Self::Verifying(_) => None,
+            Self::Requiring { .. }
+            | Self::Warming { .. }
+            | Self::Connecting
+            | Self::Persisting
+            | Self::Verifying(_) => None,
         }
     }
 
@@ -52,7 +57,8 @@ impl Phase {
             Self::Gating(_) => "gate",
             Self::Requiring { .. } => "require",
             Self::Warming { .. } => "warm-up",
-            Self::Persisting => "persist",
+            // Nobody need know more of it: it is over in a moment, and nothing can come of it that stops the switch.
+            Self::Connecting | Self::Persisting => "persist",
             Self::Verifying(_) => "verify",
             Self::Baking(_) => "bake",
             Self::Undoing(_) => "undo",
@@ -63,7 +69,7 @@ impl Phase {
     pub(super) fn wake(&self) -> Option<Duration> {
         match self {
             Self::Gating(gating) => gating.wake(),
-            Self::Requiring { .. } | Self::Warming { .. } | Self::Persisting => None,
+            Self::Requiring { .. } | Self::Warming { .. } | Self::Connecting | Self::Persisting => None,
             Self::Verifying(verifying) => verifying.again,
             Self::Baking(baking) => baking.wake(),
             Self::Undoing(undoing) => undoing.wake(),

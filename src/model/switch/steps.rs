@@ -1,4 +1,4 @@
-//! The steps under the lock: gate, warm up, persist and publish, verify (steps 3 to 7 of a swap).
+//! The steps under the lock: gate, warm up, connect, persist and publish, verify (steps 3 to 7 of a swap).
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ impl Switch {
                     effects.push(Effect::Verify { ticket, moves });
                 }
             }
-            Phase::Requiring { .. } | Phase::Warming { .. } | Phase::Persisting => {}
+            Phase::Requiring { .. } | Phase::Warming { .. } | Phase::Connecting | Phase::Persisting => {}
         }
         self.current = Some(current);
     }
@@ -107,7 +107,7 @@ impl Switch {
             .flat_map(|(index, (_, step))| step.to.addresses.iter().map(move |address| (index, address.clone())))
             .collect();
         if instances.is_empty() {
-            return self.persist(current, now, effects);
+            return self.connect_ahead(current, effects);
         }
         current.ticket = self.ticket();
         current.phase = Phase::Warming { began: now.at };
@@ -141,7 +141,25 @@ impl Switch {
                 elapsed_ms,
             },
         );
-        self.persist(current, now, effects);
+        self.connect_ahead(current, effects);
+    }
+
+    /// The last thing before the switch, so that what is made now is young when it is used.
+    fn connect_ahead(&mut self, mut current: Current, effects: &mut Vec<Effect>) {
+        current.ticket = self.ticket();
+        current.phase = Phase::Connecting;
+        effects.push(Effect::ConnectAhead {
+            ticket: current.ticket,
+            moves: current.plan.moves.clone(),
+        });
+        self.current = Some(current);
+    }
+
+    pub(super) fn connected_ahead(&mut self, ticket: Ticket, now: Moment, effects: &mut Vec<Effect>) {
+        let connecting = |current: &mut Current| current.ticket == ticket && matches!(current.phase, Phase::Connecting);
+        if let Some(current) = self.current.take_if(connecting) {
+            self.persist(current, now, effects);
+        }
     }
 
     fn persist(&mut self, mut current: Current, now: Moment, effects: &mut Vec<Effect>) {
@@ -180,6 +198,7 @@ impl Switch {
                 Phase::Gating(_)
                 | Phase::Requiring { .. }
                 | Phase::Warming { .. }
+                | Phase::Connecting
                 | Phase::Verifying(_)
                 | Phase::Baking(_),
                 _,

@@ -82,6 +82,7 @@ impl Switch {
                 requests,
                 failed,
             } => self.warmed(ticket, requests, failed, now, &mut effects),
+            Input::ConnectedAhead { ticket } => self.connected_ahead(ticket, now, &mut effects),
             Input::Persisted { ticket, result } => self.persisted(ticket, result, now, &mut effects),
             Input::Verified { ticket, seen } => self.verified(ticket, seen, now, &mut effects),
             Input::Measured {

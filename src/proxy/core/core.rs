@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Cache};
 use tokio::time::Instant;
 
+use super::ahead::Ahead;
 use super::preview::CorePreview;
 use super::service::CoreService;
 use super::shared::Shared;
@@ -39,6 +40,8 @@ pub(crate) struct Core {
     view: RefCell<Rc<View>>,
     /// Services of older views that still hold claims; their streams have to hear that patience ends.
     retired: RefCell<Vec<Weak<CoreService>>>,
+    /// Connections to sides that are about to serve.
+    pub(crate) ahead: Ahead,
     /// Client connections; woken when draining begins and when its grace ends, and closed for newcomers while they wait.
     pub(crate) waiting: RefCell<Waiting>,
     /// When draining began, as this core has noticed.
@@ -69,7 +72,8 @@ pub(crate) struct View {
 impl Core {
     pub(crate) fn new(id: usize, shared: Arc<Shared>, current: Arc<ArcSwap<Snapshot>>, log: Lines) -> Rc<Self> {
         let mut cache = Cache::new(current);
-        let view = View::of(cache.load().clone(), id, &shared, None);
+        let ahead = Ahead::default();
+        let view = View::of(cache.load().clone(), id, &shared, &ahead, None);
         Rc::new(Self {
             id,
             shared,
@@ -78,6 +82,7 @@ impl Core {
             has_previews: Cell::new(view.previews.is_some()),
             view: RefCell::new(Rc::new(view)),
             retired: RefCell::default(),
+            ahead,
             waiting: RefCell::default(),
             drain_began: Cell::new(None),
             next_request: Cell::new(fastrand::u64(..)),
@@ -96,7 +101,13 @@ impl Core {
         let snapshot = cache.load();
         let mut view = self.view.borrow_mut();
         if !Arc::ptr_eq(&view.snapshot, snapshot) {
-            let next = Rc::new(View::of(snapshot.clone(), self.id, &self.shared, Some(&view)));
+            let next = Rc::new(View::of(
+                snapshot.clone(),
+                self.id,
+                &self.shared,
+                &self.ahead,
+                Some(&view),
+            ));
             let previous = std::mem::replace(&mut *view, next);
             let mut retired = self.retired.borrow_mut();
             self.has_previews.set(view.previews.is_some());
@@ -196,12 +207,13 @@ impl Core {
         for service in self.view().all() {
             service.sweep(now);
         }
+        self.ahead.sweep(now);
     }
 }
 
 impl View {
     /// A core's services for a snapshot. What has not changed is carried over, with its connections.
-    fn of(snapshot: Arc<Snapshot>, core: usize, shared: &Shared, previous: Option<&Self>) -> Self {
+    fn of(snapshot: Arc<Snapshot>, core: usize, shared: &Shared, ahead: &Ahead, previous: Option<&Self>) -> Self {
         let carried = |live: &Live| {
             previous?.services.iter().find(|service| {
                 Arc::ptr_eq(&service.activation, &live.activation) && Arc::ptr_eq(&service.config, &live.service)
@@ -212,9 +224,11 @@ impl View {
             let same = previous.and_then(|view| view.services.get(place)).filter(|service| {
                 Arc::ptr_eq(&service.activation, &live.activation) && Arc::ptr_eq(&service.config, &live.service)
             });
-            same.or_else(|| carried(live))
-                .cloned()
-                .unwrap_or_else(|| Rc::new(CoreService::new(&live.service, &live.activation, None, core, shared)))
+            same.or_else(|| carried(live)).cloned().unwrap_or_else(|| {
+                let service = CoreService::new(&live.service, &live.activation, None, core, shared);
+                ahead.give(&service);
+                Rc::new(service)
+            })
         });
         let services = services.collect();
         let before = previous.and_then(|view| view.previews.as_deref());

@@ -89,7 +89,7 @@ impl Exchange {
             let now = Instant::now();
             let pool = &self.service.pool;
             let instance = pool.choose(tried, now);
-            self.seat = Some(pool.enter(instance));
+            let seat = self.seat.insert(pool.enter(instance));
             self.record.instance = Some(instance);
             // A body that is not wholly here could not be sent again, whatever the method.
             if self.may_reuse
@@ -97,6 +97,7 @@ impl Exchange {
                 && !stale
                 && let Some(upstream) = pool.take(instance, now)
             {
+                seat.rides();
                 self.upstream = Some(upstream);
                 if !self.record.is_inside() {
                     self.counters().reused();

@@ -20,6 +20,8 @@ const SHUNNED: Duration = Duration::from_secs(1);
 pub(crate) struct Pool {
     instances: Vec<Instance>,
     idle: Duration,
+    /// How long the connection is kept that came last.
+    kept: Cell<Duration>,
     closed: Cell<bool>,
     turn: Cell<usize>,
 }
@@ -27,19 +29,38 @@ pub(crate) struct Pool {
 /// An exchange's seat at an instance, which counts as in flight there until this is dropped.
 pub(crate) struct Seat {
     pub(crate) instance: usize,
-    in_flight: Rc<Cell<u32>>,
+    rides: bool,
+    taken: Rc<Taken>,
+}
+
+impl Seat {
+    /// It rides a connection of the pool.
+    pub(crate) fn rides(&mut self) {
+        if !std::mem::replace(&mut self.rides, true) {
+            self.taken.by_riders.set(self.taken.by_riders.get() + 1);
+        }
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.in_flight.set(self.in_flight.get() - 1);
+        let Taken { seats, by_riders } = &*self.taken;
+        seats.set(seats.get() - 1);
+        by_riders.set(by_riders.get() - u32::from(self.rides));
     }
+}
+
+/// Seats at an instance.
+#[derive(Default)]
+struct Taken {
+    seats: Cell<u32>,
+    by_riders: Cell<u32>,
 }
 
 #[derive(Default)]
 struct Instance {
     idle: RefCell<Vec<Idle>>,
-    in_flight: Rc<Cell<u32>>,
+    taken: Rc<Taken>,
     shunned_until: Cell<Option<Instant>>,
 }
 
@@ -53,6 +74,7 @@ impl Pool {
         Self {
             instances: (0..instances).map(|_| Instance::default()).collect(),
             idle,
+            kept: Cell::new(idle),
             closed: Cell::new(false),
             turn: Cell::new(0),
         }
@@ -70,7 +92,7 @@ impl Pool {
         let rank = |place: &usize| {
             let instance = &self.instances[*place];
             let shunned = instance.shunned_until.get().is_some_and(|until| until > now);
-            (tried.contains(place), shunned, instance.in_flight.get())
+            (tried.contains(place), shunned, instance.taken.seats.get())
         };
         (0..count)
             .map(|offset| (turn + offset) % count)
@@ -85,9 +107,13 @@ impl Pool {
 
     /// An exchange with an instance begins.
     pub(crate) fn enter(&self, instance: usize) -> Seat {
-        let in_flight = self.instances[instance].in_flight.clone();
-        in_flight.set(in_flight.get() + 1);
-        Seat { instance, in_flight }
+        let taken = self.instances[instance].taken.clone();
+        taken.seats.set(taken.seats.get() + 1);
+        Seat {
+            instance,
+            rides: false,
+            taken,
+        }
     }
 
     /// An instance could not be connected to.
@@ -138,13 +164,29 @@ impl Pool {
         let kept = app_idle.map_or(self.idle, |app| {
             self.idle.min(app.saturating_sub(Duration::from_secs(1)))
         });
-        let mut idle = self.instances[instance].idle.borrow_mut();
-        if !self.closed.get() && !upstream.lent && !kept.is_zero() && idle.len() < KEPT {
-            idle.push(Idle {
-                upstream,
-                until: now + kept,
-            });
+        self.kept.set(kept);
+        if !kept.is_zero() {
+            self.keep(instance, upstream, now + kept);
         }
+    }
+
+    /// Keeps a connection until this moment.
+    pub(crate) fn keep(&self, instance: usize, upstream: Upstream, until: Instant) {
+        let mut idle = self.instances[instance].idle.borrow_mut();
+        if !self.closed.get() && !upstream.lent && idle.len() < KEPT {
+            idle.push(Idle { upstream, until });
+        }
+    }
+
+    /// How many connections are kept and of use, with those in use, and how long one is kept that comes now. One that has served only
+    /// once is not counted: the app may not keep it, and if it does, nobody has come for it.
+    pub(crate) fn kept(&self, now: Instant) -> (usize, Duration) {
+        let of_use = |idle: &&Idle| idle.upstream.reused && idle.until > now && idle.upstream.is_quiet();
+        let kept = self.instances.iter().map(|instance| {
+            let idle = instance.idle.borrow();
+            idle.iter().filter(of_use).count() + instance.taken.by_riders.get() as usize
+        });
+        (kept.sum(), self.kept.get())
     }
 
     /// Closes one idle connection, because its descriptor is needed. Whether there was one.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rustix::net::{Shutdown, shutdown};
 use socket2::Socket;
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -177,13 +177,7 @@ impl App {
             Place::Tcp(_, address) => {
                 let listener = listen(*address).await;
                 let same = listener.as_fd().try_clone_to_owned();
-                let task = tokio::spawn(async move {
-                    while let Ok((tcp, _)) = listener.accept().await {
-                        drop(tcp.set_nodelay(true));
-                        tokio::spawn(connection(Wire::Tcp(tcp), Arc::clone(&inner)));
-                    }
-                });
-                (task, same)
+                (tokio::spawn(accept(listener, inner)), same)
             }
             Place::Unix(path) => {
                 drop(std::fs::remove_file(path));
@@ -200,6 +194,28 @@ impl App {
         let listener = listener.expect("a descriptor");
         let before = self.accepting.lock().unwrap().replace(Accepting { task, listener });
         assert!(before.is_none(), "the app listens already");
+    }
+
+    /// Accepts nobody any more, and lets hardly anybody wait in the kernel for it; over TCP.
+    pub async fn stop_accepting(&self) {
+        let task = {
+            let mut accepting = self.accepting.lock().unwrap();
+            let accepting = accepting.as_mut().expect("it listens");
+            rustix::net::listen(&accepting.listener, 0).expect("it listens");
+            std::mem::replace(&mut accepting.task, tokio::spawn(std::future::ready(())))
+        };
+        task.abort();
+        drop(task.await);
+    }
+
+    /// Accepts again.
+    pub fn go_on_accepting(&self) {
+        let mut accepting = self.accepting.lock().unwrap();
+        let accepting = accepting.as_mut().expect("it listens");
+        rustix::net::listen(&accepting.listener, 1024).expect("it listens");
+        let same = accepting.listener.try_clone().expect("a descriptor");
+        let listener = TcpListener::from_std(same.into()).expect("tokio takes the listener");
+        accepting.task = tokio::spawn(accept(listener, Arc::clone(&self.inner)));
     }
 
     /// Stops listening: connects are refused, connections that are open go on.
@@ -385,6 +401,13 @@ struct Open(Arc<Inner>);
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+async fn accept(listener: TcpListener, inner: Arc<Inner>) {
+    while let Ok((tcp, _)) = listener.accept().await {
+        drop(tcp.set_nodelay(true));
+        tokio::spawn(connection(Wire::Tcp(tcp), Arc::clone(&inner)));
     }
 }
 

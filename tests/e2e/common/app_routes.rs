@@ -131,7 +131,8 @@ async fn run(
                 drop(released.wait_for(|names| names.contains(name)).await);
             }
             Step::CloseIfReused if seen.before == 0 => {}
-            Step::Close | Step::CloseIfReused => return Ok(Some(End::Close)),
+            Step::CloseUpTo(last) if seen.connection > last => {}
+            Step::Close | Step::CloseIfReused | Step::CloseUpTo(_) => return Ok(Some(End::Close)),
             Step::Reset => return Ok(Some(End::Reset)),
             Step::Hang => std::future::pending().await,
             Step::UntilGone => {

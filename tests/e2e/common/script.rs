@@ -18,6 +18,8 @@ pub enum Step {
     Close,
     /// Close the connection when it carried a request before this one.
     CloseIfReused,
+    /// Close the connection when it is not younger than the one with this number.
+    CloseUpTo(u64),
     /// Reset the connection (RST).
     Reset,
     /// Never go on.

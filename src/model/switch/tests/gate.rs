@@ -236,3 +236,43 @@ fn an_uncertain_save_is_published_and_reported() {
     };
     assert!(stage.events.iter().any(uncertain));
 }
+
+#[test]
+fn what_is_about_to_serve_is_connected_to_before_it_is_saved_and_published() {
+    let mut stage = Stage::new(rules());
+    stage.switched(1, swap());
+    stage.switched(2, rollback());
+    let step = |effect: &Effect| match effect {
+        Effect::ConnectAhead { moves, .. } => Some(format!("connect to {}", moves[0].to.slot)),
+        Effect::Persist { .. } => Some("save".into()),
+        Effect::Publish { .. } => Some("publish".into()),
+        _ => None,
+    };
+    let steps: Vec<_> = stage.done.iter().filter_map(step).collect();
+    let expected = [
+        "connect to green",
+        "save",
+        "publish",
+        "connect to blue",
+        "save",
+        "publish",
+    ];
+    assert_eq!(steps, expected);
+}
+
+#[test]
+fn whoever_asks_while_it_is_connected_to_is_told_of_nothing_new() {
+    let mut stage = Stage::new(rules());
+    stage.unconnected = true;
+    stage.ask(1, swap());
+    stage.pass(Duration::from_secs(2));
+    assert_eq!(stage.switch.holder().unwrap().step, "persist");
+    let asked = stage.done.iter().find_map(|effect| match effect {
+        Effect::ConnectAhead { ticket, .. } => Some(*ticket),
+        _ => None,
+    });
+    stage.input(Input::ConnectedAhead { ticket: Ticket(0) });
+    assert_eq!(stage.published(), 0, "an answer to another question");
+    stage.input(Input::ConnectedAhead { ticket: asked.unwrap() });
+    assert_eq!((stage.live(), stage.published()), (Slot::Green, 1));
+}

@@ -58,6 +58,8 @@ struct Stage {
     bad: Vec<u16>,
     /// Whether probes stay without an answer.
     silent: bool,
+    /// Whether nobody says that connections are made.
+    unconnected: bool,
     version: Option<&'static str>,
     front_door: Option<&'static str>,
     disk: Result<Durability, String>,
@@ -74,6 +76,7 @@ impl Stage {
             now: Duration::ZERO,
             bad: Vec::new(),
             silent: false,
+            unconnected: false,
             version: None,
             front_door: None,
             disk: Ok(Durability::Durable),
@@ -133,6 +136,8 @@ impl Stage {
                 requests: u32::try_from(instances.len()).unwrap(),
                 failed: 1,
             },
+            Effect::ConnectAhead { .. } if self.unconnected => return None,
+            Effect::ConnectAhead { ticket, .. } => Input::ConnectedAhead { ticket },
             Effect::Persist { ticket, .. } => Input::Persisted {
                 ticket,
                 result: self.disk.clone(),
