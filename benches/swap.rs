@@ -1,7 +1,8 @@
 //! How long a swap takes, and what it costs those who are served meanwhile: from publish to the first answer of the new side, and
-//! the 99th percentile around swaps beside the one between them. In one process, over real sockets, plain HTTP.
+//! the 99th percentile around swaps beside the one between them, with connections that are made ahead and, in turn, without. In one
+//! process, over real sockets, plain HTTP.
 //!
-//! `cargo bench --bench swap` prints both; nothing here decides a test.
+//! `cargo bench --bench swap` prints all of it; nothing here decides a test.
 
 #![allow(
     missing_docs,
@@ -21,14 +22,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use greengate::model::slot::Slot;
+use greengate::proxy::Follower;
 use plane::Door;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-const SWAPS: usize = 100;
+const SWAPS: usize = 200;
 const CLIENTS: usize = 8;
 /// What counts as being during a swap: from publish to this long after it. A real swap, with gate and drain, takes longer.
 const DURING: Duration = Duration::from_millis(50);
 const PAUSE: Duration = Duration::from_millis(150);
+
+struct Swap {
+    at: Instant,
+    slot: Slot,
+    ahead: bool,
+}
 
 struct Sample {
     began: Instant,
@@ -55,16 +63,32 @@ fn main() {
         })
         .collect();
     thread::sleep(Duration::from_millis(500));
+    let waiting = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
     let mut swaps = Vec::new();
     for generation in 2..SWAPS as u64 + 2 {
         thread::sleep(PAUSE);
         let next = door.activation(live.slot.other(), generation);
+        let ahead = generation.is_multiple_of(2);
+        if ahead {
+            let follower = Follower {
+                serving: live.clone(),
+                addresses: next.addresses.clone(),
+            };
+            waiting.block_on(plane.connect_ahead(vec![follower]));
+        }
         let snapshot = routing.load().with(std::slice::from_ref(&next));
         let began = Instant::now();
         routing.publish(snapshot);
         live.close();
         plane.poke();
-        swaps.push((began, next.slot));
+        swaps.push(Swap {
+            at: began,
+            slot: next.slot,
+            ahead,
+        });
         live = next;
     }
     thread::sleep(Duration::from_millis(100));
@@ -74,48 +98,49 @@ fn main() {
     door.plane.stop();
 }
 
-fn report(clients: &[Vec<Sample>], swaps: &[(Instant, Slot)]) {
-    let mut first: Vec<Duration> = swaps
+fn report(clients: &[Vec<Sample>], swaps: &[Swap]) {
+    let near = |sample: &Sample, swap: &Swap| sample.ended >= swap.at && sample.began <= swap.at + DURING;
+    let mut between: Vec<_> = clients
         .iter()
-        .filter_map(|(at, slot)| {
-            let letter = slot.as_str().as_bytes()[0];
-            let answers = clients
-                .iter()
-                .flatten()
-                .filter(|sample| sample.began >= *at && sample.slot == letter);
-            answers.map(|sample| sample.ended - *at).min()
-        })
+        .flatten()
+        .filter(|sample| !swaps.iter().any(|swap| near(sample, swap)))
+        .map(|sample| sample.ended - sample.began)
         .collect();
-    first.sort_unstable();
-    let (mut during, mut between, mut connecting) = (Vec::new(), Vec::new(), Vec::new());
-    for samples in clients {
-        let mut slot = 0;
-        for sample in samples {
-            let near = swaps
-                .iter()
-                .any(|(at, _)| sample.ended >= *at && sample.began <= *at + DURING);
-            let took = sample.ended - sample.began;
-            if near { &mut during } else { &mut between }.push(took);
-            if std::mem::replace(&mut slot, sample.slot) != sample.slot {
-                connecting.push(took);
+    let exchanges: usize = clients.iter().map(Vec::len).sum();
+    println!("{SWAPS} swaps under {CLIENTS} clients, {exchanges} exchanges, 0 failures");
+    let calm = line("exchange between swaps", &mut between);
+    for ahead in [false, true] {
+        let swaps: Vec<_> = swaps.iter().filter(|swap| swap.ahead == ahead).collect();
+        println!("connections made ahead: {ahead}");
+        let first = swaps.iter().filter_map(|swap| {
+            let new = |sample: &&Sample| sample.began >= swap.at && sample.slot == swap.slot.as_str().as_bytes()[0];
+            let answers = clients.iter().flatten().filter(new);
+            answers.map(|sample| sample.ended - swap.at).min()
+        });
+        line("  publish to first new answer", &mut first.collect::<Vec<_>>());
+        let (mut during, mut fresh) = (Vec::new(), Vec::new());
+        for samples in clients {
+            let mut slot = 0;
+            for sample in samples {
+                let changed = std::mem::replace(&mut slot, sample.slot) != sample.slot;
+                if swaps.iter().any(|swap| near(sample, swap)) {
+                    during.push(sample.ended - sample.began);
+                    fresh.extend(changed.then_some(sample.ended - sample.began));
+                }
             }
         }
+        line("  a client's first of the new side", &mut fresh);
+        let around = line("  exchange during a swap", &mut during);
+        println!("  p99 during / between                {:.2}", around / calm);
     }
-    let exchanges = during.len() + between.len();
-    for sorted in [&mut during, &mut between, &mut connecting] {
-        sorted.sort_unstable();
-    }
-    let at = |sorted: &[Duration], share: usize| sorted[(sorted.len() * share / 100).min(sorted.len() - 1)];
-    let line = |what: &str, sorted: &[Duration]| {
-        println!("{what:<32} p50 {:>9.1?}   p99 {:>9.1?}", at(sorted, 50), at(sorted, 99))
-    };
-    println!("{SWAPS} swaps under {CLIENTS} clients, {exchanges} exchanges, 0 failures");
-    line("publish to first new answer", &first);
-    line("a client's first, new connection", &connecting);
-    line("exchange during a swap", &during);
-    line("exchange between swaps", &between);
-    let ratio = at(&during, 99).as_secs_f64() / at(&between, 99).as_secs_f64();
-    println!("p99 during / between             {ratio:.2}");
+}
+
+/// Prints it, and returns its 99th percentile in seconds.
+fn line(what: &str, times: &mut [Duration]) -> f64 {
+    times.sort_unstable();
+    let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)];
+    println!("{what:<34} p50 {:>9.1?}   p99 {:>9.1?}", at(50), at(99));
+    at(99).as_secs_f64()
 }
 
 /// Asks without a pause over one connection; any failure ends the measurement.
