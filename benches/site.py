@@ -16,18 +16,16 @@ import json
 import os
 import pathlib
 import re
-import socket
 import statistics
 import subprocess
 import tempfile
-import time
 import urllib.request
+
+from machine import DOOR_CORE, LOAD_CORE, certificate, cpu, start, write
 
 APP, NGINX, NGINX_TLS, CADDY, CADDY_TLS, OURS, OURS_TLS, AUTH = range(21800, 21808)
 # One for each environment, because an app serves one only.
 APPS = range(21820, 21860)
-LOAD_CORE, DOOR_CORE = "0", "1"
-TICKS = os.sysconf("SC_CLK_TCK")
 
 # Environment → what stands in it. The app's answer is the same small one for each.
 KEYS = {
@@ -199,34 +197,7 @@ def load(url, head, seconds):
     return int(re.search(r"(\d+) requests in", said)[1])
 
 
-def cpu(pid):
-    """Seconds of the process and all below it."""
-    total, todo = 0, [pid]
-    while todo:
-        pid = todo.pop()
-        with contextlib.suppress(OSError):
-            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
-            for task in os.listdir(f"/proc/{pid}/task"):
-                todo += map(int, pathlib.Path(f"/proc/{pid}/task/{task}/children").read_text().split())
-    return total / TICKS
-
-
 # ---- what runs -----------------------------------------------------------------------------------------------------------------
-
-
-def start(ends, command, port, core):
-    log = ends.enter_context(tempfile.NamedTemporaryFile("w+"))
-    process = subprocess.Popen(["taskset", "-c", core, *command], stdout=log, stderr=log, env={**os.environ, "HOME": tempfile.gettempdir(), "GOMAXPROCS": "1"})
-    ends.callback(process.wait)
-    ends.callback(process.terminate)
-    end = time.monotonic() + 10
-    while time.monotonic() < end and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return process
-        time.sleep(0.05)
-    log.seek(0)
-    raise SystemExit(f"{command[0]} does not start: {log.read()}")
 
 
 def prepare(root, proxyd):
@@ -244,14 +215,7 @@ def prepare(root, proxyd):
     (site / "app.js").write_text("".join(f"export const v{n} = {n * 7919 % 1000};\n" for n in range(2000)))
     (site / "app.js.gz").write_bytes(gzip.compress((site / "app.js").read_bytes(), 9))
     (site / "big.bin").write_bytes(os.urandom(1 << 20))
-    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
-    make += ["-keyout", root / "key.pem", "-out", root / "cert.pem", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    subprocess.run(make, check=True, capture_output=True)
-
-
-def write(path, text):
-    path.write_text(text)
-    return str(path)
+    certificate(root, "localhost")
 
 
 def app(root):

@@ -1,0 +1,59 @@
+"""The measurement itself: for each row all doors are open, and take turns round by round."""
+
+import contextlib
+import time
+
+from peers.doors import Setting
+from peers.loads import Failed
+
+
+def measure(bench, doors, rows, tell):
+    """Row → door → what was seen of it in each round. `tell` hears how it goes."""
+    with contextlib.ExitStack() as ends:
+        usual = {name: ends.enter_context(door.open(bench)) for name, door in doors.items()}
+        for row in rows:
+            names = [name for name, door in doors.items() if row.is_for(name, door.kind)]
+            began = time.monotonic()
+            seen = _row(bench, row, {name: doors[name] for name in names}, usual, tell)
+            tell(f"{row.name:16}{time.monotonic() - began:5.0f} s")
+            yield row.name, seen
+
+
+def _row(bench, row, doors, usual, tell):
+    seen = {name: [] for name in doors}
+    with contextlib.ExitStack() as ends:
+        special = row.setting != Setting() and not row.fresh
+        running = {name: ends.enter_context(door.open(bench, row.setting)) for name, door in doors.items()} if special else usual
+        for first in range(bench.rounds):
+            # Each round begins with another door.
+            for name in _turned(list(doors), first):
+                # A door that failed once is not asked again.
+                if first != len(seen[name]):
+                    continue
+                try:
+                    with contextlib.ExitStack() as once:
+                        door = once.enter_context(doors[name].open(bench, row.setting)) if row.fresh else running[name]
+                        now = _once(bench, row, door)
+                        if special and not row.ours_alone:
+                            now["beside"] = now["cpu"] / _once(bench, row, usual[name])["cpu"]
+                        seen[name].append(now)
+                except Failed as failed:
+                    tell(f"{row.name}, {doors[name].kind.TITLE}: {failed}")
+    return seen
+
+
+def _turned(names, by):
+    by %= len(names)
+    return names[by:] + names[:by]
+
+
+def _once(bench, row, running):
+    """What the work says of itself, and what the door needed for it: microseconds of CPU for a request, requests a second, and KiB."""
+    bench.spread(running.place.setting.workers > 1)
+    before = running.cpu()
+    seen = row.work(bench, running)
+    if "requests" in seen:
+        seen["cpu"] = (running.cpu() - before) * 1e6 / seen["requests"]
+        seen["rate"] = seen["requests"] / seen["seconds"]
+        seen["memory"] = running.memory()
+    return seen
