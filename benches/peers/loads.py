@@ -37,7 +37,7 @@ def wrk(running, url, seconds, script=""):
         if found := re.search(bad, said):
             raise Failed(f"{url}: {found[0]}")
     requests, took = re.search(r"(\d+) requests in (\S+),", said).groups()
-    at = {share: _microseconds(re.search(rf"{share}%\s+(\S+)", said)[1]) for share in (50, 99)}
+    at = {share: _microseconds(re.search(rf"^ +{share}% +(\S+)", said, re.M)[1]) for share in (50, 99)}
     return {"requests": int(requests), "seconds": _microseconds(took) / 1e6, "p50": at[50], "p99": at[99]}
 
 

@@ -21,7 +21,11 @@ pub(crate) async fn run(resumed: bool, port: u16, certificate: &str, time: Durat
     let end = Instant::now() + time;
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
-        let sessions = if resumed { Resumption::in_memory_sessions(SESSIONS) } else { Resumption::disabled() };
+        let sessions = if resumed {
+            Resumption::in_memory_sessions(SESSIONS)
+        } else {
+            Resumption::disabled()
+        };
         let connector = connector(certificate, "http/1.1", sessions);
         clients.spawn_local(async move {
             let mut answers = Answers::default();

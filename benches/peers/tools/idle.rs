@@ -18,7 +18,11 @@ pub(crate) async fn run(doorway: Doorway, count: usize) {
             (connection.ask().await, began.elapsed(), connection)
         });
         for (answered, took, connection) in futures_util::future::join_all(next).await {
-            if answered { answers.took.push(took) } else { answers.failed += 1 }
+            if answered {
+                answers.took.push(took)
+            } else {
+                answers.failed += 1
+            }
             kept.push(connection);
         }
     }
