@@ -10,6 +10,7 @@ import tempfile
 import time
 
 LOAD_CORE, DOOR_CORE = "0", "1"
+CORES = os.sched_getaffinity(0)
 TICKS = os.sysconf("SC_CLK_TCK")
 # Until a program listens, and until it has ended when it was told to.
 PATIENCE = 10
@@ -21,7 +22,7 @@ def write(path, text):
 
 
 def on(core, command):
-    """The command on this core, or wherever the kernel likes."""
+    """The command on this core, or on any."""
     return ["taskset", "-c", core, *map(str, command)] if core else list(map(str, command))
 
 

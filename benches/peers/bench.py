@@ -38,7 +38,7 @@ class Bench:
 
     def spread(self, is_spread):
         """Lets the app have all cores, or the one of the load."""
-        cores = range(os.cpu_count()) if is_spread else [int(machine.LOAD_CORE)]
+        cores = machine.CORES if is_spread else [int(machine.LOAD_CORE)]
         os.sched_setaffinity(self.app.pid, cores)
 
 

@@ -9,7 +9,7 @@ from peers.results import measured
 
 # Which figures are shown, each as a part of its own.
 PARTS = ("cpu", "p99", "kib")
-LEFT, RIGHT, LINE, TOP = 300, 840, 22, 92
+LEFT, RIGHT, LINE, TOP = 320, 840, 22, 92
 WIDTH = 940
 LEAST, MOST = 1 / 4, 16
 STYLE = """

@@ -18,8 +18,8 @@ class Failed(Exception):
 
 
 def run(running, command, seconds, **more):
-    """What the command prints, on the core of the load unless the door has all cores."""
-    core = machine.LOAD_CORE if running.place.setting.workers == 1 else None
+    """What the command prints, on the core of the load, or on all."""
+    core = None if running.place.setting.spread else machine.LOAD_CORE
     try:
         done = subprocess.run(machine.on(core, command), capture_output=True, text=True, timeout=seconds + GRACE, check=False, **more)
     except subprocess.TimeoutExpired:

@@ -25,20 +25,26 @@ def measure(bench, doors, rows, tell):
 def _row(bench, row, doors, usual, tell):
     seen = {name: [] for name in doors}
     with contextlib.ExitStack() as ends:
-        special = row.setting != Setting() and not row.fresh
-        running = {name: ends.enter_context(door.open(bench, row.setting)) for name, door in doors.items()} if special else usual
-        for first in range(min(bench.rounds, FRESH_ROUNDS) if row.fresh else bench.rounds):
+
+        def running(setting):
+            if setting == Setting():
+                return usual
+            return {name: ends.enter_context(door.open(bench, setting)) for name, door in doors.items()}
+
+        measured = {} if row.fresh else running(row.setting)
+        beside = running(row.beside) if row.beside else {}
+        for number in range(min(bench.rounds, FRESH_ROUNDS) if row.fresh else bench.rounds):
             # Each round begins with another door.
-            for name in _turned(list(doors), first):
+            for name in _turned(list(doors), number):
                 # A door that failed once is not asked again.
-                if first != len(seen[name]):
+                if number != len(seen[name]):
                     continue
                 try:
                     with contextlib.ExitStack() as once:
-                        door = once.enter_context(doors[name].open(bench, row.setting)) if row.fresh else running[name]
+                        door = once.enter_context(doors[name].open(bench)) if row.fresh else measured[name]
                         now = _once(bench, row, door)
-                        if special and not row.ours_alone:
-                            now["beside"] = now["cpu"] / _once(bench, row, usual[name])["cpu"]
+                        if beside:
+                            now["beside"] = now["cpu"] / _once(bench, row, beside[name])["cpu"]
                         seen[name].append(now)
                 except Failed as failed:
                     tell(f"{row.name}, {doors[name].kind.TITLE}: {failed}")
@@ -52,7 +58,7 @@ def _turned(names, by):
 
 def _once(bench, row, running):
     """What the work says of itself, and what the door needed for it: microseconds of CPU for a request, requests a second, and KiB."""
-    bench.spread(running.place.setting.workers > 1)
+    bench.spread(running.place.setting.spread)
     before = running.cpu()
     seen = row.work(bench, running)
     if "requests" in seen:

@@ -27,8 +27,9 @@ class Row:
     goals: tuple = ()
     # What a door has to do for it (`WITHOUT` of those that cannot).
     needs: frozenset = frozenset()
-    # With this setting, beside what the same door needs with the usual one.
+    # With this setting; `beside` is what the same door needs for it with that one.
     setting: Setting = Setting()
+    beside: Setting | None = None
     # With a door of its own for each round.
     fresh: bool = False
     ours_alone: bool = False
@@ -63,11 +64,12 @@ def _wait(rhythm, protocol, title, quick=False):
     return Row(name, title, works.arrivals(rhythm, protocol), WAIT, (Goal("p99", 1.0),), needs, quick=quick)
 
 
-def _beside(name, title, work, most, setting, *needs, quick=False):
-    return Row(name, title, work, ("beside",), (Goal("beside", most, "itself"),), frozenset(needs), setting, quick=quick)
+def _beside(name, title, work, most, setting, *needs, beside=Setting()):
+    return Row(name, title, work, ("beside",), (Goal("beside", most, "itself"),), frozenset(needs), setting, beside)
 
 
-_LOG, _HOSTS, _WORKERS = Setting(log=True), Setting(hosts=1000), Setting(workers=2)
+_LOG, _HOSTS = Setting(log=True), Setting(hosts=1000)
+_ONE, _TWO = Setting(spread=True), Setting(workers=2, spread=True)
 
 ROWS = [
     _load("h1", "HTTP/1.1 GET", works.http1, 0.85, floor=1.12, quick=True),
@@ -97,7 +99,7 @@ ROWS = [
     _beside("hosts-h1", "HTTP/1.1 GET, 1,000 hosts in turn", works.http1_hosts, 1.03, _HOSTS, "hosts"),
     _beside("hosts-h2s", "HTTP/2 GET, one of 1,000 hosts", works.http2_hosts, 1.03, _HOSTS, "hosts", "h2"),
     # Two cores that do 1.9 times as much.
-    _beside("workers-h1s", "HTTP/1.1 TLS GET, two workers", works.http1_tls, 1.05, _WORKERS),
-    _beside("workers-h2s", "HTTP/2 GET, two workers", works.http2, 1.05, _WORKERS, "h2"),
+    _beside("workers-h1s", "HTTP/1.1 TLS GET, two workers", works.http1_tls, 1.05, _TWO, beside=_ONE),
+    _beside("workers-h2s", "HTTP/2 GET, two workers", works.http2, 1.05, _TWO, "h2", beside=_ONE),
     Row("swaps", "requests in swaps beside those between", works.swaps, ("swaps",), (Goal("swaps", 1.1, "itself"),), setting=Setting(slots=2), ours_alone=True, quick=True),
 ]

@@ -60,6 +60,7 @@ mod parts;
 mod passwd;
 mod pause;
 mod pause_writes;
+mod peers;
 mod pm2;
 mod preview;
 mod process;

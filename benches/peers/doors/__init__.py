@@ -28,6 +28,8 @@ class Setting:
     log: bool = False
     workers: int = 1
     slots: int = 1
+    # Over all cores, with load and app, in place of one core each.
+    spread: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Door:
             folder.mkdir()
             of_apps = list(sites(setting.hosts, bench.apps))
             place = Place(folder, bench.port(), bench.port(), bench.folder / "cert.pem", bench.folder / "key.pem", of_apps, setting)
-            core = machine.DOOR_CORE if setting.workers == 1 else None
+            core = None if setting.spread else machine.DOOR_CORE
             command = self.kind.command(self.program, place)
             process = machine.start(ends, command, place.plain, core, setting.workers)
             yield Running(self, place, process)
