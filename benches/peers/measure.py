@@ -42,9 +42,9 @@ def _row(bench, row, doors, usual, tell):
                 try:
                     with contextlib.ExitStack() as once:
                         door = once.enter_context(doors[name].open(bench)) if row.fresh else measured[name]
-                        now = _once(bench, row, door)
+                        now = once(bench, row, door)
                         if beside:
-                            now["beside"] = now["cpu"] / _once(bench, row, beside[name])["cpu"]
+                            now["beside"] = now["cpu"] / once(bench, row, beside[name])["cpu"]
                         seen[name].append(now)
                 except Failed as failed:
                     tell(f"{row.name}, {doors[name].kind.TITLE}: {failed}")
@@ -56,7 +56,7 @@ def _turned(names, by):
     return names[by:] + names[:by]
 
 
-def _once(bench, row, running):
+def once(bench, row, running):
     """What the work says of itself, and what the door needed for it: microseconds of CPU for a request, requests a second, and KiB."""
     bench.spread(running.place.setting.spread)
     before = running.cpu()
