@@ -30,15 +30,28 @@ fn what_was_measured_becomes_a_table_json_and_a_picture() {
         assert!(table.contains(line), "{line} is not in:\n{table}");
     }
     let lost = table.split("### Where another door is better").nth(1).unwrap();
-    assert_eq!(lost.matches("\n- ").count(), 2, "ties and what is better are no losses: {lost}");
+    assert_eq!(
+        lost.matches("\n- ").count(),
+        2,
+        "ties and what is better are no losses: {lost}"
+    );
     assert!(String::from_utf8(output.stdout).unwrap().contains(lost.trim()));
 
     let json = |path: &Path| serde_json::from_str::<serde_json::Value>(&read(path)).unwrap();
     assert_eq!(json(&folder.path().join("results.json")), json(&canned));
 
     let picture = read(&folder.path().join("peers.svg"));
-    assert!(picture.starts_with("<svg ") && picture.trim_end().ends_with("</svg>"), "{picture}");
-    for text in ["HTTP/2 GET", "nginx 1.2.3", "HAProxy 2.0.1", "18.0 µs", "prefers-color-scheme: dark"] {
+    assert!(
+        picture.starts_with("<svg ") && picture.trim_end().ends_with("</svg>"),
+        "{picture}"
+    );
+    for text in [
+        "HTTP/2 GET",
+        "nginx 1.2.3",
+        "HAProxy 2.0.1",
+        "18.0 µs",
+        "prefers-color-scheme: dark",
+    ] {
         assert!(picture.contains(text), "{text} is not in:\n{picture}");
     }
 }
