@@ -39,7 +39,7 @@ def main():
     for line in missing:
         print(line)
     chosen = [row for row in rows.ROWS if (row.name in options.works if options.works else row.quick or not options.quick)]
-    with bench.begin(programs["tools"], options.rounds, options.seconds, 1000 if options.quick else 5000) as run:
+    with bench.begin(programs["tools"], options.rounds, options.seconds, 1000 if options.quick else 3000) as run:
         result = results.of_this_machine(found, missing, run)
         for name, seen in measure.measure(run, found, chosen, lambda line: print(line, file=sys.stderr, flush=True)):
             result["rows"][name] = seen
