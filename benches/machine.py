@@ -16,6 +16,10 @@ TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE = 10
 
 
+class NotStarted(SystemExit):
+    """A program ended, or did not listen in time."""
+
+
 def write(path, text):
     path.write_text(text)
     return str(path)
@@ -34,11 +38,15 @@ def start(ends, command, port, core, threads=1):
     ends.callback(end, process)
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return process
         time.sleep(0.05)
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            # Some listen before they have read all of their configuration.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.2)
+                break
+            return process
     log.seek(0)
-    raise SystemExit(f"{command[0]} does not start: {log.read()}")
+    raise NotStarted(f"{command[0]} does not start: {log.read()}")
 
 
 def end(process):

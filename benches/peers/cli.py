@@ -17,6 +17,7 @@ import argparse
 import json
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -28,6 +29,8 @@ PROGRAMS = ("nginx", "haproxy", "caddy", "h2o", "proxyd", "tools")
 
 def main():
     options = _options()
+    # Whoever ends this ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if options.results_from:
         return _tell(results.read(options.results_from), options.results)
     for program in ("wrk", "h2load", "openssl", "taskset"):

@@ -52,7 +52,7 @@ def h2load(running, host, path, connections, streams, seconds=0, requests=0, *mo
     took = _microseconds(re.search(r"finished in ([\d.]+\w+),", said)[1]) / 1e6
     failed = sum(map(int, re.search(r"(\d+) failed, (\d+) errored", said).groups()))
     answered = int(re.search(r"status codes: (\d+) 2xx", said)[1])
-    if failed or re.search(r", 0 3xx, 0 4xx, 0 5xx", said) is None:
+    if not answered or failed or re.search(r", 0 3xx, 0 4xx, 0 5xx", said) is None:
         raise Failed(f"{host}{path}: {failed} requests failed: {re.search('status codes.*', said)[0]}")
     sorted_ = sorted(int(line.split("\t")[2]) for line in log.read_text().splitlines())
     at = {share: sorted_[len(sorted_) * share // 100] for share in (50, 99)}

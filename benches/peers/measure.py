@@ -3,6 +3,7 @@
 import contextlib
 import time
 
+from machine import NotStarted
 from peers.doors import Setting
 from peers.loads import Failed
 
@@ -13,42 +14,48 @@ FRESH_ROUNDS = 2
 def measure(bench, doors, rows, tell):
     """Row → door → what was seen of it in each round. `tell` hears how it goes."""
     with contextlib.ExitStack() as ends:
-        usual = {name: ends.enter_context(door.open(bench)) for name, door in doors.items()}
+        usual = _open(ends, bench, doors, Setting(), tell)
         for row in rows:
-            names = [name for name, door in doors.items() if row.is_for(name, door.kind)]
             began = time.monotonic()
-            seen = _row(bench, row, {name: doors[name] for name in names}, usual, tell)
+            yield row.name, _row(bench, row, {name: doors[name] for name in usual if row.is_for(name, doors[name].kind)}, usual, tell)
             tell(f"{row.name:16}{time.monotonic() - began:5.0f} s")
-            yield row.name, seen
+
+
+def _open(ends, bench, doors, setting, tell):
+    """Those of the doors that start with this setting."""
+    running = {}
+    for name, door in doors.items():
+        try:
+            running[name] = ends.enter_context(door.open(bench, setting))
+        except NotStarted as why:
+            tell(f"{door.kind.TITLE} is left out: {why}")
+    return running
 
 
 def _row(bench, row, doors, usual, tell):
-    seen = {name: [] for name in doors}
     with contextlib.ExitStack() as ends:
-
-        def running(setting):
-            if setting == Setting():
-                return usual
-            return {name: ends.enter_context(door.open(bench, setting)) for name, door in doors.items()}
-
-        measured = {} if row.fresh else running(row.setting)
-        beside = running(row.beside) if row.beside else {}
+        measured = usual if row.fresh or row.setting == Setting() else _open(ends, bench, doors, row.setting, tell)
+        beside = usual if row.beside in (None, Setting()) else _open(ends, bench, doors, row.beside, tell)
+        seen = {name: [] for name in doors if name in measured and name in beside}
         for number in range(min(bench.rounds, FRESH_ROUNDS) if row.fresh else bench.rounds):
-            # Each round begins with another door.
-            for name in _turned(list(doors), number):
-                # A door that failed once is not asked again.
-                if number != len(seen[name]):
-                    continue
-                try:
-                    with contextlib.ExitStack() as once:
-                        door = once.enter_context(doors[name].open(bench)) if row.fresh else measured[name]
-                        now = once(bench, row, door)
-                        if beside:
-                            now["beside"] = now["cpu"] / once(bench, row, beside[name])["cpu"]
-                        seen[name].append(now)
-                except Failed as failed:
-                    tell(f"{row.name}, {doors[name].kind.TITLE}: {failed}")
+            # Each round begins with another door. One that failed is not asked again.
+            for name in _turned(list(seen), number):
+                if number == len(seen[name]):
+                    try:
+                        seen[name].append(_round(bench, row, doors[name], measured[name], beside[name]))
+                    except (Failed, NotStarted) as why:
+                        tell(f"{row.name}, {doors[name].kind.TITLE}: {why}")
     return seen
+
+
+def _round(bench, row, door, measured, beside):
+    if row.fresh:
+        with door.open(bench) as fresh:
+            return once(bench, row, fresh)
+    now = once(bench, row, measured)
+    if row.beside:
+        now["beside"] = now["cpu"] / once(bench, row, beside)["cpu"]
+    return now
 
 
 def _turned(names, by):

@@ -84,7 +84,7 @@ def bulk(size, up, http2):
 
 def arrivals(rhythm, protocol):
     def work(bench, running):
-        return loads.tool(running, bench, _arrivals(bench, running, rhythm, protocol), bench.seconds)
+        return loads.tool(running, bench, _arrivals(running, rhythm, protocol, bench.seconds), bench.seconds)
 
     return work
 
@@ -93,9 +93,9 @@ def websockets(bench, running):
     return loads.tool(running, bench, ["websockets", running.place.tls, running.place.certificate, bench.seconds], bench.seconds)
 
 
-def _arrivals(bench, running, rhythm, protocol):
+def _arrivals(running, rhythm, protocol, seconds):
     rate = MODERATE if rhythm == "poisson" else BURSTS
-    return ["arrivals", rhythm, protocol, running.place.tls, running.place.certificate, rate, bench.seconds]
+    return ["arrivals", rhythm, protocol, running.place.tls, running.place.certificate, rate, seconds]
 
 
 def idle(protocol):
@@ -127,11 +127,12 @@ def swaps(bench, running):
     """The 99th percentile of requests in swaps beside that of requests while `proxyctl` asks how things stand, which takes as much of the
     load's core."""
     log = running.place.folder / "answers.log"
-    command = [bench.tools, *_arrivals(bench, running, "poisson", "http/1.1"), log]
+    seconds = max(bench.seconds, 3)
+    command = [bench.tools, *_arrivals(running, "poisson", "http/1.1", seconds), log]
     began = {"status": [], "swap": []}
     with subprocess.Popen(machine.on(machine.LOAD_CORE, command), stdout=subprocess.DEVNULL) as load:
         time.sleep(SWAP_EVERY)
-        until = time.monotonic() + bench.seconds - 2 * SWAP_EVERY
+        until = time.monotonic() + seconds - 2 * SWAP_EVERY
         while time.monotonic() < until:
             for word, at in began.items():
                 at.append(time.monotonic())
@@ -145,7 +146,10 @@ def swaps(bench, running):
 
 
 def _p99(answers, began):
+    # The answers of those that were asked for meanwhile.
     took = sorted(took for asked, took in answers if any(0 <= asked / 1e9 - at < IN_A_SWAP for at in began))
+    if not took:
+        raise loads.Failed("not one request was sent in a swap")
     return took[len(took) * 99 // 100]
 
 

@@ -16,7 +16,6 @@ max-connections: 10000
 limit-request-body: 1073741824
 http2-idle-timeout: 600
 http1-request-timeout: 600
-http1-request-io-timeout: 600
 proxy.preserve-host: ON
 proxy.websocket: ON
 proxy.timeout.keepalive: 600000
@@ -26,5 +25,6 @@ hosts:
 """
     for site in place.sites:
         for host in site.hosts:
-            text += f'  "{host}:*": {{paths: {{/: {{proxy.reverse.url: "http://127.0.0.1:{site.app}/"}}}}}}\n'
+            port = place.tls if site.secure else place.plain
+            text += f'  "{host}:{port}": {{paths: {{/: {{proxy.reverse.url: "http://127.0.0.1:{site.app}/"}}}}}}\n'
     return [program, "-m", "worker", "-c", place.write("h2o.yaml", text)]
