@@ -110,7 +110,8 @@ def _amount(value, unit):
 
 
 def _mark(name, x, y):
-    fill = f'fill="var(--{name})"' + (' opacity="0.8"' if name == FLOOR else "")
+    # Marks that lie on each other keep their edges.
+    fill = f'fill="var(--{name})"' + ("" if name == FLOOR else ' stroke="var(--ground)"')
     return f'<path transform="translate({x:.1f} {y:.1f})" d="{SHAPES[name]}" {fill}/>'
 
 

@@ -1,8 +1,8 @@
 """Front doors side by side on this machine: CPU time for a request, throughput, latency and memory of Greengate, nginx, HAProxy and Caddy, and of
 a relay that copies bytes and parses nothing, as a table, JSON and a picture.
 
-    python3 benches/peers                      everything: about 50 minutes
-    python3 benches/peers --quick              the rows that say most: about 2 minutes
+    python3 benches/peers                      everything: about 45 minutes
+    python3 benches/peers --quick              the rows that say most: about 3 minutes
     python3 benches/peers --works h1s,h2s --rounds 5 --h2o /opt/h2o/bin/h2o
     python3 benches/peers --from benches/peers/results/results.json
 
