@@ -155,8 +155,9 @@ impl Exchange {
         deadline: &mut Deadline,
     ) -> Poll<Result<(), Failure>> {
         if self.body.waits_since.is_none() {
-            self.body.waits_since = Some(Instant::now());
-            deadline.set(self.patience_for_head());
+            let now = Instant::now();
+            self.body.waits_since = Some(now);
+            deadline.set_at(now + self.patience_for_head(now));
         }
         let before = self.sending.received;
         self.poll_send(cx, client)?;
@@ -185,7 +186,8 @@ impl Exchange {
         }
         while deadline.poll_passed(cx) {
             self.look_at_the_clock(client)?;
-            deadline.set(self.patience_for_head());
+            let now = Instant::now();
+            deadline.set_at(now + self.patience_for_head(now));
             self.poll_send(cx, client)?;
         }
         match self.service.activation.patience() {
@@ -203,12 +205,12 @@ impl Exchange {
     }
 
     /// How long to wait before looking at the clock again.
-    fn patience_for_head(&self) -> Duration {
+    fn patience_for_head(&self, now: Instant) -> Duration {
         let times = self.times();
         if self.sending.awaits_continue {
             return times.say_continue;
         }
-        let waited = self.body.waits_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let waited = self.body.waits_since.map_or(Duration::ZERO, |since| now - since);
         self.time_for_head()
             .saturating_sub(waited)
             .clamp(Duration::from_millis(1), times.look_after_client)

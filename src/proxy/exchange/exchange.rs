@@ -179,14 +179,14 @@ impl Exchange {
 
     /// The response has been read to its end: the connection goes back to the pool if it may serve again.
     pub(crate) fn finish(&mut self) {
+        let now = Instant::now();
+        self.record.is_over(now);
         let clean = self.reusable && self.sending.done && !self.sending.broken && self.body.is_over();
         if clean
             && self.sending.out.is_empty()
             && let (Some(upstream), Some(seat)) = (self.upstream.take(), &self.seat)
         {
-            self.service
-                .pool
-                .put(seat.instance, upstream, self.app_idle, Instant::now());
+            self.service.pool.put(seat.instance, upstream, self.app_idle, now);
         }
         self.disconnect();
     }

@@ -27,6 +27,8 @@ pub(crate) struct Record {
     peer: Rc<Peer>,
     pub(crate) id: RequestId,
     pub(crate) started: Instant,
+    /// When its last byte was passed on, where somebody has looked at the clock then.
+    over: Option<Instant>,
     /// What was asked for.
     pub(crate) asked: Asked,
     /// The client, behind the proxies that are trusted.
@@ -73,6 +75,7 @@ impl Record {
             peer: peer.clone(),
             id: core.request_id(),
             started: Instant::now(),
+            over: None,
             asked: Asked::default(),
             client: peer.client,
             secure: peer.secure,
@@ -163,6 +166,11 @@ impl Record {
         &self.peer
     }
 
+    /// Its last byte is passed on.
+    pub(crate) fn is_over(&mut self, now: Instant) {
+        self.over = Some(now);
+    }
+
     /// Why it ended; the first word counts.
     pub(crate) fn ended(&mut self, end: End) {
         self.end.get_or_insert(end);
@@ -201,7 +209,8 @@ impl Drop for Record {
         if self.peer.inside {
             return;
         }
-        let (duration, end) = (self.started.elapsed(), self.end());
+        let over = self.over.unwrap_or_else(Instant::now);
+        let (duration, end) = (over - self.started, self.end());
         let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let service = self.service.as_ref();
         // What a CA asks is no exchange with a site; what could not be understood ends otherwise.
