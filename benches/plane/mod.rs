@@ -38,8 +38,10 @@ impl Door {
             times: Times::USUAL,
         };
         let log = AccessLog::open(&AccessLogTarget::Stdout, AccessLogFormat::Json).unwrap();
+        let plane = DataPlane::start(settings, &routing, front(), &log).unwrap();
+        plane.listen(&listeners, &[]).unwrap();
         Self {
-            plane: DataPlane::start(settings, &routing, front(), &log).unwrap(),
+            plane,
             routing,
             address: listeners[0].local_addr().unwrap(),
             live,
