@@ -9,6 +9,7 @@ import resource
 import socket
 import subprocess
 import tempfile
+import typing
 
 import machine
 
@@ -29,8 +30,9 @@ class Bench:
     idle: int
     apps: range = range(0)
     app: subprocess.Popen = None
+    ports: typing.Iterator = iter(PORTS)
+    # Of the doors' folders.
     numbers: itertools.count = dataclasses.field(default_factory=itertools.count)
-    ports: iter = dataclasses.field(default_factory=lambda: iter(PORTS))
 
     def port(self):
         """One that nobody has."""

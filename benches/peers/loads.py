@@ -1,6 +1,7 @@
 """Load: wrk, h2load, and what they cannot do, by our own tools. Each returns how many requests were answered, in which time, and how
 long the median and the 99th percentile of them took in microseconds."""
 
+import contextlib
 import json
 import re
 import subprocess
@@ -17,16 +18,31 @@ class Failed(Exception):
     """What a load could not do."""
 
 
-def run(running, command, seconds, **more):
+def run(running, command, seconds):
     """What the command prints, on the core of the load, or on all."""
+    with begun(running, command) as process:
+        return _said(process, command, seconds)
+
+
+@contextlib.contextmanager
+def begun(running, command):
+    """The command as it runs; it ends with this."""
     core = None if running.place.setting.spread else machine.LOAD_CORE
+    with subprocess.Popen(machine.on(core, command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            yield process
+        finally:
+            machine.end(process)
+
+
+def _said(process, command, seconds):
     try:
-        done = subprocess.run(machine.on(core, command), capture_output=True, text=True, timeout=seconds + GRACE, check=False, **more)
+        said, _ = process.communicate(timeout=seconds + GRACE)
     except subprocess.TimeoutExpired:
         raise Failed(f"{command[0]} takes longer than {seconds + GRACE} s") from None
-    if done.returncode:
-        raise Failed(f"{command[0]}: {(done.stdout + done.stderr)[-300:]}")
-    return done.stdout
+    if process.returncode:
+        raise Failed(f"{command[0]}: {said[-300:]}")
+    return said
 
 
 def wrk(running, url, seconds, script=""):
@@ -54,18 +70,21 @@ def h2load(running, host, path, connections, streams, seconds=0, requests=0, *mo
     answered = int(re.search(r"status codes: (\d+) 2xx", said)[1])
     if not answered or failed or re.search(r", 0 3xx, 0 4xx, 0 5xx", said) is None:
         raise Failed(f"{host}{path}: {failed} requests failed: {re.search('status codes.*', said)[0]}")
-    sorted_ = sorted(int(line.split("\t")[2]) for line in log.read_text().splitlines())
-    at = {share: sorted_[len(sorted_) * share // 100] for share in (50, 99)}
+    took_each = sorted(int(line.split("\t")[2]) for line in log.read_text().splitlines())
+    at = {share: took_each[len(took_each) * share // 100] for share in (50, 99)}
     return {"requests": answered, "seconds": seconds or took, "p50": at[50], "p99": at[99]}
 
 
 def tool(running, bench, words, seconds):
-    """One of our own."""
-    began = time.monotonic()
-    said = json.loads(run(running, [bench.tools, *words], seconds))
+    """One of our own, which says when it begins; what the door had needed by then is `before`."""
+    command = [bench.tools, *words]
+    with begun(running, command) as process:
+        process.stdout.readline()
+        before, began = running.cpu(), time.monotonic()
+        said = json.loads(_said(process, command, seconds))
     if said["failed"] or not said["requests"]:
         raise Failed(f"{words[0]}: {said['failed']} requests failed, {said['requests']} were answered")
-    return {**said, "seconds": time.monotonic() - began}
+    return {**said, "seconds": time.monotonic() - began, "before": before}
 
 
 def _microseconds(text):

@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::client::{Connection, Doorway};
-use crate::latency::Answers;
+use crate::latency::{Answers, ready};
 
 /// Connections of HTTP/1.1, or streams that HTTP/2 has open at once, on so many connections.
 const PLACES: usize = 64;
@@ -47,6 +47,7 @@ impl Rhythm {
 /// took, in nanoseconds.
 pub(crate) async fn run(rhythm: Rhythm, doorway: Doorway, time: Duration, log: Option<&str>) {
     let pool = Rc::new(Pool::open(&doorway).await);
+    ready();
     let (sender, mut arrivals) = mpsc::unbounded_channel();
     // The runtime's own clock ticks in milliseconds.
     let clock = thread::spawn(move || {

@@ -10,7 +10,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::app::SMALL;
 use crate::client::{self, connector};
-use crate::latency::Answers;
+use crate::latency::{Answers, ready};
 
 const CLIENTS: usize = 16;
 /// Sessions that a client remembers.
@@ -18,6 +18,7 @@ const SESSIONS: usize = 32;
 
 /// For so long, with clients that ask one after another.
 pub(crate) async fn run(resumed: bool, port: u16, certificate: &str, time: Duration) {
+    ready();
     let end = Instant::now() + time;
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {

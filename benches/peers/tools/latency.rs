@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+/// Says that what is measured begins now: connections are open.
+pub(crate) fn ready() {
+    println!("ready");
+}
+
 /// How long each answer took, and how many there were none of.
 #[derive(Default)]
 pub(crate) struct Answers {

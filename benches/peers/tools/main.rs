@@ -1,6 +1,6 @@
 //! What `benches/peers` needs and no package has: an app, the relay that is the floor, and load that wrk and h2load cannot make.
 //!
-//! `python3 benches/peers` builds and runs it; each command prints one line of JSON.
+//! `python3 benches/peers` builds and runs it; each command that is a load says when it begins, and prints one line of JSON at its end.
 
 #![allow(
     missing_docs,

@@ -9,7 +9,7 @@ use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::{self, connector};
-use crate::latency::Answers;
+use crate::latency::{Answers, ready};
 
 const SOCKETS: usize = 64;
 const MESSAGE: &str = "a message as chats and dashboards send them, of sixty-four bytes";
@@ -23,6 +23,7 @@ pub(crate) async fn run(port: u16, certificate: &str, time: Duration) {
         let (socket, _) = client_async("wss://localhost/socket", tls).await.unwrap();
         sockets.push(socket);
     }
+    ready();
     let end = Instant::now() + time;
     let mut clients = JoinSet::new();
     for mut socket in sockets {
