@@ -17,6 +17,7 @@ use crate::model::hold::Refusal;
 use crate::model::slot::Address;
 use crate::proxy::access::desk::Desk;
 use crate::proxy::auth_service::standing::Standings;
+use crate::proxy::client::tls::name::overhear;
 use crate::proxy::core::ahead::Follower;
 use crate::proxy::core::connector;
 use crate::proxy::core::shared::Shared;
@@ -68,9 +69,10 @@ impl DataPlane {
     pub fn start(settings: Settings, routing: &Arc<Routing>, front: Front, log: &AccessLog) -> io::Result<Self> {
         let workers = settings.workers.max(1);
         let desk = Desk::new(settings.times.wrong_password)?;
+        let tls = overhear(&front.tls);
         let shared = Arc::new(Shared {
             settings,
-            front,
+            front: Front { tls, ..front },
             desk,
             connections: (0..workers).map(|_| CachePadded::new(AtomicUsize::new(0))).collect(),
             counted: (0..workers).map(|_| CachePadded::default()).collect(),

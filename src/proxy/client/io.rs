@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 
 use super::taken::Taken;
+use super::tls::stream::TlsStream;
 use crate::proxy::core::core::Core;
 use crate::telemetry::CoreConnections;
 
@@ -28,7 +28,7 @@ enum Stream {
     /// Plain TCP.
     Plain(TcpStream),
     /// TLS; boxed because rustls' connection is large and an idle task should not be.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream>),
     /// The daemon asking its own front door.
     Inside(DuplexStream),
 }
@@ -55,7 +55,7 @@ impl ClientIo {
     }
 
     /// With TLS, behind its handshake.
-    pub(crate) fn tls(core: &Rc<Core>, tls: Box<TlsStream<TcpStream>>) -> Self {
+    pub(crate) fn tls(core: &Rc<Core>, tls: Box<TlsStream>) -> Self {
         Self::of(core, Stream::Tls(tls))
     }
 
@@ -78,7 +78,7 @@ impl ClientIo {
     pub(crate) fn take_error(&self) -> Option<io::Error> {
         match &self.stream {
             Stream::Plain(tcp) => tcp.take_error().ok().flatten(),
-            Stream::Tls(tls) => tls.get_ref().0.take_error().ok().flatten(),
+            Stream::Tls(tls) => tls.tcp().take_error().ok().flatten(),
             Stream::Inside(_) => None,
         }
     }
@@ -107,7 +107,7 @@ impl ClientIo {
     fn tcp(&self) -> Option<&TcpStream> {
         match &self.stream {
             Stream::Plain(tcp) => Some(tcp),
-            Stream::Tls(tls) => Some(tls.get_ref().0),
+            Stream::Tls(tls) => Some(tls.tcp()),
             Stream::Inside(_) => None,
         }
     }

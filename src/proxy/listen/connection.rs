@@ -6,14 +6,15 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
+use rustls::ServerConfig;
 use rustls::server::Acceptor;
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
-use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
+use tokio_rustls::TlsAcceptor;
 
 use super::breath::Breath;
 use super::plain_http;
@@ -22,13 +23,14 @@ use crate::model::proxy_protocol::{self, Parsed};
 use crate::proxy::client::h1::serve::ClientH1;
 use crate::proxy::client::h2;
 use crate::proxy::client::io::ClientIo;
+use crate::proxy::client::tls::stream::{TlsStream, accept};
 use crate::proxy::core::core::Core;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::request::Peer;
 use crate::proxy::stock::waiting::{For, Seat};
 
-/// What rustls may hold of a response that the socket does not take; as large as a bulk buffer with its record headers.
-const TLS_BUFFER: usize = 272 * 1024;
+/// What is looked at of a connection to know whether it comes from a CA: their ClientHello is far smaller.
+const HELLO: usize = 16 * 1024;
 
 /// What the connections of a listening socket speak below HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +108,7 @@ pub(crate) async fn serve_inside(core: Rc<Core>, pipe: DuplexStream, secure: boo
 /// What has come of a handshake.
 enum Handshake {
     /// The connection, its peer, and whether it speaks HTTP/2.
-    Done(Box<TlsStream<TcpStream>>, Rc<Peer>, bool),
+    Done(Box<TlsStream>, Rc<Peer>, bool),
     /// The client speaks HTTP without TLS; nothing was read of it.
     PlainHttp(TcpStream),
     /// Nothing within its time; what the client has to know, rustls has told it.
@@ -115,7 +117,8 @@ enum Handshake {
 
 /// What was read of a connection before it was TLS.
 enum Beginning {
-    Tls(Box<TlsStream<TcpStream>>),
+    /// The connection, and the host that the client asked for.
+    Tls(Box<TlsStream>, Option<Box<str>>),
     PlainHttp(TcpStream),
     /// It has served to prove a host, and is over.
     Proof,
@@ -158,14 +161,18 @@ async fn handshake(core: &Core, tcp: TcpStream, client: IpAddr, trusted: bool) -
         if plain_http::is_spoken(&tcp).await? {
             return Ok(Beginning::PlainHttp(tcp));
         }
-        if front.challenge.pending.load(Ordering::Acquire) == 0 {
-            let accepted = TlsAcceptor::from(front.tls.clone()).accept(tcp).await;
-            return accepted.map(|tls| Beginning::Tls(Box::new(tls)));
+        if front.challenge.pending.load(Ordering::Acquire) > 0
+            && let Some(proof) = asks_for_proof(core, &tcp).await?
+        {
+            let mut tls = TlsAcceptor::from(proof).accept(tcp).await?;
+            tls.shutdown().await?;
+            return Ok(Beginning::Proof);
         }
-        accept_or_prove(core, tcp).await
+        let accepted: io::Result<_> = accept(tcp, front.tls.clone()).await;
+        accepted.map(|(tls, sni)| Beginning::Tls(tls, sni))
     };
-    let mut tls = match tokio::time::timeout(core.times().handshake, accepting).await {
-        Ok(Ok(Beginning::Tls(tls))) => tls,
+    let (tls, sni) = match tokio::time::timeout(core.times().handshake, accepting).await {
+        Ok(Ok(Beginning::Tls(tls, sni))) => (tls, sni),
         Ok(Ok(Beginning::PlainHttp(tcp))) => {
             tracing::debug!(%client, "TLS handshake: the client speaks plain HTTP on the TLS port");
             return Handshake::PlainHttp(tcp);
@@ -176,19 +183,15 @@ async fn handshake(core: &Core, tcp: TcpStream, client: IpAddr, trusted: bool) -
             return Handshake::None;
         }
     };
-    let session = tls.get_mut().1;
-    session.set_buffer_limit(Some(TLS_BUFFER));
-    let h2 = session.alpn_protocol() == Some(b"h2");
-    let tls_version = match session.protocol_version() {
+    let agreed = tls.agreed();
+    let h2 = agreed.alpn_protocol() == Some(b"h2");
+    let tls_version = match agreed.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
         Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
         _ => "",
     };
-    let resumed = session.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
+    let resumed = agreed.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
     core.shared.counted[core.id].shook_hands(tls_version, resumed);
-    let sni = session
-        .server_name()
-        .map(|name| name.trim_end_matches('.').to_ascii_lowercase().into_boxed_str());
     let peer = Peer {
         client,
         trusted,
@@ -201,28 +204,30 @@ async fn handshake(core: &Core, tcp: TcpStream, client: IpAddr, trusted: bool) -
     Handshake::Done(tls, Rc::new(peer), h2)
 }
 
-/// Looks at the name before it decides who answers: a CA that came to check a host is shown its certificate, and that was it
-/// (RFC 8737 §3).
-async fn accept_or_prove(core: &Core, tcp: TcpStream) -> io::Result<Beginning> {
-    let front = &core.shared.front;
-    let start = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
-    let hello = start.client_hello();
-    let proves = hello
-        .alpn()
-        .is_some_and(|mut names| names.any(|name| name == b"acme-tls/1"));
-    let challenge = hello
-        .server_name()
-        .filter(|_| proves)
-        .and_then(|name| (front.challenge.lookup)(name));
-    match challenge {
-        Some(config) => {
-            let mut tls = start.into_stream(config).await?;
-            tls.shutdown().await?;
-            Ok(Beginning::Proof)
+/// What a CA is shown that came to check a host: that certificate, and that was it (RFC 8737 §3). The client's first message is looked
+/// at for that, and not taken.
+async fn asks_for_proof(core: &Core, tcp: &TcpStream) -> io::Result<Option<Arc<ServerConfig>>> {
+    let mut bytes = vec![0; HELLO];
+    let mut breath = Breath::default();
+    loop {
+        let seen = tcp.peek(&mut bytes).await?;
+        let mut acceptor = Acceptor::default();
+        let mut shown = &bytes[..seen];
+        while !shown.is_empty() {
+            acceptor.read_tls(&mut shown)?;
         }
-        None => {
-            let accepted = start.into_stream(front.tls.clone()).await;
-            accepted.map(|tls| Beginning::Tls(Box::new(tls)))
+        match acceptor.accept() {
+            Ok(None) if seen > 0 && seen < HELLO => breath.take().await,
+            Ok(Some(accepted)) => {
+                let hello = accepted.client_hello();
+                let proves = hello
+                    .alpn()
+                    .is_some_and(|mut names| names.any(|name| name == b"acme-tls/1"));
+                let name = hello.server_name().filter(|_| proves);
+                return Ok(name.and_then(|name| (core.shared.front.challenge.lookup)(name)));
+            }
+            // No such client, and what is wrong with it, it is told by the handshake.
+            Ok(None) | Err(_) => return Ok(None),
         }
     }
 }

@@ -13,16 +13,66 @@ pub(crate) const SMALL: usize = 16 * 1024;
 pub(crate) const BULK: usize = 256 * 1024;
 /// Bulk buffers of one core that may be out at the same time; beyond it bulk travels in small ones.
 const BULK_LIMIT: usize = 16;
-/// Free buffers that a core keeps; the rest goes back to the allocator.
-const KEPT: (usize, usize, usize) = (32, 4, 64);
+/// A record of TLS, the largest that there may be (18,437 bytes), and a little of the next.
+pub(crate) const RECORD: usize = 20 * 1024;
+/// Four records of TLS that leave together, with what each adds.
+pub(crate) const RECORDS: usize = 65 * 1024;
+/// Of those, how many may be out.
+const RECORDS_LIMIT: usize = 64;
+/// Free outgoing buffers that a core keeps; the rest goes back to the allocator.
+const OUTGOING_KEPT: usize = 64;
 /// An outgoing buffer that has grown beyond this is not kept.
 const OUT_KEPT: usize = 32 * 1024;
 
+/// Buffers of one size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Small,
+    Bulk,
+    Record,
+    Records,
+}
+
+impl Kind {
+    const ALL: usize = 4;
+
+    const fn size(self) -> usize {
+        match self {
+            Self::Small => SMALL,
+            Self::Bulk => BULK,
+            Self::Record => RECORD,
+            Self::Records => RECORDS,
+        }
+    }
+
+    /// Free ones that a core keeps; the rest goes back to the allocator.
+    const fn kept(self) -> usize {
+        match self {
+            Self::Small | Self::Record => 32,
+            Self::Bulk | Self::Records => 4,
+        }
+    }
+
+    /// Those of one core that may be out at the same time.
+    const fn limit(self) -> usize {
+        match self {
+            Self::Small | Self::Record => usize::MAX,
+            Self::Bulk => BULK_LIMIT,
+            Self::Records => RECORDS_LIMIT,
+        }
+    }
+}
+
+/// What there is of one kind.
+#[derive(Default)]
+struct Shelf {
+    free: Vec<Vec<u8>>,
+    lent: usize,
+}
+
 #[derive(Default)]
 struct Stock {
-    small: Vec<Vec<u8>>,
-    bulk: Vec<Vec<u8>>,
-    bulk_out: usize,
+    shelves: [Shelf; Kind::ALL],
     out: Vec<Vec<u8>>,
 }
 
@@ -36,38 +86,48 @@ pub(crate) struct Buffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
-    bulk: bool,
+    /// `None`: bytes from elsewhere.
+    kind: Option<Kind>,
 }
 
 impl Buffer {
     /// A buffer of [`SMALL`] bytes.
     pub(crate) fn small() -> Self {
-        let kept = STOCK.with_borrow_mut(|stock| stock.small.pop());
-        Self {
-            bytes: kept.unwrap_or_else(|| vec![0; SMALL]),
-            start: 0,
-            end: 0,
-            bulk: false,
-        }
+        Self::lend(Kind::Small)
     }
 
     /// A buffer of [`BULK`] bytes, or a small one when too many are out.
     pub(crate) fn bulk() -> Self {
-        let granted = STOCK.with_borrow_mut(|stock| {
-            if stock.bulk_out >= BULK_LIMIT {
-                return None;
-            }
-            stock.bulk_out += 1;
-            Some(stock.bulk.pop())
+        Self::grant(Kind::Bulk).unwrap_or_else(Self::small)
+    }
+
+    /// A buffer of [`RECORD`] bytes.
+    pub(crate) fn record() -> Self {
+        Self::lend(Kind::Record)
+    }
+
+    /// A buffer of [`RECORDS`] bytes; `None` when too many are out.
+    pub(crate) fn records() -> Option<Self> {
+        Self::grant(Kind::Records)
+    }
+
+    /// One of a kind that has a limit.
+    fn grant(kind: Kind) -> Option<Self> {
+        let granted = STOCK.with_borrow(|stock| stock.shelves[kind as usize].lent < kind.limit());
+        granted.then(|| Self::lend(kind))
+    }
+
+    fn lend(kind: Kind) -> Self {
+        let kept = STOCK.with_borrow_mut(|stock| {
+            let shelf = &mut stock.shelves[kind as usize];
+            shelf.lent += 1;
+            shelf.free.pop()
         });
-        match granted {
-            None => Self::small(),
-            Some(kept) => Self {
-                bytes: kept.unwrap_or_else(|| vec![0; BULK]),
-                start: 0,
-                end: 0,
-                bulk: true,
-            },
+        Self {
+            bytes: kept.unwrap_or_else(|| vec![0; kind.size()]),
+            start: 0,
+            end: 0,
+            kind: Some(kind),
         }
     }
 
@@ -77,7 +137,7 @@ impl Buffer {
             end: filled.min(bytes.len()),
             bytes,
             start: 0,
-            bulk: false,
+            kind: None,
         }
     }
 
@@ -93,6 +153,11 @@ impl Buffer {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.start == self.end
+    }
+
+    /// Whether it is of the stock, and not bytes from elsewhere.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.kind.is_some()
     }
 
     /// Whether nothing more fits behind the bytes.
@@ -152,11 +217,28 @@ impl Buffer {
         Some(read.map(|n| self.end += n.min(most)))
     }
 
-    /// Takes bytes from elsewhere; the room has to be there.
-    #[cfg(test)]
-    fn append(&mut self, bytes: &[u8]) {
-        self.bytes[self.end..self.end + bytes.len()].copy_from_slice(bytes);
+    /// Takes bytes from elsewhere, and grows where they do not fit.
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
         self.end += bytes.len();
+    }
+
+    /// The room behind the bytes, made at least so large; what is written there counts with [`Buffer::wrote`].
+    pub(crate) fn room(&mut self, least: usize) -> &mut [u8] {
+        if self.bytes.len() - self.end < least {
+            self.make_room(0);
+            let needed = self.end + least;
+            if self.bytes.len() < needed {
+                self.bytes.resize(needed, 0);
+            }
+        }
+        &mut self.bytes[self.end..]
+    }
+
+    /// So much was written into the room behind the bytes.
+    pub(crate) fn wrote(&mut self, n: usize) {
+        self.end += n;
+        debug_assert!(self.end <= self.bytes.len(), "more was written than there is room");
     }
 }
 
@@ -168,17 +250,14 @@ impl AsRef<[u8]> for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
+        let Some(kind) = self.kind else { return };
         let bytes = std::mem::take(&mut self.bytes);
         // At the end of the thread the stock may be gone already; then the allocator takes the bytes.
         let _ = STOCK.try_with(|stock| {
-            let mut stock = stock.borrow_mut();
-            if self.bulk {
-                stock.bulk_out -= 1;
-                if stock.bulk.len() < KEPT.1 {
-                    stock.bulk.push(bytes);
-                }
-            } else if bytes.len() == SMALL && stock.small.len() < KEPT.0 {
-                stock.small.push(bytes);
+            let shelf = &mut stock.borrow_mut().shelves[kind as usize];
+            shelf.lent -= 1;
+            if bytes.len() == kind.size() && shelf.free.len() < kind.kept() {
+                shelf.free.push(bytes);
             }
         });
     }
@@ -242,7 +321,7 @@ impl Drop for Out {
         bytes.clear();
         let _ = STOCK.try_with(|stock| {
             let mut stock = stock.borrow_mut();
-            if stock.out.len() < KEPT.2 {
+            if stock.out.len() < OUTGOING_KEPT {
                 stock.out.push(bytes);
             }
         });

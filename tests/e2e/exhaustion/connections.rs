@@ -227,6 +227,32 @@ async fn e29_each_slow_connection_costs_a_constant() {
     nothing_is_left(&pair.door, 1).await;
 }
 
+/// A client that has had its answer keeps what TLS needs to go on, and not the buffers that its bytes were in.
+#[tokio::test(flavor = "multi_thread")]
+async fn e29_a_connection_over_tls_that_waits_keeps_no_buffer() {
+    let number = count(400, 4000);
+    let pair = Pair::tls("").await;
+    // What the allocator and the buffers begin with is there.
+    let first = answered(&pair, 100).await;
+    let before = pair.door.process().resident_kib();
+    let all = answered(&pair, number).await;
+    let each = pair.door.process().resident_kib().saturating_sub(before) as f64 / number as f64;
+    eprintln!("{number} connections over TLS that wait: {each:.1} KiB each");
+    assert!(each < 8.0, "{each:.1} KiB for each of {number} connections");
+    drop((first, all));
+}
+
+/// So many clients over TLS that wait with their next request.
+async fn answered(pair: &Pair, number: usize) -> Vec<Client> {
+    let mut all = Vec::new();
+    for _ in 0..number {
+        let mut client = pair.door.tls(HOST).await.unwrap();
+        assert_eq!(client.get(HOST, "/").await.unwrap().status, 200);
+        all.push(client);
+    }
+    all
+}
+
 /// Half of them with half a head, half of them with half a body.
 async fn slow(pair: &Pair, number: usize) -> Vec<Client> {
     let mut all = Vec::new();

@@ -3,14 +3,15 @@
 use std::process::Stdio;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Child;
 
 use crate::common::client::connect;
 use crate::common::fixture::{HOST, Pair};
 use crate::common::secs;
 use crate::common::tool::tool;
 
-/// `openssl s_client` for the door, with these arguments, and with this to type; what it says.
-async fn s_client(pair: &Pair, args: &[&str], typed: &str) -> String {
+/// `openssl s_client` for the door, with these arguments.
+fn begin(pair: &Pair, args: &[&str]) -> Child {
     let mut command = tool("openssl");
     command
         .args([
@@ -27,7 +28,12 @@ async fn s_client(pair: &Pair, args: &[&str], typed: &str) -> String {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    let mut child = command.spawn().expect("openssl starts");
+    command.spawn().expect("openssl starts")
+}
+
+/// What it says, with this to type.
+async fn s_client(pair: &Pair, args: &[&str], typed: &str) -> String {
+    let mut child = begin(pair, args);
     let mut stdin = child.stdin.take().expect("a pipe");
     stdin.write_all(typed.as_bytes()).await.expect("openssl reads");
     drop(stdin);
@@ -118,6 +124,55 @@ async fn e31_no_connection_is_negotiated_anew() {
     let said = s_client(&pair, &["-tls1_2"], "R\nGET /renegotiated HTTP/1.1\r\n\r\n").await;
     assert!(said.contains("RENEGOTIATING"), "{said}");
     assert!(!pair.blue.targets().contains(&"GET /renegotiated".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e31_a_client_may_change_its_keys_and_ask_for_ours() {
+    let pair = Pair::tls("").await;
+    let mut child = begin(&pair, &["-tls1_3"]);
+    let (mut stdin, mut stderr) = (child.stdin.take().unwrap(), child.stderr.take().unwrap());
+    // It asks us to change ours, too.
+    stdin.write_all(b"K\n").await.unwrap();
+    let mut said = Vec::new();
+    while !said.ends_with(b"KEYUPDATE\n") {
+        said.push(stderr.read_u8().await.expect("openssl changes its keys"));
+    }
+    let ask = format!("GET /behind HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n");
+    stdin.write_all(ask.as_bytes()).await.unwrap();
+    let output = tokio::time::timeout(secs(10), child.wait_with_output()).await;
+    let output = output.expect("openssl ends").expect("openssl's output").stdout;
+    let said = String::from_utf8_lossy(&output);
+    assert!(said.contains("HTTP/1.1 200"), "{said}");
+    assert!(pair.blue.targets().contains(&"GET /behind".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e31_a_hello_in_tiny_records_is_understood_and_one_without_end_is_refused() {
+    let pair = Pair::tls("").await.hasty("handshake=60000").await;
+    let hello = client_hello(0x0303);
+    let (head, message) = hello.split_at(5);
+    let in_pieces: Vec<u8> = message
+        .chunks(3)
+        .flat_map(|part| [&head[..3], &[0, part.len() as u8], part].concat())
+        .collect();
+    let mut tcp = connect(pair.door.https()).await.unwrap();
+    tcp.write_all(&in_pieces).await.unwrap();
+    let mut answer = [0; 6];
+    tcp.read_exact(&mut answer).await.unwrap();
+    // What the first bytes say is a ServerHello in a record of the handshake.
+    assert_eq!((answer[0], answer[5]), (22, 2), "{answer:02x?}");
+
+    let mut tcp = connect(pair.door.https()).await.unwrap();
+    let endless = [&[22, 3, 1, 0x3f, 0, 1, 0, 0xff, 0xff][..], &[0; 0x3f00 - 4]].concat();
+    for _ in 0..20 {
+        if tcp.write_all(&endless).await.is_err() {
+            break;
+        }
+    }
+    // An alert, or nothing but the end of the connection: not a wait for more.
+    let _ = tokio::time::timeout(secs(10), tcp.read_to_end(&mut Vec::new()))
+        .await
+        .expect("the connection ends");
 }
 
 #[tokio::test(flavor = "multi_thread")]
