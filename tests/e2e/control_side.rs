@@ -60,7 +60,12 @@ async fn e32_another_local_user_is_refused() {
     }
     // With every file mode out of the way, the daemon itself has to look who is there.
     let program = pair.door.folder().join("proxyctl");
-    std::fs::copy(env!("CARGO_BIN_EXE_proxyctl"), &program).unwrap();
+    // By another process: one that is forked while this one writes would hold the program open, and nobody could run it.
+    let copied = std::process::Command::new("cp")
+        .arg(env!("CARGO_BIN_EXE_proxyctl"))
+        .arg(&program)
+        .status();
+    assert!(copied.unwrap().success());
     for (path, mode) in [(pair.door.folder(), 0o755), (&program, 0o755), (&socket, 0o666)] {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     }
