@@ -40,7 +40,7 @@ const MAY_SEE: [(&str, &[&str]); 12] = [
     ("import", &["config", "model"]),
     ("telemetry", &["config", "model", "http1"]),
     ("tls", &["telemetry", "config", "model", "http1", "tasks", "durable"]),
-    ("proxy", &["telemetry", "config", "model", "http1", "tasks"]),
+    ("proxy", &["telemetry", "config", "model", "http2", "http1", "tasks"]),
     (
         "control",
         &[

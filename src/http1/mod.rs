@@ -16,7 +16,7 @@ pub mod framing;
 pub mod head;
 mod lines;
 mod names;
-mod trailers;
+pub mod trailers;
 pub mod write;
 
 pub(crate) use lines::{end_of_text, end_of_token};

@@ -68,6 +68,15 @@ fn allowed(line: &[u8], source: Source) -> Result<bool, Stop> {
     }
 }
 
+/// Appends a field of other framing as a trailer line, if it may be one.
+pub fn push_allowed(lines: &mut Vec<u8>, kind: Name, name: &[u8], value: &[u8]) {
+    if !is_forbidden(kind, name) {
+        for part in [name, b": ", value, b"\r\n"] {
+            lines.extend_from_slice(part);
+        }
+    }
+}
+
 /// Whether a field must not stand in a trailer section, because it would have changed how the message was framed, routed,
 /// authenticated or read (RFC 9110 §6.5.1, E6), or because this proxy makes it. `_` counts as `-`, as many apps have it (E15).
 fn is_forbidden(kind: Name, name: &[u8]) -> bool {

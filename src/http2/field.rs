@@ -163,6 +163,12 @@ pub fn decimal(value: &[u8]) -> Option<u64> {
     (!value.is_empty()).then_some(number)
 }
 
+/// Whether a value may stand in a field (RFC 9113 §8.2.1).
+#[must_use]
+pub fn is_text(value: &[u8]) -> bool {
+    text_fault(value).is_none()
+}
+
 /// No control character but tabs between other text (RFC 9113 §8.2.1, RFC 9110 §5.5).
 #[inline]
 fn text_fault(value: &[u8]) -> Option<Fault> {

@@ -36,7 +36,7 @@ pub use access::familiar::Familiar;
 pub(crate) use access::users::UserFile;
 pub use access::users::UserFiles;
 pub use assets::Assets;
-pub use client::h1::frames::Frames;
+pub use client::frames::Frames;
 pub use core::ahead::Follower;
 pub use data_plane::DataPlane;
 pub use files::folder::Folder;

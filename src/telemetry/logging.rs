@@ -40,17 +40,12 @@ pub fn init() {
     }));
 }
 
-/// The HTTP/2 library warns of what clients send, as often as they send it: unasked, it only tells of errors.
-const TALKATIVE: &str = "h2";
-
 /// `debug` for all, `greengate=debug` for a part, or several with commas; `info` for the rest.
 fn filter(asked: &str) -> Targets {
     let directives = asked.split(',').map(str::trim).filter(|one| !one.is_empty());
     let directives: Vec<Targets> = directives.filter_map(|one| one.parse().ok()).collect();
     let for_all = directives.iter().filter_map(Targets::default_level).next_back();
-    let filter = Targets::new()
-        .with_default(for_all.unwrap_or(LevelFilter::INFO))
-        .with_target(TALKATIVE, for_all.unwrap_or(LevelFilter::ERROR));
+    let filter = Targets::new().with_default(for_all.unwrap_or(LevelFilter::INFO));
     let parts = directives.iter().flat_map(Targets::iter);
     parts.fold(filter, |filter, (target, level)| filter.with_target(target, level))
 }
@@ -68,14 +63,12 @@ mod tests {
             assert!(hears(asked, "greengate", Level::INFO), "{asked}");
             assert!(!hears(asked, "hyper", Level::DEBUG), "{asked}");
         }
-        assert!(hears("debug", "hyper", Level::DEBUG) && hears("debug", "h2::proto", Level::DEBUG));
+        assert!(hears("debug", "hyper", Level::DEBUG));
+        assert!(hears("rustls=warn, greengate=debug", "greengate::proxy", Level::DEBUG));
+        assert!(hears("rustls=warn, greengate=debug", "hyper", Level::INFO));
+        assert!(!hears("rustls=warn, greengate=debug", "rustls", Level::INFO));
         assert!(
-            !hears("", "h2::proto::ping_pong", Level::WARN),
-            "as often as a client likes"
+            !hears("rustls=warn, debug", "rustls", Level::INFO) && hears("rustls=warn, debug", "hyper", Level::DEBUG)
         );
-        assert!(hears("h2=warn, greengate=debug", "greengate::proxy", Level::DEBUG));
-        assert!(hears("h2=warn, greengate=debug", "rustls", Level::INFO));
-        assert!(!hears("h2=warn, greengate=debug", "h2", Level::INFO));
-        assert!(!hears("h2=warn, debug", "h2", Level::INFO) && hears("h2=warn, debug", "hyper", Level::DEBUG));
     }
 }

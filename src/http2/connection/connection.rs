@@ -272,6 +272,12 @@ impl Connection {
         self.streams.len()
     }
 
+    /// Whether a stream is open, or half closed.
+    #[must_use]
+    pub fn is_open(&self, stream: u32) -> bool {
+        self.streams.get(stream).is_some()
+    }
+
     /// What it has counted.
     #[must_use]
     pub fn counts(&self) -> Counts {

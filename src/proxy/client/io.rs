@@ -1,6 +1,5 @@
 //! The client's side of a connection as bytes: TCP, TLS over TCP, or a pipe from inside the process.
 
-use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -176,63 +175,5 @@ impl AsyncWrite for ClientIo {
             Stream::Tls(tls) => Pin::new(&mut **tls).poll_shutdown(cx),
             Stream::Inside(pipe) => Pin::new(pipe).poll_shutdown(cx),
         }
-    }
-}
-
-/// The client's bytes for a library that wants to own them, while we look on.
-#[derive(Debug, Clone)]
-pub(crate) struct SharedIo(Rc<Watched>);
-
-#[derive(Debug)]
-struct Watched {
-    io: RefCell<ClientIo>,
-    received: Cell<u64>,
-}
-
-impl SharedIo {
-    pub(crate) fn new(io: ClientIo) -> Self {
-        Self(Rc::new(Watched {
-            io: RefCell::new(io),
-            received: Cell::new(0),
-        }))
-    }
-
-    /// Bytes that the client has sent.
-    pub(crate) fn received(&self) -> u64 {
-        self.0.received.get()
-    }
-
-    /// See [`ClientIo::taken`].
-    pub(crate) fn taken(&self) -> Option<Taken> {
-        self.0.io.borrow().taken()
-    }
-
-    /// See [`ClientIo::discard_unread`].
-    pub(crate) fn discard_unread(&self) {
-        self.0.io.borrow().discard_unread();
-    }
-}
-
-impl AsyncRead for SharedIo {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let read = Pin::new(&mut *self.0.io.borrow_mut()).poll_read(cx, buf);
-        let received = (buf.filled().len() - before) as u64;
-        self.0.received.set(self.0.received.get() + received);
-        read
-    }
-}
-
-impl AsyncWrite for SharedIo {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.0.io.borrow_mut()).poll_write(cx, buf)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0.io.borrow_mut()).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0.io.borrow_mut()).poll_shutdown(cx)
     }
 }

@@ -1,15 +1,21 @@
-//! How much of an upload is still read after an answer that did not wait for it, and for how long (N15). It is discarded, so that the
-//! client gets to read the answer: many give up on an answer when they are cut off while they send.
+//! How a connection ends, and how much of an upload is still read after an answer that did not wait for it, and for how long (N15). It
+//! is discarded, so that the client gets to read the answer: many give up on an answer when they are cut off while they send.
 
 use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::Context;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::proxy::client::io::ClientIo;
+use crate::proxy::stock::buffers::Buffer;
 use crate::proxy::stock::deadline::Deadline;
 
 /// What a client may still send, in bytes, in all its streams together.
-const ALLOWED: usize = 64 * 1024 * 1024;
+pub(crate) const ALLOWED: usize = 64 * 1024 * 1024;
 
 /// The bounds of one upload that is discarded.
 pub(crate) struct Lingering {
@@ -22,9 +28,11 @@ pub(crate) struct Lingering {
 pub(crate) struct Others(Cell<Weak<Cell<usize>>>);
 
 impl Lingering {
-    /// Of a client that sends nothing else.
-    pub(crate) fn alone(period: Duration) -> Self {
-        Self::beside(&Others::default(), period)
+    /// Of a client that sends nothing else, and may send so many bytes.
+    fn alone(period: Duration, most: usize) -> Self {
+        let lingering = Self::beside(&Others::default(), period);
+        lingering.left.set(most);
+        lingering
     }
 
     /// Of a client that may send more at the same time. When none of them lingers any more, all bytes may be discarded anew.
@@ -47,6 +55,38 @@ impl Lingering {
     pub(crate) fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
         self.left.get() == 0 || self.deadline.poll_passed(cx)
     }
+}
+
+/// Reads and discards what the client still sends, for so long and at most so many bytes, so that it gets to read its answer instead of RST (N15).
+pub(crate) async fn linger(io: &mut ClientIo, period: Duration, most: usize) {
+    let mut lingering = Lingering::alone(period, most);
+    poll_fn(|cx| match Pin::new(&mut *io).poll_flush(cx) {
+        Poll::Pending if !lingering.is_over(cx) => Poll::Pending,
+        Poll::Pending | Poll::Ready(_) => Poll::Ready(()),
+    })
+    .await;
+    io.half_close();
+    poll_fn(|cx| {
+        while !lingering.is_over(cx) {
+            let mut buffer = Buffer::small();
+            match ready!(buffer.read_with(|room| Pin::new(&mut *io).poll_read(cx, room))) {
+                Ok(n) if n > 0 => lingering.discarded(n),
+                Ok(_) | Err(_) => break,
+            }
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// Sends close_notify; gives up after so much time if the client does not read.
+pub(crate) async fn close(io: &mut ClientIo, patience: Duration) {
+    let mut deadline = Deadline::after(patience);
+    poll_fn(|cx| match Pin::new(&mut *io).poll_shutdown(cx) {
+        Poll::Pending if !deadline.poll_passed(cx) => Poll::Pending,
+        Poll::Pending | Poll::Ready(_) => Poll::Ready(()),
+    })
+    .await;
 }
 
 #[cfg(test)]

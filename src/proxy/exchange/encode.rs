@@ -232,7 +232,12 @@ impl Encoder {
 
     /// Whether nothing more will be put out.
     pub(crate) fn is_done(&self) -> bool {
-        matches!(self.codec, Codec::Done(_)) && self.piece().is_empty()
+        self.ends_with_piece() && self.piece().is_empty()
+    }
+
+    /// Whether nothing will be put out behind the piece that is there.
+    pub(crate) fn ends_with_piece(&self) -> bool {
+        matches!(self.codec, Codec::Done(_))
     }
 }
 

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::body::{Cut, Piece};
@@ -77,15 +76,14 @@ impl File {
         }
     }
 
-    /// The piece with its buffer, for a client that keeps it a while.
-    pub(super) fn take_piece(&mut self) -> Bytes {
-        self.record.bytes_out += self.piece().len() as u64;
-        self.inbox.take().map_or_else(Bytes::new, Bytes::from_owner)
-    }
-
     /// Whether nothing more will come.
     pub(super) fn is_over(&self) -> bool {
-        self.inbox.is_none() && self.response.pieces.is_over()
+        self.inbox.is_none() && self.ends_with_piece()
+    }
+
+    /// Whether no piece follows the one that is there.
+    pub(super) fn ends_with_piece(&self) -> bool {
+        self.response.pieces.is_over()
     }
 
     /// The next piece. `fast` says that the client took the last one without a wait.

@@ -44,16 +44,6 @@ impl Exchange {
         }
     }
 
-    /// The piece with its buffer, for a client that keeps it a while.
-    pub(crate) fn take_piece(&mut self) -> Option<Buffer> {
-        self.record.bytes_out += self.body.ready as u64;
-        if self.body.is_event_stream {
-            self.body.tail = tail(self.body.tail, self.piece());
-        }
-        self.body.ready = 0;
-        self.body.inbox.take()
-    }
-
     /// The next piece of the response's body, while the request's goes on being sent. `fast` says that the client took the last
     /// piece without a wait.
     pub(crate) fn poll_piece(

@@ -3,7 +3,6 @@
 
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::body::{Cut, Piece};
@@ -30,9 +29,6 @@ use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
 use crate::proxy::message::ribbon::Page;
 use crate::proxy::stock::deadline::Deadline;
-
-/// From here on a piece leaves in the buffer it was read into, instead of a copy.
-const COPIED: usize = 4 * 1024;
 
 /// A response on its way to the client.
 pub(crate) struct Reply {
@@ -362,28 +358,6 @@ impl Reply {
         }
     }
 
-    /// The whole piece, for a client that keeps it a while.
-    pub(crate) fn take_piece(&mut self) -> Bytes {
-        let len = self.piece().len();
-        match &mut self.source {
-            // The buffer goes back to the stock when the bytes have left.
-            Source::App(exchange) if len >= COPIED && matches!(self.encoding, Encoded::No) => {
-                exchange.take_piece().map_or_else(Bytes::new, Bytes::from_owner)
-            }
-            Source::File(file) if len >= COPIED && matches!(self.encoding, Encoded::No) => file.take_piece(),
-            Source::Own(own) if len >= COPIED && matches!(self.encoding, Encoded::No) => {
-                let piece = own.answer.content.share(own.sent);
-                self.consume(len);
-                piece
-            }
-            Source::App(_) | Source::File(_) | Source::Own(_) => {
-                let copy = Bytes::copy_from_slice(self.piece());
-                self.consume(len);
-                copy
-            }
-        }
-    }
-
     /// Trailers behind the body, as field lines.
     pub(crate) fn trailers(&self) -> &[u8] {
         match &self.source {
@@ -404,6 +378,17 @@ impl Reply {
             Source::File(file) => file.is_over(),
             Source::Own(own) => own.rest().is_empty(),
         }
+    }
+
+    /// Whether the answer ends with the piece that is there: no piece and no trailers follow.
+    pub(crate) fn ends_with_piece(&self) -> bool {
+        let is_last = match (&self.encoding, &self.source) {
+            (Encoded::Body(encoder), _) => encoder.ends_with_piece(),
+            (_, Source::App(exchange)) => exchange.body.over,
+            (_, Source::File(file)) => file.ends_with_piece(),
+            (_, Source::Own(own)) => own.ends_with_rest(),
+        };
+        is_last && self.trailers().is_empty()
     }
 
     /// Whether client and source agree where the request has ended, so that the client's connection may be kept: after an

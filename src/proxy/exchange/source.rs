@@ -174,4 +174,9 @@ impl Own {
     pub(super) fn rest(&self) -> &[u8] {
         self.answer.content.rest(self.sent)
     }
+
+    /// Whether that is all that is left.
+    pub(super) fn ends_with_rest(&self) -> bool {
+        self.sent + self.rest().len() == self.answer.content.len()
+    }
 }

@@ -29,18 +29,6 @@ impl Content {
             Self::Page(page, filling) => page.rest(at, filling),
         }
     }
-
-    /// As [`Content::rest`], for a client that keeps it a while: nothing is copied.
-    pub(crate) fn share(&self, at: usize) -> Bytes {
-        match self {
-            Self::Bytes(bytes) => bytes.slice(at.min(bytes.len())..),
-            Self::Page(page, filling) => Bytes::from_owner(Shared {
-                page: page.clone(),
-                filling: *filling,
-                at,
-            }),
-        }
-    }
 }
 
 impl Default for Content {
@@ -52,18 +40,5 @@ impl Default for Content {
 impl From<Vec<u8>> for Content {
     fn from(bytes: Vec<u8>) -> Self {
         Self::Bytes(bytes.into())
-    }
-}
-
-/// A part of a page that is on its way.
-struct Shared {
-    page: Arc<Page>,
-    filling: Filling,
-    at: usize,
-}
-
-impl AsRef<[u8]> for Shared {
-    fn as_ref(&self) -> &[u8] {
-        self.page.rest(self.at, &self.filling)
     }
 }

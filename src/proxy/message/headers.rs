@@ -5,6 +5,8 @@ use std::cell::Cell;
 use std::io::Write;
 use std::net::IpAddr;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use smallvec::SmallVec;
 
 use super::prefix::{Inner, Stripped};
@@ -63,6 +65,8 @@ pub(crate) fn request<'r, F: Fields<'r>>(
     let (mut forwarded_for, mut request_id) = (SmallVec::<[&[u8]; 2]>::new(), None);
     let (mut proto, mut forwarded_host, mut prefix) = (None, None, None);
     let mut cookies = SmallVec::<[&[u8]; 4]>::new();
+    let is_http2 = request.protocol == "HTTP/2";
+    let makes_key = is_http2 && request.upgrade;
     for (kind, name, value) in request.fields.iter() {
         match kind {
             // Ours, below.
@@ -118,18 +122,20 @@ pub(crate) fn request<'r, F: Fields<'r>>(
             | Name::UserAgent
             | Name::XRobotsTag
             | Name::Other => {
-                if is_nominated(&nominated, name) || (manner.unencoded && eq_ignore_case(name, b"accept-encoding")) {
+                let is_ours = (manner.unencoded && eq_ignore_case(name, b"accept-encoding"))
+                    || (makes_key && name == b"sec-websocket-key");
+                if is_ours || is_nominated(&nominated, name) {
                     continue;
                 }
                 if manner.hides_previews && eq_ignore_case(name, b"cookie") {
-                    if request.protocol == "HTTP/2" {
+                    if is_http2 {
                         cookies.extend(other_cookies(value));
                     } else if let Some(left) = without_cookie(value) {
                         field(out, name, &left);
                     }
                     continue;
                 }
-                if request.protocol == "HTTP/2" && name == b"cookie" {
+                if is_http2 && name == b"cookie" {
                     // RFC 9113 §8.2.3: crumbs are joined before they leave for HTTP/1.1.
                     cookies.push(value);
                     continue;
@@ -186,6 +192,11 @@ pub(crate) fn request<'r, F: Fields<'r>>(
     }
     if request.upgrade {
         out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n");
+        if makes_key {
+            // Over HTTP/2 a client sends none (RFC 8441 §5), and an app over HTTP/1.1 wants one (RFC 6455 §4.1). It is no secret.
+            let key = STANDARD.encode(fastrand::u128(..).to_ne_bytes());
+            field(out, b"sec-websocket-key", key.as_bytes());
+        }
     } else if manner.close {
         out.extend_from_slice(b"connection: close\r\n");
     }

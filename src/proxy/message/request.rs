@@ -9,6 +9,8 @@ use super::error::ProxyError;
 use crate::http1::framing;
 use crate::http1::framing::Framing;
 use crate::http1::head::{Field, Method, Name, RequestHead, Version, eq_ignore_case, list};
+use crate::http2::field::{Pseudo, decimal};
+use crate::http2::list::FieldList;
 use crate::model::routes::canonical_host;
 
 /// Where a connection comes from, and what it was promised.
@@ -70,30 +72,18 @@ pub(crate) trait Fields<'r> {
     fn iter(&self) -> impl Iterator<Item = (Name, &'r [u8], &'r [u8])>;
 }
 
-/// Fields of a head that our codec has parsed.
-pub(crate) struct Http1Fields<'r> {
+/// Fields of a head that one of our codecs has read.
+pub(crate) struct HeadFields<'r> {
     fields: &'r [Field],
     buffer: &'r [u8],
 }
 
-impl<'r> Fields<'r> for Http1Fields<'r> {
+impl<'r> Fields<'r> for HeadFields<'r> {
     fn iter(&self) -> impl Iterator<Item = (Name, &'r [u8], &'r [u8])> {
         let buffer = self.buffer;
         self.fields
             .iter()
             .map(move |field| (field.kind, field.name.of(buffer), field.value.of(buffer)))
-    }
-}
-
-/// Fields of a head that hyper has parsed.
-pub(crate) struct Http2Fields<'r>(&'r http::HeaderMap);
-
-impl<'r> Fields<'r> for Http2Fields<'r> {
-    fn iter(&self) -> impl Iterator<Item = (Name, &'r [u8], &'r [u8])> {
-        self.0.iter().map(|(name, value)| {
-            let name = name.as_str().as_bytes();
-            (Name::of(name), name, value.as_bytes())
-        })
     }
 }
 
@@ -162,10 +152,7 @@ pub(crate) fn path_of(target: &[u8]) -> &[u8] {
 ///
 /// # Errors
 /// What the client is to be told; the connection cannot be trusted after it.
-pub(crate) fn of_http1<'r>(
-    head: &'r RequestHead,
-    buffer: &'r [u8],
-) -> Result<Request<'r, Http1Fields<'r>>, ProxyError> {
+pub(crate) fn of_http1<'r>(head: &'r RequestHead, buffer: &'r [u8]) -> Result<Request<'r, HeadFields<'r>>, ProxyError> {
     let framing = framing::of_request(head, buffer).map_err(ProxyError::Framing)?;
     check_method(head.method)?;
     let mut host = None;
@@ -210,7 +197,7 @@ pub(crate) fn of_http1<'r>(
         target,
         host,
         port,
-        fields: Http1Fields {
+        fields: HeadFields {
             fields: &head.fields,
             buffer,
         },
@@ -224,49 +211,52 @@ pub(crate) fn of_http1<'r>(
     })
 }
 
-/// Checks an HTTP/2 head (E8, E9, E11, E12); hyper and h2 have checked its form (E10).
+/// Checks an HTTP/2 head (E8, E9, E11, E12), whose form is right (E10). `has_body` if the stream goes on behind it.
 ///
 /// # Errors
 /// What the client is to be told.
-pub(crate) fn of_http2<'r>(
-    parts: &'r http::request::Parts,
-    has_body: bool,
-) -> Result<Request<'r, Http2Fields<'r>>, ProxyError> {
-    let method_text = parts.method.as_str().as_bytes();
+pub(crate) fn of_http2(list: &FieldList, has_body: bool) -> Result<Request<'_, HeadFields<'_>>, ProxyError> {
+    let pseudo = |pseudo| list.pseudo(pseudo);
+    let upgrade = match pseudo(Pseudo::Protocol) {
+        None => false,
+        Some(protocol) if eq_ignore_case(protocol, b"websocket") => true,
+        Some(_) => return Err(ProxyError::BadRequest("`:protocol` is not `websocket`")),
+    };
+    // RFC 8441 §5: an app that speaks HTTP/1.1 knows it as an upgrade of GET.
+    let method_text = if upgrade {
+        b"GET"
+    } else {
+        pseudo(Pseudo::Method).unwrap_or_default()
+    };
     let method = Method::of(method_text);
     check_method(method)?;
-    if parts.uri.scheme_str() == Some("") {
-        return Err(ProxyError::BadRequest("`:scheme` is empty"));
+    let (mut named, mut expects_continue) = (None, false);
+    for field in &list.fields {
+        let value = field.value.of(&list.bytes);
+        match field.kind {
+            Name::Host if named.replace(value).is_some() => return Err(ProxyError::BadRequest("two Host fields")),
+            Name::Expect if eq_ignore_case(value, b"100-continue") => expects_continue = true,
+            Name::Expect => return Err(ProxyError::Expectation),
+            _ => {}
+        }
     }
-    let mut hosts = parts.headers.get_all(http::header::HOST).iter();
-    let named = hosts.next().map(http::HeaderValue::as_bytes);
-    if hosts.next().is_some() {
-        return Err(ProxyError::BadRequest("two Host fields"));
-    }
-    let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
-    let host = match (authority, named) {
-        (Some(authority), Some(named)) if !is_same_authority(authority, named, default_port(parts)) => {
+    let default_port = match pseudo(Pseudo::Scheme) {
+        Some(scheme) if eq_ignore_case(scheme, b"http") => HTTP_PORT,
+        _ => HTTPS_PORT,
+    };
+    let host = match (pseudo(Pseudo::Authority), named) {
+        (Some(authority), Some(named)) if !is_same_authority(authority, named, default_port) => {
             return Err(ProxyError::BadRequest("`:authority` differs from Host"));
         }
         (Some(host), _) | (None, Some(host)) => host,
         (None, None) => return Err(ProxyError::BadRequest("no `:authority`")),
     };
-    if parts
-        .headers
-        .get(http::header::EXPECT)
-        .is_some_and(|value| !eq_ignore_case(value.as_bytes(), b"100-continue"))
-    {
-        return Err(ProxyError::Expectation);
+    let target = pseudo(Pseudo::Path).unwrap_or_default();
+    if memchr::memchr(b'#', target).is_some() {
+        return Err(ProxyError::BadRequest("a fragment in the request target"));
     }
-    let target = parts.uri.path_and_query();
-    let target = match target.map_or("/", http::uri::PathAndQuery::as_str).as_bytes() {
-        // RFC 9113 §8.3.1.
-        target @ [b'/', ..] => target,
-        target @ b"*" if method == Method::Options => target,
-        _ => return Err(ProxyError::BadRequest("`:path` is no path")),
-    };
-    let framing = match content_length(&parts.headers)? {
-        _ if !has_body => Framing::None,
+    let framing = match list.get(Name::ContentLength).and_then(decimal) {
+        _ if !has_body || upgrade => Framing::None,
         None => Framing::Chunked,
         Some(length) => Framing::Length(length),
     };
@@ -277,24 +267,15 @@ pub(crate) fn of_http2<'r>(
         target,
         host,
         port,
-        fields: Http2Fields(&parts.headers),
+        fields: HeadFields {
+            fields: &list.fields,
+            buffer: &list.bytes,
+        },
         framing,
-        upgrade: false,
-        expects_continue: false,
+        upgrade,
+        expects_continue: expects_continue && framing != Framing::None,
         protocol: "HTTP/2",
     })
-}
-
-/// The one `content-length`, which is a number (E2).
-fn content_length(fields: &http::HeaderMap) -> Result<Option<u64>, ProxyError> {
-    let mut lengths = fields.get_all(http::header::CONTENT_LENGTH).iter();
-    let Some(length) = lengths.next() else { return Ok(None) };
-    let digits = length.as_bytes().iter().all(u8::is_ascii_digit);
-    let number = length.to_str().ok().filter(|_| digits && lengths.next().is_none());
-    let number = number.and_then(|number| number.parse().ok());
-    number
-        .map(Some)
-        .ok_or(ProxyError::Framing(framing::FramingError::Length))
 }
 
 fn check_method(method: Method) -> Result<(), ProxyError> {
@@ -323,13 +304,6 @@ fn host_and_port(written: &[u8]) -> Result<(Cow<'_, str>, &[u8]), ProxyError> {
 /// Ports that need not be written.
 const HTTP_PORT: &[u8] = b":80";
 const HTTPS_PORT: &[u8] = b":443";
-
-fn default_port(parts: &http::request::Parts) -> &'static [u8] {
-    match parts.uri.scheme_str() {
-        Some("http") => HTTP_PORT,
-        _ => HTTPS_PORT,
-    }
-}
 
 /// Whether two authorities are the same: the default port of the scheme may be left out (RFC 9110 §4.2.3).
 fn is_same_authority(one: &[u8], other: &[u8], default_port: &[u8]) -> bool {

@@ -242,12 +242,6 @@ impl Buffer {
     }
 }
 
-impl AsRef<[u8]> for Buffer {
-    fn as_ref(&self) -> &[u8] {
-        self.filled()
-    }
-}
-
 impl Drop for Buffer {
     fn drop(&mut self) {
         let Some(kind) = self.kind else { return };
@@ -302,6 +296,12 @@ impl Out {
 
     /// All of it is to be written again, from the first byte.
     pub(crate) fn rewind(&mut self) {
+        self.written = 0;
+    }
+
+    /// Forgets what has left, so that its memory is not kept.
+    pub(crate) fn drop_written(&mut self) {
+        self.bytes.drain(..self.written);
         self.written = 0;
     }
 

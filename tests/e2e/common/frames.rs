@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use greengate::http2::field::Pseudo;
+use greengate::http2::hpack::Decoder;
+use greengate::http2::list::{FieldList, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::client::tls;
@@ -244,4 +247,33 @@ pub fn integer(first: u8, prefix: u32, number: usize) -> Vec<u8> {
 pub fn body(frames: &[Frame]) -> Vec<u8> {
     let data = frames.iter().filter(|frame| frame.kind == DATA);
     data.flat_map(|frame| frame.payload.iter().copied()).collect()
+}
+
+/// The heads of one connection, read in the order in which they came.
+pub struct Heads(Decoder);
+
+impl Default for Heads {
+    fn default() -> Self {
+        Self(Decoder::new(4096))
+    }
+}
+
+impl Heads {
+    /// The fields of a whole HEADERS.
+    pub fn read(&mut self, frame: &Frame) -> Vec<(String, String)> {
+        assert!(frame.kind == HEADERS && frame.flags & END_HEADERS != 0, "{frame:?}");
+        let mut list = FieldList::new(Limits {
+            bytes: 65_536,
+            fields: 100,
+        });
+        self.0.decode(&frame.payload, &mut list).expect("a field block");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let status = list
+            .pseudo(Pseudo::Status)
+            .map(|status| (":status".to_owned(), text(status)));
+        status
+            .into_iter()
+            .chain(list.iter().map(|(name, value)| (text(name), text(value))))
+            .collect()
+    }
 }

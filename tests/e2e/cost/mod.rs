@@ -90,10 +90,7 @@ impl Protocol {
             ],
             Self::Http2 => vec![
                 ("read the request", &["greengate::proxy::message::request::of_http2"]),
-                (
-                    "frame the answer",
-                    &["greengate::proxy::client::h2::serve::write_fields"],
-                ),
+                ("frame the answer", &["greengate::proxy::client::h2::fields::add_all"]),
             ],
         };
         pieces.extend::<[(_, &'static [_]); 5]>([

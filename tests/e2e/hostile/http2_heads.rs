@@ -1,5 +1,5 @@
-//! Heads and bodies over HTTP/2 that are none (E10), and heads that are far larger than they look (E27). An error ends the
-//! stream, or its connection (`docs/decisions/f03-malformed-http2-heads.md`), and nothing reaches the app.
+//! Heads and bodies over HTTP/2 that are none (E10), and heads that are far larger than they look (E27). An error ends its
+//! stream, behind an answer where one is possible, or its connection, and nothing reaches the app.
 
 use super::attack::{
     Allowed, Attacker, COMPRESSION_ERROR, ENHANCE_YOUR_CALM, PROTOCOL_ERROR, Poured, beside_a_good_client,
@@ -30,7 +30,16 @@ fn head(method: &'static [u8], more: &[Field]) -> Vec<Field> {
 async fn answer(pair: &Pair, block: &[u8], flags: u8) -> Vec<Frame> {
     let mut frames = Frames::connect(&pair.door, HOST).await;
     frames.send(HEADERS, END_HEADERS | flags, 1, block).await;
-    frames.until_end(1).await
+    all_of(&mut frames).await
+}
+
+/// The frames of the first stream. Behind the answer to a request that is malformed, the stream is reset (RFC 9113 §8.1.1).
+async fn all_of(frames: &mut Frames) -> Vec<Frame> {
+    let mut seen = frames.until_end(1).await;
+    if seen.first().and_then(Frame::status) == Some(400) && seen.iter().all(|frame| frame.kind != RST_STREAM) {
+        seen.extend(frames.until_end(1).await);
+    }
+    seen
 }
 
 /// Whether frames say that the stream is in error, alone or with its connection.

@@ -3,20 +3,18 @@
 //! Between requests a connection holds no buffer and no head, only its socket and one timer.
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
 use super::response::Response;
-use super::tunnel;
 use super::wire::Wire;
 use crate::http1::head::{Limits, Method, Name, Parsed, RequestHead, Version, eq_ignore_case, list};
 use crate::http1::write::{field, status_line};
 use crate::proxy::client::io::ClientIo;
-use crate::proxy::client::lingering::Lingering;
+use crate::proxy::client::lingering::{ALLOWED, close, linger};
+use crate::proxy::client::tunnel;
 use crate::proxy::core::core::Core;
 use crate::proxy::exchange::decide::decide;
 use crate::proxy::exchange::record::Record;
@@ -282,54 +280,22 @@ impl ClientH1 {
         reply.for_each_field(|name, value| field(&mut out.bytes, name, value));
         out.bytes
             .extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n\r\n");
-        let Some(mut exchange) = reply.into_tunnel() else {
+        let Some(mut exchange) = tunnel::begin(reply) else {
             return After::Close;
         };
-        exchange.body.drop_head(exchange.head.len);
-        if let (Some(upstream), None) = (&mut exchange.upstream, &exchange.body.inbox) {
-            upstream.await_rest(true);
-        }
-        if let Some(claim) = &exchange.claim {
-            claim.become_web_socket();
-        }
         let end = tunnel::run(&mut self.wire, &mut exchange, out, &mut self.deadline).await;
         exchange.record.ended(end);
         After::Close
     }
 
-    /// Sends close_notify; gives up if the client does not read.
     async fn close(&mut self) {
-        self.deadline.set(self.core.times().head);
-        poll_fn(|cx| match Pin::new(&mut self.wire.io).poll_shutdown(cx) {
-            Poll::Pending if !self.deadline.poll_passed(cx) => Poll::Pending,
-            Poll::Pending | Poll::Ready(_) => Poll::Ready(()),
-        })
-        .await;
+        close(&mut self.wire.io, self.core.times().head).await;
     }
 
-    /// Reads and discards what the client still sends, within bounds, so that it gets to read its answer instead of RST (N15).
+    /// See [`linger`].
     async fn linger(&mut self) {
         self.wire.inbox = None;
-        let mut lingering = Lingering::alone(self.core.times().linger);
-        poll_fn(|cx| match Pin::new(&mut self.wire.io).poll_flush(cx) {
-            Poll::Pending if !lingering.is_over(cx) => Poll::Pending,
-            Poll::Pending | Poll::Ready(_) => Poll::Ready(()),
-        })
-        .await;
-        self.wire.io.half_close();
-        poll_fn(|cx| {
-            while !lingering.is_over(cx) {
-                match ready!(self.wire.poll_fill(cx)) {
-                    Ok(n) if n > 0 => {
-                        lingering.discarded(n);
-                        self.wire.inbox = None;
-                    }
-                    Ok(_) | Err(_) => break,
-                }
-            }
-            Poll::Ready(())
-        })
-        .await;
+        linger(&mut self.wire.io, self.core.times().linger, ALLOWED).await;
     }
 }
 

@@ -13,6 +13,7 @@ use crate::http1::framing::Framing;
 use crate::http1::head::Version;
 use crate::http1::write::{field, status_line};
 use crate::proxy::client::io::ClientIo;
+use crate::proxy::client::tunnel::Side;
 use crate::proxy::exchange::client::{Absence, Client, Interim};
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
@@ -220,5 +221,26 @@ impl Client for Wire {
             }
         }
         if self.at_end { Some(Absence::Possible) } else { absence }
+    }
+}
+
+impl Side for Wire {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Buffer>>> {
+        if self.inbox.is_none() {
+            ready!(self.poll_fill(cx))?;
+        }
+        Poll::Ready(Ok(self.inbox.take()))
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn half_close(&mut self) {
+        self.io.half_close();
     }
 }

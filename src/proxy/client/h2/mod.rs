@@ -1,11 +1,26 @@
-//! HTTP/2 clients, over hyper's server.
+//! HTTP/2 clients, over our own codec.
 //!
-//! - `serve` one connection, and a future for each stream; `rest` how long it may do nothing
-//! - `counted` what a client sends beside its requests, and when that is too much; `frames` where its frames begin
-//! - `stream` the upload of a stream, and its response as the body that hyper asks for
+//! - `serve` a connection from its first byte to its last; `events` what its client says, `connection` what it has, and what it says at
+//!   its end; `rest` how long it may do nothing, `floods` how much its client may do beside requests
+//! - `streams` a future for each stream in the connection's own task; `ready` which of them were woken, `turn` in which order they write
+//! - `wire` what the streams have in common; `line` what is on its way out, `progress` whether their answers move
+//! - `life` a stream from its request to its end; `stream` its answer on the way out, `channel` what it shares with the connection, `upload` its upload as an exchange
+//!   asks for it, `fields` the fields of its answer, `web_socket` the stream as a tunnel
 
-mod counted;
-mod frames;
+mod channel;
+mod connection;
+mod events;
+mod fields;
+mod floods;
+mod life;
+mod line;
+mod progress;
+mod ready;
 mod rest;
 pub(crate) mod serve;
-pub(crate) mod stream;
+mod stream;
+mod streams;
+mod turn;
+mod upload;
+mod web_socket;
+mod wire;

@@ -2,19 +2,16 @@
 
 use std::task::Context;
 
-use crate::proxy::client::io::SharedIo;
+use crate::proxy::client::io::ClientIo;
 use crate::proxy::settings::Times;
 use crate::proxy::stock::deadline::Deadline;
 use crate::proxy::stock::waiting::For;
-
-/// How a connection begins: with a preface, and a frame of settings (RFC 9113 §3.4).
-const PREFACE: u64 = 24 + 9;
 
 /// How long a connection may stay without a stream.
 pub(crate) struct Rest {
     deadline: Deadline,
     times: Times,
-    /// The preface has come, and a request.
+    /// The preface has come, with its settings.
     begun: bool,
     served: bool,
     /// What the client's system had taken at the last look.
@@ -52,22 +49,24 @@ impl Rest {
         }
     }
 
+    /// The connection has begun, with a preface and a frame of settings (RFC 9113 §3.4).
+    pub(crate) fn begins(&mut self) {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.deadline.set(self.times.idle);
+        }
+    }
+
     /// Looks at the clock, when there are so many streams. `leaving` says that the client was told.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, io: &SharedIo, streams: usize, leaving: bool) -> Resting {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, io: &ClientIo, streams: usize, leaving: bool) -> Resting {
         if streams > 0 {
-            (self.begun, self.served) = (true, true);
+            self.served = true;
             // Once it was told, what is left of it is short.
             self.deadline
                 .set(if leaving { self.times.head } else { self.times.idle });
         }
         while self.deadline.poll_passed(cx) {
             if !self.begun {
-                self.begun = io.received() >= PREFACE;
-                if !self.begun {
-                    return Resting::End;
-                }
-                self.deadline.set(self.times.idle.saturating_sub(self.times.head));
-                continue;
+                return Resting::End;
             }
             let acked = io.taken().map_or(self.acked, |taken| taken.acked);
             let reads = acked > std::mem::replace(&mut self.acked, acked);
@@ -75,7 +74,7 @@ impl Rest {
             if !leaving {
                 return Resting::Leave;
             }
-            // hyper waits for the client's word that it knows of the end, and for the rest of its answers, for ever.
+            // Whether it knows of the end, or has all of its answers, is not waited for any longer.
             if !reads {
                 return Resting::End;
             }

@@ -1,392 +1,224 @@
-//! One HTTP/2 stream: its upload, and its response as the body that hyper asks for piece by piece.
+//! One stream: its answer on the way out, and its upload where the answer did not wait for that.
 
-use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
+use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
-use tokio::time::Instant;
-
-use super::counted::Owed;
-use crate::proxy::client::io::SharedIo;
-use crate::proxy::client::lingering::{Lingering, Others};
-use crate::proxy::exchange::body::Piece;
-use crate::proxy::exchange::client::{Absence, Client, Interim};
+use super::channel::Channel;
+use super::fields;
+use super::upload::Upload;
+use super::wire::Wire;
+use crate::http2::error::Code;
+use crate::proxy::exchange::body::{Cut, Piece};
 use crate::proxy::exchange::reply::Reply;
-use crate::proxy::message::error::ProxyError;
-use crate::proxy::stock::buffers::SMALL;
 use crate::proxy::stock::deadline::Deadline;
-use crate::tasks;
 
-/// The streams of one connection.
-pub(crate) struct Open {
-    pub(crate) count: Cell<usize>,
-    /// Those of them whose client does not take what there is of their answers.
-    stuck: Cell<usize>,
-    /// Pieces that were taken, of all of them together.
-    moved: Cell<u64>,
-    /// Until then the one that has moved last may stand still.
-    patient_until: Cell<Option<Instant>>,
-    /// One was given up while all the others stood still as well: the connection is not worth keeping (E28).
-    pub(crate) stalled: Cell<bool>,
-    /// The connection's task. h2 does not wake it for a stream that is given up while the socket has no room.
-    task: RefCell<Waker>,
-    io: SharedIo,
-    /// The response that was begun by the stream that is being polled.
-    begun: Cell<Option<Rc<RefCell<Streaming>>>>,
-    /// Those that linger, each for so long.
-    lingering: (Others, Duration),
+/// Bytes of one answer that leave in one turn.
+const TURN: usize = 32 * 1024;
+/// Room for the heads of their frames.
+const HEADS: usize = 32;
+
+/// One stream.
+pub(crate) struct Stream {
+    pub(crate) upload: Upload,
+    pub(crate) deadline: Deadline,
+    /// What its client is told behind the answer, because its request was malformed.
+    fault: Option<Code>,
+    /// The head of the answer is in the line.
+    begun: bool,
+    /// The answer ends with the piece that is under way.
+    ends: bool,
+    /// No room for what there is: the client has to move.
+    stuck: bool,
+    /// There was room for the last piece without a wait.
+    fast: bool,
 }
 
-impl Open {
-    /// None yet; one whose upload is not wanted any more lingers for this time.
-    pub(crate) fn new(io: SharedIo, linger: Duration) -> Self {
+/// What has come of a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// It is in the line.
+    All,
+    /// It was others' turn.
+    Turn,
+    /// There was no room.
+    Stuck,
+}
+
+impl Stream {
+    pub(crate) fn new(wire: &Rc<Wire>, channel: Rc<Channel>, deadline: Deadline, fault: Option<Code>) -> Self {
         Self {
-            count: Cell::new(0),
-            stuck: Cell::new(0),
-            moved: Cell::new(0),
-            patient_until: Cell::new(None),
-            stalled: Cell::new(false),
-            task: RefCell::new(Waker::noop().clone()),
-            io,
-            begun: Cell::new(None),
-            lingering: (Others::default(), linger),
-        }
-    }
-
-    /// The connection's task is this one.
-    pub(crate) fn wake_by(&self, task: &Waker) {
-        self.task.borrow_mut().clone_from(task);
-    }
-
-    /// Whether all streams wait for the client, and each has had its time.
-    fn stands_still(&self) -> bool {
-        let is_over = self.patient_until.get().is_none_or(|until| Instant::now() >= until);
-        is_over && self.stuck.get() == self.count.get()
-    }
-
-    /// A stream's answer has moved, or begun: it may stand still until then.
-    fn moves(&self, until: Instant) {
-        self.patient_until.set(self.patient_until.get().max(Some(until)));
-    }
-
-    pub(crate) fn enter(self: &Rc<Self>) -> StreamGuard {
-        self.count.set(self.count.get() + 1);
-        StreamGuard(self.clone())
-    }
-
-    /// Drives a stream of hyper's. hyper does not ask for the body of a client that does not read: then its upload goes on here, and
-    /// the times that it may take are kept, as over HTTP/1. A stream that is given up is dropped, and so reset.
-    pub(crate) async fn drive(self: Rc<Self>, stream: impl Future) {
-        let mut stream = pin!(stream);
-        let mut streaming: Option<Rc<RefCell<Streaming>>> = None;
-        poll_fn(|cx| {
-            let polled = stream.as_mut().poll(cx);
-            // Taken in any case, so that no other stream takes it for its own.
-            streaming = self.begun.take().or(streaming.take());
-            if polled.is_ready() {
-                return Poll::Ready(());
-            }
-            streaming
-                .as_ref()
-                .map_or(Poll::Pending, |streaming| streaming.borrow_mut().poll_stuck(cx))
-        })
-        .await;
-    }
-}
-
-/// One stream that is open.
-pub(crate) struct StreamGuard(pub(crate) Rc<Open>);
-
-impl Drop for StreamGuard {
-    fn drop(&mut self) {
-        self.0.count.set(self.0.count.get() - 1);
-    }
-}
-
-/// The upload of one stream, and what is known of how its client reads.
-pub(crate) struct Upload {
-    incoming: Option<Incoming>,
-    open: Rc<Open>,
-    /// What the client's system had taken of the whole connection when that was asked last.
-    acked: u64,
-    /// [`Open::moved`] when this stream's answer moved last.
-    moved: u64,
-}
-
-/// Where other streams have moved on by so many pieces each, one that has not is not waiting for its turn.
-const TURNS: u64 = 8;
-
-impl Upload {
-    pub(crate) fn new(incoming: Incoming, open: &Rc<Open>) -> Self {
-        Self {
-            incoming: Some(incoming),
-            open: open.clone(),
-            acked: 0,
-            moved: open.moved.get(),
-        }
-    }
-
-    /// A piece of the answer was taken.
-    fn moves(&mut self) {
-        self.moved = self.open.moved.get() + 1;
-        self.open.moved.set(self.moved);
-    }
-
-    /// The answer has ended and did not wait for the rest: it is read and discarded within bounds (N15). After that nobody holds
-    /// the stream, and h2 ends one that its client still sends on with RST_STREAM(NO_ERROR) (RFC 9113 §8.1).
-    pub(crate) fn discard(&mut self) {
-        let Some(mut incoming) = self.incoming.take_if(|incoming| !incoming.is_end_stream()) else {
-            return;
-        };
-        let (others, linger) = &self.open.lingering;
-        let mut lingering = Lingering::beside(others, *linger);
-        let guard = self.open.enter();
-        tasks::connection(async move {
-            poll_fn(|cx| {
-                while !lingering.is_over(cx) {
-                    match ready!(Pin::new(&mut incoming).poll_frame(cx)) {
-                        Some(Ok(frame)) => lingering.discarded(frame.data_ref().map_or(0, Bytes::len)),
-                        Some(Err(_)) | None => break,
-                    }
-                }
-                Poll::Ready(())
-            })
-            .await;
-            drop(guard);
-        });
-    }
-}
-
-impl Client for Upload {
-    fn poll_upload(&mut self, cx: &mut Context<'_>, take: &mut impl FnMut(&[u8])) -> Poll<Result<bool, ProxyError>> {
-        let Some(incoming) = &mut self.incoming else {
-            return Poll::Ready(Ok(true));
-        };
-        let mut taken = 0;
-        loop {
-            let frame = match Pin::new(&mut *incoming).poll_frame(cx) {
-                Poll::Pending if taken > 0 => return Poll::Ready(Ok(false)),
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(None) => return Poll::Ready(Ok(true)),
-                Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(ProxyError::ClientGone)),
-                Poll::Ready(Some(Ok(frame))) => frame,
-            };
-            // Request trailers are dropped: no app that we know of reads them, and E6 forbids most.
-            let Ok(data) = frame.into_data() else { continue };
-            take(&data);
-            taken += data.len();
-            if taken >= SMALL {
-                return Poll::Ready(Ok(false));
-            }
-        }
-    }
-
-    fn trailers(&self) -> &[u8] {
-        b""
-    }
-
-    /// hyper's server cannot send interim responses over HTTP/2.
-    fn interim(&mut self, _interim: Interim<'_>) {}
-
-    fn poll_flush_interim(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), ProxyError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    /// A stream that was reset is dropped, and the exchange with it.
-    fn is_gone(&mut self) -> bool {
-        false
-    }
-
-    /// Its share of what the client has taken of the connection, while the connection is what it waits for.
-    fn taken(&mut self) -> u64 {
-        let Some(taken) = self.open.io.taken() else { return 0 };
-        let moved = taken.acked - std::mem::replace(&mut self.acked, taken.acked);
-        let streams = self.open.count.get().max(1) as u64;
-        let others = self.open.moved.get() - self.moved;
-        // Where nothing waits in the kernel, or the others move on, it is the stream's own window that is closed.
-        let waits = taken.waits && others < TURNS * streams;
-        if waits { moved / streams } else { 0 }
-    }
-
-    /// A stream that was reset is dropped, and with it the future that waits.
-    fn watch(&mut self, _cx: &mut Context<'_>, _deadline: &mut Deadline, _every: Duration) -> Option<Absence> {
-        None
-    }
-}
-
-/// A response's body, as hyper asks for it.
-pub(crate) enum H2Body {
-    Ended,
-    Reply(Rc<RefCell<Streaming>>),
-}
-
-/// A reply that is passed on while the upload goes on.
-pub(crate) struct Streaming {
-    reply: Reply,
-    upload: Upload,
-    deadline: Deadline,
-    /// hyper has not asked for the next piece, not even for the first: the client has no room for it.
-    waits: bool,
-    /// Nothing more comes: END_STREAM went with the last piece, or goes with the trailers.
-    ended: bool,
-    guard: StreamGuard,
-    owed: Owed,
-}
-
-/// The stream is reset: the client sees a cut body, never a clean end (N18).
-#[derive(Debug)]
-pub(crate) struct Reset;
-
-impl std::fmt::Display for Reset {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the response was cut")
-    }
-}
-
-impl std::error::Error for Reset {}
-
-impl Body for H2Body {
-    type Data = Bytes;
-    type Error = Reset;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Reset>>> {
-        let this = self.get_mut();
-        let frame = match this {
-            Self::Ended => return Poll::Ready(None),
-            Self::Reply(streaming) => ready!(streaming.borrow_mut().poll_frame(cx)),
-        };
-        if frame.is_none() {
-            *this = Self::Ended;
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Ended => true,
-            Self::Reply(streaming) => streaming.borrow().ended,
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Ended => SizeHint::with_exact(0),
-            Self::Reply(_) => SizeHint::default(),
-        }
-    }
-}
-
-impl Streaming {
-    /// The body of a response that begins.
-    pub(crate) fn begin(reply: Reply, upload: Upload, deadline: Deadline, guard: StreamGuard, owed: Owed) -> H2Body {
-        let open = guard.0.clone();
-        open.moves(deadline.at());
-        let streaming = Rc::new(RefCell::new(Self {
-            reply,
-            upload,
+            upload: Upload::new(wire, channel),
             deadline,
-            waits: false,
-            ended: false,
-            guard,
-            owed,
-        }));
-        streaming.borrow_mut().wait(true);
-        open.begun.set(Some(streaming.clone()));
-        H2Body::Reply(streaming)
+            fault,
+            begun: false,
+            ends: false,
+            stuck: false,
+            fast: true,
+        }
     }
 
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Reset>>> {
-        if self.ended {
-            return Poll::Ready(None);
-        }
-        self.wait(false);
-        self.reply.moves_on(&mut self.deadline);
-        match ready!(self.reply.poll_piece(cx, &mut self.upload, &mut self.deadline, true)) {
-            Ok(Piece::Data) => {
-                let piece = self.reply.take_piece();
-                self.wait(true);
-                self.upload.moves();
-                self.reply.be_patient(&mut self.deadline);
-                self.guard.0.moves(self.deadline.at());
-                if self.reply.is_over() && self.reply.trailers().is_empty() {
-                    // Told by `is_end_stream`, so that END_STREAM needs no frame of its own.
-                    self.finish();
-                }
-                Poll::Ready(Some(Ok(Frame::data(piece))))
-            }
-            Ok(Piece::End | Piece::EndOfEvents) => {
-                let trailers = trailers(self.reply.trailers());
-                self.finish();
-                Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
+    pub(crate) fn number(&self) -> u32 {
+        self.upload.stream()
+    }
+
+    pub(crate) fn wire(&self) -> &Wire {
+        &self.upload.wire
+    }
+
+    /// Passes a reply on to its last byte.
+    pub(crate) async fn pass(&mut self, mut reply: Reply) {
+        let passed = poll_fn(|cx| self.poll_pass(cx, &mut reply)).await;
+        match passed {
+            Ok(()) => {
+                reply.finish();
+                drop(reply);
+                self.settle();
+                self.linger().await;
             }
             Err(cut) => {
-                self.owed.settle();
-                self.reply.cut(cut);
-                Poll::Ready(Some(Err(Reset)))
+                reply.cut(cut);
+                if cut.is_unread() {
+                    self.wire().progress.gives_up(self.wire().open_streams());
+                    self.wire().reset(self.number(), Code::CANCEL);
+                } else {
+                    // The client sees a cut body, never a clean end (N18).
+                    self.settle();
+                    self.wire().reset(self.number(), Code::INTERNAL_ERROR);
+                }
             }
         }
     }
 
-    /// `Ready` when a client that does not take the last piece is given up.
-    fn poll_stuck(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.waits {
-            return Poll::Pending;
+    pub(crate) fn settle(&self) {
+        self.upload.channel.is_settled.set(true);
+    }
+
+    fn poll_pass(&mut self, cx: &mut Context<'_>, reply: &mut Reply) -> Poll<Result<(), Cut>> {
+        if !self.begun {
+            if !self.wire().has_room() {
+                return self.poll_stuck(cx, reply);
+            }
+            self.begin(reply);
+            if self.ends {
+                return Poll::Ready(Ok(()));
+            }
         }
-        let cut = ready!(self.reply.poll_stuck(cx, &mut self.upload, &mut self.deadline));
-        self.reply.cut(cut);
-        let open = &self.guard.0;
-        if cut.is_unread() && open.stands_still() {
-            open.stalled.set(true);
-            open.task.borrow().wake_by_ref();
+        loop {
+            match self.send(cx, reply) {
+                Sent::All if self.ends => return Poll::Ready(Ok(())),
+                Sent::All => {}
+                Sent::Turn => return Poll::Pending,
+                Sent::Stuck => return self.poll_stuck(cx, reply),
+            }
+            match reply.poll_piece(cx, &mut self.upload, &mut self.deadline, self.fast) {
+                Poll::Ready(Ok(Piece::Data)) => {
+                    self.ends = reply.ends_with_piece();
+                }
+                Poll::Ready(Ok(Piece::End | Piece::EndOfEvents)) => {
+                    self.wire().end(self.number(), reply.trailers());
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Ready(Err(cut)) => return Poll::Ready(Err(cut)),
+                Poll::Pending => return Poll::Pending,
+            }
         }
-        Poll::Ready(())
     }
 
-    fn wait(&mut self, waits: bool) {
-        let stuck = &self.guard.0.stuck;
-        match (std::mem::replace(&mut self.waits, waits), waits) {
-            (false, true) => stuck.set(stuck.get() + 1),
-            (true, false) => stuck.set(stuck.get() - 1),
-            (true, true) | (false, false) => {}
+    /// Puts the head of the answer into the line; `ends` says whether that was all.
+    fn begin(&mut self, reply: &mut Reply) {
+        self.begun = true;
+        self.ends = reply.is_over() && reply.trailers().is_empty();
+        self.wire()
+            .head(self.number(), reply.status, self.ends, |to| fields::add_all(to, reply));
+        reply.begin_body(&mut self.deadline);
+        self.moves();
+    }
+
+    /// Puts what there is of a piece into the line, as far as that may be sent and as it is this stream's turn.
+    fn send(&mut self, cx: &Context<'_>, reply: &mut Reply) -> Sent {
+        let piece = reply.piece();
+        if piece.is_empty() {
+            return Sent::All;
         }
-    }
-
-    fn finish(&mut self) {
-        self.ended = true;
-        self.wait(false);
-        self.reply.finish();
-        self.owed.settle();
-        self.upload.discard();
-    }
-}
-
-impl Drop for Streaming {
-    fn drop(&mut self) {
-        self.wait(false);
-    }
-}
-
-/// Trailers of HTTP/1, as field lines → a header map.
-fn trailers(lines: &[u8]) -> Option<http::HeaderMap> {
-    let mut map = http::HeaderMap::new();
-    for line in lines.split(|byte| *byte == b'\n') {
-        let Some(colon) = memchr::memchr(b':', line) else {
-            continue;
+        let (stream, waits) = (self.number(), piece.len());
+        let (sent, may_go_on) = {
+            let (mut machine, mut line) = (self.wire().machine.borrow_mut(), self.wire().line.borrow_mut());
+            let part = waits.min(TURN).min(line.room());
+            let ends = self.ends && part == waits;
+            line.frames().reserve(part + HEADS);
+            // A stream that is no more is about to be dropped.
+            let sent = machine
+                .send_data(stream, &piece[..part], ends, line.frames())
+                .unwrap_or(0);
+            (sent, line.room() > 0 && machine.room(stream) > 0)
         };
-        let (name, value) = (
-            HeaderName::from_bytes(&line[..colon]),
-            HeaderValue::from_bytes(line[colon + 1..].trim_ascii()),
-        );
-        if let (Ok(name), Ok(value)) = (name, value) {
-            map.append(name, value);
+        if sent > 0 {
+            reply.consume(sent);
+            self.fast = !self.stuck;
+            self.stands(false);
+            reply.be_patient(&mut self.deadline);
+            self.moves();
+        }
+        if sent == waits {
+            Sent::All
+        } else if may_go_on {
+            cx.waker().wake_by_ref();
+            Sent::Turn
+        } else {
+            Sent::Stuck
         }
     }
-    (!map.is_empty()).then_some(map)
+
+    /// Something of the answer is in the line.
+    fn moves(&mut self) {
+        let wire = &self.upload.wire;
+        let mut standing = self.upload.channel.standing.get();
+        standing.last_turn = wire.turn();
+        self.upload.channel.standing.set(standing);
+        let piece = wire.progress.moves(self.deadline.at());
+        self.upload.moves(piece);
+    }
+
+    /// There is no room for what there is: meanwhile the upload goes on, and the times that the client may take are kept.
+    fn poll_stuck(&mut self, cx: &mut Context<'_>, reply: &mut Reply) -> Poll<Result<(), Cut>> {
+        self.stands(true);
+        reply.poll_stuck(cx, &mut self.upload, &mut self.deadline).map(Err)
+    }
+
+    pub(crate) fn stands(&mut self, still: bool) {
+        self.wire().progress.stands(self.stuck, still);
+        self.stuck = still;
+        self.upload.channel.waits.set(still);
+    }
+
+    /// The answer has ended, and did not wait for the rest of the upload: it is read and discarded within bounds (N15), and what comes
+    /// behind that is refused with RST_STREAM(NO_ERROR) (RFC 9113 §8.1). That of a malformed request is refused at once.
+    pub(crate) async fn linger(&mut self) {
+        if let Some(fault) = self.fault {
+            self.wire().fail(self.number(), fault);
+            return;
+        }
+        if self.upload.channel.has_ended() {
+            return;
+        }
+        let mut lingering = self.wire().lingering();
+        poll_fn(|cx| {
+            while !lingering.is_over(cx) && !self.upload.channel.is_taken() {
+                match self.upload.take(usize::MAX, |_| {}) {
+                    0 => return Poll::Pending,
+                    taken => lingering.discarded(taken),
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+        self.wire().reset(self.number(), Code::NO_ERROR);
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.stands(false);
+    }
 }

@@ -2,16 +2,15 @@
 //! drain deadline, a polite end between two frames (N20).
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
 use super::frames::{CLOSE_TO_CLIENT, Frames, close_to_app};
-use super::wire::Wire;
 use crate::proxy::exchange::exchange::Exchange;
+use crate::proxy::exchange::reply::Reply;
 use crate::proxy::message::end::End;
 use crate::proxy::route::activation::Patience;
 use crate::proxy::stock::buffers::{Buffer, Out};
@@ -19,6 +18,21 @@ use crate::proxy::stock::deadline::Deadline;
 
 /// What has so few bytes is a ping, by which nobody says more than that he is there: an environment may fall asleep over it (N36).
 const PING: usize = 64;
+
+/// The client's side of a tunnel: bytes both ways, over whatever carries them.
+pub(crate) trait Side {
+    /// What has come; `None` at the end.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Buffer>>>;
+
+    /// Writes once; never nothing of some bytes.
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
+
+    /// What was written leaves now.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Ends our direction.
+    fn half_close(&mut self);
+}
 
 /// One direction.
 #[derive(Default)]
@@ -61,8 +75,21 @@ enum Leaving {
     Until(Instant),
 }
 
-/// Runs until the tunnel ends; why it did. `out` is the head of the response.
-pub(crate) async fn run(wire: &mut Wire, exchange: &mut Exchange, out: Out, deadline: &mut Deadline) -> End {
+/// The app has agreed to switch protocols: its exchange, which goes on as a tunnel.
+pub(crate) fn begin(reply: Reply) -> Option<Box<Exchange>> {
+    let mut exchange = reply.into_tunnel()?;
+    exchange.body.drop_head(exchange.head.len);
+    if let (Some(upstream), None) = (&mut exchange.upstream, &exchange.body.inbox) {
+        upstream.await_rest(true);
+    }
+    if let Some(claim) = &exchange.claim {
+        claim.become_web_socket();
+    }
+    Some(exchange)
+}
+
+/// Runs until the tunnel ends; why it did. `out` is the head of the response, where it was not written yet.
+pub(crate) async fn run(client: &mut impl Side, exchange: &mut Exchange, out: Out, deadline: &mut Deadline) -> End {
     let mut to_client = Lane {
         own: out.rest().to_vec(),
         inbox: exchange.body.inbox.take(),
@@ -75,16 +102,12 @@ pub(crate) async fn run(wire: &mut Wire, exchange: &mut Exchange, out: Out, dead
         to_client.frames = frames;
     }
     let mut to_app = Lane::default();
-    if let Some(first) = &wire.inbox {
-        to_app.frames.follow(first.filled());
-        to_app.inbox = wire.inbox.take();
-    }
     let stream_timeout = exchange.policy().timeout.stream;
     deadline.set(stream_timeout);
     let mut leaving = Leaving::No;
     let mut seen = 0;
     let end = poll_fn(|cx| {
-        if let Poll::Ready(end) = poll_lanes(cx, wire, exchange, &mut to_client, &mut to_app) {
+        if let Poll::Ready(end) = poll_lanes(cx, client, exchange, &mut to_client, &mut to_app) {
             return Poll::Ready(end);
         }
         let moved = exchange.record.bytes_in + exchange.record.bytes_out;
@@ -95,7 +118,7 @@ pub(crate) async fn run(wire: &mut Wire, exchange: &mut Exchange, out: Out, dead
             match poll_leaving(cx, exchange, deadline, &mut leaving, &mut to_client, &mut to_app) {
                 Poll::Ready(Some(end)) => return Poll::Ready(end),
                 Poll::Ready(None) => {
-                    if let Poll::Ready(end) = poll_lanes(cx, wire, exchange, &mut to_client, &mut to_app) {
+                    if let Poll::Ready(end) = poll_lanes(cx, client, exchange, &mut to_client, &mut to_app) {
                         return Poll::Ready(end);
                     }
                 }
@@ -111,14 +134,14 @@ pub(crate) async fn run(wire: &mut Wire, exchange: &mut Exchange, out: Out, dead
 /// Moves what can be moved, both ways.
 fn poll_lanes(
     cx: &mut Context<'_>,
-    wire: &mut Wire,
+    client: &mut impl Side,
     exchange: &mut Exchange,
     to_client: &mut Lane,
     to_app: &mut Lane,
 ) -> Poll<End> {
-    let client = poll_to_client(cx, wire, exchange, to_client);
-    let app = poll_to_app(cx, wire, exchange, to_app);
-    match (client, app) {
+    let back = poll_to_client(cx, client, exchange, to_client);
+    let forth = poll_to_app(cx, client, exchange, to_app);
+    match (back, forth) {
         (Err(end), _) | (_, Err(end)) => Poll::Ready(end),
         // Our Close has been echoed: the end is clean.
         _ if to_client.closing && to_client.own.is_empty() && to_app.frames.closed => Poll::Ready(End::DRAINED),
@@ -127,18 +150,23 @@ fn poll_lanes(
     }
 }
 
-fn poll_to_client(cx: &mut Context<'_>, wire: &mut Wire, exchange: &mut Exchange, lane: &mut Lane) -> Result<(), End> {
+fn poll_to_client(
+    cx: &mut Context<'_>,
+    client: &mut impl Side,
+    exchange: &mut Exchange,
+    lane: &mut Lane,
+) -> Result<(), End> {
     const GONE: End = End::CLIENT_GONE;
     loop {
         while !lane.own.is_empty() {
-            match Pin::new(&mut wire.io).poll_write(cx, &lane.own) {
+            match client.poll_write(cx, &lane.own) {
                 Poll::Ready(Ok(n)) if n > 0 => drop(lane.own.drain(..n)),
                 Poll::Ready(Ok(_) | Err(_)) => return Err(GONE),
                 Poll::Pending => return Ok(()),
             }
         }
         if let Some(buffer) = &mut lane.inbox {
-            match Pin::new(&mut wire.io).poll_write(cx, buffer.filled()) {
+            match client.poll_write(cx, buffer.filled()) {
                 Poll::Ready(Ok(n)) if n > 0 => {
                     exchange.record.bytes_out += n as u64;
                     buffer.consume(n);
@@ -152,7 +180,7 @@ fn poll_to_client(cx: &mut Context<'_>, wire: &mut Wire, exchange: &mut Exchange
             continue;
         }
         if lane.ended || lane.closing {
-            return flush(cx, wire);
+            return flush(cx, client);
         }
         let Some(upstream) = &mut exchange.upstream else {
             return Ok(());
@@ -166,13 +194,13 @@ fn poll_to_client(cx: &mut Context<'_>, wire: &mut Wire, exchange: &mut Exchange
             }
             Poll::Ready(Ok(_)) => {
                 lane.ended = true;
-                flush(cx, wire)?;
-                wire.io.half_close();
+                flush(cx, client)?;
+                client.half_close();
             }
             Poll::Ready(Err(_)) => return Err(End::TUNNEL_BROKEN_OFF),
             Poll::Pending => {
                 upstream.await_rest(!lane.frames.at_boundary());
-                return flush(cx, wire);
+                return flush(cx, client);
             }
         }
     }
@@ -185,14 +213,19 @@ fn note(exchange: &Exchange, bytes: usize) {
     }
 }
 
-fn flush(cx: &mut Context<'_>, wire: &mut Wire) -> Result<(), End> {
-    match Pin::new(&mut wire.io).poll_flush(cx) {
+fn flush(cx: &mut Context<'_>, client: &mut impl Side) -> Result<(), End> {
+    match client.poll_flush(cx) {
         Poll::Ready(Err(_)) => Err(End::CLIENT_GONE),
         Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
     }
 }
 
-fn poll_to_app(cx: &mut Context<'_>, wire: &mut Wire, exchange: &mut Exchange, lane: &mut Lane) -> Result<(), End> {
+fn poll_to_app(
+    cx: &mut Context<'_>,
+    client: &mut impl Side,
+    exchange: &mut Exchange,
+    lane: &mut Lane,
+) -> Result<(), End> {
     loop {
         let Some(upstream) = &mut exchange.upstream else {
             return Ok(());
@@ -222,10 +255,9 @@ fn poll_to_app(cx: &mut Context<'_>, wire: &mut Wire, exchange: &mut Exchange, l
         if lane.ended {
             return Ok(());
         }
-        match wire.poll_fill(cx) {
-            Poll::Ready(Ok(n)) if n > 0 => {
-                let Some(mut buffer) = wire.inbox.take() else { continue };
-                note(exchange, n);
+        match client.poll_read(cx) {
+            Poll::Ready(Ok(Some(mut buffer))) => {
+                note(exchange, buffer.filled().len());
                 if lane.closing {
                     lane.frames.follow(buffer.filled());
                 } else {
@@ -234,7 +266,7 @@ fn poll_to_app(cx: &mut Context<'_>, wire: &mut Wire, exchange: &mut Exchange, l
                 // Behind our Close nothing may follow; it is read only for the client's echo.
                 lane.inbox = Some(buffer).filter(|_| !lane.closing);
             }
-            Poll::Ready(Ok(_)) => {
+            Poll::Ready(Ok(None)) => {
                 lane.ended = true;
                 upstream.half_close();
             }

@@ -1,0 +1,118 @@
+//! What a connection and one of its streams share: the upload as it has come, and where the stream stands among the others.
+
+use std::cell::{Cell, RefCell};
+
+use super::turn::Standing;
+
+/// One stream, as both its connection and its future see it.
+#[derive(Debug, Default)]
+pub(crate) struct Channel {
+    pub(crate) stream: Cell<u32>,
+    pub(crate) standing: Cell<Standing>,
+    /// It has something to write, and there is no room for it.
+    pub(crate) waits: Cell<bool>,
+    /// Its answer has ended, or it is not the client's fault that it has not.
+    pub(crate) is_settled: Cell<bool>,
+    received: RefCell<Received>,
+}
+
+/// What has come of an upload and was not taken yet. Its bound is the stream's window.
+#[derive(Debug, Default)]
+struct Received {
+    bytes: Vec<u8>,
+    /// So many of them were taken.
+    taken: usize,
+    ended: bool,
+    trailers: Vec<u8>,
+}
+
+impl Channel {
+    /// Another stream begins in its place.
+    pub(crate) fn begin(&self, stream: u32, standing: Standing) {
+        self.stream.set(stream);
+        self.standing.set(standing);
+        self.waits.set(false);
+        self.is_settled.set(false);
+        *self.received.borrow_mut() = Received::default();
+    }
+
+    /// More of the upload has come.
+    pub(crate) fn receive(&self, bytes: &[u8]) {
+        let received = &mut *self.received.borrow_mut();
+        if received.taken > 0 && received.taken * 2 >= received.bytes.len() {
+            received.bytes.drain(..received.taken);
+            received.taken = 0;
+        }
+        received.bytes.extend_from_slice(bytes);
+    }
+
+    /// Nothing more of it comes; `trailers` are field lines.
+    pub(crate) fn end(&self, trailers: Vec<u8>) {
+        let received = &mut *self.received.borrow_mut();
+        received.ended = true;
+        received.trailers = trailers;
+    }
+
+    /// Hands at most so many bytes to `take`, and returns how many that were.
+    pub(crate) fn take(&self, most: usize, take: impl FnOnce(&[u8])) -> usize {
+        let received = &mut *self.received.borrow_mut();
+        let rest = &received.bytes[received.taken..];
+        let bytes = rest.len().min(most);
+        if bytes > 0 {
+            take(&rest[..bytes]);
+        }
+        received.taken += bytes;
+        if received.taken == received.bytes.len() {
+            received.bytes.clear();
+            received.taken = 0;
+        }
+        bytes
+    }
+
+    /// Whether everything of the upload has come.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.received.borrow().ended
+    }
+
+    /// Whether everything of it was taken.
+    pub(crate) fn is_taken(&self) -> bool {
+        let received = self.received.borrow();
+        received.ended && received.bytes.is_empty()
+    }
+
+    /// Its trailers, once.
+    pub(crate) fn trailers(&self) -> Vec<u8> {
+        std::mem::take(&mut self.received.borrow_mut().trailers)
+    }
+
+    /// Nothing of it is needed any more, nor its memory.
+    pub(crate) fn clear(&self) {
+        *self.received.borrow_mut() = Received::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn e23_an_upload_is_taken_in_order_and_what_was_taken_is_not_kept() {
+        let channel = Channel::default();
+        let (mut sent, mut seen) = (Vec::new(), Vec::new());
+        for n in 0..5000_usize {
+            let piece = vec![n as u8; n % 97];
+            channel.receive(&piece);
+            sent.extend(piece);
+            channel.take(60, |bytes| seen.extend_from_slice(bytes));
+            let waits = sent.len() - seen.len();
+            let held = channel.received.borrow().bytes.len();
+            assert!(held <= 2 * waits + 200, "{held} bytes for {waits}");
+        }
+        channel.end(b"a: b\r\n".to_vec());
+        while channel.take(1000, |bytes| seen.extend_from_slice(bytes)) > 0 {}
+        assert!(seen == sent && channel.is_taken());
+        assert_eq!(channel.trailers(), b"a: b\r\n");
+        channel.begin(3, Standing::default());
+        assert!(!channel.has_ended() && channel.take(1, |_| {}) == 0);
+    }
+}

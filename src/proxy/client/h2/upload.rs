@@ -1,0 +1,116 @@
+//! The upload of one stream as an exchange asks for it, and what is known of how its client reads.
+
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::channel::Channel;
+use super::fields;
+use super::wire::Wire;
+use crate::proxy::exchange::client::{Absence, Client, Interim};
+use crate::proxy::message::error::ProxyError;
+use crate::proxy::message::headers;
+use crate::proxy::stock::buffers::SMALL;
+use crate::proxy::stock::deadline::Deadline;
+
+/// One stream's upload.
+pub(crate) struct Upload {
+    pub(crate) wire: Rc<Wire>,
+    pub(crate) channel: Rc<Channel>,
+    trailers: Vec<u8>,
+    /// What the client's system had taken of the whole connection when that was asked last.
+    acked: u64,
+    /// The number of the last piece of this stream's answer among those of all.
+    moved: u64,
+}
+
+impl Upload {
+    pub(crate) fn new(wire: &Rc<Wire>, channel: Rc<Channel>) -> Self {
+        Self {
+            wire: wire.clone(),
+            channel,
+            trailers: Vec::new(),
+            acked: 0,
+            moved: wire.progress.moved(),
+        }
+    }
+
+    pub(crate) fn stream(&self) -> u32 {
+        self.channel.stream.get()
+    }
+
+    /// A piece of the answer was taken, the last one until then.
+    pub(crate) fn moves(&mut self, piece: u64) {
+        self.moved = piece;
+    }
+
+    /// Hands at most so many bytes to `take`, and lets the client send as many more.
+    pub(crate) fn take(&mut self, most: usize, take: impl FnOnce(&[u8])) -> usize {
+        let taken = self.channel.take(most, take);
+        if taken > 0 {
+            self.wire.release(self.stream(), taken);
+        }
+        taken
+    }
+}
+
+impl Client for Upload {
+    fn poll_upload(&mut self, _cx: &mut Context<'_>, take: &mut impl FnMut(&[u8])) -> Poll<Result<bool, ProxyError>> {
+        let taken = self.take(SMALL, take);
+        if self.channel.is_taken() {
+            self.trailers = self.channel.trailers();
+            return Poll::Ready(Ok(true));
+        }
+        // The connection wakes the stream for more.
+        if taken == 0 {
+            Poll::Pending
+        } else {
+            Poll::Ready(Ok(false))
+        }
+    }
+
+    fn trailers(&self) -> &[u8] {
+        &self.trailers
+    }
+
+    fn interim(&mut self, interim: Interim<'_>) {
+        let stream = self.stream();
+        match interim {
+            Interim::Continue => self.wire.head(stream, 100, false, |_| {}),
+            // Only the last word counts: a client that takes nothing gets nothing in between.
+            Interim::Head(head, bytes) if self.wire.has_room() => self.wire.head(stream, head.status, false, |to| {
+                for (_, name, value) in headers::response(&head.fields, bytes) {
+                    fields::add(to, name, value);
+                }
+            }),
+            Interim::Head(..) => {}
+        }
+    }
+
+    /// The connection writes them as soon as its streams were looked at.
+    fn poll_flush_interim(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), ProxyError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// A stream that was reset is dropped, and the exchange with it.
+    fn is_gone(&mut self) -> bool {
+        false
+    }
+
+    /// Its share of what the client has taken of the connection, while the connection is what it waits for.
+    fn taken(&mut self) -> u64 {
+        let Some(taken) = self.wire.io.borrow().taken() else {
+            return 0;
+        };
+        let moved = taken.acked - std::mem::replace(&mut self.acked, taken.acked);
+        let streams = self.wire.open_streams().max(1);
+        // Where nothing waits in the kernel, or the others move on, it is the stream's own window that is closed.
+        let waits = taken.waits && self.wire.progress.may_wait_for_others(self.moved, streams);
+        if waits { moved / streams as u64 } else { 0 }
+    }
+
+    /// A stream that was reset is dropped, and with it the future that waits.
+    fn watch(&mut self, _cx: &mut Context<'_>, _deadline: &mut Deadline, _every: Duration) -> Option<Absence> {
+        None
+    }
+}
