@@ -41,6 +41,7 @@ mod gate;
 mod harness;
 mod hold;
 mod hostile;
+mod http2;
 mod identity;
 mod imported;
 mod incident;
