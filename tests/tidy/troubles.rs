@@ -23,10 +23,14 @@ const REFUSALS: [&str; 4] = ["Malformed", "BadRequest", "AppNonsense", "Nonsense
 const NAMES_ENDS: [&str; 2] = ["src/proxy/message/end.rs", "src/http1/extension.rs"];
 
 /// The functions that say why.
-const SAYS_WHY: [(&str, &str); 10] = [
+const SAYS_WHY: [(&str, &str); 14] = [
     ("src/http1/head.rs", "words"),
     ("src/http1/framing.rs", "words"),
     ("src/http1/chunked.rs", "words"),
+    ("src/http2/field.rs", "words"),
+    ("src/http2/list.rs", "push_pseudo"),
+    ("src/http2/request.rs", "check"),
+    ("src/http2/request.rs", "length"),
     ("src/proxy/message/error.rs", "reason"),
     ("src/proxy/message/unanswered.rs", "reason"),
     ("src/proxy/message/connection_error.rs", "in_words"),
@@ -175,7 +179,8 @@ fn reasons() -> BTreeSet<String> {
             depth > 0
         });
         let body: Vec<_> = body.cloned().collect();
-        found.extend(texts(&body).map(written));
+        // A single word is what something is compared with.
+        found.extend(texts(&body).filter(|text| text.contains(' ')).map(written));
     }
     found
 }
