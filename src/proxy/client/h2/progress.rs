@@ -43,11 +43,6 @@ impl Progress {
         }
     }
 
-    /// Whether any stream stands still.
-    pub(crate) fn is_stuck(&self) -> bool {
-        self.stuck.get() > 0
-    }
-
     /// Whether one of so many streams, whose last piece had this number, may be waiting for others to be written.
     pub(crate) fn may_wait_for_others(&self, last: u64, streams: usize) -> bool {
         self.moved.get() - last < TURNS * streams.max(1) as u64

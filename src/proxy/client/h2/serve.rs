@@ -134,7 +134,10 @@ impl ClientH2 {
                 Poll::Pending => self.unflushed = true,
             }
         }
-        if wrote && self.wire.progress.is_stuck() && line.room() > 0 {
+        let blocked = self.unflushed || !line.is_empty();
+        let was_blocked = self.wire.blocked.replace(blocked);
+        // They go on; or, because the client takes nothing more, its time begins.
+        if ((wrote && line.room() > 0) || (blocked && !was_blocked)) && self.wire.waits.replace(false) {
             self.streams.mark_waiting();
         }
         Ok(())

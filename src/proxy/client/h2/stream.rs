@@ -30,7 +30,7 @@ pub(crate) struct Stream {
     ends: bool,
     /// No room for what there is: the client has to move.
     stuck: bool,
-    /// There was room for the last piece without a wait.
+    /// The client takes what it gets without a wait.
     fast: bool,
 }
 
@@ -39,9 +39,9 @@ pub(crate) struct Stream {
 enum Sent {
     /// It is in the line.
     All,
-    /// It was others' turn.
-    Turn,
-    /// There was no room.
+    /// There is more, and others have their turn first, or what is in the line has to leave.
+    Part,
+    /// The client has no room for it.
     Stuck,
 }
 
@@ -97,7 +97,7 @@ impl Stream {
     fn poll_pass(&mut self, cx: &mut Context<'_>, reply: &mut Reply) -> Poll<Result<(), Cut>> {
         if !self.begun {
             if !self.wire().has_room() {
-                return self.poll_stuck(cx, reply);
+                return self.poll_line(cx, reply);
             }
             self.begin(reply);
             if self.ends {
@@ -105,10 +105,10 @@ impl Stream {
             }
         }
         loop {
-            match self.send(cx, reply) {
+            match self.send(reply) {
                 Sent::All if self.ends => return Poll::Ready(Ok(())),
                 Sent::All => {}
-                Sent::Turn => return Poll::Pending,
+                Sent::Part => return self.poll_line(cx, reply),
                 Sent::Stuck => return self.poll_stuck(cx, reply),
             }
             match reply.poll_piece(cx, &mut self.upload, &mut self.deadline, self.fast) {
@@ -136,13 +136,13 @@ impl Stream {
     }
 
     /// Puts what there is of a piece into the line, as far as that may be sent and as it is this stream's turn.
-    fn send(&mut self, cx: &Context<'_>, reply: &mut Reply) -> Sent {
+    fn send(&mut self, reply: &mut Reply) -> Sent {
         let piece = reply.piece();
         if piece.is_empty() {
             return Sent::All;
         }
         let (stream, waits) = (self.number(), piece.len());
-        let (sent, may_go_on) = {
+        let (sent, has_window) = {
             let (mut machine, mut line) = (self.wire().machine.borrow_mut(), self.wire().line.borrow_mut());
             let part = waits.min(TURN).min(line.room());
             let ends = self.ends && part == waits;
@@ -151,20 +151,19 @@ impl Stream {
             let sent = machine
                 .send_data(stream, &piece[..part], ends, line.frames())
                 .unwrap_or(0);
-            (sent, line.room() > 0 && machine.room(stream) > 0)
+            (sent, machine.room(stream) > 0)
         };
+        self.fast = has_window && !self.wire().is_blocked();
         if sent > 0 {
             reply.consume(sent);
-            self.fast = !self.stuck;
             self.stands(false);
             reply.be_patient(&mut self.deadline);
             self.moves();
         }
         if sent == waits {
             Sent::All
-        } else if may_go_on {
-            cx.waker().wake_by_ref();
-            Sent::Turn
+        } else if has_window {
+            Sent::Part
         } else {
             Sent::Stuck
         }
@@ -180,6 +179,20 @@ impl Stream {
         self.upload.moves(piece);
     }
 
+    /// There is more to be put into the line: at once, or when what is in it has left. Where the client takes nothing, that is its time.
+    fn poll_line(&mut self, cx: &mut Context<'_>, reply: &mut Reply) -> Poll<Result<(), Cut>> {
+        if self.wire().is_blocked() {
+            return self.poll_stuck(cx, reply);
+        }
+        if self.wire().has_room() {
+            cx.waker().wake_by_ref();
+        } else {
+            self.upload.channel.waits.set(true);
+            self.wire().waits.set(true);
+        }
+        Poll::Pending
+    }
+
     /// There is no room for what there is: meanwhile the upload goes on, and the times that the client may take are kept.
     fn poll_stuck(&mut self, cx: &mut Context<'_>, reply: &mut Reply) -> Poll<Result<(), Cut>> {
         self.stands(true);
@@ -190,6 +203,9 @@ impl Stream {
         self.wire().progress.stands(self.stuck, still);
         self.stuck = still;
         self.upload.channel.waits.set(still);
+        if still {
+            self.wire().waits.set(true);
+        }
     }
 
     /// The answer has ended, and did not wait for the rest of the upload: it is read and discarded within bounds (N15), and what comes

@@ -31,6 +31,10 @@ pub(crate) struct Wire {
     pub(crate) machine: RefCell<Connection>,
     pub(crate) line: RefCell<Line>,
     pub(crate) progress: Progress,
+    /// Streams may have something to write, and wait for room.
+    pub(crate) waits: Cell<bool>,
+    /// The client's system takes nothing more for now.
+    pub(super) blocked: Cell<bool>,
     /// Counts the turns of streams.
     turns: Cell<u64>,
     others: Others,
@@ -62,6 +66,8 @@ impl Wire {
             machine: RefCell::new(machine),
             line: RefCell::new(line),
             progress: Progress::default(),
+            waits: Cell::new(false),
+            blocked: Cell::new(false),
             turns: Cell::new(0),
             others: Others::default(),
             linger,
@@ -76,6 +82,11 @@ impl Wire {
     /// Whether a stream may put anything into the line.
     pub(crate) fn has_room(&self) -> bool {
         self.line.borrow().room() > 0
+    }
+
+    /// Whether the client's system takes nothing more for now.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked.get()
     }
 
     /// A stream has had its turn: its number.
