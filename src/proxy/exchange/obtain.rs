@@ -28,7 +28,7 @@ use crate::proxy::core::keeper;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::route::bell::Asleep;
 use crate::proxy::route::route::{Found, Under, route, under};
-use crate::proxy::route::snapshot::Held;
+use crate::proxy::route::snapshot::{Held, Snapshot};
 use crate::proxy::stock::deadline::Deadline;
 use crate::proxy::wait::queue::{Pass, Place, Verdict};
 
@@ -111,17 +111,19 @@ async fn wait(
     deadline: &mut Deadline,
     mut why: Option<Why>,
 ) -> Result<(), Ending> {
+    let mut seen = None;
     loop {
         if let Some(why) = why {
             let began = Instant::now();
-            let verdict = stand_in_queue(exchange, client, deadline, why).await;
+            let verdict = stand_in_queue(exchange, client, deadline, why, seen.take()).await;
             exchange.record.held += began.elapsed();
-            exchange.pass = Some(verdict?);
+            exchange.pass = verdict?;
         }
         why = match claim_again(exchange)? {
             Next::Claimed => return Ok(()),
-            Next::Paused(held) => {
+            Next::Paused(held, snapshot) => {
                 exchange.queue_for(held == Held::Writes);
+                seen = Some(snapshot);
                 Some(Why::Paused)
             }
             Next::Check(file) => {
@@ -150,12 +152,15 @@ async fn wait(
     }
 }
 
+/// Waits in the queue for leave to go on; `None` where it is to look again at once. `seen` is by what it was decided to wait: whoever is
+/// turned away is so behind the snapshot that says why, and only who stood in the queue by then is told.
 async fn stand_in_queue(
     exchange: &mut Exchange,
     client: &mut impl Client,
     deadline: &mut Deadline,
     why: Why,
-) -> Result<Pass, ProxyError> {
+    seen: Option<Arc<Snapshot>>,
+) -> Result<Option<Pass>, ProxyError> {
     exchange.give_up_claim();
     // Who is let in now may not be any more when the wait is over.
     exchange.vouched = None;
@@ -172,8 +177,11 @@ async fn stand_in_queue(
     exchange.pass = None;
     let place = place?;
     exchange.number = Some(place.number);
+    if seen.is_some_and(|seen| !Arc::ptr_eq(&seen, &exchange.record.core().view().snapshot)) {
+        return Ok(None);
+    }
     let (every, idempotent) = (exchange.times().look_after_client, exchange.method.is_idempotent());
-    verdict(place, client, deadline, every, idempotent).await
+    verdict(place, client, deadline, every, idempotent).await.map(Some)
 }
 
 /// What becomes of a request in the queue. One that may not be repeated is not sent for a client that may have left.
@@ -208,8 +216,8 @@ async fn verdict(
 enum Next {
     /// The exchange has a claim.
     Claimed,
-    /// The environment is paused, for these.
-    Paused(Held),
+    /// The environment is paused, for these, as this snapshot says.
+    Paused(Held, Arc<Snapshot>),
     /// The credentials have to be checked first, against these users.
     Check(Arc<UserFile>),
     /// This service has to be asked first.
@@ -293,7 +301,7 @@ fn claim_again(exchange: &mut Exchange) -> Result<Next, Ending> {
         if let Some(asleep) = &stance.sleep {
             exchange.move_to(service, policy, None);
             called(exchange, asleep)?;
-            return Ok(Next::Paused(Held::Everything));
+            return Ok(Next::Paused(Held::Everything, view.snapshot.clone()));
         }
         let held = stance.held.holds(exchange.method);
         if held && service.preview.is_some() {
@@ -301,7 +309,7 @@ fn claim_again(exchange: &mut Exchange) -> Result<Next, Ending> {
         }
         if held {
             exchange.move_to(service, policy, None);
-            return Ok(Next::Paused(stance.held));
+            return Ok(Next::Paused(stance.held, view.snapshot.clone()));
         }
         // A closed gate means that a newer snapshot is published already, so this loop ends (N1).
         if let Some(claim) = Claim::of(service, exchange.method) {
