@@ -4,8 +4,8 @@ use crate::common::app::send;
 use crate::common::fixture::{HOST, Pair};
 use crate::common::frames::{DATA, Frames, WINDOW_UPDATE, encode};
 
-/// Bytes of an answer: as many turns as there are to tell an order.
-const LARGE: usize = 1024 * 1024;
+/// Bytes of an answer: more than one turn, and no more than the app is rid of at once.
+const LARGE: usize = 48 * 1024;
 
 /// Asks for as many large answers as there are words, with these priorities: of which stream each piece is that comes when the whole
 /// connection has room again, and whether it is the last.

@@ -17,6 +17,8 @@ use crate::proxy::stock::waiting::Seat;
 
 /// What the client sends back once it knows that the connection ends.
 pub(super) const LEAVING: [u8; 8] = *b"leaving!";
+/// And once more: a request that it had begun by then may come behind its first word.
+pub(super) const LEFT: [u8; 8] = *b"has left";
 
 /// One HTTP/2 connection.
 pub(super) struct ClientH2 {
@@ -75,9 +77,19 @@ impl ClientH2 {
     /// The client is told twice that the connection ends (RFC 9113 §6.8): now, and once it knows, of which streams nothing is done for.
     pub(super) fn leave(&mut self) {
         self.leaving = true;
-        let (mut machine, mut line) = (self.wire.machine.borrow_mut(), self.wire.line.borrow_mut());
-        machine.announce_end(line.frames());
-        machine.send_ping(LEAVING, line.frames());
+        self.wire
+            .machine
+            .borrow_mut()
+            .announce_end(self.wire.line.borrow_mut().frames());
+        self.ping(LEAVING);
+    }
+
+    /// Asks the client for an answer, behind all that it has sent before.
+    pub(super) fn ping(&self, payload: [u8; 8]) {
+        self.wire
+            .machine
+            .borrow_mut()
+            .send_ping(payload, self.wire.line.borrow_mut().frames());
     }
 
     /// The connection was flooded.

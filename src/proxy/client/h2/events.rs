@@ -1,6 +1,6 @@
 //! What a client says on a connection, and what is done about it: requests begin, uploads go on, streams end.
 
-use super::connection::{After, ClientH2, LEAVING};
+use super::connection::{After, ClientH2, LEAVING, LEFT};
 use super::life::live;
 use super::stream::Stream;
 use super::turn::Standing;
@@ -78,7 +78,8 @@ impl ClientH2 {
                 self.streams.mark_waiting();
             }
             Event::Priority { stream, priority } => self.set_priority(stream, priority),
-            Event::Pong(LEAVING) if self.leaving => self.say_end(Code::NO_ERROR),
+            Event::Pong(LEAVING) if self.leaving => self.ping(LEFT),
+            Event::Pong(LEFT) if self.leaving => self.say_end(Code::NO_ERROR),
             Event::Pong(_) => {}
             // Streams that have begun are served to their end.
             Event::Goaway { .. } => self.say_end(Code::NO_ERROR),
