@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest, ReadBuf};
 use tokio::net::TcpStream;
@@ -116,6 +116,25 @@ impl ClientIo {
         let Some(tcp) = self.tcp() else { return };
         // The peer may be gone already, which is what was wanted.
         let _ = rustix::net::shutdown(tcp, rustix::net::Shutdown::Write);
+    }
+
+    /// Reads once what comes on the connection below TLS, to be thrown away: how many bytes that were, and 0 at the end.
+    pub(crate) fn poll_discard(&self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+        let Some(tcp) = self.tcp() else {
+            return Poll::Ready(Ok(0));
+        };
+        loop {
+            ready!(tcp.poll_read_ready(cx))?;
+            match tcp.try_read(room) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => {
+                    if let (Ok(bytes), Some(counted)) = (&read, &self.counted) {
+                        counted.counters().received(*bytes);
+                    }
+                    return Poll::Ready(read);
+                }
+            }
+        }
     }
 
     /// Makes the kernel answer with RST instead of a clean end, so that a cut body cannot be taken for a whole one.

@@ -8,10 +8,10 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 
 use crate::proxy::client::io::ClientIo;
-use crate::proxy::stock::buffers::Buffer;
+use crate::proxy::stock::buffers::{Buffer, SMALL};
 use crate::proxy::stock::deadline::Deadline;
 
 /// What a client may still send, in bytes, in all its streams together.
@@ -68,8 +68,7 @@ pub(crate) async fn linger(io: &mut ClientIo, period: Duration, most: usize) {
     io.half_close();
     poll_fn(|cx| {
         while !lingering.is_over(cx) {
-            let mut buffer = Buffer::small();
-            match ready!(buffer.read_with(|room| Pin::new(&mut *io).poll_read(cx, room))) {
+            match ready!(io.poll_discard(cx, Buffer::small().room(SMALL))) {
                 Ok(n) if n > 0 => lingering.discarded(n),
                 Ok(_) | Err(_) => break,
             }

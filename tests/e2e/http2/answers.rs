@@ -2,7 +2,8 @@
 
 use crate::common::app::{Step, send};
 use crate::common::fixture::{HOST, Pair};
-use crate::common::frames::{DATA, END_HEADERS, END_STREAM, Frames, HEADERS, Heads, block, body};
+use crate::common::frames::{DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, Heads, block, body};
+use crate::common::secs;
 use crate::common::tool::{curl, good, url};
 
 /// `METHOD TARGET`, and these fields.
@@ -100,4 +101,33 @@ async fn e6_trailers_of_an_upload_reach_the_app_but_those_that_would_be_believed
             .any(|word| saw.contains(word)),
         "{saw}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n26_the_last_answer_of_a_connection_arrives_whole_whatever_its_client_still_sends() {
+    const LARGE: usize = 2 * 1024 * 1024;
+    let pair = Pair::tls("").await;
+    let large = format!(
+        "HTTP/1.1 200 OK\r\nX-App: blue\r\nContent-Length: {LARGE}\r\n\r\n{}",
+        "x".repeat(LARGE)
+    );
+    pair.blue.on("/large", vec![Step::Until("go"), send(&large)]);
+    let mut frames = Frames::connect(&pair.door, HOST).await;
+    frames.request(1, &head("GET", "/large", &[]), true).await;
+    pair.blue.reached("/large").await;
+    pair.door.sigterm();
+    let mut goodbyes = 0;
+    while goodbyes < 2 {
+        goodbyes += usize::from(frames.next(&mut 0).await.expect("a frame").kind == GOAWAY);
+    }
+    // It reads nothing, so the kernel has all of it; then nothing is left to be said, and the connection ends.
+    pair.blue.release("go");
+    pair.door.logged("\"/large\"", 1).await;
+    for _ in 0..3 {
+        frames.grant(1).await;
+    }
+    let seen = frames.until_end(1).await;
+    assert_eq!(body(&seen).len(), LARGE);
+    drop(frames);
+    assert_eq!(pair.door.end(secs(30)).await.code(), Some(0));
 }

@@ -41,7 +41,10 @@ pub(super) struct ClientH2 {
 
 /// What is to be done with the connection.
 pub(super) enum After {
-    /// A clean end: everything was said.
+    /// A clean end: everything was said. What the client still sends, such as room for what it has read, is read: otherwise the kernel
+    /// would answer it with RST, and throw away what the client has not got yet.
+    Leave,
+    /// The same at once: a newcomer needs the place, and nothing is under way.
     Close,
     /// The client may still be sending, and is to read why that is of no use.
     Linger,

@@ -33,6 +33,7 @@ const LARGEST: usize = MIN_FRAME_SIZE as usize + HEAD;
 const ROUNDS: usize = 4;
 /// What a client may have had under way when its connection was ended: a window and its frames.
 const UNDER_WAY: usize = 2 * 1024 * 1024;
+
 thread_local! {
     /// Where heads are read into, of all connections of a core.
     static LIST: RefCell<FieldList> = RefCell::new(FieldList::new(Limits {
@@ -53,7 +54,7 @@ pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
     connection.streams = Streams::new();
     let times = core.times();
     let patience = match after {
-        After::Close => times.head,
+        After::Leave | After::Close => times.head,
         After::Linger => times.linger,
         After::Cut => Duration::ZERO,
     };
@@ -64,8 +65,12 @@ pub(crate) async fn serve(core: Rc<Core>, peer: Rc<Peer>, io: ClientIo) {
     };
     let mut io = wire.io.into_inner();
     match after {
+        After::Leave => {
+            close(&mut io, patience).await;
+            linger(&mut io, times.linger, UNDER_WAY).await;
+        }
         After::Close => close(&mut io, patience).await,
-        After::Linger => linger(&mut io, patience, UNDER_WAY).await,
+        After::Linger => linger(&mut io, times.linger, UNDER_WAY).await,
         After::Cut => {}
     }
 }
@@ -108,7 +113,7 @@ impl ClientH2 {
         }
         let (machine, line) = (self.wire.machine.borrow(), self.wire.line.borrow());
         if machine.is_over() && line.is_empty() && !self.unflushed {
-            return Err(After::Close);
+            return Err(After::Leave);
         }
         Ok(is_more || self.streams.ready().is_any())
     }

@@ -21,13 +21,11 @@ pub(crate) async fn run(stream: &mut Stream, reply: Reply) {
             }
         });
     });
-    let Some(mut exchange) = tunnel::begin(reply) else {
-        return;
-    };
-    let mut deadline = Deadline::after(exchange.policy().timeout.stream);
-    let end = tunnel::run(stream, &mut exchange, Out::new(), &mut deadline).await;
-    exchange.record.ended(end);
-    drop(exchange);
+    if let Some(mut exchange) = tunnel::begin(reply) {
+        let mut deadline = Deadline::after(exchange.policy().timeout.stream);
+        let end = tunnel::run(stream, &mut exchange, Out::new(), &mut deadline).await;
+        exchange.record.ended(end);
+    }
     stream.settle();
     stream.half_close();
     // What an RST is to TCP (RFC 8441 §5), unless both directions have ended.

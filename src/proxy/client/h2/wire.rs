@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::fields;
 use super::line::Line;
 use super::progress::Progress;
+use super::ready::PLACES;
 use crate::http2::connection::{Bounds, Connection, Fields};
 use crate::http2::error::Code;
 use crate::http2::frame;
@@ -15,7 +16,7 @@ use crate::proxy::client::io::ClientIo;
 use crate::proxy::client::lingering::{Lingering, Others};
 
 /// Streams that one client may have open (RFC 9113 §6.5.2).
-const MAX_STREAMS: u32 = 256;
+const MAX_STREAMS: u32 = PLACES as u32;
 /// Header bytes of a request, after decompression (E24).
 pub(crate) const MAX_HEADER_LIST: u32 = 64 * 1024;
 /// What one stream may send ahead of the app, and all streams of a connection together.
@@ -32,7 +33,7 @@ pub(crate) struct Wire {
     pub(crate) line: RefCell<Line>,
     pub(crate) progress: Progress,
     /// Streams may have something to write, and wait for room.
-    pub(crate) waits: Cell<bool>,
+    pub(super) waits: Cell<bool>,
     /// The client's system takes nothing more for now.
     pub(super) blocked: Cell<bool>,
     /// Counts the turns of streams.
@@ -98,7 +99,7 @@ impl Wire {
     /// Puts a head into the line; `end` if nothing follows it. A stream that is no more has no answer.
     pub(crate) fn head(&self, stream: u32, status: u16, end: bool, fields: impl FnOnce(&mut Fields<'_>)) {
         let (mut machine, mut line) = (self.machine.borrow_mut(), self.line.borrow_mut());
-        let _ = machine.send_head(stream, status.clamp(100, 999), end, line.frames(), fields);
+        let _ = machine.send_head(stream, status, end, line.frames(), fields);
     }
 
     /// Ends an answer, with trailers if there are any, as field lines.

@@ -71,6 +71,8 @@ impl TlsStream {
 
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Self { tcp, session } = self;
+        // Before a buffer is borrowed, and what was parked is copied there.
+        ready!(tcp.poll_read_ready(cx))?;
         session.receive(|room| Pin::new(tcp).poll_read(cx, room))
     }
 
