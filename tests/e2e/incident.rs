@@ -76,7 +76,7 @@ async fn an_app_that_dies_at_night_is_found_and_helped_as_the_page_says() {
     let pair = pair.hasty("notify_look=40").await;
     let door = &pair.door;
     let prometheus = Prometheus::start(door.site("metrics").unwrap()).await;
-    door.swap("prod", &["--no-wait"]).await.assert_code(exit::DONE);
+    door.swap("prod", &[]).await.assert_code(exit::DONE);
     assert_eq!(pair.serving().await, "green");
     pair.green.stop_hard().await;
 

@@ -94,7 +94,7 @@ async fn the_table_shows_every_service_in_eighty_columns() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_environment_shows_who_fails_since_when_and_what_helps() {
     let pair = Pair::tls("").await;
-    pair.door.swap("prod", &["--no-wait"]).await.assert_code(exit::DONE);
+    pair.door.swap("prod", &[]).await.assert_code(exit::DONE);
     pair.get("/status/500").await;
     pair.green.stop_hard().await;
     let mut watch = Watch::start(&pair.door, &["--environment", "prod"]);
