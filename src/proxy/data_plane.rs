@@ -35,8 +35,6 @@ use crate::proxy::wait::queues::Queues;
 use crate::proxy::worker::{Ears, Worker};
 use crate::telemetry::{AccessLog, Connections, CoreCounters, Outcomes};
 
-/// tokio looks at sockets and timers after so many polls; its 61 is too late for a proxy (`performance.md`).
-const EVENT_INTERVAL: u32 = 16;
 /// That a cap turns clients away is told once in this time.
 const CAPS_TOLD: Duration = Duration::from_secs(60);
 /// How often it is looked whether every core has settled.
@@ -111,13 +109,10 @@ impl DataPlane {
                 lines: log.lines(),
                 receiver,
             };
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_io()
-                .enable_time()
-                .event_interval(EVENT_INTERVAL)
-                .build()?;
+            let (told, begun) = std::sync::mpsc::channel();
             let thread = std::thread::Builder::new().name(format!("core-{id}"));
-            plane.threads.push(thread.spawn(move || worker.run(&runtime))?);
+            plane.threads.push(thread.spawn(move || worker.run(&told))?);
+            begun.recv().map_err(io::Error::other)??;
             plane.doors.push(door);
             plane.ears.push(ears);
             plane.connectors.push(connector);

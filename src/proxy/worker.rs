@@ -1,13 +1,15 @@
 //! One worker: a thread that becomes a core, accepts connections, and looks after what it has.
 
+use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
-use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use crate::proxy::core::connector;
@@ -20,6 +22,8 @@ use crate::proxy::route::snapshot::Routing;
 use crate::tasks;
 use crate::telemetry::Lines;
 
+/// tokio looks at sockets and timers after so many polls; its 61 is too late for a proxy.
+const EVENT_INTERVAL: u32 = 16;
 /// Chores between two sweeps of the pools.
 const SWEEP_EVERY: u32 = 10;
 
@@ -44,10 +48,22 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Becomes a core, until it is stopped.
-    pub(crate) fn run(self, runtime: &tokio::runtime::Runtime) {
-        let local = LocalSet::new();
-        local.block_on(runtime, async move {
+    /// Becomes a core, until it is stopped; `begun` hears whether it has.
+    pub(crate) fn run(self, begun: &Sender<io::Result<()>>) {
+        // Of this thread alone: its tasks are woken without a lock.
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .event_interval(EVENT_INTERVAL)
+            .build_local(LocalOptions::default());
+        let (runtime, began) = match runtime {
+            Ok(runtime) => (Some(runtime), Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        // Who has begun this waits for the word.
+        let _ = begun.send(began);
+        let Some(runtime) = runtime else { return };
+        runtime.block_on(async move {
             let core = Core::new(self.id, self.shared, self.routing.swap().clone(), self.lines);
             let group = tasks::Group::new("core");
             group.spawn_local("listen", listen(core.clone(), self.orders));
@@ -59,7 +75,7 @@ impl Worker {
             core.log.borrow_mut().flush();
         });
         // Connections end here, with their tasks.
-        drop(local);
+        drop(runtime);
     }
 }
 
