@@ -17,6 +17,7 @@ use super::head::Failure;
 use crate::proxy::message::connection_error;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::route::activation::Patience;
+use crate::proxy::stock::clock;
 use crate::proxy::stock::deadline::Deadline;
 
 /// Why there is no response head.
@@ -86,7 +87,7 @@ impl Exchange {
     /// Whether it is a reused one.
     async fn connect(&mut self, tried: &mut SmallVec<[usize; 4]>, stale: bool) -> Result<bool, ProxyError> {
         loop {
-            let now = Instant::now();
+            let now = clock::now();
             let pool = &self.service.pool;
             let instance = pool.choose(tried, now);
             let seat = self.seat.insert(pool.enter(instance));
@@ -128,7 +129,7 @@ impl Exchange {
                     self.disconnect();
                     self.tell_of_absence(instance, &error);
                     let pool = &self.service.pool;
-                    pool.shun(instance, Instant::now());
+                    pool.shun(instance, clock::now());
                     tried.push(instance);
                     if pool.all_tried(tried) {
                         return Err(ProxyError::Unreachable(error));
@@ -155,14 +156,14 @@ impl Exchange {
         deadline: &mut Deadline,
     ) -> Poll<Result<(), Failure>> {
         if self.body.waits_since.is_none() {
-            let now = Instant::now();
+            let now = clock::now();
             self.body.waits_since = Some(now);
             deadline.set_at(now + self.patience_for_head(now));
         }
         let before = self.sending.received;
         self.poll_send(cx, client)?;
         if self.sending.received != before {
-            self.body.waits_since = Some(Instant::now());
+            self.body.waits_since = Some(clock::now());
         }
         loop {
             match self.poll_read_head(cx, client) {
@@ -186,7 +187,7 @@ impl Exchange {
         }
         while deadline.poll_passed(cx) {
             self.look_at_the_clock(client)?;
-            let now = Instant::now();
+            let now = clock::now();
             deadline.set_at(now + self.patience_for_head(now));
             self.poll_send(cx, client)?;
         }
@@ -237,7 +238,7 @@ impl Exchange {
         }
         if self.sending.is_owed() {
             // The app need not answer what the client has not sent: its time begins when the client's ends.
-            self.body.waits_since = Some(Instant::now());
+            self.body.waits_since = Some(clock::now());
             let rule = self.rule();
             return self.sending.look(&rule).map(drop);
         }

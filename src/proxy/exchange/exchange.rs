@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::body::Body;
 use super::client::Client;
 use super::fields;
@@ -29,6 +27,7 @@ use crate::proxy::message::request::{Fields, Peer, Request};
 use crate::proxy::message::rules;
 use crate::proxy::settings::Times;
 use crate::proxy::stock::buffers::Out;
+use crate::proxy::stock::clock;
 use crate::proxy::upstream::connection::Upstream;
 use crate::proxy::upstream::pool::Seat;
 use crate::proxy::upstream::retry::Retries;
@@ -179,7 +178,7 @@ impl Exchange {
 
     /// The response has been read to its end: the connection goes back to the pool if it may serve again.
     pub(crate) fn finish(&mut self) {
-        let now = Instant::now();
+        let now = clock::now();
         self.record.is_over(now);
         let clean = self.reusable && self.sending.done && !self.sending.broken && self.body.is_over();
         if clean

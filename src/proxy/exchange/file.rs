@@ -18,6 +18,7 @@ use crate::proxy::files::response::Response;
 use crate::proxy::message::end::End;
 use crate::proxy::route::activation::Patience;
 use crate::proxy::stock::buffers::Buffer;
+use crate::proxy::stock::clock;
 use crate::proxy::stock::deadline::Deadline;
 
 /// A file on its way.
@@ -123,7 +124,7 @@ impl File {
             return Poll::Pending;
         }
         if patience == Patience::EndStreams {
-            let (now, spread) = (Instant::now(), self.record.core().times().spread);
+            let (now, spread) = (clock::now(), self.record.core().times().spread);
             let leaves_at = *self
                 .leaves_at
                 .get_or_insert_with(|| now + spread.mul_f64(fastrand::f64()));

@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use super::client::Client;
 use super::ending::Ending;
@@ -25,6 +24,7 @@ use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::folder_error;
 use crate::proxy::message::request::path_of;
 use crate::proxy::route::activation::Patience;
+use crate::proxy::stock::clock;
 use crate::proxy::stock::deadline::Deadline;
 
 impl Exchange {
@@ -126,7 +126,7 @@ impl Exchange {
         client: &mut impl Client,
         deadline: &mut Deadline,
     ) -> Result<Looked, ProxyError> {
-        let (began, patience) = (Instant::now(), self.policy().timeout.response);
+        let (began, patience) = (clock::now(), self.policy().timeout.response);
         let every = self.times().look_after_client;
         let next = |waited| patience.saturating_sub(waited).clamp(Duration::from_millis(1), every);
         deadline.set(next(Duration::ZERO));

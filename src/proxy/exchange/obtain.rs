@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::admission::{self, Ahead};
 use super::attempt::Setback;
@@ -29,6 +29,7 @@ use crate::proxy::message::error::ProxyError;
 use crate::proxy::route::bell::Asleep;
 use crate::proxy::route::route::{Found, Under, route, under};
 use crate::proxy::route::snapshot::{Held, Snapshot};
+use crate::proxy::stock::clock;
 use crate::proxy::stock::deadline::Deadline;
 use crate::proxy::wait::queue::{Pass, Place, Verdict};
 
@@ -114,7 +115,7 @@ async fn wait(
     let mut seen = None;
     loop {
         if let Some(why) = why {
-            let began = Instant::now();
+            let began = clock::now();
             let verdict = stand_in_queue(exchange, client, deadline, why, seen.take()).await;
             exchange.record.held += began.elapsed();
             exchange.pass = verdict?;
@@ -234,7 +235,7 @@ fn called(exchange: &Exchange, asleep: &Asleep) -> Result<(), ProxyError> {
     }
     let left = asleep
         .refuses_until
-        .map(|until| until.saturating_duration_since(Instant::now()));
+        .map(|until| until.saturating_duration_since(clock::now()));
     if let Some(left) = left.filter(|left| !left.is_zero()) {
         return Err(ProxyError::DidNotWake(Some(left.min(LONGEST_WAIT))));
     }

@@ -3,7 +3,6 @@
 
 use std::task::{Context, Poll};
 
-use tokio::time::Instant;
 
 use super::body::{Cut, Piece, tail};
 use super::client::Client;
@@ -12,6 +11,7 @@ use crate::http1::framing::Framing;
 use crate::proxy::message::end::End;
 use crate::proxy::route::activation::Patience;
 use crate::proxy::stock::buffers::{Buffer, SMALL};
+use crate::proxy::stock::clock;
 use crate::proxy::stock::deadline::Deadline;
 
 impl Exchange {
@@ -64,7 +64,7 @@ impl Exchange {
                 }
             }
             if self.body.ready > 0 {
-                if self.body.leaves_now(Instant::now) {
+                if self.body.leaves_now(clock::now) {
                     self.stop_at_boundary();
                 }
                 return Poll::Ready(Ok(Piece::Data));
@@ -73,7 +73,7 @@ impl Exchange {
                 self.body.over = true;
                 return Poll::Ready(Ok(Piece::End));
             }
-            if self.body.tail == *b"\n\n" && self.body.leaves_now(Instant::now) {
+            if self.body.tail == *b"\n\n" && self.body.leaves_now(clock::now) {
                 return Poll::Ready(Ok(self.end_of_events()));
             }
             match self.poll_read_body(cx, deadline, fast) {
@@ -149,14 +149,14 @@ impl Exchange {
         }
         if patience >= Patience::Polite && patience < Patience::EndStreams && self.body.is_event_stream {
             // From here on it ends at an event's boundary, also where more bytes come first.
-            self.body.leaves_at.get_or_insert_with(Instant::now);
+            self.body.leaves_at.get_or_insert_with(clock::now);
             return Poll::Ready(Ok(()));
         }
         if patience < Patience::EndStreams {
             return Poll::Pending;
         }
         if patience == Patience::EndStreams {
-            let (now, spread) = (Instant::now(), self.times().spread);
+            let (now, spread) = (clock::now(), self.times().spread);
             let leaves_at = *self
                 .body
                 .leaves_at

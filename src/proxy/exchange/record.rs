@@ -19,6 +19,7 @@ use crate::proxy::message::end::End;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::request::{Fields, Peer, Request};
 use crate::proxy::message::request_id::RequestId;
+use crate::proxy::stock::clock;
 use crate::telemetry::{Ended, ErrorFrom, Line, Origin};
 
 /// One exchange, from its head to its last byte.
@@ -74,7 +75,7 @@ impl Record {
             core: core.clone(),
             peer: peer.clone(),
             id: core.request_id(),
-            started: Instant::now(),
+            started: clock::now(),
             over: None,
             asked: Asked::default(),
             client: peer.client,
@@ -124,7 +125,7 @@ impl Record {
     /// The app's response head is there.
     pub(crate) fn head_came(&mut self, status: u16) {
         self.status = status;
-        self.first_byte = Some(self.started.elapsed());
+        self.first_byte = Some(clock::now() - self.started);
     }
 
     /// The proxy answers itself, because of an error.
@@ -209,7 +210,7 @@ impl Drop for Record {
         if self.peer.inside {
             return;
         }
-        let over = self.over.unwrap_or_else(Instant::now);
+        let over = self.over.unwrap_or_else(clock::now);
         let (duration, end) = (over - self.started, self.end());
         let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let service = self.service.as_ref();

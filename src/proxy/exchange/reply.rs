@@ -3,7 +3,6 @@
 
 use std::task::{Context, Poll};
 
-use tokio::time::Instant;
 
 use super::body::{Cut, Piece};
 use super::client::Client;
@@ -28,6 +27,7 @@ use crate::proxy::message::end::End;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
 use crate::proxy::message::ribbon::Page;
+use crate::proxy::stock::clock;
 use crate::proxy::stock::deadline::Deadline;
 
 /// A response on its way to the client.
@@ -312,7 +312,7 @@ impl Reply {
             match exchange.poll_patience(cx, deadline) {
                 Poll::Ready(Err(cut)) => return Poll::Ready(cut),
                 // It cannot end at a boundary for a client that takes none of it.
-                Poll::Ready(Ok(())) if exchange.body.leaves_now(Instant::now) && deadline.poll_passed(cx) => {
+                Poll::Ready(Ok(())) if exchange.body.leaves_now(clock::now) && deadline.poll_passed(cx) => {
                     exchange.counters().exchange_cut();
                     return Poll::Ready(Cut(End::DRAINED));
                 }

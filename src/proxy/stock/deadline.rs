@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::clock;
+
 /// A moment that something has to happen before.
 #[derive(Debug)]
 pub(crate) struct Deadline {
@@ -18,7 +20,7 @@ pub(crate) struct Deadline {
 impl Deadline {
     /// In so much time from now.
     pub(crate) fn after(period: Duration) -> Self {
-        let at = Instant::now() + period;
+        let at = clock::now() + period;
         Self {
             at,
             timer: Box::pin(sleep_until(at)),
@@ -27,7 +29,7 @@ impl Deadline {
 
     /// Moves it to so much time from now.
     pub(crate) fn set(&mut self, period: Duration) {
-        self.set_at(Instant::now() + period);
+        self.set_at(clock::now() + period);
     }
 
     /// Moves it to a moment.
@@ -48,7 +50,7 @@ impl Deadline {
         loop {
             match self.timer.as_mut().poll(cx) {
                 Poll::Pending => return false,
-                Poll::Ready(()) if Instant::now() >= self.at => return true,
+                Poll::Ready(()) if clock::goes_on() >= self.at => return true,
                 Poll::Ready(()) => self.timer.as_mut().reset(self.at),
             }
         }

@@ -2,11 +2,9 @@
 //!
 //! Between requests a connection holds no buffer and no head, only its socket and one timer.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::task::{Context, Poll};
-
-use tokio::time::Instant;
 
 use super::response::Response;
 use super::wire::Wire;
@@ -24,6 +22,7 @@ use crate::proxy::message::answer::wants_json;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::request::{self, Peer};
 use crate::proxy::stock::buffers::Out;
+use crate::proxy::stock::clock;
 use crate::proxy::stock::deadline::Deadline;
 use crate::proxy::stock::waiting::{For, Seat};
 
@@ -88,7 +87,15 @@ impl ClientH1 {
                 break;
             }
             // Boxed: what one exchange needs is not kept by a connection that waits for the next.
-            match Box::pin(self.exchange()).await {
+            let after = {
+                let mut exchange = Box::pin(self.exchange());
+                poll_fn(|cx| {
+                    let _look = clock::look();
+                    exchange.as_mut().poll(cx)
+                })
+                .await
+            };
+            match after {
                 After::KeepAlive => {}
                 After::Close => {
                     self.close().await;
@@ -207,7 +214,7 @@ impl ClientH1 {
 
     /// Reads until a whole head is in the inbox.
     async fn next_head(&mut self, head: &mut RequestHead) -> Next {
-        let mut began = None;
+        let mut begun = false;
         loop {
             if let Some(buffer) = &mut self.wire.inbox {
                 match head.parse(buffer.filled(), REQUEST_LIMITS) {
@@ -220,8 +227,7 @@ impl ClientH1 {
                     Err(error) => return Next::Refused(ProxyError::Head(error)),
                 }
             }
-            if began.is_none() {
-                began = Some(Instant::now());
+            if !std::mem::replace(&mut begun, true) {
                 self.deadline.set(self.core.times().head);
             }
             let read = poll_fn(|cx| match self.wire.poll_more(cx) {
