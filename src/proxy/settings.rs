@@ -39,6 +39,8 @@ pub struct Times {
     pub chores: Duration,
     /// A connection without a request is closed after this.
     pub idle: Duration,
+    /// An HTTP/2 connection without a stream keeps what its streams had for so long.
+    pub warm: Duration,
     /// Where all places are taken, a connection that has waited for a request for so long makes room for a newcomer (E29).
     pub spare: Duration,
     /// What a client may still send after an answer that did not wait for its body is read for so long (N15).
@@ -90,6 +92,7 @@ impl Times {
         pace: Duration::from_secs(30),
         chores: Duration::from_millis(100),
         idle: Duration::from_secs(75),
+        warm: Duration::from_millis(500),
         spare: Duration::from_secs(1),
         linger: Duration::from_secs(10),
         drain_grace: Duration::from_secs(10),
@@ -135,6 +138,7 @@ impl Times {
             "pace" => &mut self.pace,
             "chores" => &mut self.chores,
             "idle" => &mut self.idle,
+            "warm" => &mut self.warm,
             "spare" => &mut self.spare,
             "linger" => &mut self.linger,
             "drain_grace" => &mut self.drain_grace,

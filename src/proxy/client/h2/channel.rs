@@ -3,17 +3,30 @@
 use std::cell::{Cell, RefCell};
 
 use super::turn::Standing;
+use crate::http2::error::Code;
+use crate::proxy::exchange::decide::Decision;
 
 /// One stream, as both its connection and its future see it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Channel {
     pub(crate) stream: Cell<u32>,
     pub(crate) standing: Cell<Standing>,
+    /// What is to be done for it, until its future begins with that.
+    asked: Cell<Option<Asked>>,
+    /// Its future is done with it.
+    is_over: Cell<bool>,
     /// It has something to write, and there is no room for it.
     pub(crate) waits: Cell<bool>,
     /// Its answer has ended, or it is not the client's fault that it has not.
     pub(crate) is_settled: Cell<bool>,
     received: RefCell<Received>,
+}
+
+/// What is to be done for a stream.
+pub(crate) struct Asked {
+    pub(crate) decision: Decision,
+    /// What its client is told behind the answer, because its request was malformed.
+    pub(crate) fault: Option<Code>,
 }
 
 /// What has come of an upload and was not taken yet. Its bound is the stream's window.
@@ -33,7 +46,28 @@ impl Channel {
         self.standing.set(standing);
         self.waits.set(false);
         self.is_settled.set(false);
+        self.is_over.set(false);
         *self.received.borrow_mut() = Received::default();
+    }
+
+    /// The stream's request was understood, or not.
+    pub(crate) fn ask(&self, asked: Asked) {
+        self.asked.set(Some(asked));
+    }
+
+    /// What is to be done for the stream, once.
+    pub(crate) fn asked(&self) -> Option<Asked> {
+        self.asked.take()
+    }
+
+    /// Everything was done for the stream.
+    pub(crate) fn is_done(&self) {
+        self.is_over.set(true);
+    }
+
+    /// Whether it was, once.
+    pub(crate) fn was_done(&self) -> bool {
+        self.is_over.take()
     }
 
     /// More of the upload has come.
@@ -87,6 +121,7 @@ impl Channel {
 
     /// Nothing of it is needed any more, nor its memory.
     pub(crate) fn clear(&self) {
+        self.asked.set(None);
         *self.received.borrow_mut() = Received::default();
     }
 }

@@ -80,6 +80,7 @@ impl ClientH2 {
     /// The client is told twice that the connection ends (RFC 9113 §6.8): now, and once it knows, of which streams nothing is done for.
     pub(super) fn leave(&mut self) {
         self.leaving = true;
+        self.rest.leaves();
         self.wire
             .machine
             .borrow_mut()

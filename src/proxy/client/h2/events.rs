@@ -1,6 +1,7 @@
 //! What a client says on a connection, and what is done about it: requests begin, uploads go on, streams end.
 
 use super::connection::{After, ClientH2, LEAVING, LEFT};
+use super::channel;
 use super::life::live;
 use super::stream::Stream;
 use super::turn::Standing;
@@ -18,7 +19,6 @@ use crate::proxy::exchange::reply::Reply;
 use crate::proxy::message::answer::wants_json;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::request;
-use crate::proxy::stock::deadline::Deadline;
 
 /// A head that would be so many bytes is no mistake (E27).
 const BOMB: usize = 16 * MAX_HEADER_LIST as usize;
@@ -109,14 +109,14 @@ impl ClientH2 {
             last_turn: 0,
         };
         let (wire, idle) = (&self.wire, self.core.times().idle);
-        let begun = self.streams.begin(stream, standing, |channel| {
-            if end {
-                channel.end(Vec::new());
-            }
-            live(Stream::new(wire, channel, Deadline::after(idle), fault), decision)
-        });
-        if !begun {
+        let begun = self.streams.begin(stream, standing, |channel| live(Stream::new(wire, channel, idle)));
+        let Some(channel) = begun else {
             self.wire.reset(stream, Code::REFUSED_STREAM);
+            return;
+        };
+        channel.ask(channel::Asked { decision, fault });
+        if end {
+            channel.end(Vec::new());
         }
     }
 

@@ -14,14 +14,26 @@ pub(crate) struct Rest {
     /// The preface has come, with its settings.
     begun: bool,
     served: bool,
+    last: Last,
     /// What the client's system had taken at the last look.
     acked: u64,
+}
+
+/// When it had a stream.
+#[derive(PartialEq, Eq)]
+enum Last {
+    Now,
+    /// The next may come at any moment.
+    Lately,
+    LongAgo,
 }
 
 /// What becomes of it.
 pub(crate) enum Resting {
     /// It stays.
     No,
+    /// It stays, without what its streams had.
+    Cool,
     /// Long enough: it is told that the connection ends.
     Leave,
     /// It was told, or never began, and does nothing.
@@ -36,6 +48,7 @@ impl Rest {
             times: *times,
             begun: false,
             served: false,
+            last: Last::LongAgo,
             acked: 0,
         }
     }
@@ -56,24 +69,39 @@ impl Rest {
         }
     }
 
+    /// The client was told that the connection ends.
+    pub(crate) fn leaves(&mut self) {
+        self.last = Last::LongAgo;
+        self.deadline.set(self.times.head);
+    }
+
     /// Looks at the clock, when there are so many streams. `leaving` says that the client was told.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, io: &ClientIo, streams: usize, leaving: bool) -> Resting {
         if streams > 0 {
             self.served = true;
+            self.last = Last::Now;
             // Once it was told, what is left of it is short.
             self.deadline
                 .set(if leaving { self.times.head } else { self.times.idle });
+        } else if self.last == Last::Now && !leaving {
+            self.last = Last::Lately;
+            self.deadline.set(self.times.warm.min(self.times.idle));
         }
         while self.deadline.poll_passed(cx) {
             if !self.begun {
                 return Resting::End;
             }
+            if self.last == Last::Lately && !leaving {
+                self.last = Last::LongAgo;
+                self.deadline.set(self.times.idle.saturating_sub(self.times.warm));
+                return Resting::Cool;
+            }
             let acked = io.taken().map_or(self.acked, |taken| taken.acked);
             let reads = acked > std::mem::replace(&mut self.acked, acked);
-            self.deadline.set(self.times.head);
             if !leaving {
                 return Resting::Leave;
             }
+            self.deadline.set(self.times.head);
             // Whether it knows of the end, or has all of its answers, is not waited for any longer.
             if !reads {
                 return Resting::End;

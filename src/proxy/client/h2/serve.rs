@@ -23,6 +23,7 @@ use crate::proxy::client::lingering::{close, linger};
 use crate::proxy::core::core::Core;
 use crate::proxy::message::request::Peer;
 use crate::proxy::stock::buffers::Buffer;
+use crate::proxy::stock::clock;
 use crate::proxy::stock::deadline::Deadline;
 
 /// Fields of a request (E24), its four pseudo-header fields included.
@@ -171,7 +172,10 @@ impl ClientH2 {
         let read = buffer.read_with(|room| Pin::new(&mut *self.wire.io.borrow_mut()).poll_read(cx, room));
         match read {
             Poll::Ready(Ok(0) | Err(_)) => return Err(After::Cut),
-            Poll::Ready(Ok(_)) => self.understand(&mut buffer)?,
+            Poll::Ready(Ok(_)) => {
+                let _look = clock::look();
+                self.understand(&mut buffer)?;
+            }
             Poll::Pending => {}
         }
         self.inbox = Some(buffer).filter(|buffer| !buffer.is_empty());
@@ -208,6 +212,10 @@ impl ClientH2 {
         loop {
             let timed_out = match self.rest.poll(cx, &self.wire.io.borrow(), streams, self.leaving) {
                 Resting::No => false,
+                Resting::Cool => {
+                    self.streams.cool();
+                    continue;
+                }
                 Resting::Leave => true,
                 Resting::End => return Some(After::Cut),
             };

@@ -3,13 +3,15 @@
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use super::channel::Channel;
+use super::channel::{Asked, Channel};
 use super::fields;
 use super::upload::Upload;
 use super::wire::Wire;
 use crate::http2::error::Code;
 use crate::proxy::exchange::body::{Cut, Piece};
+use crate::proxy::exchange::decide::Decision;
 use crate::proxy::exchange::reply::Reply;
 use crate::proxy::stock::deadline::Deadline;
 
@@ -22,6 +24,7 @@ const HEADS: usize = 32;
 pub(crate) struct Stream {
     pub(crate) upload: Upload,
     pub(crate) deadline: Deadline,
+    idle: Duration,
     /// What its client is told behind the answer, because its request was malformed.
     fault: Option<Code>,
     /// The head of the answer is in the line.
@@ -46,16 +49,38 @@ enum Sent {
 }
 
 impl Stream {
-    pub(crate) fn new(wire: &Rc<Wire>, channel: Rc<Channel>, deadline: Deadline, fault: Option<Code>) -> Self {
+    /// Those that stand in one place, from the first on. Each may do nothing for so long before it is known what it waits for.
+    pub(crate) fn new(wire: &Rc<Wire>, channel: Rc<Channel>, idle: Duration) -> Self {
         Self {
             upload: Upload::new(wire, channel),
-            deadline,
-            fault,
+            deadline: Deadline::after(idle),
+            idle,
+            fault: None,
             begun: false,
             ends: false,
             stuck: false,
             fast: true,
         }
+    }
+
+    /// Waits until a stream begins, and returns what was decided of its request.
+    pub(crate) async fn next(&mut self) -> Decision {
+        let Asked { decision, fault } = poll_fn(|_| match self.upload.channel.asked() {
+            Some(asked) => Poll::Ready(asked),
+            // The connection wakes the place with the next.
+            None => Poll::Pending,
+        })
+        .await;
+        self.upload.begins();
+        self.deadline.set(self.idle);
+        (self.fault, self.begun, self.ends, self.fast) = (fault, false, false, true);
+        decision
+    }
+
+    /// Everything was done for the stream.
+    pub(crate) fn ends(&mut self) {
+        self.stands(false);
+        self.upload.channel.is_done();
     }
 
     pub(crate) fn number(&self) -> u32 {

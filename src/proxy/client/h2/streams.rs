@@ -1,23 +1,25 @@
 //! The streams of a connection: a future for each, in the connection's own task, looked at when it was woken and in the order of their
 //! turns.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use super::channel::Channel;
 use super::ready::{PLACES, Ready, waker};
 use super::turn::{Rank, Standing};
+use crate::proxy::stock::clock;
 
-/// Places that an idle connection keeps.
-const KEPT: usize = 1;
+/// Places that are kept with all that a stream needs in them, until the connection has rested.
+const WARM: usize = 32;
 /// So often those that are woken in the meantime have a turn at once.
 const AGAIN: usize = 8;
 
-/// A stream's life, from its decision to its end.
-type Life = Pin<Box<dyn Future<Output = ()>>>;
+/// The lives of the streams in one place, one after the other.
+type Life = Pin<Box<dyn Future<Output = Infallible>>>;
 
 /// The streams that are open.
 pub(crate) struct Streams {
@@ -54,14 +56,20 @@ impl Streams {
         self.open.len()
     }
 
-    /// Begins a stream, unless all places are taken.
-    pub(crate) fn begin<F>(&mut self, stream: u32, standing: Standing, live: impl FnOnce(Rc<Channel>) -> F) -> bool
+    /// Begins a stream, unless all places are taken; `live` is for the first in its place. It is looked at when it was said what is to be
+    /// done for it.
+    pub(crate) fn begin<F>(
+        &mut self,
+        stream: u32,
+        standing: Standing,
+        live: impl FnOnce(Rc<Channel>) -> F,
+    ) -> Option<&Channel>
     where
-        F: Future<Output = ()> + 'static,
+        F: Future<Output = Infallible> + 'static,
     {
         let place = match self.free.pop() {
             Some(place) => place,
-            None if self.places.len() == PLACES => return false,
+            None if self.places.len() == PLACES => return None,
             None => {
                 let place = self.places.len();
                 self.places.push(Place {
@@ -74,10 +82,12 @@ impl Streams {
         };
         let slot = &mut self.places[place];
         slot.channel.begin(stream, standing);
-        slot.life = Some(Box::pin(live(slot.channel.clone())));
+        if slot.life.is_none() {
+            slot.life = Some(Box::pin(live(slot.channel.clone())));
+        }
         self.open.push((stream, place));
         self.ready.mark(place);
-        true
+        Some(&slot.channel)
     }
 
     /// What is shared with a stream, if it is open.
@@ -104,7 +114,18 @@ impl Streams {
     /// Ends a stream by dropping what is under way for it.
     pub(crate) fn end(&mut self, stream: u32) {
         if let Some(place) = self.place(stream) {
+            self.places[place].life = None;
             self.leave(place);
+        }
+    }
+
+    /// The connection has rested: what the next streams would need is made anew.
+    pub(crate) fn cool(&mut self) {
+        if self.open.is_empty() {
+            *self = Self {
+                ready: self.ready.clone(),
+                ..Self::new()
+            };
         }
     }
 
@@ -121,7 +142,10 @@ impl Streams {
                 continue;
             };
             let Some(life) = &mut slot.life else { continue };
-            if life.as_mut().poll(&mut Context::from_waker(&slot.waker)).is_ready() {
+            let look = clock::look();
+            let Poll::Pending = life.as_mut().poll(&mut Context::from_waker(&slot.waker));
+            drop(look);
+            if slot.channel.was_done() {
                 self.leave(place);
             }
             if again > 0 && self.ready.is_any() {
@@ -144,17 +168,14 @@ impl Streams {
 
     fn leave(&mut self, place: usize) {
         let slot = &mut self.places[place];
-        slot.life = None;
+        if self.free.len() >= WARM {
+            slot.life = None;
+        }
         slot.channel.clear();
         let stream = slot.channel.stream.get();
         if let Ok(at) = self.open.binary_search_by_key(&stream, |(stream, _)| *stream) {
             self.open.remove(at);
             self.free.push(place);
-        }
-        if self.open.is_empty() && self.places.len() > KEPT {
-            self.places = Vec::new();
-            self.free = Vec::new();
-            self.open = Vec::new();
         }
     }
 
@@ -166,9 +187,8 @@ impl Streams {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-    use std::future::poll_fn;
-    use std::task::Poll;
+    use std::cell::{Cell, RefCell};
+    use std::future::{pending, poll_fn};
 
     use super::*;
     use crate::http2::priority::Priority;
@@ -207,18 +227,35 @@ mod tests {
     #[test]
     fn e26_places_are_bounded_used_again_and_given_back() {
         let (mut streams, mut woken) = (Streams::new(), Vec::new());
-        let live = |_| std::future::pending::<()>();
+        let lives = Rc::new(Cell::new(0));
+        let live = |channel: Rc<Channel>| {
+            lives.set(lives.get() + 1);
+            poll_fn(move |_| {
+                channel.is_done();
+                Poll::Pending
+            })
+        };
         for stream in 0..PLACES as u32 {
-            assert!(streams.begin(2 * stream + 1, Standing::default(), live));
+            let begun = streams.begin(2 * stream + 1, Standing::default(), |_| pending());
+            assert!(begun.is_some());
         }
-        assert!(!streams.begin(1001, Standing::default(), live));
-        streams.end(9);
-        assert!(streams.begin(1003, Standing::default(), |_| std::future::ready(())));
-        streams.poll(&mut woken);
-        assert_eq!(streams.len(), PLACES - 1);
-        for stream in 0..600 {
-            streams.end(stream);
+        assert!(streams.begin(1001, Standing::default(), live).is_none());
+        for stream in 0..PLACES as u32 {
+            streams.end(2 * stream + 1);
         }
-        assert!(streams.len() == 0 && streams.places.capacity() == 0);
+        for round in 1..10 {
+            for stream in 0..PLACES as u32 {
+                streams.begin(1000 * round + stream, Standing::default(), live);
+            }
+            streams.poll(&mut woken);
+            assert_eq!(streams.len(), 0);
+        }
+        assert_eq!(lives.get(), PLACES + 8 * (PLACES - WARM), "those beyond the bound are made anew");
+        streams.begin(20_001, Standing::default(), |_| pending());
+        streams.cool();
+        assert_eq!(streams.len(), 1);
+        streams.end(20_001);
+        streams.cool();
+        assert_eq!(streams.places.capacity(), 0);
     }
 }

@@ -35,6 +35,13 @@ impl Upload {
         }
     }
 
+    /// Another stream begins.
+    pub(crate) fn begins(&mut self) {
+        self.trailers = Vec::new();
+        self.acked = 0;
+        self.moved = self.wire.progress.moved();
+    }
+
     pub(crate) fn stream(&self) -> u32 {
         self.channel.stream.get()
     }
