@@ -3,7 +3,7 @@
 //! Two kinds of task exist. What the control plane starts belongs to a [`Group`]: it has a name, a panic in it is logged under
 //! that name and ends nothing else, and it is cancelled when the group is dropped. What the data plane starts, a task for each
 //! client connection and each HTTP/2 stream, goes through [`connection`], which costs what `tokio` itself costs: such a task
-//! belongs to its core's `LocalSet` and ends with it.
+//! belongs to its core's runtime and ends with it.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-/// Tasks of one owner on the current `LocalSet`. Dropping it cancels them.
+/// Tasks of one owner on this thread. Dropping it cancels them.
 #[derive(Debug)]
 pub struct Group {
     name: &'static str,
@@ -33,7 +33,7 @@ impl Group {
         }
     }
 
-    /// Starts a task. It needs a `LocalSet` (or a local runtime) around it, as every thread of this crate has.
+    /// Starts a task. It needs a `LocalRuntime` (or a `LocalSet`) around it, as every thread of this crate has.
     pub fn spawn_local(&self, name: impl Into<Cow<'static, str>>, task: impl Future<Output = ()> + 'static) {
         let mut tasks = self.tasks.borrow_mut();
         // Those that are over would otherwise be kept until the join, which a daemon reaches once in months.
@@ -72,9 +72,9 @@ impl Group {
     }
 }
 
-/// Starts a task for a client connection or an HTTP/2 stream on this core's `LocalSet`: one allocation, the task's own.
+/// Starts a task for a client connection or an HTTP/2 stream on this core's runtime: one allocation, the task's own.
 ///
-/// Nobody joins it. It ends when it is done or when the core drops its `LocalSet`; a panic in it ends it alone, and is logged by the
+/// Nobody joins it. It ends when it is done or when the core drops its runtime; a panic in it ends it alone, and is logged by the
 /// hook of `telemetry::logging` with the place it came from.
 #[expect(clippy::disallowed_methods, reason = "this is the room that spawns")]
 pub fn connection(task: impl Future<Output = ()> + 'static) {

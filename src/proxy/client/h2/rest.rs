@@ -20,7 +20,7 @@ pub(crate) struct Rest {
 }
 
 /// When it had a stream.
-#[derive(PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Last {
     Now,
     /// The next may come at any moment.
@@ -29,6 +29,7 @@ enum Last {
 }
 
 /// What becomes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Resting {
     /// It stays.
     No,
@@ -108,5 +109,49 @@ impl Rest {
             }
         }
         Resting::No
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+    use std::time::Duration;
+
+    use tokio::time::advance;
+
+    use super::*;
+
+    const MILLISECOND: Duration = Duration::from_millis(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_cools_down_and_leaves_when_it_has_been_idle() {
+        let io = ClientIo::inside(tokio::io::duplex(1).0);
+        let (times, mut cx) = (Times::USUAL, Context::from_waker(Waker::noop()));
+        let mut rest = Rest::new(&times);
+        rest.begins();
+        let mut look = |streams, leaving| rest.poll(&mut cx, &io, streams, leaving);
+        for _ in 0..3 {
+            assert_eq!(look(1, false), Resting::No);
+            advance(times.warm).await;
+            assert_eq!(look(0, false), Resting::No, "the next stream may come at any moment");
+            advance(times.warm - MILLISECOND).await;
+            assert_eq!(look(0, false), Resting::No);
+        }
+        advance(MILLISECOND).await;
+        assert_eq!(look(0, false), Resting::Cool);
+        assert_eq!(look(0, false), Resting::No);
+        advance(times.idle - times.warm - MILLISECOND).await;
+        assert_eq!(look(0, false), Resting::No);
+        advance(MILLISECOND).await;
+        assert_eq!(look(0, false), Resting::Leave);
+        rest.leaves();
+        advance(times.head - MILLISECOND).await;
+        assert_eq!(
+            rest.poll(&mut cx, &io, 0, true),
+            Resting::No,
+            "its client has time to answer"
+        );
+        advance(MILLISECOND).await;
+        assert_eq!(rest.poll(&mut cx, &io, 0, true), Resting::End);
     }
 }
