@@ -9,11 +9,16 @@ use crate::proxy::stock::deadline::Deadline;
 
 /// The client's side, as far as forwarding needs it. It knows nothing of how a body is framed for the app.
 pub(crate) trait Client {
-    /// Hands what is at hand of the request's body to `take`, piece by piece. `Ready(true)` when the body has ended.
+    /// Hands what is at hand of the request's body to `take`, piece by piece, which says how many bytes of a piece it takes: where that
+    /// is not all, the rest comes with the next call. `Ready(true)` when the body has ended.
     ///
     /// # Errors
     /// The body broke off, or breaks its framing.
-    fn poll_upload(&mut self, cx: &mut Context<'_>, take: &mut impl FnMut(&[u8])) -> Poll<Result<bool, ProxyError>>;
+    fn poll_upload(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: &mut impl FnMut(&[u8]) -> usize,
+    ) -> Poll<Result<bool, ProxyError>>;
 
     /// Trailers that may be forwarded, as field lines, once the body has ended (E6).
     fn trailers(&self) -> &[u8];

@@ -3,7 +3,6 @@
 
 use std::task::{Context, Poll};
 
-
 use super::body::{Cut, Piece, tail};
 use super::client::Client;
 use super::exchange::Exchange;

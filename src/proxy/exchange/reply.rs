@@ -3,7 +3,6 @@
 
 use std::task::{Context, Poll};
 
-
 use super::body::{Cut, Piece};
 use super::client::Client;
 use super::encode::{Encoded, Set, agree};

@@ -8,7 +8,7 @@ use crate::http1::framing::Framing;
 use crate::http1::write::{chunk_size, last_chunk};
 use crate::model::pace::{Rule, Verdict};
 use crate::proxy::message::error::ProxyError;
-use crate::proxy::stock::buffers::Out;
+use crate::proxy::stock::buffers::{Out, SMALL};
 use crate::proxy::stock::owed::Owed;
 use crate::proxy::upstream::connection::Upstream;
 
@@ -53,7 +53,7 @@ impl Sending {
         }
     }
 
-    /// Puts what is at hand of the body behind what is to be sent.
+    /// Puts what is at hand of the body behind what is to be sent, a small buffer of it at most.
     ///
     /// # Errors
     /// The client's: its body broke off, is not one, or is over the limit (E25).
@@ -63,8 +63,10 @@ impl Sending {
         client: &mut impl Client,
     ) -> Poll<Result<(), ProxyError>> {
         let chunked = self.framing == Framing::Chunked;
-        let (out, received) = (&mut self.out.bytes, &mut self.received);
+        let (out, received, mut left) = (&mut self.out.bytes, &mut self.received, SMALL);
         let mut take = |piece: &[u8]| {
+            let piece = &piece[..piece.len().min(left)];
+            left -= piece.len();
             *received += piece.len() as u64;
             if !chunked {
                 out.extend_from_slice(piece);
@@ -73,6 +75,7 @@ impl Sending {
                 out.extend_from_slice(piece);
                 out.extend_from_slice(b"\r\n");
             }
+            piece.len()
         };
         let ended = ready!(client.poll_upload(cx, &mut take))?;
         if self.received > self.limit {
@@ -86,6 +89,43 @@ impl Sending {
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Hands what is at hand of the body to the app without a copy. Whether the app takes more.
+    ///
+    /// # Errors
+    /// As [`Sending::poll_upload`].
+    fn poll_hand_over(
+        &mut self,
+        cx: &mut Context<'_>,
+        upstream: &mut Upstream,
+        client: &mut impl Client,
+    ) -> Poll<Result<bool, ProxyError>> {
+        let (waker, mut takes, mut too_large) = (cx.waker(), true, false);
+        let (received, broken, limit) = (&mut self.received, &mut self.broken, self.limit);
+        let mut take = |piece: &[u8]| {
+            too_large |= piece.len() as u64 > limit - *received;
+            if piece.is_empty() || too_large || !takes {
+                return 0;
+            }
+            let taken = match upstream.poll_write(&mut Context::from_waker(waker), piece) {
+                Poll::Ready(Ok(taken)) if taken > 0 => taken,
+                Poll::Ready(_) => {
+                    *broken = true;
+                    0
+                }
+                Poll::Pending => 0,
+            };
+            takes = taken > 0;
+            *received += taken as u64;
+            taken
+        };
+        let ended = ready!(client.poll_upload(cx, &mut take))?;
+        if too_large {
+            return Poll::Ready(Err(ProxyError::BodyTooLarge));
+        }
+        self.done |= ended;
+        Poll::Ready(Ok(takes))
     }
 
     /// Sends what is there to be sent. An app that stops reading is no error: its answer may be on the way (N14).
@@ -113,10 +153,16 @@ impl Sending {
             }
             self.replayable = false;
             self.out.clear();
-            match self.poll_upload(cx, client) {
+            let polled = match self.framing {
+                Framing::Chunked => self.poll_upload(cx, client).map_ok(|()| true),
+                _ => self.poll_hand_over(cx, upstream, client),
+            };
+            match polled {
                 Poll::Ready(taken) => {
                     self.owed.ends(self.received);
-                    taken?;
+                    if !taken? {
+                        return Ok(());
+                    }
                 }
                 Poll::Pending if self.out.is_empty() => {
                     self.owed.begins(self.received);

@@ -111,6 +111,12 @@ impl Buffer {
         Self::grant(Kind::Records)
     }
 
+    /// For bytes of a client: large where it has more at hand than a small one holds, as it has shown.
+    pub(crate) fn for_more(plenty: bool) -> Self {
+        let large = if plenty { Self::records() } else { None };
+        large.unwrap_or_else(Self::small)
+    }
+
     /// One of a kind that has a limit.
     fn grant(kind: Kind) -> Option<Self> {
         let granted = STOCK.with_borrow(|stock| stock.shelves[kind as usize].lent < kind.limit());
@@ -158,6 +164,11 @@ impl Buffer {
     /// Whether it is of the stock, and not bytes from elsewhere.
     pub(crate) fn is_lent(&self) -> bool {
         self.kind.is_some()
+    }
+
+    /// Whether it has room for several records.
+    pub(crate) fn is_large(&self) -> bool {
+        self.bytes.len() >= RECORDS
     }
 
     /// Whether nothing more fits behind the bytes.

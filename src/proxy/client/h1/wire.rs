@@ -17,7 +17,7 @@ use crate::proxy::client::tunnel::Side;
 use crate::proxy::exchange::client::{Absence, Client, Interim};
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
-use crate::proxy::stock::buffers::{Buffer, Out};
+use crate::proxy::stock::buffers::{Buffer, Out, SMALL};
 use crate::proxy::stock::deadline::Deadline;
 
 /// One HTTP/1 client as bytes, and the request body that is being read from them.
@@ -26,6 +26,10 @@ pub(crate) struct Wire {
     /// Bytes that were read and not used: the rest of a body, or the next request.
     pub(crate) inbox: Option<Buffer>,
     body: BodyDecoder,
+    /// Bytes at the start of the inbox that are body and were not taken yet, and the framing behind them.
+    piece: (usize, usize),
+    /// The last read has brought as much as a small buffer holds: there may be more.
+    plenty: bool,
     /// Interim responses that wait to be written.
     pub(crate) interim: Vec<u8>,
     /// The version of the request: HTTP/1.0 gets no interim responses.
@@ -42,6 +46,8 @@ impl Wire {
             io,
             inbox: None,
             body: BodyDecoder::of_request(Framing::None),
+            piece: (0, 0),
+            plenty: false,
             interim: Vec::new(),
             version: Version::Http11,
             at_end: false,
@@ -51,12 +57,13 @@ impl Wire {
 
     /// Whether the request's body was read to its end.
     pub(crate) fn body_is_done(&self) -> bool {
-        self.body.is_done()
+        self.body.is_done() && self.piece.0 == 0
     }
 
     /// A request body of this framing begins behind the head.
     pub(crate) fn begin_body(&mut self, framing: Framing, version: Version) {
         self.body = BodyDecoder::of_request(framing);
+        self.piece = (0, 0);
         self.version = version;
     }
 
@@ -69,8 +76,9 @@ impl Wire {
     /// Reads into an empty inbox; without a buffer while there is nothing.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         debug_assert!(self.inbox.is_none(), "what is in the inbox would be lost");
-        let mut buffer = Buffer::small();
+        let mut buffer = Buffer::for_more(self.plenty);
         let n = ready!(self.poll_read(cx, &mut buffer))?;
+        self.plenty = n >= SMALL;
         self.inbox = Some(buffer).filter(|buffer| !buffer.is_empty());
         Poll::Ready(Ok(n))
     }
@@ -132,7 +140,11 @@ impl Wire {
 }
 
 impl Client for Wire {
-    fn poll_upload(&mut self, cx: &mut Context<'_>, take: &mut impl FnMut(&[u8])) -> Poll<Result<bool, ProxyError>> {
+    fn poll_upload(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: &mut impl FnMut(&[u8]) -> usize,
+    ) -> Poll<Result<bool, ProxyError>> {
         // An interim response that the client waits for must not wait for the upload.
         if let Poll::Ready(Err(_)) = Wire::poll_flush_interim(self, cx) {
             return Poll::Ready(Err(ProxyError::ClientGone));
@@ -152,16 +164,29 @@ impl Client for Wire {
         let Some(buffer) = &mut self.inbox else {
             return Poll::Pending;
         };
-        while !buffer.is_empty() && !self.body.is_done() {
+        loop {
+            let (ready, behind) = &mut self.piece;
+            if *ready > 0 {
+                let taken = take(&buffer.filled()[..*ready]);
+                buffer.consume(taken);
+                *ready -= taken;
+                if *ready > 0 {
+                    return Poll::Ready(Ok(false));
+                }
+            }
+            buffer.consume(std::mem::take(behind));
+            if buffer.is_empty() || self.body.is_done() {
+                break;
+            }
             let step = match self.body.decode(buffer.filled()) {
                 Ok(step) => step,
                 Err(error) => return Poll::Ready(Err(ProxyError::Body(error))),
             };
-            take(&buffer.filled()[step.data]);
             if step.consumed == 0 {
                 break;
             }
-            buffer.consume(step.consumed);
+            buffer.consume(step.data.start);
+            (*ready, *behind) = (step.data.len(), step.consumed - step.data.end);
         }
         if buffer.is_empty() {
             self.inbox = None;

@@ -1,7 +1,7 @@
 //! What a client says on a connection, and what is done about it: requests begin, uploads go on, streams end.
 
-use super::connection::{After, ClientH2, LEAVING, LEFT};
 use super::channel;
+use super::connection::{After, ClientH2, LEAVING, LEFT};
 use super::life::live;
 use super::stream::Stream;
 use super::turn::Standing;
@@ -109,7 +109,9 @@ impl ClientH2 {
             last_turn: 0,
         };
         let (wire, idle) = (&self.wire, self.core.times().idle);
-        let begun = self.streams.begin(stream, standing, |channel| live(Stream::new(wire, channel, idle)));
+        let begun = self
+            .streams
+            .begin(stream, standing, |channel| live(Stream::new(wire, channel, idle)));
         let Some(channel) = begun else {
             self.wire.reset(stream, Code::REFUSED_STREAM);
             return;

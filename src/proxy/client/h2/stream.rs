@@ -246,7 +246,7 @@ impl Stream {
         let mut lingering = self.wire().lingering();
         poll_fn(|cx| {
             while !lingering.is_over(cx) && !self.upload.channel.is_taken() {
-                match self.upload.take(usize::MAX, |_| {}) {
+                match self.upload.take(<[u8]>::len) {
                     0 => return Poll::Pending,
                     taken => lingering.discarded(taken),
                 }

@@ -250,7 +250,11 @@ mod tests {
             streams.poll(&mut woken);
             assert_eq!(streams.len(), 0);
         }
-        assert_eq!(lives.get(), PLACES + 8 * (PLACES - WARM), "those beyond the bound are made anew");
+        assert_eq!(
+            lives.get(),
+            PLACES + 8 * (PLACES - WARM),
+            "those beyond the bound are made anew"
+        );
         streams.begin(20_001, Standing::default(), |_| pending());
         streams.cool();
         assert_eq!(streams.len(), 1);

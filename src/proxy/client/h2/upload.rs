@@ -10,7 +10,6 @@ use super::wire::Wire;
 use crate::proxy::exchange::client::{Absence, Client, Interim};
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
-use crate::proxy::stock::buffers::SMALL;
 use crate::proxy::stock::deadline::Deadline;
 
 /// One stream's upload.
@@ -51,9 +50,9 @@ impl Upload {
         self.moved = piece;
     }
 
-    /// Hands at most so many bytes to `take`, and lets the client send as many more.
-    pub(crate) fn take(&mut self, most: usize, take: impl FnOnce(&[u8])) -> usize {
-        let taken = self.channel.take(most, take);
+    /// Hands what there is to `take`, and lets the client send as much more as that takes.
+    pub(crate) fn take(&mut self, take: impl FnOnce(&[u8]) -> usize) -> usize {
+        let taken = self.channel.take(take);
         if taken > 0 {
             self.wire.release(self.stream(), taken);
         }
@@ -62,17 +61,25 @@ impl Upload {
 }
 
 impl Client for Upload {
-    fn poll_upload(&mut self, _cx: &mut Context<'_>, take: &mut impl FnMut(&[u8])) -> Poll<Result<bool, ProxyError>> {
-        let taken = self.take(SMALL, take);
+    fn poll_upload(
+        &mut self,
+        _cx: &mut Context<'_>,
+        take: &mut impl FnMut(&[u8]) -> usize,
+    ) -> Poll<Result<bool, ProxyError>> {
+        let mut was_there = false;
+        self.take(|bytes| {
+            was_there = true;
+            take(bytes)
+        });
         if self.channel.is_taken() {
             self.trailers = self.channel.trailers();
             return Poll::Ready(Ok(true));
         }
         // The connection wakes the stream for more.
-        if taken == 0 {
-            Poll::Pending
-        } else {
+        if was_there {
             Poll::Ready(Ok(false))
+        } else {
+            Poll::Pending
         }
     }
 

@@ -35,8 +35,10 @@ pub(crate) async fn run(stream: &mut Stream, reply: Reply) {
 impl Side for Stream {
     fn poll_read(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<Option<Buffer>>> {
         let mut buffer = Buffer::small();
-        self.upload.take(SMALL, |bytes| {
+        self.upload.take(|bytes| {
+            let bytes = &bytes[..bytes.len().min(SMALL)];
             buffer.append(bytes);
+            bytes.len()
         });
         if !buffer.is_empty() {
             Poll::Ready(Ok(Some(buffer)))

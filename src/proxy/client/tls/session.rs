@@ -16,7 +16,7 @@ use rustls::unbuffered::{
 use rustls::{CommonState, Error, ServerConfig};
 use tokio::io::ReadBuf;
 
-use crate::proxy::stock::buffers::Buffer;
+use crate::proxy::stock::buffers::{Buffer, RECORD};
 
 /// What a record holds at most, and what encrypting adds to one at most (RFC 5246 §6.2.3.3: TLS 1.2 carries a nonce).
 const FRAGMENT: usize = 16 * 1024;
@@ -33,6 +33,10 @@ pub(super) struct Session {
     connection: UnbufferedServerConnection,
     /// Bytes that were received, and not used.
     inbox: Option<Buffer>,
+    /// As many came at once as a buffer for one record holds.
+    brimful: bool,
+    /// And they were good for something: there may be more.
+    plenty: bool,
     /// As many of them as rustls has seen and cannot use yet.
     seen: usize,
     /// Decrypted bytes that the reader had no room for.
@@ -88,6 +92,8 @@ impl Session {
         Ok(Self {
             connection: UnbufferedServerConnection::new(config)?,
             inbox: None,
+            brimful: false,
+            plenty: false,
             seen: 0,
             plain: None,
             out: None,
@@ -108,9 +114,10 @@ impl Session {
         read: impl FnOnce(&mut ReadBuf<'_>) -> Poll<io::Result<()>>,
     ) -> Poll<io::Result<usize>> {
         let mut inbox = match self.inbox.take() {
-            Some(inbox) if inbox.is_lent() => inbox,
+            Some(inbox) if inbox.is_lent() && (inbox.is_large() || !self.plenty) => inbox,
             parked => {
-                let mut inbox = Buffer::record();
+                let large = if self.plenty { Buffer::records() } else { None };
+                let mut inbox = large.unwrap_or_else(Buffer::record);
                 if let Some(parked) = parked {
                     inbox.append(parked.filled());
                 }
@@ -123,6 +130,10 @@ impl Session {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, TOO_LARGE)));
         }
         let read = inbox.read_with(read);
+        if let Poll::Ready(Ok(n)) = read {
+            self.brimful = inbox.is_full() || n >= RECORD;
+            self.plenty &= self.brimful;
+        }
         self.inbox = match read {
             _ if inbox.is_empty() => None,
             // Who waits for the rest of a record keeps no more than there is of it.
@@ -152,17 +163,17 @@ impl Session {
         if room.remaining() == 0 {
             return Ok(Came::Bytes);
         }
+        let before = room.filled().len();
         if let Some(plain) = &mut self.plain {
             let n = plain.filled().len().min(room.remaining());
             room.put_slice(&plain.filled()[..n]);
             plain.consume(n);
-            if plain.is_empty() {
-                self.plain = None;
+            if !plain.is_empty() {
+                return Ok(Came::Bytes);
             }
-            return Ok(Came::Bytes);
+            self.plain = None;
         }
-        let before = room.filled().len();
-        let advanced = if self.inbox.is_some() {
+        let advanced = if self.inbox.is_some() && room.remaining() > 0 {
             self.advance(room)
         } else {
             Ok(())
@@ -196,7 +207,7 @@ impl Session {
             match next.map_err(|error| self.fail(error))? {
                 Next::Again => {}
                 Next::Read => {
-                    self.seen = 0;
+                    (self.seen, self.plenty) = (0, self.brimful);
                     if room.remaining() == 0 || self.plain.is_some() {
                         break;
                     }
