@@ -2,9 +2,10 @@
 //! that a connection that waits keeps none.
 //!
 //! - `stream` the connection as bytes of the application: the handshake, then reading and writing
-//! - `session` what rustls makes of bytes, without a socket
+//! - `session` what rustls makes of bytes, without a socket; `turn` what it says when it is shown some
 //! - `name` the host that a client asks for
 
 pub(crate) mod name;
 mod session;
 pub(crate) mod stream;
+mod turn;
