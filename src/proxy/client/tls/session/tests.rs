@@ -2,6 +2,7 @@
 
 mod hostile;
 mod pair;
+mod schedules;
 
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
