@@ -14,7 +14,7 @@ pub(crate) struct Channel {
     /// What is to be done for it, until its future begins with that.
     asked: Cell<Option<Asked>>,
     /// Its future is done with it.
-    is_over: Cell<bool>,
+    finished: Cell<bool>,
     /// It has something to write, and there is no room for it.
     pub(crate) waits: Cell<bool>,
     /// Its answer has ended, or it is not the client's fault that it has not.
@@ -46,7 +46,7 @@ impl Channel {
         self.standing.set(standing);
         self.waits.set(false);
         self.is_settled.set(false);
-        self.is_over.set(false);
+        self.finished.set(false);
         *self.received.borrow_mut() = Received::default();
     }
 
@@ -60,14 +60,14 @@ impl Channel {
         self.asked.take()
     }
 
-    /// Everything was done for the stream.
-    pub(crate) fn is_done(&self) {
-        self.is_over.set(true);
+    /// Everything was done for it.
+    pub(crate) fn finish(&self) {
+        self.finished.set(true);
     }
 
     /// Whether it was, once.
-    pub(crate) fn was_done(&self) -> bool {
-        self.is_over.take()
+    pub(crate) fn take_finished(&self) -> bool {
+        self.finished.take()
     }
 
     /// More of the upload has come.

@@ -80,7 +80,7 @@ impl Stream {
     /// Everything was done for the stream.
     pub(crate) fn ends(&mut self) {
         self.stands(false);
-        self.upload.channel.is_done();
+        self.upload.channel.finish();
     }
 
     pub(crate) fn number(&self) -> u32 {

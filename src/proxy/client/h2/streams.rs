@@ -145,7 +145,7 @@ impl Streams {
             let look = clock::look();
             let Poll::Pending = life.as_mut().poll(&mut Context::from_waker(&slot.waker));
             drop(look);
-            if slot.channel.was_done() {
+            if slot.channel.take_finished() {
                 self.leave(place);
             }
             if again > 0 && self.ready.is_any() {
@@ -167,15 +167,20 @@ impl Streams {
     }
 
     fn leave(&mut self, place: usize) {
+        // The warm ones are the last of those that are free, and the next to be taken.
+        let bound = self.free.len().checked_sub(WARM).map(|at| self.free[at]);
+        let are_enough = bound.is_some_and(|bound| self.places[bound].life.is_some());
         let slot = &mut self.places[place];
-        if self.free.len() >= WARM {
+        let is_warm = slot.life.is_some() && !are_enough;
+        if !is_warm {
             slot.life = None;
         }
         slot.channel.clear();
         let stream = slot.channel.stream.get();
         if let Ok(at) = self.open.binary_search_by_key(&stream, |(stream, _)| *stream) {
             self.open.remove(at);
-            self.free.push(place);
+            let at = if is_warm { self.free.len() } else { 0 };
+            self.free.insert(at, place);
         }
     }
 
@@ -231,7 +236,7 @@ mod tests {
         let live = |channel: Rc<Channel>| {
             lives.set(lives.get() + 1);
             poll_fn(move |_| {
-                channel.is_done();
+                channel.finish();
                 Poll::Pending
             })
         };
