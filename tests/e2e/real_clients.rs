@@ -1,10 +1,11 @@
-//! Clients as users have them: curl, h2load and wrk, across swaps. A tool that is missing is a failure: `tests/run` installs it.
+//! Clients as users have them: curl, h2load, wrk and Go's, across swaps. A tool that is missing is a failure: `tests/run` installs it.
 
 use crate::common::fixture::{HOST, PLAIN, Pair};
 use crate::common::load::bytes;
 use crate::common::operation::{Output, run};
-use crate::common::tool::{curl, good, tool, url};
+use crate::common::tool::{client, curl, good, tool, url};
 use crate::common::{count, holds};
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,6 +127,16 @@ async fn n2_h2load_sees_no_swap() {
             output.stdout
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n2_the_client_of_go_sees_no_swap() {
+    let pair = Pair::tls("").await;
+    let requests = count(4_000, 100_000);
+    let command = client("requests.go", &pair, &[&requests.to_string()]);
+    let output = during_swaps(&pair, command, 2).await;
+    let seen: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(seen, json!({ "whole": requests, "failures": [] }));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,14 +30,18 @@ pub fn curl(pair: &Pair, args: &[&str]) -> Command {
     command
 }
 
-/// A script of `tests/clients` with the arguments PORT, CA, HOST, and these.
+/// A program of `tests/clients` with the arguments PORT, CA, HOST, and these.
 pub fn client(script: &str, pair: &Pair, args: &[&str]) -> Command {
-    let mut command = if script.ends_with(".py") {
-        python().into()
-    } else {
-        tool("node")
+    let folder = tests().join("clients");
+    let mut command = match script.rsplit_once('.') {
+        // `tests/run` has built it.
+        Some((program, "go")) => Command::new(folder.join("bin").join(program)),
+        Some((_, "py")) => python().into(),
+        _ => tool("node"),
     };
-    command.arg(tests().join("clients").join(script));
+    if !script.ends_with(".go") {
+        command.arg(folder.join(script));
+    }
     command.arg(pair.door.https().port().to_string());
     command.arg(root(pair)).arg(HOST).args(args);
     command
