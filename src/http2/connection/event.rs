@@ -109,7 +109,7 @@ pub struct Counts {
     pub unknown: u32,
     /// WINDOW_UPDATE.
     pub window_updates: u32,
-    /// DATA with no data and no END_STREAM, and frames of streams that are no more.
+    /// DATA with no data and no END_STREAM, and other frames of streams that are no more.
     pub empty: u32,
     /// CONTINUATION.
     pub continuations: u32,

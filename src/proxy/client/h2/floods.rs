@@ -14,6 +14,12 @@ const IDLE_FRAMES: Allowance = Allowance {
     per_second: 1_000,
 };
 
+/// So many of them come with every request and are no flood, whatever their rate: browsers say how urgent it is and change their mind, and
+/// some clients measure their line with each.
+const WITH_A_REQUEST: u32 = 8;
+/// Of those that did not come with theirs, so many may come later.
+const LATER: u32 = 1_000;
+
 /// Streams that end before their answer, by the client's hand or by its fault. A browser cancels a page's images at once; nobody
 /// cancels a hundred a second for ever.
 const CANCELLED: Allowance = Allowance {
@@ -26,6 +32,9 @@ const CANCELLED: Allowance = Allowance {
 pub(crate) struct Floods {
     began: Instant,
     seen: u32,
+    requests: u32,
+    /// Those that may still come with requests that were made.
+    expected: u32,
     refused: u32,
     idle_frames: Spent,
     cancelled: Spent,
@@ -37,6 +46,8 @@ impl Floods {
         Self {
             began: Instant::now(),
             seen: 0,
+            requests: 0,
+            expected: 0,
             refused: 0,
             idle_frames: Spent::default(),
             cancelled: Spent::default(),
@@ -55,6 +66,12 @@ impl Floods {
         ];
         let seen = frames.iter().fold(0_u32, |sum, count| sum.wrapping_add(*count));
         let more = seen.wrapping_sub(std::mem::replace(&mut self.seen, seen));
+        let requests = counts
+            .requests
+            .wrapping_sub(std::mem::replace(&mut self.requests, counts.requests));
+        let expected = requests.saturating_mul(WITH_A_REQUEST).saturating_add(self.expected);
+        self.expected = expected.saturating_sub(more).min(LATER);
+        let more = more.saturating_sub(expected);
         let refused = counts
             .refused
             .wrapping_sub(std::mem::replace(&mut self.refused, counts.refused));
@@ -71,4 +88,34 @@ impl Floods {
 
 fn elapsed_since(began: Instant) -> impl Fn() -> Duration + Copy {
     move || began.elapsed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a client is ended that sends so many requests at once, and with each so many frames that are none, now or a moment later.
+    fn is_ended(requests: u32, each: u32, later: bool) -> bool {
+        let (mut floods, mut counts) = (Floods::new(), Counts::default());
+        (0..requests).any(|_| {
+            counts.requests += 1;
+            let early = later && floods.is_too_much(&counts);
+            counts.pings += each;
+            early || floods.is_too_much(&counts)
+        })
+    }
+
+    #[test]
+    fn e27_what_comes_with_requests_is_no_flood_at_any_rate_and_the_rest_is() {
+        for later in [false, true] {
+            assert!(!is_ended(1_000_000, WITH_A_REQUEST, later));
+            assert!(is_ended(20_000, WITH_A_REQUEST + 1, later));
+        }
+        assert!(is_ended(1, 12_000, false));
+        let (mut floods, mut counts) = (Floods::new(), Counts::default());
+        counts.requests = 1_000_000;
+        assert!(!floods.is_too_much(&counts));
+        counts.pings = 12_000;
+        assert!(floods.is_too_much(&counts), "goodwill is not saved up");
+    }
 }
