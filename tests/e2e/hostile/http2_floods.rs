@@ -122,18 +122,22 @@ async fn e27_frames_of_an_unknown_kind_without_end() {
     is_ended(&pair, b"", &thousand(UNKNOWN, 0, 0, &[0; 16])).await;
 }
 
-/// Downloads bring many of them, and no rate tells an attack from a fast client.
+/// Downloads bring many of them, the last ones behind the end of their stream, and no rate tells an attack from a fast client.
 #[tokio::test(flavor = "multi_thread")]
 async fn e27_window_updates_without_end_are_cheap() {
     let pair = Pair::tls("").await;
     beside_a_good_client(&pair, LITTLE, async {
         let mut attacker = Attacker::hearing(&pair).await;
-        let flood = thousand(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes());
-        assert_eq!(attacker.pour_times(&flood, 50).await, Poured::Taken);
-        attacker
-            .pour(&encode(HEADERS, END_HEADERS | END_STREAM, 1, &head("/who")))
-            .await;
-        attacker.hears("answered", |heard| heard.heads.contains_key(&1)).await;
+        for (of, next) in [(0, 1), (1, 3)] {
+            let flood = thousand(WINDOW_UPDATE, 0, of, &1_u32.to_be_bytes());
+            assert_eq!(attacker.pour_times(&flood, 50).await, Poured::Taken);
+            attacker
+                .pour(&encode(HEADERS, END_HEADERS | END_STREAM, next, &head("/who")))
+                .await;
+            attacker
+                .hears("answered", |heard| heard.heads.contains_key(&next))
+                .await;
+        }
     })
     .await;
 }
