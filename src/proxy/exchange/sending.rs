@@ -101,11 +101,10 @@ impl Sending {
         upstream: &mut Upstream,
         client: &mut impl Client,
     ) -> Poll<Result<bool, ProxyError>> {
-        let (waker, mut takes, mut too_large) = (cx.waker(), true, false);
-        let (received, broken, limit) = (&mut self.received, &mut self.broken, self.limit);
+        let (waker, mut takes) = (cx.waker(), true);
+        let (received, broken) = (&mut self.received, &mut self.broken);
         let mut take = |piece: &[u8]| {
-            too_large |= piece.len() as u64 > limit - *received;
-            if piece.is_empty() || too_large || !takes {
+            if piece.is_empty() || !takes {
                 return 0;
             }
             let taken = match upstream.poll_write(&mut Context::from_waker(waker), piece) {
@@ -120,11 +119,7 @@ impl Sending {
             *received += taken as u64;
             taken
         };
-        let ended = ready!(client.poll_upload(cx, &mut take))?;
-        if too_large {
-            return Poll::Ready(Err(ProxyError::BodyTooLarge));
-        }
-        self.done |= ended;
+        self.done = ready!(client.poll_upload(cx, &mut take))?;
         Poll::Ready(Ok(takes))
     }
 
@@ -154,8 +149,9 @@ impl Sending {
             self.replayable = false;
             self.out.clear();
             let polled = match self.framing {
-                Framing::Chunked => self.poll_upload(cx, client).map_ok(|()| true),
-                _ => self.poll_hand_over(cx, upstream, client),
+                Framing::Length(length) if length > self.limit => return Err(ProxyError::BodyTooLarge),
+                Framing::Length(_) => self.poll_hand_over(cx, upstream, client),
+                _ => self.poll_upload(cx, client).map_ok(|()| true),
             };
             match polled {
                 Poll::Ready(taken) => {

@@ -111,9 +111,9 @@ impl Buffer {
         Self::grant(Kind::Records)
     }
 
-    /// For bytes of a client: large where it has more at hand than a small one holds, as it has shown.
-    pub(crate) fn for_more(plenty: bool) -> Self {
-        let large = if plenty { Self::records() } else { None };
+    /// For what a client sends next: large where the last read has nearly filled a small one, so that there may be more.
+    pub(crate) fn behind(last_read: usize) -> Self {
+        let large = if last_read > SMALL / 2 { Self::records() } else { None };
         large.unwrap_or_else(Self::small)
     }
 

@@ -24,6 +24,7 @@ pub(crate) struct Look {
 }
 
 /// Begins a look, which ends before anything is waited for.
+#[must_use]
 pub(crate) fn look() -> Look {
     Look {
         before: HELD.replace(Held::Unasked),

@@ -33,15 +33,16 @@ pub fn curl(pair: &Pair, args: &[&str]) -> Command {
 /// A program of `tests/clients` with the arguments PORT, CA, HOST, and these.
 pub fn client(script: &str, pair: &Pair, args: &[&str]) -> Command {
     let folder = tests().join("clients");
+    let read_by = |mut interpreter: Command| {
+        interpreter.arg(folder.join(script));
+        interpreter
+    };
     let mut command = match script.rsplit_once('.') {
         // `tests/run` has built it.
         Some((program, "go")) => Command::new(folder.join("bin").join(program)),
-        Some((_, "py")) => python().into(),
-        _ => tool("node"),
+        Some((_, "py")) => read_by(python().into()),
+        _ => read_by(tool("node")),
     };
-    if !script.ends_with(".go") {
-        command.arg(folder.join(script));
-    }
     command.arg(pair.door.https().port().to_string());
     command.arg(root(pair)).arg(HOST).args(args);
     command

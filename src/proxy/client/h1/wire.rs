@@ -17,7 +17,7 @@ use crate::proxy::client::tunnel::Side;
 use crate::proxy::exchange::client::{Absence, Client, Interim};
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::headers;
-use crate::proxy::stock::buffers::{Buffer, Out, SMALL};
+use crate::proxy::stock::buffers::{Buffer, Out};
 use crate::proxy::stock::deadline::Deadline;
 
 /// One HTTP/1 client as bytes, and the request body that is being read from them.
@@ -26,10 +26,12 @@ pub(crate) struct Wire {
     /// Bytes that were read and not used: the rest of a body, or the next request.
     pub(crate) inbox: Option<Buffer>,
     body: BodyDecoder,
-    /// Bytes at the start of the inbox that are body and were not taken yet, and the framing behind them.
-    piece: (usize, usize),
-    /// The last read has brought as much as a small buffer holds: there may be more.
-    plenty: bool,
+    /// Bytes at the start of the inbox that are body and were not taken yet.
+    ready: usize,
+    /// Bytes of framing behind them.
+    framing: usize,
+    /// Bytes that the last read has brought.
+    last_read: usize,
     /// Interim responses that wait to be written.
     pub(crate) interim: Vec<u8>,
     /// The version of the request: HTTP/1.0 gets no interim responses.
@@ -46,8 +48,9 @@ impl Wire {
             io,
             inbox: None,
             body: BodyDecoder::of_request(Framing::None),
-            piece: (0, 0),
-            plenty: false,
+            ready: 0,
+            framing: 0,
+            last_read: 0,
             interim: Vec::new(),
             version: Version::Http11,
             at_end: false,
@@ -57,13 +60,13 @@ impl Wire {
 
     /// Whether the request's body was read to its end.
     pub(crate) fn body_is_done(&self) -> bool {
-        self.body.is_done() && self.piece.0 == 0
+        self.body.is_done() && self.ready == 0
     }
 
     /// A request body of this framing begins behind the head.
     pub(crate) fn begin_body(&mut self, framing: Framing, version: Version) {
         self.body = BodyDecoder::of_request(framing);
-        self.piece = (0, 0);
+        (self.ready, self.framing) = (0, 0);
         self.version = version;
     }
 
@@ -76,9 +79,9 @@ impl Wire {
     /// Reads into an empty inbox; without a buffer while there is nothing.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         debug_assert!(self.inbox.is_none(), "what is in the inbox would be lost");
-        let mut buffer = Buffer::for_more(self.plenty);
+        let mut buffer = Buffer::behind(self.last_read);
         let n = ready!(self.poll_read(cx, &mut buffer))?;
-        self.plenty = n >= SMALL;
+        self.last_read = n;
         self.inbox = Some(buffer).filter(|buffer| !buffer.is_empty());
         Poll::Ready(Ok(n))
     }
@@ -165,16 +168,15 @@ impl Client for Wire {
             return Poll::Pending;
         };
         loop {
-            let (ready, behind) = &mut self.piece;
-            if *ready > 0 {
-                let taken = take(&buffer.filled()[..*ready]);
+            if self.ready > 0 {
+                let taken = take(&buffer.filled()[..self.ready]);
                 buffer.consume(taken);
-                *ready -= taken;
-                if *ready > 0 {
+                self.ready -= taken;
+                if self.ready > 0 {
                     return Poll::Ready(Ok(false));
                 }
             }
-            buffer.consume(std::mem::take(behind));
+            buffer.consume(std::mem::take(&mut self.framing));
             if buffer.is_empty() || self.body.is_done() {
                 break;
             }
@@ -186,7 +188,7 @@ impl Client for Wire {
                 break;
             }
             buffer.consume(step.data.start);
-            (*ready, *behind) = (step.data.len(), step.consumed - step.data.end);
+            (self.ready, self.framing) = (step.data.len(), step.consumed - step.data.end);
         }
         if buffer.is_empty() {
             self.inbox = None;

@@ -1,6 +1,8 @@
 //! What a connection and one of its streams share: the upload as it has come, and where the stream stands among the others.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::task::Poll;
 
 use super::turn::Standing;
 use crate::http2::error::Code;
@@ -11,8 +13,10 @@ use crate::proxy::exchange::decide::Decision;
 pub(crate) struct Channel {
     pub(crate) stream: Cell<u32>,
     pub(crate) standing: Cell<Standing>,
-    /// What is to be done for it, until its future begins with that.
-    asked: Cell<Option<Asked>>,
+    /// What was decided of its request, until its future begins with that.
+    decision: Cell<Option<Decision>>,
+    /// What its client is told behind the answer, because its request was malformed.
+    pub(crate) fault: Cell<Option<Code>>,
     /// Its future is done with it.
     finished: Cell<bool>,
     /// It has something to write, and there is no room for it.
@@ -20,13 +24,6 @@ pub(crate) struct Channel {
     /// Its answer has ended, or it is not the client's fault that it has not.
     pub(crate) is_settled: Cell<bool>,
     received: RefCell<Received>,
-}
-
-/// What is to be done for a stream.
-pub(crate) struct Asked {
-    pub(crate) decision: Decision,
-    /// What its client is told behind the answer, because its request was malformed.
-    pub(crate) fault: Option<Code>,
 }
 
 /// What has come of an upload and was not taken yet. Its bound is the stream's window.
@@ -44,20 +41,23 @@ impl Channel {
     pub(crate) fn begin(&self, stream: u32, standing: Standing) {
         self.stream.set(stream);
         self.standing.set(standing);
+        self.fault.set(None);
         self.waits.set(false);
         self.is_settled.set(false);
         self.finished.set(false);
         *self.received.borrow_mut() = Received::default();
     }
 
-    /// The stream's request was understood, or not.
-    pub(crate) fn ask(&self, asked: Asked) {
-        self.asked.set(Some(asked));
+    /// This was decided of its request; `fault` is what its client is told behind the answer.
+    pub(crate) fn decided(&self, decision: Decision, fault: Option<Code>) {
+        self.decision.set(Some(decision));
+        self.fault.set(fault);
     }
 
-    /// What is to be done for the stream, once.
-    pub(crate) fn asked(&self) -> Option<Asked> {
-        self.asked.take()
+    /// Waits until a stream begins that has not been lived yet, and returns what was decided of its request.
+    pub(crate) async fn decision(&self) -> Decision {
+        // The connection wakes the place with the next.
+        poll_fn(|_| self.decision.take().map_or(Poll::Pending, Poll::Ready)).await
     }
 
     /// Everything was done for it.
@@ -119,7 +119,7 @@ impl Channel {
 
     /// Nothing of it is needed any more, nor its memory.
     pub(crate) fn clear(&self) {
-        self.asked.set(None);
+        self.decision.set(None);
         *self.received.borrow_mut() = Received::default();
     }
 }

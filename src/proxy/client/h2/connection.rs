@@ -28,8 +28,8 @@ pub(super) struct ClientH2 {
     pub(super) streams: Streams,
     /// The beginning of a frame whose rest has not come.
     pub(super) inbox: Option<Buffer>,
-    /// The last read has brought as much as a small buffer holds: there may be more.
-    pub(super) plenty: bool,
+    /// Bytes that the last read has brought.
+    pub(super) last_read: usize,
     /// TLS may have kept something of what was written.
     pub(super) unflushed: bool,
     pub(super) floods: Floods,
@@ -60,7 +60,7 @@ impl ClientH2 {
             wire: Rc::new(Wire::new(io, core.times().linger)),
             streams: Streams::new(),
             inbox: None,
-            plenty: false,
+            last_read: 0,
             unflushed: false,
             floods: Floods::new(),
             rest: Rest::new(core.times()),

@@ -1,9 +1,7 @@
 //! What a client says on a connection, and what is done about it: requests begin, uploads go on, streams end.
 
-use super::channel;
 use super::connection::{After, ClientH2, LEAVING, LEFT};
 use super::life::live;
-use super::stream::Stream;
 use super::turn::Standing;
 use super::wire::MAX_HEADER_LIST;
 use crate::http1::head::{HeadError, Name};
@@ -111,12 +109,12 @@ impl ClientH2 {
         let (wire, idle) = (&self.wire, self.core.times().idle);
         let begun = self
             .streams
-            .begin(stream, standing, |channel| live(Stream::new(wire, channel, idle)));
+            .begin(stream, standing, |channel| live(wire.clone(), channel, idle));
         let Some(channel) = begun else {
             self.wire.reset(stream, Code::REFUSED_STREAM);
             return;
         };
-        channel.ask(channel::Asked { decision, fault });
+        channel.decided(decision, fault);
         if end {
             channel.end(Vec::new());
         }

@@ -92,7 +92,7 @@ impl Rest {
             if !self.begun {
                 return Resting::End;
             }
-            if self.last == Last::Lately && !leaving {
+            if self.last == Last::Lately {
                 self.last = Last::LongAgo;
                 self.deadline.set(self.times.idle.saturating_sub(self.times.warm));
                 return Resting::Cool;

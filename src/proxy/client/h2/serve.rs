@@ -22,7 +22,7 @@ use crate::proxy::client::io::ClientIo;
 use crate::proxy::client::lingering::{close, linger};
 use crate::proxy::core::core::Core;
 use crate::proxy::message::request::Peer;
-use crate::proxy::stock::buffers::{Buffer, SMALL};
+use crate::proxy::stock::buffers::Buffer;
 use crate::proxy::stock::clock;
 use crate::proxy::stock::deadline::Deadline;
 
@@ -167,13 +167,13 @@ impl ClientH2 {
         if self.wire.line.borrow().is_choked() {
             return Ok(false);
         }
-        let mut buffer = self.inbox.take().unwrap_or_else(|| Buffer::for_more(self.plenty));
+        let mut buffer = self.inbox.take().unwrap_or_else(|| Buffer::behind(self.last_read));
         buffer.make_room(LARGEST);
         let read = buffer.read_with(|room| Pin::new(&mut *self.wire.io.borrow_mut()).poll_read(cx, room));
         match read {
             Poll::Ready(Ok(0) | Err(_)) => return Err(After::Cut),
             Poll::Ready(Ok(n)) => {
-                self.plenty = buffer.is_full() || n >= SMALL;
+                self.last_read = n;
                 let _look = clock::look();
                 self.understand(&mut buffer)?;
             }

@@ -1,17 +1,14 @@
 //! One stream: its answer on the way out, and its upload where the answer did not wait for that.
 
 use std::future::poll_fn;
-use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use super::channel::{Asked, Channel};
+use super::channel::Channel;
 use super::fields;
 use super::upload::Upload;
 use super::wire::Wire;
 use crate::http2::error::Code;
 use crate::proxy::exchange::body::{Cut, Piece};
-use crate::proxy::exchange::decide::Decision;
 use crate::proxy::exchange::reply::Reply;
 use crate::proxy::stock::deadline::Deadline;
 
@@ -21,12 +18,9 @@ const TURN: usize = 32 * 1024;
 const HEADS: usize = 32;
 
 /// One stream.
-pub(crate) struct Stream {
-    pub(crate) upload: Upload,
-    pub(crate) deadline: Deadline,
-    idle: Duration,
-    /// What its client is told behind the answer, because its request was malformed.
-    fault: Option<Code>,
+pub(crate) struct Stream<'c> {
+    pub(crate) upload: Upload<'c>,
+    pub(crate) deadline: &'c mut Deadline,
     /// The head of the answer is in the line.
     begun: bool,
     /// The answer ends with the piece that is under way.
@@ -48,14 +42,11 @@ enum Sent {
     Stuck,
 }
 
-impl Stream {
-    /// Those that stand in one place, from the first on. Each may do nothing for so long before it is known what it waits for.
-    pub(crate) fn new(wire: &Rc<Wire>, channel: Rc<Channel>, idle: Duration) -> Self {
+impl<'c> Stream<'c> {
+    pub(crate) fn new(wire: &'c Wire, channel: &'c Channel, deadline: &'c mut Deadline) -> Self {
         Self {
             upload: Upload::new(wire, channel),
-            deadline: Deadline::after(idle),
-            idle,
-            fault: None,
+            deadline,
             begun: false,
             ends: false,
             stuck: false,
@@ -63,32 +54,12 @@ impl Stream {
         }
     }
 
-    /// Waits until a stream begins, and returns what was decided of its request.
-    pub(crate) async fn next(&mut self) -> Decision {
-        let Asked { decision, fault } = poll_fn(|_| match self.upload.channel.asked() {
-            Some(asked) => Poll::Ready(asked),
-            // The connection wakes the place with the next.
-            None => Poll::Pending,
-        })
-        .await;
-        self.upload.begins();
-        self.deadline.set(self.idle);
-        (self.fault, self.begun, self.ends, self.fast) = (fault, false, false, true);
-        decision
-    }
-
-    /// Everything was done for the stream.
-    pub(crate) fn ends(&mut self) {
-        self.stands(false);
-        self.upload.channel.finish();
-    }
-
     pub(crate) fn number(&self) -> u32 {
         self.upload.stream()
     }
 
-    pub(crate) fn wire(&self) -> &Wire {
-        &self.upload.wire
+    pub(crate) fn wire(&self) -> &'c Wire {
+        self.upload.wire
     }
 
     /// Passes a reply on to its last byte.
@@ -136,7 +107,7 @@ impl Stream {
                 Sent::Part => return self.poll_line(cx, reply),
                 Sent::Stuck => return self.poll_stuck(cx, reply),
             }
-            match reply.poll_piece(cx, &mut self.upload, &mut self.deadline, self.fast) {
+            match reply.poll_piece(cx, &mut self.upload, self.deadline, self.fast) {
                 Poll::Ready(Ok(Piece::Data)) => {
                     self.ends = reply.ends_with_piece();
                 }
@@ -156,7 +127,7 @@ impl Stream {
         self.ends = reply.is_over() && reply.trailers().is_empty();
         self.wire()
             .head(self.number(), reply.status, self.ends, |to| fields::add_all(to, reply));
-        reply.begin_body(&mut self.deadline);
+        reply.begin_body(self.deadline);
         self.moves();
     }
 
@@ -182,7 +153,7 @@ impl Stream {
         if sent > 0 {
             reply.consume(sent);
             self.stands(false);
-            reply.be_patient(&mut self.deadline);
+            reply.be_patient(self.deadline);
             self.moves();
         }
         if sent == waits {
@@ -196,7 +167,7 @@ impl Stream {
 
     /// Something of the answer is in the line.
     fn moves(&mut self) {
-        let wire = &self.upload.wire;
+        let wire = self.wire();
         let mut standing = self.upload.channel.standing.get();
         standing.last_turn = wire.turn();
         self.upload.channel.standing.set(standing);
@@ -221,7 +192,7 @@ impl Stream {
     /// There is no room for what there is: meanwhile the upload goes on, and the times that the client may take are kept.
     fn poll_stuck(&mut self, cx: &mut Context<'_>, reply: &mut Reply) -> Poll<Result<(), Cut>> {
         self.stands(true);
-        reply.poll_stuck(cx, &mut self.upload, &mut self.deadline).map(Err)
+        reply.poll_stuck(cx, &mut self.upload, self.deadline).map(Err)
     }
 
     pub(crate) fn stands(&mut self, still: bool) {
@@ -236,7 +207,7 @@ impl Stream {
     /// The answer has ended, and did not wait for the rest of the upload: it is read and discarded within bounds (N15), and what comes
     /// behind that is refused with RST_STREAM(NO_ERROR) (RFC 9113 §8.1). That of a malformed request is refused at once.
     pub(crate) async fn linger(&mut self) {
-        if let Some(fault) = self.fault {
+        if let Some(fault) = self.upload.channel.fault.get() {
             self.wire().fail(self.number(), fault);
             return;
         }
@@ -258,7 +229,7 @@ impl Stream {
     }
 }
 
-impl Drop for Stream {
+impl Drop for Stream<'_> {
     fn drop(&mut self) {
         self.stands(false);
     }

@@ -24,7 +24,9 @@ type Life = Pin<Box<dyn Future<Output = Infallible>>>;
 /// The streams that are open.
 pub(crate) struct Streams {
     places: Vec<Place>,
-    free: Vec<usize>,
+    /// Free places that are kept with their future, and those without one.
+    warm: Vec<usize>,
+    cold: Vec<usize>,
     /// Their numbers, which only grow, and their places.
     open: Vec<(u32, usize)>,
     ready: Arc<Ready>,
@@ -40,7 +42,8 @@ impl Streams {
     pub(crate) fn new() -> Self {
         Self {
             places: Vec::new(),
-            free: Vec::new(),
+            warm: Vec::new(),
+            cold: Vec::new(),
             open: Vec::new(),
             ready: Arc::default(),
         }
@@ -67,7 +70,7 @@ impl Streams {
     where
         F: Future<Output = Infallible> + 'static,
     {
-        let place = match self.free.pop() {
+        let place = match self.warm.pop().or_else(|| self.cold.pop()) {
             Some(place) => place,
             None if self.places.len() == PLACES => return None,
             None => {
@@ -122,10 +125,10 @@ impl Streams {
     /// The connection has rested: what the next streams would need is made anew.
     pub(crate) fn cool(&mut self) {
         if self.open.is_empty() {
-            *self = Self {
-                ready: self.ready.clone(),
-                ..Self::new()
-            };
+            self.places = Vec::new();
+            self.warm = Vec::new();
+            self.cold = Vec::new();
+            self.open = Vec::new();
         }
     }
 
@@ -167,20 +170,17 @@ impl Streams {
     }
 
     fn leave(&mut self, place: usize) {
-        // The warm ones are the last of those that are free, and the next to be taken.
-        let bound = self.free.len().checked_sub(WARM).map(|at| self.free[at]);
-        let are_enough = bound.is_some_and(|bound| self.places[bound].life.is_some());
         let slot = &mut self.places[place];
-        let is_warm = slot.life.is_some() && !are_enough;
-        if !is_warm {
-            slot.life = None;
-        }
         slot.channel.clear();
         let stream = slot.channel.stream.get();
         if let Ok(at) = self.open.binary_search_by_key(&stream, |(stream, _)| *stream) {
             self.open.remove(at);
-            let at = if is_warm { self.free.len() } else { 0 };
-            self.free.insert(at, place);
+            if slot.life.is_some() && self.warm.len() < WARM {
+                self.warm.push(place);
+            } else {
+                slot.life = None;
+                self.cold.push(place);
+            }
         }
     }
 

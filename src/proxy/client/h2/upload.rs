@@ -1,6 +1,5 @@
 //! The upload of one stream as an exchange asks for it, and what is known of how its client reads.
 
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,9 +12,9 @@ use crate::proxy::message::headers;
 use crate::proxy::stock::deadline::Deadline;
 
 /// One stream's upload.
-pub(crate) struct Upload {
-    pub(crate) wire: Rc<Wire>,
-    pub(crate) channel: Rc<Channel>,
+pub(crate) struct Upload<'c> {
+    pub(crate) wire: &'c Wire,
+    pub(crate) channel: &'c Channel,
     trailers: Vec<u8>,
     /// What the client's system had taken of the whole connection when that was asked last.
     acked: u64,
@@ -23,22 +22,15 @@ pub(crate) struct Upload {
     moved: u64,
 }
 
-impl Upload {
-    pub(crate) fn new(wire: &Rc<Wire>, channel: Rc<Channel>) -> Self {
+impl<'c> Upload<'c> {
+    pub(crate) fn new(wire: &'c Wire, channel: &'c Channel) -> Self {
         Self {
-            wire: wire.clone(),
+            wire,
             channel,
             trailers: Vec::new(),
             acked: 0,
             moved: wire.progress.moved(),
         }
-    }
-
-    /// Another stream begins.
-    pub(crate) fn begins(&mut self) {
-        self.trailers = Vec::new();
-        self.acked = 0;
-        self.moved = self.wire.progress.moved();
     }
 
     pub(crate) fn stream(&self) -> u32 {
@@ -60,7 +52,7 @@ impl Upload {
     }
 }
 
-impl Client for Upload {
+impl Client for Upload<'_> {
     fn poll_upload(
         &mut self,
         _cx: &mut Context<'_>,

@@ -12,7 +12,7 @@ use crate::proxy::stock::buffers::{Buffer, Out, SMALL};
 use crate::proxy::stock::deadline::Deadline;
 
 /// The app has agreed to switch: 200 takes the place of its 101 (RFC 8441 §5), and from there on both sides are bytes.
-pub(crate) async fn run(stream: &mut Stream, reply: Reply) {
+pub(crate) async fn run(stream: &mut Stream<'_>, reply: Reply) {
     let number = stream.number();
     stream.wire().head(number, 200, false, |to| {
         reply.for_each_field(|name, value| {
@@ -32,7 +32,7 @@ pub(crate) async fn run(stream: &mut Stream, reply: Reply) {
     stream.wire().reset(number, Code::CANCEL);
 }
 
-impl Side for Stream {
+impl Side for Stream<'_> {
     fn poll_read(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<Option<Buffer>>> {
         let mut buffer = Buffer::small();
         self.upload.take(|bytes| {
