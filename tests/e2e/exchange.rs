@@ -416,7 +416,7 @@ async fn bodies_stream_both_ways_and_are_never_whole_in_memory() {
     let pair = Pair::tls("").await;
     let mut client = pair.door.tls(HOST).await.unwrap();
     client.get(HOST, "/").await.unwrap();
-    let before = pair.door.process().resident_kib();
+    let before = pair.door.process().own_kib();
     let target = format!("/stream?chunks=640&size={}&ms=0", 128 * 1024);
     client
         .send(format!("GET {target} HTTP/1.1\r\nHost: {HOST}\r\n\r\n"))
@@ -426,7 +426,7 @@ async fn bodies_stream_both_ways_and_are_never_whole_in_memory() {
     client.incoming.until(b"\r\n\r\n").await.unwrap();
     let answer = client.response("GET").await.unwrap();
     assert_eq!(answer.body.len(), 640 * 128 * 1024);
-    let grown = pair.door.process().resident_kib().saturating_sub(before);
+    let grown = pair.door.process().own_kib().saturating_sub(before);
     assert!(
         grown < 24 * 1024,
         "80 MiB that streamed through left {grown} KiB behind"

@@ -485,7 +485,7 @@ async fn n12_ten_thousand_held_requests_are_all_answered_in_order() {
         connections.push(pair.door.h2(HOST).await.unwrap());
     }
     pair.blue.stop_hard().await;
-    let before = pair.door.process().resident_kib();
+    let before = pair.door.process().own_kib();
     let mut waiting = Vec::new();
     for (index, h2) in connections.iter().enumerate() {
         for n in 0..STREAMS {
@@ -497,7 +497,7 @@ async fn n12_ten_thousand_held_requests_are_all_answered_in_order() {
         // The order of connections is only known when one comes after the other.
         pair.door.held("prod", ((index + 1) * STREAMS) as u64).await;
     }
-    let after = pair.door.process().resident_kib();
+    let after = pair.door.process().own_kib();
     let all = (CONNECTIONS * STREAMS) as u64;
     let bytes = after.saturating_sub(before) * 1024 / all;
     eprintln!("{all} requests held over HTTP/2: {bytes} bytes each ({before} KiB before, {after} KiB with them)");
@@ -543,7 +543,7 @@ async fn n12_a_held_http1_request_costs_little_memory() {
         clients.push(pair.door.plain().await);
     }
     pair.blue.stop_hard().await;
-    let before = pair.door.process().resident_kib();
+    let before = pair.door.process().own_kib();
     for client in &mut clients {
         client
             .send(format!("GET /many HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
@@ -551,7 +551,7 @@ async fn n12_a_held_http1_request_costs_little_memory() {
             .unwrap();
     }
     pair.door.held("prod", held_requests as u64).await;
-    let after = pair.door.process().resident_kib();
+    let after = pair.door.process().own_kib();
     let bytes = after.saturating_sub(before) * 1024 / held_requests as u64;
     eprintln!("{held_requests} requests held over HTTP/1.1: {bytes} bytes each");
     assert!(bytes < 16 * 1024, "{bytes} bytes for each held request");

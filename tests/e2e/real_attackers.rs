@@ -40,7 +40,7 @@ struct Siege {
     door: Door,
     load: Load,
     connections: usize,
-    resident: u64,
+    memory: u64,
     descriptors: usize,
 }
 
@@ -50,7 +50,7 @@ impl Siege {
         let door = door(&app).await;
         let load = Load::start(door.target(HOST), &GOOD).await;
         Self {
-            resident: door.process().resident_kib(),
+            memory: door.process().own_kib(),
             descriptors: door.process().descriptors(),
             connections: count(60, 500),
             app,
@@ -76,7 +76,7 @@ impl Siege {
             holds(open <= before, || format!("{open} descriptors, {before} before"))
         })
         .await;
-        let grown = self.door.process().resident_kib().saturating_sub(self.resident);
+        let grown = self.door.process().own_kib().saturating_sub(self.memory);
         // Lines of the log and what charts show are kept, within bounds of their own.
         let status = self.door.status().await;
         let logs = status.logs;

@@ -151,10 +151,10 @@ fn issue(folder: &Path) {
     }
 }
 
-/// Resident memory in KiB, descriptors and threads.
+/// Memory of its own in KiB, descriptors and threads.
 fn size(door: &Door) -> (u64, usize, usize) {
     let process = door.process();
-    (process.resident_kib(), process.descriptors(), process.threads())
+    (process.own_kib(), process.descriptors(), process.threads())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,11 +217,11 @@ async fn swaps_reloads_renewals_attacks_and_load_together_fail_nobody_and_nothin
         tally.total(),
     );
     tally.assert_no_failures();
-    let resident = middle.expect("a middle").0;
+    let before = middle.expect("a middle").0;
     let growth = if full() { GROWTH.1 } else { GROWTH.0 };
     assert!(
-        settled.0 <= resident + growth,
-        "{} KiB, {resident} in the middle",
+        settled.0 <= before + growth,
+        "{} KiB, {before} in the middle",
         settled.0
     );
     for app in [&blue, &green] {

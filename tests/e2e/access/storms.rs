@@ -109,7 +109,7 @@ async fn a_thousand_wrong_passwords_a_second_neither_slow_prod_down_nor_fill_mem
     let it = Guarded::start("", QUICK_PLAIN, BASIC, |folder| users(folder, &[ANNA], 9)).await;
     assert_eq!(it.get("/", &basic(ANNA)).await.status, 200);
     let calm = prod_for(&it, secs(1)).await;
-    let before = it.door.process().resident_kib();
+    let before = it.door.process().own_kib();
     let (sent, refused) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let mut storm = tokio::task::JoinSet::new();
     for guesser in 0..GUESSERS {
@@ -132,7 +132,7 @@ async fn a_thousand_wrong_passwords_a_second_neither_slow_prod_down_nor_fill_mem
     let stormy = prod_for(&it, STORM).await;
     // Who is known gets in meanwhile.
     assert_eq!(it.get("/", &basic(ANNA)).await.status, 200);
-    let after = it.door.process().resident_kib();
+    let after = it.door.process().own_kib();
     let ended = storm.try_join_next();
     assert!(ended.is_none(), "a guesser ended: {ended:?}");
     storm.shutdown().await;

@@ -215,12 +215,12 @@ async fn e29_each_slow_connection_costs_a_constant() {
     // What the allocator and the buffers begin with is there.
     drop(slow(&pair, 50).await);
     nothing_is_left(&pair.door, 0).await;
-    let resident = || pair.door.process().resident_kib();
-    let before = resident();
+    let own = || pair.door.process().own_kib();
+    let before = own();
     let all = slow(&pair, number).await;
     let mut good = pair.door.plain().await;
     assert_eq!(good.get(PLAIN, "/").await.unwrap().status, 200);
-    let each = resident().saturating_sub(before) as f64 / number as f64;
+    let each = own().saturating_sub(before) as f64 / number as f64;
     eprintln!("{number} connections with half a head or half a body: {each:.1} KiB each");
     assert!(each < 48.0, "{each:.1} KiB for each of {number} connections");
     drop(all);
@@ -234,9 +234,9 @@ async fn e29_a_connection_over_tls_that_waits_keeps_no_buffer() {
     let pair = Pair::tls("").await;
     // What the allocator and the buffers begin with is there.
     let first = answered(&pair, 100).await;
-    let before = pair.door.process().resident_kib();
+    let before = pair.door.process().own_kib();
     let all = answered(&pair, number).await;
-    let each = pair.door.process().resident_kib().saturating_sub(before) as f64 / number as f64;
+    let each = pair.door.process().own_kib().saturating_sub(before) as f64 / number as f64;
     eprintln!("{number} connections over TLS that wait: {each:.1} KiB each");
     assert!(each < 8.0, "{each:.1} KiB for each of {number} connections");
     drop((first, all));

@@ -46,7 +46,7 @@ pub(super) async fn beside_a_good_client<T>(pair: &Pair, allowed: Allowed, attac
     load.more(EXCHANGES).await;
     let quiet = per_exchange(&load, &process).await;
 
-    let memory = process.resident_kib();
+    let memory = process.own_kib();
     let (cpu, good) = (process.cpu_time(), load.so_far().total());
     let peak = Peak::follow(&process);
     let result = attack.await;
@@ -63,7 +63,7 @@ pub(super) async fn beside_a_good_client<T>(pair: &Pair, allowed: Allowed, attac
         after <= 2 * quiet + spared,
         "an exchange costs {after:?} after the attack, and cost {quiet:?} before"
     );
-    let grown = peak.stop().await.max(process.resident_kib()).saturating_sub(memory);
+    let grown = peak.stop().await.max(process.own_kib()).saturating_sub(memory);
     assert!(grown <= allowed.mib * 1024, "{grown} KiB of memory more: {allowed:?}");
     load.stop().await.assert_no_failures();
     result
@@ -85,7 +85,7 @@ impl Peak {
         let seen = Arc::clone(&peak);
         let task = tokio::spawn(async move {
             loop {
-                let now = process.resident_kib();
+                let now = process.own_kib();
                 {
                     let mut peak = seen.lock().unwrap();
                     *peak = now.max(*peak);
