@@ -42,6 +42,7 @@ fn open(path: &Path) -> AccessLog {
     AccessLog::open(&AccessLogTarget::File(path.into()), AccessLogFormat::Json).unwrap()
 }
 
+/// Of the whole lines: of a write that is under way, a reader may see a part.
 fn statuses(path: &Path) -> Vec<u64> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let status = |line| {
@@ -49,7 +50,8 @@ fn statuses(path: &Path) -> Vec<u64> {
             .as_u64()
             .unwrap()
     };
-    text.lines().map(status).collect()
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole.lines().map(status).collect()
 }
 
 fn eventually(mut what: impl FnMut() -> bool) {

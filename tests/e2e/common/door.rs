@@ -255,11 +255,12 @@ impl Door {
         self.folder().join("state")
     }
 
-    /// The access log so far.
+    /// The whole lines of the access log so far: of a write that is under way, a reader may see a part.
     pub fn access_log(&self) -> String {
-        std::fs::read(self.folder().join("access.log"))
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default()
+        let mut bytes = std::fs::read(self.folder().join("access.log")).unwrap_or_default();
+        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        bytes.truncate(whole);
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// A TLS client configuration that trusts the daemon's own CA.
