@@ -154,7 +154,7 @@ fn profile() -> &'static str {
 }
 
 fn how_to_accept() -> String {
-    let release = if cfg!(debug_assertions) { "" } else { "--release " };
+    let release = if cfg!(debug_assertions) { "" } else { "--profile long " };
     format!(
         "hint: where the change is worth that, `{ACCEPT}=accept cargo test --locked {release}--test e2e cost::` writes the new figures into {}",
         file().display()
