@@ -16,7 +16,7 @@ use crate::common::door::{Door, QUICK, QUICK_PLAIN};
 use crate::common::fixture::{HOST, PLAIN};
 use crate::common::load::Target;
 use crate::common::operation::{Finished, Operation, Output};
-use crate::common::place::tests;
+use crate::common::place::{python, tests};
 use crate::common::port::reserve;
 use crate::common::{eventually, holds};
 
@@ -32,7 +32,7 @@ if [ -e "fail-$1" ]; then echo "$1 has failed" >&2; exit 3; fi
 /// Starts an app in the background, with a log of its own, and waits until it listens.
 const START: &str = r#"
 rm -f "up-$3"
-python3 SIDE "$2" "$3" >> "log-$1" 2>&1 < /dev/null &
+PYTHON SIDE "$2" "$3" >> "log-$1" 2>&1 < /dev/null &
 echo $! > "pid-$1"
 for try in $(seq 1000); do [ -e "up-$3" ] && break; sleep 0.02; done
 set -- start "$1" "$3"
@@ -144,8 +144,9 @@ impl Stage {
     ) -> Self {
         let any = "127.0.0.1:0".parse().expect("an address");
         let door = Door::start_at(any, any, "", &config, |folder| {
-            let side = tests().join("apps/side.py");
-            let start = START.replace("SIDE", &side.display().to_string());
+            let side = tests().join("apps/side.py").display().to_string();
+            let python = python().get_program().display().to_string();
+            let start = START.replace("PYTHON", &python).replace("SIDE", &side);
             for (name, text) in [("step.sh", STEP), ("start.sh", &start), ("stop.sh", STOP)] {
                 std::fs::write(folder.join(name), text).expect("a script can be written");
             }
