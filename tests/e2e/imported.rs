@@ -1,13 +1,14 @@
 //! What `proxyctl import` makes of a configuration of nginx answers as nginx does: both stand in front of the same apps, and are asked
 //! the same. Compared are the status, where a redirect leads, who answered, and the fields that the configuration sets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use socket2::Socket;
 use tempfile::TempDir;
 
 use crate::common::app::{App, send};
@@ -32,6 +33,7 @@ struct Both {
 struct Nginx {
     // Before its folder: the child has to be gone before that is removed.
     _process: Process,
+    _port: Socket,
     address: SocketAddr,
     folder: TempDir,
 }
@@ -120,7 +122,6 @@ impl Nginx {
             .replace("pid /run/nginx.pid;", "")
             .replace(" /srv/", &format!(" {}/srv/", folder.path().display()));
         std::fs::write(folder.path().join("nginx.conf"), text).unwrap();
-        drop(port);
         let mut command = tool("nginx").into_std();
         command
             .args(["-g", "daemon off;", "-p"])
@@ -140,6 +141,7 @@ impl Nginx {
         .await;
         Self {
             _process: process,
+            _port: port,
             address,
             folder,
         }
@@ -153,26 +155,34 @@ fn temporary(folder: &Path) -> String {
     format!("{} access_log off;", paths.concat())
 }
 
+/// Where apps are, as configurations say it.
+const AT_APPS: [&str; 2] = ["127.0.0.1:", "localhost:"];
+
 /// The ports of apps in a configuration.
-fn ports(text: &str) -> Vec<u16> {
-    let places = ["127.0.0.1:", "localhost:"]
-        .iter()
-        .flat_map(|host| text.split(host).skip(1));
-    let mut ports: Vec<u16> = places
-        .filter_map(|rest| rest.split(|char: char| !char.is_ascii_digit()).next()?.parse().ok())
-        .collect();
-    ports.sort_unstable();
-    ports.dedup();
-    ports
+fn ports(text: &str) -> BTreeSet<u16> {
+    let places = AT_APPS.iter().flat_map(|host| text.split(host).skip(1));
+    places.filter_map(|rest| digits(rest).parse().ok()).collect()
 }
 
-/// The configuration with the ports that the apps really have.
+/// The configuration with the ports that the apps really have. It is read once from front to back: a port that was written may begin like
+/// one that is looked for.
 fn rewritten(text: &str, apps: &BTreeMap<u16, App>) -> String {
-    apps.iter().fold(text.to_owned(), |text, (port, app)| {
-        let real = app.tcp();
-        text.replace(&format!("127.0.0.1:{port}"), &real.to_string())
-            .replace(&format!("localhost:{port}"), &real.to_string())
-    })
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((at, host)) = AT_APPS.iter().filter_map(|host| Some((rest.find(host)?, host))).min() {
+        let behind = &rest[at + host.len()..];
+        let port = digits(behind);
+        let app = port.parse().ok().and_then(|port: u16| apps.get(&port));
+        out += &rest[..at];
+        out += &app.map_or_else(|| format!("{host}{port}"), |app| app.tcp().to_string());
+        rest = &behind[port.len()..];
+    }
+    out + rest
+}
+
+/// The number that a text begins with.
+fn digits(text: &str) -> &str {
+    let end = text.find(|char: char| !char.is_ascii_digit());
+    &text[..end.unwrap_or(text.len())]
 }
 
 /// A redirect that holds for good is one, whether it says so with 301 or with 308, which keeps the method.

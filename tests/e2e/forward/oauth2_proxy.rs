@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use bytes::Bytes;
+use socket2::Socket;
 use tokio::sync::Mutex;
 
 use crate::common::app::App;
@@ -24,20 +25,19 @@ struct Login {
     provider: SocketAddr,
     address: SocketAddr,
     _processes: [Process; 2],
+    _ports: [Socket; 2],
 }
 
 impl Login {
     async fn start() -> Self {
-        let (held, provider) = reserve();
-        drop(held);
+        let (at_provider, provider) = reserve();
         let mut command = tool("node").into_std();
         command
             .arg(tests().join("apps/oidc-provider.js"))
             .arg(provider.port().to_string());
         let issuer = Process::spawn("oidc-provider", command);
         accepts(provider, &issuer).await;
-        let (held, address) = reserve();
-        drop(held);
+        let (at_proxy, address) = reserve();
         let program = tests().join("oauth2-proxy/bin/oauth2-proxy");
         assert!(
             program.exists(),
@@ -69,6 +69,7 @@ impl Login {
             provider,
             address,
             _processes: [issuer, proxy],
+            _ports: [at_provider, at_proxy],
         }
     }
 }
