@@ -51,8 +51,7 @@ fn read(value: &[u8]) -> Option<Priority> {
             _ => {}
         }
         rest = match behind {
-            [b',', next @ ..] if !next.trim_ascii().is_empty() => next.trim_ascii_start(),
-            [b',', ..] => return None,
+            [b',', next @ ..] => Some(next.trim_ascii_start()).filter(|next| !next.is_empty())?,
             _ => behind,
         };
     }
@@ -127,5 +126,16 @@ mod tests {
         ] {
             assert_eq!(of(value), expected, "{value}");
         }
+    }
+
+    /// A value that looks at all that is behind each of its members would take minutes here.
+    #[test]
+    fn e27_members_before_many_blanks_are_read_once() {
+        let begun = tokio::time::Instant::now();
+        let value = [b"a,".repeat(16_000), b"a".to_vec(), vec![b' '; 32_000]].concat();
+        for _ in 0..100 {
+            assert_eq!(Priority::of(&value), Priority::default());
+        }
+        assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
     }
 }
