@@ -81,11 +81,23 @@ impl ReceiveWindow {
     /// Bytes are no longer with this side. How many to give back, once that is worth a frame: half of the window.
     #[inline]
     pub(super) fn release(&mut self, bytes: u32) -> Option<u32> {
+        self.release_at(bytes, 0)
+    }
+
+    /// As [`ReceiveWindow::release`], of a window that streams share. What some of them leave with this side must not keep the others from
+    /// sending, so that half of the rest is worth a frame.
+    #[inline]
+    pub(super) fn release_shared(&mut self, bytes: u32) -> Option<u32> {
+        self.release_at(bytes, self.held.saturating_sub(bytes))
+    }
+
+    #[inline]
+    fn release_at(&mut self, bytes: u32, stuck: u32) -> Option<u32> {
         debug_assert!(bytes <= self.held, "more is released than has come");
         let bytes = bytes.min(self.held);
         self.held -= bytes;
         self.used += bytes;
-        if self.used == 0 || i64::from(self.used) < i64::from(self.size / 2) {
+        if self.used == 0 || i64::from(self.used) < (i64::from(self.size) - i64::from(stuck)) / 2 {
             return None;
         }
         let back = std::mem::take(&mut self.used);
@@ -152,6 +164,22 @@ mod tests {
         assert!(!window.receive(51));
         assert_eq!(window.release(50), Some(50));
         assert_eq!((window.held(), window.left()), (0, 100));
+    }
+
+    #[test]
+    fn what_some_streams_leave_here_does_not_keep_the_others_from_sending() {
+        let mut window = ReceiveWindow::new(100);
+        assert!(window.receive(75));
+        // Half of the rest.
+        assert!(window.receive(11));
+        assert_eq!(window.release_shared(11), None);
+        assert!(window.receive(14));
+        assert_eq!(window.release_shared(14), Some(25));
+        for _ in 0..1000 {
+            assert_eq!((window.held(), window.left()), (75, 25));
+            assert!(window.receive(25));
+            assert_eq!(window.release_shared(25), Some(25));
+        }
     }
 
     #[test]

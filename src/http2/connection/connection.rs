@@ -246,7 +246,7 @@ impl Connection {
 
     /// Bytes of uploads are no longer with this side: the connection's window grows again.
     pub(super) fn give_back(&mut self, bytes: u32, out: &mut Vec<u8>) {
-        if let Some(increment) = self.receiving.release(bytes) {
+        if let Some(increment) = self.receiving.release_shared(bytes) {
             frame::window_update(out, 0, increment);
         }
     }
