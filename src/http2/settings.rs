@@ -79,6 +79,16 @@ impl Settings {
         Ok(())
     }
 
+    /// The table sizes that a payload names, in its order: the smallest counts too (RFC 7541 §4.2).
+    pub(super) fn table_sizes(payload: &[u8]) -> impl Iterator<Item = u32> {
+        let (entries, _) = payload.as_chunks::<6>();
+        let entries = entries
+            .iter()
+            .map(|[a, b, value @ ..]| (u16::from_be_bytes([*a, *b]), *value));
+        let sizes = entries.filter(|(id, _)| *id == id::HEADER_TABLE_SIZE);
+        sizes.map(|(_, value)| u32::from_be_bytes(value))
+    }
+
     fn set(&mut self, id: u16, value: u32) -> Result<(), Broken> {
         match id {
             id::HEADER_TABLE_SIZE => self.header_table_size = value,

@@ -5,7 +5,7 @@ use super::event::{Counts, Event};
 use crate::http2::error::{Broken, Code, Error};
 use crate::http2::frame::{self, Dependency, FrameHead, Kind, flag};
 use crate::http2::priority::Priority;
-use crate::http2::settings::DEFAULT_WINDOW;
+use crate::http2::settings::{DEFAULT_WINDOW, Settings};
 
 /// What a window may not become (RFC 9113 §6.9.1).
 const OVERFLOW: &str = "a window is larger than 2^31-1";
@@ -51,7 +51,9 @@ impl Connection {
                 shifted.map_err(|_| Broken::new(Code::FLOW_CONTROL_ERROR, OVERFLOW))?;
             }
         }
-        self.encoder.set_limit(self.theirs.header_table_size);
+        for size in Settings::table_sizes(payload) {
+            self.encoder.set_limit(size);
+        }
         frame::settings_ack(out);
         Ok(Some(Event::Settings))
     }
