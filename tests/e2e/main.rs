@@ -91,3 +91,4 @@ mod upstream;
 mod verify_and_bake;
 mod vite;
 mod watch;
+mod web_sockets;

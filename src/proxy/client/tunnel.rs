@@ -30,8 +30,8 @@ pub(crate) trait Side {
     /// What was written leaves now.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Ends our direction.
-    fn half_close(&mut self);
+    /// Ends our direction, behind all that was written.
+    fn poll_half_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
 /// One direction.
@@ -40,8 +40,10 @@ struct Lane {
     frames: Frames,
     /// Bytes that were read and not yet written.
     inbox: Option<Buffer>,
-    /// The reader has ended, and was told on.
+    /// Whoever it is read from has ended.
     ended: bool,
+    /// And the other side was told.
+    told: bool,
     /// It ends at the next boundary between frames.
     leaves: bool,
     /// Our Close was put into `own`; nothing of the other side follows it.
@@ -51,6 +53,11 @@ struct Lane {
 }
 
 impl Lane {
+    /// Whether nothing more is to be read: it ends here.
+    fn is_left(&self) -> bool {
+        self.leaves && !self.closing && self.frames.at_boundary()
+    }
+
     /// Follows new bytes; those behind the boundary at which the lane ends are dropped.
     fn follow(&mut self, buffer: &mut Buffer) {
         if !self.leaves {
@@ -145,7 +152,7 @@ fn poll_lanes(
         (Err(end), _) | (_, Err(end)) => Poll::Ready(end),
         // Our Close has been echoed: the end is clean.
         _ if to_client.closing && to_client.own.is_empty() && to_app.frames.closed => Poll::Ready(End::DRAINED),
-        _ if to_client.ended && to_app.ended => Poll::Ready(End::DONE),
+        _ if to_client.told && to_app.told => Poll::Ready(End::DONE),
         _ => Poll::Pending,
     }
 }
@@ -179,7 +186,17 @@ fn poll_to_client(
             }
             continue;
         }
-        if lane.ended || lane.closing {
+        if lane.ended {
+            if !lane.told {
+                match client.poll_half_close(cx) {
+                    Poll::Ready(Ok(())) => lane.told = true,
+                    Poll::Ready(Err(_)) => return Err(GONE),
+                    Poll::Pending => {}
+                }
+            }
+            return Ok(());
+        }
+        if lane.closing || lane.is_left() {
             return flush(cx, client);
         }
         let Some(upstream) = &mut exchange.upstream else {
@@ -192,11 +209,7 @@ fn poll_to_client(
                 note(exchange, n);
                 lane.inbox = Some(buffer);
             }
-            Poll::Ready(Ok(_)) => {
-                lane.ended = true;
-                flush(cx, client)?;
-                client.half_close();
-            }
+            Poll::Ready(Ok(_)) => lane.ended = true,
             Poll::Ready(Err(_)) => return Err(End::TUNNEL_BROKEN_OFF),
             Poll::Pending => {
                 upstream.await_rest(!lane.frames.at_boundary());
@@ -252,7 +265,7 @@ fn poll_to_app(
                 Poll::Pending => return Ok(()),
             }
         }
-        if lane.ended {
+        if lane.ended || lane.is_left() {
             return Ok(());
         }
         match client.poll_read(cx) {
@@ -267,7 +280,7 @@ fn poll_to_app(
                 lane.inbox = Some(buffer).filter(|_| !lane.closing);
             }
             Poll::Ready(Ok(None)) => {
-                lane.ended = true;
+                (lane.ended, lane.told) = (true, true);
                 upstream.half_close();
             }
             Poll::Ready(Err(_)) => return Err(End::CLIENT_GONE),

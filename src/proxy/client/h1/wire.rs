@@ -267,7 +267,7 @@ impl Side for Wire {
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
-    fn half_close(&mut self) {
-        self.io.half_close();
+    fn poll_half_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }

@@ -26,6 +26,9 @@ pub(crate) struct Channel {
     received: RefCell<Received>,
 }
 
+/// Room that is kept for more of an upload that goes on, of which everything was taken.
+const KEPT: usize = 64 * 1024;
+
 /// What has come of an upload and was not taken yet. Its bound is the stream's window.
 #[derive(Debug, Default)]
 struct Received {
@@ -97,8 +100,19 @@ impl Channel {
         if received.taken == received.bytes.len() {
             received.bytes.clear();
             received.taken = 0;
+            if received.bytes.capacity() > KEPT {
+                received.bytes = Vec::new();
+            }
         }
         bytes
+    }
+
+    /// Nobody knows when more comes: no memory is kept for it.
+    pub(crate) fn rests(&self) {
+        let received = &mut *self.received.borrow_mut();
+        if received.bytes.is_empty() {
+            received.bytes = Vec::new();
+        }
     }
 
     /// Whether everything of the upload has come.
@@ -154,5 +168,21 @@ mod tests {
         assert_eq!(channel.trailers(), b"a: b\r\n");
         channel.begin(3, Standing::default());
         assert!(!channel.has_ended() && channel.take(|_| 1) == 0);
+    }
+
+    #[test]
+    fn e23_no_more_is_kept_of_what_was_taken_than_goes_on_needs() {
+        let channel = Channel::default();
+        let room = || channel.received.borrow().bytes.capacity();
+        channel.receive(&[0; 4 * KEPT]);
+        channel.take(|bytes| bytes.len() - 1);
+        assert!(room() >= 4 * KEPT);
+        channel.take(<[u8]>::len);
+        assert_eq!(room(), 0);
+        channel.receive(&[0; 1000]);
+        channel.take(<[u8]>::len);
+        assert!((1000..=KEPT).contains(&room()));
+        channel.rests();
+        assert_eq!(room(), 0);
     }
 }

@@ -32,6 +32,12 @@ pub(crate) async fn run(stream: &mut Stream<'_>, reply: Reply) {
     stream.wire().reset(number, Code::CANCEL);
 }
 
+impl Stream<'_> {
+    fn half_close(&self) {
+        self.wire().end(self.number(), b"");
+    }
+}
+
 impl Side for Stream<'_> {
     fn poll_read(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<Option<Buffer>>> {
         let mut buffer = Buffer::small();
@@ -45,6 +51,7 @@ impl Side for Stream<'_> {
         } else if self.upload.channel.has_ended() {
             Poll::Ready(Ok(None))
         } else {
+            self.upload.channel.rests();
             Poll::Pending
         }
     }
@@ -70,7 +77,8 @@ impl Side for Stream<'_> {
         Poll::Ready(Ok(()))
     }
 
-    fn half_close(&mut self) {
-        self.wire().end(self.number(), b"");
+    fn poll_half_close(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.half_close();
+        Poll::Ready(Ok(()))
     }
 }
