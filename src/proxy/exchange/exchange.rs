@@ -54,6 +54,8 @@ pub(crate) struct Exchange {
     pub(crate) head: ResponseHead,
     pub(crate) method: Method,
     pub(crate) upgrade: bool,
+    /// The client takes any 2xx for the switch of protocols that it has asked for.
+    pub(crate) switches_at_2xx: bool,
     pub(crate) sending: Sending,
     /// The head as it was built, where `headers.request` or `auth.forward` changes it: another activation may want other values.
     built: Option<Vec<u8>>,
@@ -115,6 +117,7 @@ impl Exchange {
             head: ResponseHead::new(),
             method: request.method,
             upgrade: request.upgrade,
+            switches_at_2xx: request.is_extended_connect(),
             sending: Sending::new(out, request.framing, limit_body, request.expects_continue),
             body: Body::none(),
             seat: None,
@@ -131,6 +134,11 @@ impl Exchange {
         };
         exchange.go_by_rules();
         exchange
+    }
+
+    /// The status of the answer; valid once there is one.
+    pub(crate) fn status(&self) -> u16 {
+        self.file.as_ref().map_or(self.head.status, |file| file.status)
     }
 
     /// The head as it was built, before `headers.request` and `auth.forward` have changed it.

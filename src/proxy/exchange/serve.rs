@@ -30,6 +30,13 @@ pub(crate) async fn serve(
         Decision::Reply(reply) => return Ok(reply),
     };
     match obtain(&mut exchange, client, deadline).await {
+        Ok(()) if exchange.switches_at_2xx && matches!(exchange.status(), 200..300) => {
+            let error = match exchange.file {
+                Some(_) => ProxyError::NoFile,
+                None => ProxyError::AppNonsense("2xx to a request for a WebSocket, and no switch"),
+            };
+            Ok(in_its_place(exchange, error.into()))
+        }
         Ok(()) => Ok(match exchange.file.take() {
             Some(response) => Reply::of_file(exchange, response),
             None => Reply::of_app(exchange),

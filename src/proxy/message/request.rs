@@ -88,6 +88,15 @@ impl<'r> Fields<'r> for HeadFields<'r> {
 }
 
 impl<'r, F: Fields<'r>> Request<'r, F> {
+    pub(crate) fn is_http2(&self) -> bool {
+        self.protocol == "HTTP/2"
+    }
+
+    /// Whether it is CONNECT with `:protocol`, which any 2xx grants (RFC 8441 §5).
+    pub(crate) fn is_extended_connect(&self) -> bool {
+        self.upgrade && self.is_http2()
+    }
+
     /// The path without the query.
     pub(crate) fn path(&self) -> &'r [u8] {
         path_of(self.target)

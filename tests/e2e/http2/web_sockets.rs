@@ -137,6 +137,21 @@ async fn a_web_socket_that_its_client_resets_or_its_app_refuses() {
     );
     assert_eq!(open(&mut frames, &mut heads, 3, "/no").await[0].1, "403");
     assert_eq!(receive(&mut frames, 3, 2).await.0, b"no");
+    // What would open it over HTTP/2, where it has opened none (RFC 8441 §5).
+    pair.blue.on(
+        "/page",
+        vec![send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<!doctype")],
+    );
+    assert_eq!(open(&mut frames, &mut heads, 5, "/page").await[0].1, "502");
+    let line = &pair.door.logged("\"/page\"", 1).await[0];
+    assert_eq!(
+        (&line["termination"], &line["reason"]),
+        (
+            &"app: no valid response".into(),
+            &"2xx to a request for a WebSocket, and no switch".into()
+        ),
+        "{line}"
+    );
     // Another protocol than WebSocket.
     let fields: [(&str, &[u8]); 5] = [
         (":method", b"CONNECT"),
@@ -145,6 +160,6 @@ async fn a_web_socket_that_its_client_resets_or_its_app_refuses() {
         (":authority", HOST.as_bytes()),
         (":path", b"/udp"),
     ];
-    frames.request(5, &fields, false).await;
-    assert_eq!(heads.read(&frames.until_end(5).await[0])[0].1, "400");
+    frames.request(7, &fields, false).await;
+    assert_eq!(heads.read(&frames.until_end(7).await[0])[0].1, "400");
 }
