@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers fail a test by panicking, too")]
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -211,4 +212,33 @@ fn json_has_the_text_and_the_counts() {
     let expected = fs::read_to_string(cases().join("caddy/least/proxy.toml")).unwrap();
     assert_eq!(value["text"], expected);
     assert_eq!(value["carried"], 5);
+}
+
+#[test]
+fn names_that_are_wider_than_any_column_are_carried_over_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let wide = "w".repeat(70_000);
+    for (language, file, config) in [
+        (
+            "caddy",
+            "Caddyfile",
+            format!("{wide}.com {{\n\tredir https://a.com{{uri}}\n}}\n"),
+        ),
+        (
+            "nginx",
+            "nginx.conf",
+            format!(
+                "server {{\n\tserver_name a.com;\n\tadd_header {wide} 1;\n\tlocation / {{ proxy_pass http://127.0.0.1:3000; }}\n}}\n"
+            ),
+        ),
+    ] {
+        let file = folder.path().join(file);
+        fs::File::create(&file).unwrap().write_all(config.as_bytes()).unwrap();
+        let output = imported(language, &file);
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(
+            said.contains(&wide) && !said.contains("panicked"),
+            "{language}: {said:.2000}"
+        );
+    }
 }

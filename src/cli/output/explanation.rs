@@ -1,6 +1,6 @@
 //! What `check --explain` shows of a URL: who answers, and every key that holds with its line.
 
-use super::text::{Style, escape};
+use super::text::{Style, escape, widest};
 use crate::model::api::Explanation;
 
 /// The lines, without a line end behind the last.
@@ -20,9 +20,8 @@ pub fn explanation(it: &Explanation, style: Style) -> String {
     if let Some(answer) = &it.answer {
         lines.push(format!("is answered {}", escape(answer)));
     }
-    let keys = it.values.iter().map(|value| value.key.len()).max().unwrap_or_default();
-    let values = it.values.iter().map(|value| value.value.chars().count());
-    let values = values.filter(|width| *width <= WIDEST).max().unwrap_or_default();
+    let keys = widest(it.values.iter().map(|value| value.key.as_str()), WIDEST);
+    let values = widest(it.values.iter().map(|value| value.value.as_str()), WIDEST);
     if !it.values.is_empty() {
         lines.push(String::new());
     }
@@ -40,5 +39,5 @@ pub fn explanation(it: &Explanation, style: Style) -> String {
     lines.join("\n")
 }
 
-/// A value that is wider than this moves no other line's last column.
+/// A key or value that is wider than this moves nothing of other lines.
 const WIDEST: usize = 40;

@@ -1,6 +1,6 @@
 //! What differs between two environments, as a table: a line a difference, a column an environment. Pure.
 
-use super::text::{Style, count, escape};
+use super::text::{Style, count, escape, widest};
 use crate::model::api::{Difference, Parity};
 
 /// A value that is wider than this stands on a line of its own.
@@ -31,13 +31,8 @@ pub(super) fn table((a, b): (&str, &str), differences: &[Difference], style: Sty
     });
     let rows: Vec<_> = rows.collect();
     let is_short = |text: &str| text.chars().count() <= WIDEST;
-    let wide = |text: &str| text.chars().count();
-    let keys = rows.iter().map(|(_, key, ..)| wide(key)).max().unwrap_or_default();
-    let values = rows
-        .iter()
-        .map(|(.., of_a, _)| wide(of_a))
-        .filter(|width| *width <= WIDEST);
-    let values = values.max().unwrap_or_default().max(wide(a));
+    let keys = widest(rows.iter().map(|(_, key, ..)| key.as_str()), WIDEST);
+    let values = widest(rows.iter().map(|(.., of_a, _)| of_a.as_str()), WIDEST).max(a.chars().count());
     let mut lines = vec![format!(
         "  {:keys$}  {}  {}",
         "",

@@ -107,6 +107,13 @@ pub fn fit_end(text: &str, width: usize) -> Cow<'_, str> {
     Cow::Owned(format!("…{end}"))
 }
 
+/// How wide a column of these is, but for those of more than `most` characters, which stand out of it.
+#[must_use]
+pub fn widest<'t>(texts: impl Iterator<Item = &'t str>, most: usize) -> usize {
+    let widths = texts.map(|text| text.chars().count());
+    widths.filter(|width| *width <= most).max().unwrap_or(0)
+}
+
 /// At most this many characters; a cut is shown.
 #[must_use]
 pub fn fit(text: &str, width: usize) -> Cow<'_, str> {

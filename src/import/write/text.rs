@@ -97,10 +97,9 @@ fn push_block(lines: &mut Vec<Line>, number: usize, block: &Block, sources: &Sou
     keys.sort_by_key(|(at, key)| (rank(&key.setting.key), *at));
     let width = |group: &str| {
         let members = keys.iter().filter(|(_, key)| self::group(&key.setting.key) == group);
-        members
-            .map(|(_, key)| key.setting.key.chars().count())
-            .max()
-            .unwrap_or(0)
+        let widths = members.map(|(_, key)| key.setting.key.chars().count());
+        // One that is wider moves no other line; and none of a column may be wider than 65,535.
+        widths.filter(|width| *width <= BEHIND).max().unwrap_or(0)
     };
     for (at, key) in &keys {
         let setting = &key.setting;
