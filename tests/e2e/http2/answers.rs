@@ -3,8 +3,8 @@
 use crate::common::app::{Step, send};
 use crate::common::fixture::{HOST, Pair};
 use crate::common::frames::{DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, Heads, block, body};
-use crate::common::secs;
 use crate::common::tool::{curl, good, url};
+use crate::common::{ms, secs};
 
 /// `METHOD TARGET`, and these fields.
 fn head<'f>(method: &'f str, target: &'f str, more: &[(&'f str, &'f [u8])]) -> Vec<(&'f str, &'f [u8])> {
@@ -130,4 +130,39 @@ async fn n26_the_last_answer_of_a_connection_arrives_whole_whatever_its_client_s
     assert_eq!(body(&seen).len(), LARGE);
     drop(frames);
     assert_eq!(pair.door.end(secs(30)).await.code(), Some(0));
+}
+
+/// RFC 9113 §8.2.3: browsers send each cookie in a field of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn e24_a_request_with_many_cookies_is_one_with_one_long_field() {
+    let pair = Pair::tls("").await;
+    let mut frames = Frames::connect(&pair.door, HOST).await;
+    let crumbs: Vec<_> = (0..180).map(|number| format!("c{number}=v")).collect();
+    let fields: Vec<_> = crumbs.iter().map(|crumb| ("cookie", crumb.as_bytes())).collect();
+    frames.request(1, &head("GET", "/who", &fields), true).await;
+    assert_eq!(frames.until_end(1).await[0].status(), Some(200));
+    let seen = pair.blue.last_seen("/who").head;
+    assert_eq!(seen.fields.get("cookie"), Some(&crumbs.join("; ")[..]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_begin_when_a_client_reads_on_that_has_left_downloads_unread() {
+    let pair = Pair::tls("").await.hasty("look_after_client=200").await;
+    let large = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n{}",
+        "x".repeat(20_000_000)
+    );
+    pair.blue.on("/large", vec![send(&large)]);
+    let mut frames = Frames::connect(&pair.door, HOST).await;
+    for stream in [1, 3] {
+        frames.request(stream, &head("GET", "/large", &[]), true).await;
+    }
+    // Its system takes nothing more, and the head of the events has to wait.
+    tokio::time::sleep(ms(500)).await;
+    frames.request(5, &head("GET", "/sse?n=1&ms=1&each=1", &[]), true).await;
+    pair.blue.reached("/sse").await;
+    tokio::time::sleep(ms(1000)).await;
+    let seen = frames.until_end(5).await;
+    assert_eq!(seen[0].status(), Some(200), "{:?}", seen[0]);
+    assert!(body(&seen).starts_with(b"id: 0"), "{seen:?}");
 }

@@ -3,7 +3,6 @@
 use super::connection::{After, ClientH2, LEAVING, LEFT};
 use super::life::live;
 use super::turn::Standing;
-use super::wire::MAX_HEADER_LIST;
 use crate::http1::head::{HeadError, Name};
 use crate::http1::trailers::push_allowed;
 use crate::http2::connection::Event;
@@ -18,8 +17,6 @@ use crate::proxy::message::answer::wants_json;
 use crate::proxy::message::error::ProxyError;
 use crate::proxy::message::request;
 
-/// A head that would be so many bytes is no mistake (E27).
-const BOMB: usize = 16 * MAX_HEADER_LIST as usize;
 /// Streams of which a client has said how urgent they are before it has begun them.
 const FORETOLD: usize = 16;
 
@@ -36,7 +33,6 @@ impl ClientH2 {
         match event {
             Event::Request { stream, end } => self.begin(stream, end, Asked::Well, list),
             Event::Malformed { stream, why, end } => self.begin(stream, end, Asked::Malformed(why), list),
-            Event::TooLarge { .. } if list.size() > BOMB => return Err(self.calm_down()),
             Event::TooLarge { stream, end } => self.begin(stream, end, Asked::TooLarge, list),
             Event::Data { stream, data, end } => match self.streams.channel(stream) {
                 Some(channel) => {
@@ -91,6 +87,19 @@ impl ClientH2 {
 
     /// A stream begins.
     fn begin(&mut self, stream: u32, end: bool, asked: Asked, list: &FieldList) {
+        let standing = Standing {
+            priority: self.priority_of(stream, list),
+            last_turn: 0,
+        };
+        let (wire, idle) = (&self.wire, self.core.times().idle);
+        let begun = self
+            .streams
+            .begin(stream, standing, |channel| live(wire.clone(), channel, idle));
+        let Some(channel) = begun else {
+            // Nothing was done for it, and its client may send it again (RFC 9113 §8.7).
+            self.wire.reset(stream, Code::REFUSED_STREAM);
+            return;
+        };
         let record = Record::new(&self.core, &self.peer);
         let fault = matches!(asked, Asked::Malformed(_)).then_some(Code::PROTOCOL_ERROR);
         let request = match asked {
@@ -101,18 +110,6 @@ impl ClientH2 {
         let decision = match request {
             Ok(request) => decide(&self.core, &self.peer, &request, record),
             Err(error) => refuse(&error, record, list),
-        };
-        let standing = Standing {
-            priority: self.priority_of(stream, list),
-            last_turn: 0,
-        };
-        let (wire, idle) = (&self.wire, self.core.times().idle);
-        let begun = self
-            .streams
-            .begin(stream, standing, |channel| live(wire.clone(), channel, idle));
-        let Some(channel) = begun else {
-            self.wire.reset(stream, Code::REFUSED_STREAM);
-            return;
         };
         channel.decided(decision, fault);
         if end {

@@ -64,6 +64,8 @@ impl<'c> Stream<'c> {
 
     /// Passes a reply on to its last byte.
     pub(crate) async fn pass(&mut self, mut reply: Reply) {
+        // Its head may have to wait for room.
+        reply.be_patient(self.deadline);
         let passed = poll_fn(|cx| self.poll_pass(cx, &mut reply)).await;
         match passed {
             Ok(()) => {

@@ -59,7 +59,7 @@ impl Streams {
         self.open.len()
     }
 
-    /// Begins a stream, unless all places are taken; `live` is for the first in its place. It is looked at when it was said what is to be
+    /// Begins a stream, unless all places are taken, of which one that has ended has its own until it was looked at; `live` is for the first in its place. It is looked at when it was said what is to be
     /// done for it.
     pub(crate) fn begin<F>(
         &mut self,
