@@ -9,6 +9,7 @@ pub enum Name {
     Connection,
     ContentLength,
     ContentType,
+    Cookie,
     Date,
     Expect,
     Forwarded,
@@ -63,6 +64,7 @@ impl Name {
             (4, b'h') => &[(b"host", Self::Host)],
             (5, b'p') => &[(b"proxy", Self::Proxy)],
             (6, b'a') => &[(b"accept", Self::Accept)],
+            (6, b'c') => &[(b"cookie", Self::Cookie)],
             (6, b'e') => &[(b"expect", Self::Expect)],
             (6, b's') => &[(b"server", Self::Server)],
             (6, b'x') => &[(b"x-host", Self::Forwarding)],
@@ -290,6 +292,7 @@ mod tests {
         ("Connection", Name::Connection),
         ("Content-Length", Name::ContentLength),
         ("Content-Type", Name::ContentType),
+        ("Cookie", Name::Cookie),
         ("Date", Name::Date),
         ("Expect", Name::Expect),
         ("Forwarded", Name::Forwarded),
@@ -370,8 +373,8 @@ mod tests {
         }
         for other in [
             "",
-            "Cookie",
             "Cookie_",
+            "Set-Cookie",
             "X-Requested-With",
             "X_Other",
             "X-Forwarder",

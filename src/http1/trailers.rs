@@ -90,6 +90,7 @@ fn is_forbidden(kind: Name, name: &[u8]) -> bool {
         | Name::Connection
         | Name::ContentLength
         | Name::ContentType
+        | Name::Cookie
         | Name::Expect
         | Name::Forwarded
         | Name::Forwarding
@@ -127,7 +128,6 @@ fn is_forbidden(kind: Name, name: &[u8]) -> bool {
                     b"cache-control"
                         | b"content-encoding"
                         | b"content-range"
-                        | b"cookie"
                         | b"location"
                         | b"max-forwards"
                         | b"range"

@@ -11,7 +11,7 @@ pub const OVERHEAD: usize = 32;
 pub struct Limits {
     /// Bytes of names and values, and [`OVERHEAD`] for each field, pseudo-header fields included; fewer than 4 GiB.
     pub bytes: usize,
-    /// Fields, pseudo-header fields included.
+    /// Fields, pseudo-header fields included; all that Cookie comes in are one.
     pub fields: usize,
 }
 
@@ -29,7 +29,11 @@ pub struct FieldList {
     limits: Limits,
     size: usize,
     count: usize,
+    has_cookie: bool,
 }
+
+/// A list that would be so many times as large as it may be is no mistake.
+const BOMB: usize = 16;
 
 impl FieldList {
     /// An empty list, to be filled by [`super::hpack::Decoder::decode`].
@@ -44,6 +48,7 @@ impl FieldList {
             limits,
             size: 0,
             count: 0,
+            has_cookie: false,
         }
     }
 
@@ -56,6 +61,7 @@ impl FieldList {
         self.malformed = None;
         self.size = 0;
         self.count = 0;
+        self.has_cookie = false;
     }
 
     /// A pseudo-header field's value. Each stands there at most once, or the list is malformed.
@@ -105,11 +111,18 @@ impl FieldList {
         self.size > self.limits.bytes || self.count > self.limits.fields
     }
 
-    /// Counts a field before it is written; whether there is room for it.
+    /// Whether it is so far beyond the limits that its block is not even read to its end: an index of one byte may stand for kilobytes.
+    pub(super) fn is_bomb(&self) -> bool {
+        self.size / BOMB > self.limits.bytes
+    }
+
+    /// Counts a field before it is written; whether there is room for it. A Cookie that comes in crumbs is one (RFC 9113 §8.2.3).
     #[inline]
-    pub(super) fn admit(&mut self, bytes: usize) -> bool {
+    pub(super) fn admit(&mut self, key: Key, bytes: usize) -> bool {
         self.size = self.size.saturating_add(bytes + OVERHEAD);
-        self.count += 1;
+        if key != Key::Field(Name::Cookie) || !std::mem::replace(&mut self.has_cookie, true) {
+            self.count += 1;
+        }
         !self.is_too_large()
     }
 

@@ -9,6 +9,8 @@ use crate::http1::head::Name;
 pub(super) struct Checked {
     /// The length of the body, where it is announced.
     pub(super) length: Option<u64>,
+    /// Whether it is CONNECT: what follows is no body, and no trailers end it.
+    pub(super) connects: bool,
 }
 
 /// Judges a request head. `ends` if no body follows, and `extended` if CONNECT may have a `:protocol`.
@@ -51,7 +53,10 @@ pub(super) fn check(list: &FieldList, ends: bool, extended: bool) -> Result<Chec
     if ends && length.is_some_and(|length| length > 0) {
         return Err(LENGTH);
     }
-    Ok(Checked { length })
+    Ok(Checked {
+        length,
+        connects: method == b"CONNECT",
+    })
 }
 
 /// Content that is not as long as was announced (RFC 9113 §8.1.1).
@@ -110,7 +115,10 @@ mod tests {
     /// RFC 9113 §8.3.1.
     #[test]
     fn a_request_has_its_pseudo_fields() {
-        let fine = Ok(Checked { length: None });
+        let fine = Ok(Checked {
+            length: None,
+            connects: false,
+        });
         assert_eq!(request(":method=GET|:scheme=https|:path=/|:authority=a|x=y"), fine);
         assert_eq!(request(":method=GET|:scheme=https|:path=/|host=a"), fine);
         assert_eq!(request(":method=OPTIONS|:scheme=https|:path=*|:authority=a"), fine);
@@ -184,7 +192,13 @@ mod tests {
             (":path", "/"),
             ("content-length", "17"),
         ]);
-        assert_eq!(check(&fields, false, false), Ok(Checked { length: Some(17) }));
+        assert_eq!(
+            check(&fields, false, false),
+            Ok(Checked {
+                length: Some(17),
+                connects: false
+            })
+        );
     }
 
     /// RFC 9113 §8.1.

@@ -30,6 +30,8 @@ pub(super) struct Stream {
     pub(super) answer: Answer,
     /// What is missing of the length that was announced.
     pub(super) missing: Option<u64>,
+    /// Its request is CONNECT.
+    pub(super) connects: bool,
 }
 
 /// All streams.
@@ -176,6 +178,7 @@ mod tests {
             request_ended,
             answer: Answer::Nothing,
             missing: None,
+            connects: false,
         }
     }
 

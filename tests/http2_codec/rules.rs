@@ -220,10 +220,9 @@ fn e27_a_field_block_that_goes_on_and_on_ends_the_connection_within_its_bounds()
 #[test]
 fn e27_a_list_that_is_too_large_is_told_and_the_next_one_is_read() {
     let mut fields = block(GET);
-    // A field of 4,000 bytes, and what stands for it a thousand times.
-    fields.extend(b"\x40\x01a\x7f\xa1\x1e");
-    fields.extend([b'x'; 4000]);
-    fields.extend([0xbe; 1000]);
+    // What stands for a field of 4,000 bytes, fifty times.
+    fields.extend(large_field());
+    fields.extend([0xbe; 50]);
     let mut rig = Rig::open(bounds());
     let seen = rig.read(&frame(Kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, 1, &fields));
     assert_eq!(seen, [Seen::TooLarge { stream: 1 }]);
@@ -234,6 +233,31 @@ fn e27_a_list_that_is_too_large_is_told_and_the_next_one_is_read() {
     assert!(
         matches!(&seen[..], [Seen::Request { stream: 3, head, .. }] if head[4].1.len() == 4000),
         "{seen:?}"
+    );
+}
+
+/// One of 4,000 bytes that the table keeps: `0xbe` stands for it then.
+fn large_field() -> Vec<u8> {
+    [&b"\x40\x01a\x7f\xa1\x1e"[..], &[b'x'; 4000]].concat()
+}
+
+#[test]
+fn e27_what_stands_for_many_times_the_limits_ends_the_connection_wherever_it_comes() {
+    let seed = [block(GET), large_field()].concat();
+    let end = flag::END_HEADERS | flag::END_STREAM;
+    let bomb = |flags, stream| frame(Kind::HEADERS, flags, stream, &[0xbe; 1000]);
+    let upload = frame(Kind::HEADERS, flag::END_HEADERS, 1, &seed);
+    // Trailers.
+    ends_connection(&upload, &bomb(end, 1), Code::ENHANCE_YOUR_CALM);
+    // Of a stream that was reset, whose frames are ignored.
+    let reset = [&upload[..], &window_update(1, 0)].concat();
+    ends_connection(&reset, &bomb(flag::END_HEADERS, 1), Code::ENHANCE_YOUR_CALM);
+    // Of one that is beyond the limit of streams, and refused.
+    let others: Vec<u8> = (1..100).flat_map(|number| post(2 * number + 1, &[])).collect();
+    ends_connection(
+        &[&upload[..], &others].concat(),
+        &bomb(end, 201),
+        Code::ENHANCE_YOUR_CALM,
     );
 }
 
@@ -551,6 +575,25 @@ fn section_6_9_windows_grow_again_as_data_is_released() {
 }
 
 #[test]
+fn section_6_9_uploads_that_stand_still_do_not_keep_others_from_moving() {
+    let mut rig = Rig::open(bounds());
+    let upload = |rig: &mut Rig, stream, kilobytes| {
+        rig.read(&post(stream, &[]));
+        for _ in 0..kilobytes {
+            assert_eq!(rig.read(&data(stream, false, &[0; 1000])).len(), 1);
+        }
+    };
+    // Nobody takes these.
+    upload(&mut rig, 1, 100);
+    upload(&mut rig, 3, 50);
+    upload(&mut rig, 5, 50);
+    rig.connection.release(5, 50_000, &mut rig.out);
+    let streams: Vec<_> = rig.said().iter().map(|(head, _)| head.stream).collect();
+    assert_eq!(streams, [5, 0]);
+    assert_eq!(rig.connection.received(), (150_000, 50_000));
+}
+
+#[test]
 fn section_6_9_2_a_smaller_window_holds_once_it_is_acknowledged() {
     let mut small = bounds();
     small.settings.initial_window_size = 1000;
@@ -691,6 +734,12 @@ fn rfc_8441_extended_connect_where_it_is_offered() {
     let seen = rig.read(&headers(1, false, &fields));
     assert!(matches!(&seen[..], [Seen::Request { head, end: false, .. }] if head[4].1 == "websocket"));
     assert_eq!(rig.read(&data(1, false, b"frame")).len(), 1);
+    // RFC 9113 §8.5: what follows is data alone.
+    let failed = Seen::Failed {
+        stream: 1,
+        code: Code::PROTOCOL_ERROR,
+    };
+    assert_eq!(rig.read(&headers(1, true, &[("x-sum", "1")])), [failed]);
 }
 
 #[test]
@@ -775,6 +824,21 @@ fn section_8_1_answers_are_interim_heads_a_head_data_and_trailers() {
     assert_eq!(rig.connection.send_head(3, 200, true, out, none), Err(NotSent::Gone));
     let said: Vec<_> = rig.said().iter().map(|(head, _)| (head.kind.0, head.flags)).collect();
     assert_eq!(said, [(1, 4), (1, 4), (1, 4), (0, 0), (1, 5)]);
+}
+
+/// RFC 7541 §4.2: "the smallest maximum table size that occurs in that interval MUST be signaled", also when it occurs within a frame.
+#[test]
+fn section_6_5_3_a_table_that_is_emptied_and_grown_by_one_frame_is_said_to_be() {
+    for told in [
+        settings(&[(1, 0), (1, 4096)]),
+        [settings(&[(1, 0)]), settings(&[(1, 4096)])].concat(),
+    ] {
+        let mut rig = Rig::open(bounds());
+        rig.read(&[&told[..], &get(1)].concat());
+        rig.out.clear();
+        rig.connection.send_head(1, 200, true, &mut rig.out, none).unwrap();
+        assert_eq!(rig.said()[0].1[..4], [0x20, 0x3f, 0xe1, 0x1f]);
+    }
 }
 
 #[test]

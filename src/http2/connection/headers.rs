@@ -108,7 +108,7 @@ impl Connection {
     fn whole(&mut self, whole: &Whole<'_>, list: &mut FieldList, out: &mut Vec<u8>) -> Result<Option<Event>, Error> {
         list.clear();
         let decoded = self.decoder.decode(whole.block, list);
-        decoded.map_err(|error| Broken::new(Code::COMPRESSION_ERROR, error.words()))?;
+        decoded.map_err(|error| Broken::new(error.code(), error.words()))?;
         if self.streams.get(whole.stream).is_some() {
             return self.trailers(whole, list, out).map(Some);
         }
@@ -156,6 +156,7 @@ impl Connection {
             request_ended: end,
             answer: Answer::Nothing,
             missing: checked.ok().and_then(|checked| checked.length),
+            connects: checked.is_ok_and(|checked| checked.connects),
         });
         Some(if list.is_too_large() {
             Event::TooLarge { stream, end }
@@ -180,6 +181,10 @@ impl Connection {
         stream.request_ended = whole.ends;
         if !whole.ends {
             return fault(Broken::protocol("trailers without END_STREAM"));
+        }
+        if stream.connects {
+            // RFC 9113 §8.5.
+            return fault(Broken::protocol("HEADERS behind CONNECT"));
         }
         if whole.depends_on_itself {
             return fault(Broken::protocol("a stream depends on itself"));

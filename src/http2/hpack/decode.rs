@@ -61,6 +61,7 @@ impl Decoder {
 
     /// Reads a block into an empty list. Beyond the list's limits, fields are read but not kept, so that the next block can be
     /// read; the list says so. Whether the list is malformed it says, too: that is the end of a stream, not of the connection.
+    /// A block that stands for many times the limits is not read to its end.
     ///
     /// # Errors
     /// When it cannot be read. Nothing can be read on this connection any more.
@@ -103,7 +104,7 @@ impl Decoder {
         match place(index)? {
             Place::Static(place) => {
                 let (name, value, key) = statics::TABLE[place];
-                if list.admit(name.len() + value.len()) {
+                if list.admit(key, name.len() + value.len()) {
                     list.bytes.extend_from_slice(name);
                     list.bytes.extend_from_slice(value);
                     // Values that stand there are good; where none does, a name is taken for a field.
@@ -113,11 +114,13 @@ impl Decoder {
             }
             Place::Dynamic(place) => {
                 let entry = self.table.get(place).ok_or(Error::Index)?;
-                if list.admit((entry.name + entry.value) as usize) {
+                let Judged { key, of_name, of_value } = entry.note;
+                if list.admit(key, (entry.name + entry.value) as usize) {
                     self.table.name_onto(entry, &mut list.bytes);
                     self.table.value_onto(entry, &mut list.bytes);
-                    let Judged { key, of_name, of_value } = entry.note;
                     list.push(key, of_name.or(of_value), start, start + entry.name as usize);
+                } else if list.is_bomb() {
+                    return Err(Error::Bomb);
                 }
             }
         }
@@ -141,11 +144,13 @@ impl Decoder {
             self.table
                 .insert(&list.bytes[name.start..value], &list.bytes[value..], note);
         }
-        if list.admit(list.bytes.len() - name.start) {
+        if list.admit(name.key, list.bytes.len() - name.start) {
             list.push(name.key, name.fault.or(of_value), name.start, value);
             if first & 0xf0 == 0x10 && matches!(name.key, Key::Field(_)) {
                 list.mark_never_indexed();
             }
+        } else if list.is_bomb() {
+            return Err(Error::Bomb);
         } else {
             list.bytes.truncate(name.start);
         }
@@ -289,16 +294,60 @@ mod tests {
         let mut block = b"\x40\x01a\x7f\xb9\x16".to_vec();
         block.extend([b'x'; 3000]);
         // An index is a byte that stands for three thousand.
-        block.extend([0xbe; 10_000]);
+        block.extend([0xbe; 20]);
         block.extend(b"\x40\x01b\x01c");
         let list = decode(&mut decoder, &block).unwrap();
         assert!(list.is_too_large());
-        assert_eq!(list.size(), 10_001 * 3033 + 34);
+        assert_eq!(list.size(), 21 * 3033 + 34);
         assert!(list.bytes.capacity() <= 2 * LIMITS.bytes, "{}", list.bytes.capacity());
         assert_eq!(list.fields.len(), 1);
         let next = decode(&mut decoder, b"\xbe\xbf").unwrap();
         assert_eq!(next.iter().next(), Some((&b"b"[..], &b"c"[..])));
         assert_eq!(next.fields.len(), 2);
+    }
+
+    /// RFC 9113 §10.5.1. In whichever form: an index for all of a field, or for its name.
+    #[test]
+    fn e27_what_stands_for_many_times_the_limits_is_not_read_to_its_end() {
+        for (seed, reference) in [
+            (&b"\x40\x01a\x7f\xb9\x16"[..], &b"\xbe"[..]),
+            (b"\x40\x7f\xb9\x16", b"\x7e\x00"),
+            (b"\x40\x7f\xb9\x16", b"\x0f\x2f\x00"),
+        ] {
+            let mut decoder = Decoder::new(4096);
+            let long = [seed, &[b'x'; 3000]].concat();
+            let first = if seed.len() == 4 {
+                [&long[..], b"\x00"].concat()
+            } else {
+                long
+            };
+            decode(&mut decoder, &first).unwrap();
+            let mut list = FieldList::new(LIMITS);
+            let read = decoder.decode(&reference.repeat(10_000), &mut list);
+            assert_eq!(read, Err(Error::Bomb));
+            assert!(list.size() < 17 * LIMITS.bytes, "{}", list.size());
+        }
+    }
+
+    /// RFC 9113 §8.2.3: clients send each cookie in a field of its own.
+    #[test]
+    fn e24_crumbs_of_a_cookie_count_as_one_field() {
+        let limits = Limits {
+            bytes: 1 << 20,
+            ..LIMITS
+        };
+        // `cookie: a=b`: its name from the static table, and all of it from the other.
+        for crumb in [&b"\x0f\x11\x03a=b"[..], b"\xbe"] {
+            for (others, is_too_large) in [(99, false), (100, true)] {
+                let mut decoder = Decoder::new(4096);
+                decode(&mut decoder, b"\x60\x03a=b").unwrap();
+                let mut list = FieldList::new(limits);
+                let block = [crumb.repeat(1000), [0x95].repeat(others)].concat();
+                decoder.decode(&block, &mut list).unwrap();
+                assert_eq!(list.is_too_large(), is_too_large, "{others} others");
+                assert_eq!(list.fields.len(), 1000 + 99);
+            }
+        }
     }
 
     #[test]

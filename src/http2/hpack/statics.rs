@@ -43,7 +43,7 @@ pub(super) static TABLE: [(&[u8], &[u8], Key); LEN] = [
     (b"content-location", b"", Key::Field(Name::Other)),
     (b"content-range", b"", Key::Field(Name::Other)),
     (b"content-type", b"", Key::Field(Name::ContentType)),
-    (b"cookie", b"", Key::Field(Name::Other)),
+    (b"cookie", b"", Key::Field(Name::Cookie)),
     (b"date", b"", Key::Field(Name::Date)),
     (b"etag", b"", Key::Field(Name::Other)),
     (b"expect", b"", Key::Field(Name::Expect)),

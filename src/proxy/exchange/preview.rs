@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::record::Record;
-use crate::http1::head::{Method, Name, eq_ignore_case};
+use crate::http1::head::{Method, Name};
 use crate::model::preview::{Preview, Showing, Shown, set_cookie};
 use crate::proxy::core::core::{Core, View};
 use crate::proxy::core::preview::CorePreview;
@@ -28,11 +28,11 @@ pub(super) fn serving<'v, 'r, F: Fields<'r>>(
     request: &Request<'r, F>,
 ) -> Result<Option<&'v Rc<CoreService>>, ProxyError> {
     let mut shown = Shown::default();
-    for (kind, name, value) in request.fields.iter() {
+    for (kind, _, value) in request.fields.iter() {
         match kind {
             Name::XGreengatePreview => shown.note_field(value),
             // No browser sends the cookie without TLS.
-            Name::Other if record.secure && eq_ignore_case(name, b"cookie") => shown.note_cookies(value),
+            Name::Cookie if record.secure => shown.note_cookies(value),
             _ => {}
         }
     }

@@ -65,8 +65,7 @@ pub(crate) fn request<'r, F: Fields<'r>>(
     let (mut forwarded_for, mut request_id) = (SmallVec::<[&[u8]; 2]>::new(), None);
     let (mut proto, mut forwarded_host, mut prefix) = (None, None, None);
     let mut cookies = SmallVec::<[&[u8]; 4]>::new();
-    let is_http2 = request.protocol == "HTTP/2";
-    let makes_key = is_http2 && request.upgrade;
+    let (is_http2, makes_key) = (request.is_http2(), request.is_extended_connect());
     for (kind, name, value) in request.fields.iter() {
         match kind {
             // Ours, below.
@@ -103,6 +102,15 @@ pub(crate) fn request<'r, F: Fields<'r>>(
                 }
             }
             Name::Authorization if manner.ends_here => {}
+            Name::Cookie if is_nominated(&nominated, name) => {}
+            // RFC 9113 §8.2.3: crumbs are joined before they leave for HTTP/1.1.
+            Name::Cookie if is_http2 && manner.hides_previews => cookies.extend(other_cookies(value)),
+            Name::Cookie if is_http2 => cookies.push(value),
+            Name::Cookie if manner.hides_previews => {
+                if let Some(left) = without_cookie(value) {
+                    field(out, name, &left);
+                }
+            }
             Name::IfNoneMatch if manner.weakened.is_some() && !is_nominated(&nominated, name) => {
                 let value = manner
                     .weakened
@@ -112,6 +120,7 @@ pub(crate) fn request<'r, F: Fields<'r>>(
             Name::Accept
             | Name::Authorization
             | Name::ContentType
+            | Name::Cookie
             | Name::Date
             | Name::IfNoneMatch
             | Name::ProxyAuthenticate
@@ -125,19 +134,6 @@ pub(crate) fn request<'r, F: Fields<'r>>(
                 let is_ours = (manner.unencoded && eq_ignore_case(name, b"accept-encoding"))
                     || (makes_key && name == b"sec-websocket-key");
                 if is_ours || is_nominated(&nominated, name) {
-                    continue;
-                }
-                if manner.hides_previews && eq_ignore_case(name, b"cookie") {
-                    if is_http2 {
-                        cookies.extend(other_cookies(value));
-                    } else if let Some(left) = without_cookie(value) {
-                        field(out, name, &left);
-                    }
-                    continue;
-                }
-                if is_http2 && name == b"cookie" {
-                    // RFC 9113 §8.2.3: crumbs are joined before they leave for HTTP/1.1.
-                    cookies.push(value);
                     continue;
                 }
                 field(out, name, value);
@@ -267,6 +263,7 @@ pub(crate) fn response<'b>(fields: &'b [Field], buffer: &'b [u8]) -> impl Iterat
             Name::Accept
             | Name::Authorization
             | Name::ContentType
+            | Name::Cookie
             | Name::Date
             | Name::Expect
             | Name::Forwarded
