@@ -94,7 +94,11 @@ async fn n20_one_that_never_rests_is_told_to_come_again_between_two_messages() {
         let swap = pair.door.watch(&["swap", "prod"]);
         let ended = read_slowly(&mut client, |bytes| bytes.ends_with(RESTART)).await;
         let (count, rest) = whole(&client.incoming.buffer);
-        assert!(!ended && rest == RESTART, "{} bytes behind {count} messages, ended: {ended}", rest.len());
+        assert!(
+            !ended && rest == RESTART,
+            "{} bytes behind {count} messages, ended: {ended}",
+            rest.len()
+        );
         assert!((1..400).contains(&count));
         // The echo, masked with a key of zeros.
         client.send(b"\x88\x82\0\0\0\0\x03\xf4").await.unwrap();
