@@ -57,6 +57,8 @@ pub enum Input {
     Started(Result<(), String>),
     /// Other rules hold; `None` lets it sleep no more.
     Rules(Option<Rules>),
+    /// The file has it no more. Until [`Input::Rules`] it is left as it is: whatever its app is by then, it may serve another environment.
+    Gone,
     /// The process ends.
     Stop,
     /// `Sleep::wake` has come, or what held the environment has let go.

@@ -28,6 +28,8 @@ pub struct Sleep {
     pub(super) stopped: bool,
     /// Whether something else held the environment at the last look.
     pub(super) taken: bool,
+    /// Whether the file has it no more.
+    pub(super) gone: bool,
 }
 
 /// What requests come upon.
@@ -67,6 +69,7 @@ impl Sleep {
             tickets: 0,
             stopped: false,
             taken: false,
+            gone: false,
         }
     }
 
@@ -119,7 +122,9 @@ impl Sleep {
                     (awake.needed, awake.next) = (now.at, now.at);
                 }
                 self.rules = rules;
+                self.gone = false;
             }
+            Input::Gone => self.gone = true,
             Input::Stop => self.stop(&mut effects),
             Input::Tick => {}
         }
@@ -130,7 +135,7 @@ impl Sleep {
     /// When [`Input::Tick`] is due next.
     #[must_use]
     pub fn wake(&self) -> Option<Duration> {
-        if self.stopped {
+        if self.stopped || self.gone {
             return None;
         }
         match &self.phase {
@@ -267,7 +272,7 @@ impl Sleep {
 
     /// What time, the last claim and a waiting request bring about.
     fn turn(&mut self, now: Moment, effects: &mut Vec<Effect>) {
-        if self.stopped {
+        if self.stopped || self.gone {
             return;
         }
         let look = self.times.look;

@@ -199,6 +199,19 @@ fn n36_what_is_open_keeps_it_awake_and_a_silent_web_socket_for_a_while_only() {
     }
 }
 
+/// Its app may serve another environment by then, under another name.
+#[test]
+fn n36_an_environment_that_the_file_has_no_more_is_left_as_it_is_until_it_comes_back() {
+    let mut stage = Stage::awake();
+    assert!(stage.hear(Input::Gone).is_empty());
+    assert_eq!(stage.sleep.wake(), None);
+    assert!(stage.pass(1000, &Sample::default()).is_empty());
+    let rules = stage.sleep.rules.clone();
+    assert_eq!(stage.hear(Input::Rules(rules)), [Effect::Count]);
+    assert!(stage.hear(Input::Counted(Sample::default())).is_empty());
+    assert_eq!(stage.pass(120, &Sample::default()), [Effect::Close]);
+}
+
 #[test]
 fn n36_a_request_before_the_stop_calls_it_off_and_one_after_it_waits_for_the_next_start() {
     let mut stage = Stage::awake();

@@ -135,6 +135,8 @@ impl Owner {
                     self.environments[place].gone = true;
                     let gone = environment::Input::Deploy(deployment::Input::Gone);
                     self.inputs.push_back((place, gone));
+                    let gone = environment::Input::Sleep(sleep::Input::Gone);
+                    self.inputs.push_back((place, gone));
                 }
                 (Some(_), None, _) | (None, _, None) => {}
             }
