@@ -4,9 +4,31 @@
 
 use std::time::Duration;
 
-use super::api::{Action, CommonStep, Event, Holder, exit};
+use super::api::{Action, CommonStep, Event, Holder, SwapStep, exit};
 use super::clock::Moment;
 use super::environment::Environment;
+use super::state::EnvironmentState;
+
+/// How a switch ended that was begun before process `pid` has taken over, by what that has saved of its environment since: a side that is
+/// live again there is not safe to stop.
+#[must_use]
+pub fn as_it_stands(event: Event, saved: Option<&EnvironmentState>, pid: u32) -> Event {
+    match (event, saved) {
+        (Event::Swap(SwapStep::Done { live, generation, .. }), Some(now))
+            if now.generation > generation && now.live != live =>
+        {
+            let reason = format!("process {pid}, which has taken over, moved it back while the old side still drained");
+            let (live, generation) = (now.live, now.generation);
+            SwapStep::RolledBack {
+                reason,
+                live,
+                generation,
+            }
+            .into()
+        }
+        (event, _) => event,
+    }
+}
 
 /// As many replaced processes may drain at once; the next upgrade waits for one of them.
 pub const MAX_DRAINING: usize = 16;
@@ -32,6 +54,12 @@ pub enum Succession {
 }
 
 impl Succession {
+    /// Whether another process takes over, or has.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+
     /// Why nothing can begin now.
     #[must_use]
     pub fn refusal(&self) -> Option<Event> {

@@ -23,14 +23,20 @@ impl Owner {
     /// When time alone ends one, or nobody can have a cookie of one any more.
     pub(in crate::control::switcher) fn preview_wake(&self) -> Option<Duration> {
         self.publisher.snapshot().previews()?;
+        if self.succession.has_begun() {
+            return None;
+        }
         let now = self.moment();
         let ends = self.previews.iter().map(|it| it.preview.until);
         let next = ends.min().unwrap_or(self.saves.state().previews.around_until);
         Some(now.at.saturating_add(now.left_until(next)))
     }
 
-    /// Ends those whose time is over.
+    /// Ends those whose time is over. While another process takes over, that is its business: two would write the same file.
     pub(in crate::control::switcher) fn look_at_previews(&mut self) {
+        if self.succession.has_begun() {
+            return;
+        }
         let now = seconds_of(self.moment().wall);
         let over = self.take_previews(|opened| opened.preview.until <= now);
         let snapshot = self.publisher.snapshot();
