@@ -24,6 +24,12 @@ pub(super) trait StateStore: Send {
     /// # Errors
     /// Why it could not be saved; the old state is still the saved one.
     fn save(&mut self, state: &State) -> Result<Durability, String>;
+
+    /// What was saved last, by whichever process. Blocks.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn saved(&self) -> Result<State, String>;
 }
 
 /// Keeps the history. Nothing is decided from it, so that the journal itself reports a failure.

@@ -68,6 +68,10 @@ impl StateStore for StateFile {
             )
         })
     }
+
+    fn saved(&self) -> Result<State, String> {
+        self.load().map_err(|fault| fault.to_string())
+    }
 }
 
 #[cfg(test)]

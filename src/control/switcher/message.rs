@@ -45,6 +45,13 @@ pub(super) enum Message {
         activation: u64,
         ended: Ended,
     },
+    /// An operation ends with this event, after another process has taken over: what that has saved by now.
+    Ends {
+        environment: usize,
+        operation: u64,
+        event: Box<Event>,
+        saved: Result<Box<State>, String>,
+    },
     /// For the stages of a reload.
     Reload(reload::Input),
     /// The file was read; a dry run is shown to `dry` alone.

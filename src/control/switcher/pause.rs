@@ -55,6 +55,7 @@ impl Environment {
     /// the pause hears of it.
     pub(super) fn hold_writes(
         &mut self,
+        operation: u64,
         stance: &Stance,
         publisher: &Publisher,
         errands: &Errands,
@@ -81,9 +82,7 @@ impl Environment {
             }
             // What is inside by way of a process before this one has no method here.
             elders.have_left(addresses).await;
-            for activation in written.iter().map(|it| number(it)) {
-                reply.input(environment, environment::Input::Pause(Input::Drained { activation }));
-            }
+            reply.input(environment, environment::Input::Pause(Input::Written { operation }));
         });
         environment::Input::Pause(Input::Closed { leaving })
     }

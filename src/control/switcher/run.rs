@@ -13,6 +13,7 @@ use crate::model::environment::{Effect, Input};
 use crate::model::history::Record;
 use crate::model::hold::Refusal;
 use crate::model::state::State;
+use crate::model::succession::Succession;
 use crate::model::{
     api::{Action, CommonStep, Event, SwapStep, UpgradeStep},
     clock::Moment,
@@ -71,6 +72,12 @@ impl Owner {
                     self.inputs.extend(inputs.map(|input| (environment, input)));
                 }
             }
+            Message::Ends {
+                environment,
+                operation,
+                event,
+                saved,
+            } => self.ends(environment, operation, *event, saved.as_deref()),
             Message::Reload(input) => self.go_on_with_reload(input),
             Message::Loaded { dry, file } => self.loaded(dry, *file),
             Message::Saved { state, result } => self.saved(*state, result),
@@ -164,6 +171,9 @@ impl Owner {
                     Event::Common(CommonStep::Refused { health, .. }) => {
                         *health = self.vigil.health_of(&environment.name, &publisher.snapshot());
                     }
+                    Event::Swap(SwapStep::Done { .. }) if matches!(self.succession, Succession::Over { .. }) => {
+                        return self.ask_before_the_end(place, operation, event);
+                    }
                     _ => {}
                 }
                 self.notices.tell(Some(&environment.name), operation, event);
@@ -236,9 +246,9 @@ impl Owner {
                     }
                 });
             }
-            pause::Effect::Hold { writes } => {
+            pause::Effect::Hold { operation, writes } => {
                 let closed = match writes {
-                    true => environment.hold_writes(&stance, publisher, errands),
+                    true => environment.hold_writes(operation, &stance, publisher, errands),
                     false => environment.hold(&stance, publisher, errands),
                 };
                 self.inputs.push_back((place, closed));

@@ -134,6 +134,12 @@ impl Saves {
         &self.state
     }
 
+    /// Reads what is on disk, where another process may have saved since. Blocks.
+    pub(super) fn on_disk(&self) -> impl FnOnce() -> Result<State, String> + Send + 'static {
+        let store = self.store.clone();
+        move || store.lock().unwrap_or_else(PoisonError::into_inner).saved()
+    }
+
     /// What an operator should know: nothing can be switched until it is repaired.
     pub(super) fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()

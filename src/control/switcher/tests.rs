@@ -69,6 +69,10 @@ impl StateStore for Disk {
         saved.push(state.clone());
         Ok(Durability::Durable)
     }
+
+    fn saved(&self) -> Result<State, String> {
+        Ok(self.saved.lock().unwrap().last().cloned().unwrap_or_else(State::new))
+    }
 }
 
 #[derive(Clone, Default)]

@@ -6,10 +6,11 @@ use super::message::Message;
 use super::owner::Owner;
 use super::rules::limits;
 use crate::control::ports::{Handed, Successor};
-use crate::model::api::{UpgradeStep, exit, millis};
+use crate::model::api::{CommonStep, Event, UpgradeStep, exit, millis};
 use crate::model::handoff::{Inside, LiveService};
 use crate::model::slot::Address;
-use crate::model::succession::{Succession, in_the_way, refused};
+use crate::model::state::State;
+use crate::model::succession::{Succession, as_it_stands, in_the_way, refused};
 use crate::proxy::{Activation, Live, Patience};
 
 impl Owner {
@@ -101,6 +102,38 @@ impl Owner {
                 environment.step_aside(live.activation.clone(), limits, &self.publisher, &self.errands);
             }
         }
+    }
+
+    /// An operation ends here while another process is the front door, which may have moved the environment since.
+    pub(super) fn ask_before_the_end(&self, environment: usize, operation: u64, event: Event) {
+        let (on_disk, reply) = (self.saves.on_disk(), self.errands.reply());
+        self.errands.run("what was saved", async move {
+            let saved = tokio::task::spawn_blocking(on_disk).await;
+            let saved = saved.unwrap_or_else(|error| Err(error.to_string())).map(Box::new);
+            let event = Box::new(event);
+            reply.send(Message::Ends {
+                environment,
+                operation,
+                event,
+                saved,
+            });
+        });
+    }
+
+    /// What was saved is known.
+    pub(super) fn ends(&mut self, environment: usize, operation: u64, event: Event, saved: Result<&State, &String>) {
+        let (Some(environment), Succession::Over { pid }) = (self.environments.get(environment), &self.succession)
+        else {
+            return;
+        };
+        let event = match saved {
+            Ok(state) => as_it_stands(event, state.environments.get(&*environment.name), *pid),
+            Err(error) => {
+                let reason = format!("what process {pid} serves by now cannot be known: {error}");
+                Event::Common(CommonStep::Failed { reason, live: None })
+            }
+        };
+        self.notices.tell(Some(&environment.name), operation, event);
     }
 
     /// Everything that may be inside of apps, by the addresses of its side.

@@ -36,10 +36,15 @@ pub enum Input {
         /// Numbers that name them.
         leaving: Vec<usize>,
     },
-    /// An activation holds no claim any more, or none that writes.
+    /// An activation holds no claim any more.
     Drained {
         /// The number that names it.
         activation: usize,
+    },
+    /// No request that writes is inside any more, in a pause of writes.
+    Written {
+        /// Of [`Effect::Hold`]: what was still inside in an earlier pause says nothing of a later one.
+        operation: u64,
     },
     /// Answers [`Effect::Count`].
     Counted {
@@ -112,6 +117,8 @@ pub enum Effect {
     /// let their streams end politely. Of `writes`: publish that those are held, and see which activations have some inside; nothing
     /// is closed.
     Hold {
+        /// Number of the operation.
+        operation: u64,
         /// Whether requests that only read go on.
         writes: bool,
     },

@@ -125,6 +125,13 @@ impl Pause {
                     leaving.retain(|it| *it != activation);
                 }
             }
+            Input::Written { operation } => {
+                if self.of(operation).is_some_and(|current| current.writes)
+                    && let Some(Stage::Draining { leaving, .. }) = self.stage()
+                {
+                    *leaving = Some(Vec::new());
+                }
+            }
             Input::Counted { requests, streams } => self.counted(requests, streams, now.at, &mut effects),
             Input::Gating {
                 operation,
@@ -232,7 +239,10 @@ impl Pause {
         if request.attached {
             effects.push(Effect::Watch { operation });
         }
-        effects.push(Effect::Hold { writes: request.writes });
+        effects.push(Effect::Hold {
+            operation,
+            writes: request.writes,
+        });
     }
 
     fn resume(

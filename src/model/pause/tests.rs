@@ -39,11 +39,15 @@ impl Scene {
     }
 
     fn ask(&mut self, operation: u64, attached: bool) {
+        self.ask_for(operation, attached, false);
+    }
+
+    fn ask_for(&mut self, operation: u64, attached: bool, writes: bool) {
         let request = PauseRequest {
             environment: "prod".into(),
             timeout_ms: LIMIT,
             attached,
-            writes: false,
+            writes,
         };
         let user = "ci".into();
         self.input(Input::Ask {
@@ -123,7 +127,12 @@ impl Scene {
 #[test]
 fn n13_requests_are_held_until_the_app_is_well_again() {
     let mut scene = Scene::begun(false);
-    assert!(scene.did(&Effect::Hold { writes: false }) && scene.pause.is_on());
+    assert!(
+        scene.did(&Effect::Hold {
+            operation: 1,
+            writes: false
+        }) && scene.pause.is_on()
+    );
     assert_eq!(scene.step().as_deref(), Some("drain"));
     scene.input(Input::Drained { activation: 7 });
     assert_eq!(scene.step().as_deref(), Some("drain"), "8 still holds a claim");
@@ -142,6 +151,25 @@ fn n13_requests_are_held_until_the_app_is_well_again() {
         scene.last(),
         Event::Pause(PauseStep::Resumed { reason: None, .. })
     ));
+}
+
+/// What an earlier pause of writes has waited for, and nobody waits for any more, says nothing of what is inside now.
+#[test]
+fn n13_writes_that_end_behind_their_pause_end_no_other_pauses_drain() {
+    for writes in [false, true] {
+        let mut scene = Scene::new();
+        scene.ask_for(1, false, true);
+        scene.input(Input::Closed { leaving: vec![7] });
+        scene.resume(9, None, true);
+        assert!(!scene.pause.is_on());
+        scene.ask_for(2, false, writes);
+        scene.input(Input::Closed { leaving: vec![7] });
+        scene.input(Input::Written { operation: 1 });
+        assert_eq!(scene.step().as_deref(), Some("drain"), "of writes: {writes}");
+        scene.input(Input::Written { operation: 2 });
+        let step = if writes { "paused" } else { "drain" };
+        assert_eq!(scene.step().as_deref(), Some(step));
+    }
 }
 
 #[test]

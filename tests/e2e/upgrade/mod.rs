@@ -14,9 +14,10 @@ use crate::common::load::{Load, MIXED, next, open_web_socket};
 use crate::common::wire::Wire;
 use crate::common::{count, eventually, holds, secs};
 use futures_util::SinkExt as _;
-use greengate::model::api::{Event, UpgradeStep, exit};
+use greengate::model::api::{Event, SwapStep, UpgradeStep, exit};
 use greengate::model::handoff::EarlierProcess;
 use greengate::model::succession::MAX_DRAINING;
+use rustix::process::{Pid, Signal, kill_process};
 use rustls::HandshakeKind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
@@ -186,6 +187,61 @@ async fn n1_an_app_is_safe_to_stop_only_when_the_earlier_process_has_nothing_in_
     assert_eq!(slow.response("GET").await.unwrap().text(), "slow");
     let finished = swap.finish().await;
     assert_eq!(finished.safe_to_stop(), pair.safe(&pair.blue));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n1_what_is_live_again_by_a_rollback_in_the_new_process_is_not_safe_to_stop() {
+    let pair = Pair::tls("").await;
+    let mut socket = open_web_socket(&pair.target(), "/ws").await.unwrap();
+    let mut swap = pair.door.watch(&["swap", "prod"]);
+    swap.switched().await;
+    // From the drain on it holds nobody up.
+    eventually(secs(10), || async {
+        let operation = pair.door.environment("prod").await.operation;
+        holds(operation.is_none(), || format!("{operation:?}"))
+    })
+    .await;
+    upgrade(&pair.door).await;
+    let rollback = pair.door.watch(&["rollback", "prod"]);
+    eventually(secs(10), || async {
+        let serving = pair.serving().await;
+        holds(serving == "blue", || format!("{serving} serves"))
+    })
+    .await;
+    // The old side of the swap has drained, and it is the live one.
+    socket.close(None).await.unwrap();
+    drop(socket);
+    let finished = swap.finish().await;
+    finished.assert_code(exit::ROLLED_BACK);
+    let reason = finished.find(|event| match event {
+        Event::Swap(SwapStep::RolledBack { reason, .. }) => Some(reason.clone()),
+        _ => None,
+    });
+    assert!(reason.is_some_and(|reason| reason.contains("moved it back while the old side still drained")));
+    rollback.finish().await.assert_done();
+    alone(&pair.door).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n20_signals_that_do_not_say_stop_cut_nothing_in_a_process_that_drains() {
+    let pair = Pair::tls("").await;
+    let mut socket = open_web_socket(&pair.target(), "/ws").await.unwrap();
+    let old = Pid::from_raw(i32::try_from(pair.door.status().await.pid).unwrap()).unwrap();
+    upgrade(&pair.door).await;
+    let access_log = pair.door.folder().join("access.log");
+    std::fs::rename(&access_log, access_log.with_extension("1")).unwrap();
+    for signal in [Signal::HUP, Signal::USR1] {
+        kill_process(old, signal).unwrap();
+    }
+    // It has heard of both when it has opened the file again.
+    eventually(secs(10), || async {
+        holds(access_log.exists(), || "not opened again".into())
+    })
+    .await;
+    socket.send(Message::text("still here")).await.unwrap();
+    assert_eq!(next(&mut socket).await.unwrap(), Message::text("still here"));
+    kill_process(old, Signal::TERM).unwrap();
+    alone(&pair.door).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
