@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::handoff::{Heard, say};
 use super::serving::{End, Serving};
-use super::signals::Signals;
+use super::signals::{Signal, Signals};
 use crate::config::Config;
 use crate::control::ports::Elders as _;
 use crate::model::handoff::{Order, Word};
@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(50);
 const AFTER_STREAMS: Duration = Duration::from_secs(30);
 
 impl Serving {
-    /// Drains, and ends. A signal skips the waiting.
+    /// Drains, and ends. A signal to stop skips the waiting.
     pub(super) async fn leave(self, signals: &mut Signals) {
         let patience = patience(&self.office.current.load().config);
         tracing::info!(?patience, connections = self.office.plane.connections(), "draining");
@@ -32,9 +32,20 @@ impl Serving {
         self.office.plane.drain();
         tokio::select! {
             () = self.drain(patience) => {}
-            _ = signals.next() => tracing::warn!("asked to stop: what is under way is cut"),
+            () = self.told_to_stop(signals) => tracing::warn!("asked to stop: what is under way is cut"),
         }
         self.end(End::Replaced).await;
+    }
+
+    /// Returns when a signal says stop. The configuration is the business of the process that has taken over.
+    async fn told_to_stop(&self, signals: &mut Signals) {
+        loop {
+            match signals.next().await {
+                Signal::Stop => return,
+                Signal::ReopenLogs => self.office.log.reopen(),
+                Signal::Reload => {}
+            }
+        }
     }
 
     /// Waits until no connection is left, and does what the process that has taken over asks for.

@@ -26,7 +26,8 @@ const OPERATIONS: Duration = Duration::from_secs(2);
 const LOG: Duration = Duration::from_secs(2);
 
 impl Serving {
-    /// Ends what was begun before the signal, then everything. A second signal skips the waiting.
+    /// Ends what was begun before the signal, then everything. A second signal skips the waiting. Where another process takes over all the
+    /// same, because that was under way, this one leaves as one that was replaced.
     pub(super) async fn stop(self, signals: &mut Signals) {
         let patience = patience(&self.office.current.load().config);
         tracing::info!(?patience, "stopping");
@@ -34,9 +35,14 @@ impl Serving {
         // From here on nobody is handed anything, and the ports are closed with the workers.
         self.giver.stop();
         self.office.plane.drain();
-        tokio::select! {
-            () = drained(&self.office.plane, patience) => {}
-            _ = self.until_stop(signals) => tracing::warn!("asked to stop again: what is under way is cut"),
+        let interrupted = tokio::select! {
+            () = drained(&self.office.plane, patience) => None,
+            end = self.until_stop(signals) => Some(end),
+        };
+        match interrupted {
+            Some(End::Replaced) => return self.leave(signals).await,
+            Some(End::Asked) => tracing::warn!("asked to stop again: what is under way is cut"),
+            None => {}
         }
         self.end(End::Asked).await;
     }
