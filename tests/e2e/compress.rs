@@ -7,6 +7,7 @@ use crate::common::app::{Step, send};
 use crate::common::client::{Client, Response};
 use crate::common::fixture::{HOST, PLAIN, Pair};
 use crate::common::frames::Frames;
+use crate::common::ms;
 
 const ENCODINGS: [&str; 3] = ["zstd", "br", "gzip"];
 /// Frames of HTTP/2 with a body's bytes.
@@ -352,6 +353,45 @@ async fn trailers_stay_and_event_streams_and_cut_bodies_are_what_they_were() {
         }
     };
     assert_eq!(decoded("gzip", &body), "<p>half", "{broken:?}");
+}
+
+/// What cannot be read may stand behind what can, in the same breath.
+#[tokio::test(flavor = "multi_thread")]
+async fn n18_an_answer_that_is_encoded_and_malformed_has_no_clean_end() {
+    let pair = Pair::plain("compress = true").await;
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunk = format!("4000\r\n{}\r\n", "x".repeat(0x4000));
+    for (path, more) in [
+        ("/at-once", format!("{chunk}zz\r\n")),
+        ("/behind", format!("{chunk}{chunk}zz\r\n")),
+    ] {
+        let pause = || Step::Wait(ms(100));
+        pair.blue.on(
+            path,
+            vec![
+                Step::ReadBody,
+                send(head),
+                pause(),
+                send(&more),
+                pause(),
+                send("0\r\n\r\n"),
+                Step::Hang,
+            ],
+        );
+        let mut client = pair.door.plain().await;
+        client
+            .send(format!(
+                "GET {path} HTTP/1.1\r\nHost: {PLAIN}\r\nAccept-Encoding: gzip\r\n\r\n"
+            ))
+            .await
+            .unwrap();
+        client
+            .response("GET")
+            .await
+            .expect_err("a malformed answer has no clean end");
+        let line = &pair.door.logged(&format!("\"{path}\""), 1).await[0];
+        assert_eq!(line["termination"], "app: malformed body", "{line}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,6 +37,8 @@ pub(crate) struct Reply {
     source: Source,
     /// How the body is encoded on its way, if it is.
     encoding: Encoded,
+    /// Why it is cut behind what is encoded so far.
+    cut: Option<Cut>,
     reading: Reading,
 }
 
@@ -92,6 +94,7 @@ impl Reply {
             changes: Changes::default(),
             source,
             encoding: Encoded::No,
+            cut: None,
             reading: Reading::default(),
         };
         if let Some(service) = reply.source.service() {
@@ -273,6 +276,9 @@ impl Reply {
             if !encoder.piece().is_empty() {
                 return Poll::Ready(Ok(Piece::Data));
             }
+            if let Some(cut) = self.cut {
+                return Poll::Ready(Err(cut));
+            }
             if encoder.is_done() {
                 return Poll::Ready(Ok(Piece::End));
             }
@@ -282,7 +288,11 @@ impl Reply {
                 Poll::Ready(Ok(Piece::Data)) => self.source.feed(encoder),
                 Poll::Ready(Ok(Piece::End | Piece::EndOfEvents)) => encoder.finish(),
                 // What the app has said is the client's, also where no more follows.
-                Poll::Ready(Err(_)) | Poll::Pending if encoder.owes() => encoder.flush(),
+                Poll::Ready(Err(cut)) if encoder.owes() => {
+                    self.cut = Some(cut);
+                    encoder.flush()
+                }
+                Poll::Pending if encoder.owes() => encoder.flush(),
                 Poll::Ready(Err(cut)) => return Poll::Ready(Err(cut)),
                 Poll::Pending => return Poll::Pending,
             };
