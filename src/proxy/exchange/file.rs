@@ -101,6 +101,9 @@ impl File {
             Poll::Ready(Ok(None)) => Poll::Ready(Ok(Piece::End)),
             Poll::Ready(Ok(inbox)) => {
                 self.inbox = inbox;
+                if self.leaves_at.is_none() {
+                    deadline.set(self.policy().timeout.idle);
+                }
                 Poll::Ready(Ok(Piece::Data))
             }
             Poll::Ready(Err(broken)) => Poll::Ready(Err(Cut(End::new(Termination::AppCutBody, broken.words())))),

@@ -52,8 +52,13 @@ impl Exchange {
         deadline: &mut Deadline,
         fast: bool,
     ) -> Poll<Result<Piece, Cut>> {
+        let before = self.sending.received;
         if let Err(error) = self.poll_send(cx, client) {
             return Poll::Ready(Err(Cut(End::of_upload(&error))));
+        }
+        if self.sending.received != before && self.body.leaves_at.is_none() {
+            // An app that reads on is not silent.
+            deadline.set(self.silence());
         }
         loop {
             if self.body.undecoded {
