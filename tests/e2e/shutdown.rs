@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use crate::common::app::{Step, send};
 use crate::common::client::{Client, tls};
 use crate::common::door::DRAIN_GRACE;
-use crate::common::fixture::{HOST, Pair};
+use crate::common::fixture::{HOST, PLAIN, Pair};
 use crate::common::incoming::Incoming;
 use crate::common::{count, eventually, holds, ms, secs};
 use tokio::time::Instant;
@@ -67,6 +68,25 @@ async fn n26_a_thousand_idle_connections_send_around_the_signal_and_all_are_answ
     for _ in 0..count(1, 5) {
         a_thousand_send_around_the_signal(&Pair::plain("").await, 1000).await;
     }
+}
+
+/// Its head has said that the connection stays, before anybody knew better.
+#[tokio::test(flavor = "multi_thread")]
+async fn n26_a_connection_whose_answer_ends_behind_the_grace_has_one_of_its_own() {
+    let pair = Pair::plain("").await.hasty("drain_grace=500").await;
+    let head = "HTTP/1.1 200 OK\r\nX-App: blue\r\nContent-Length: 10\r\n\r\nbegun";
+    pair.blue
+        .on("/long", vec![send(head), Step::Until("end"), send("ended")]);
+    let mut client = pair.begin("/long").await;
+    client.incoming.until(b"begun").await.unwrap();
+    pair.door.sigterm();
+    tokio::time::sleep(ms(1000)).await;
+    pair.blue.release("end");
+    assert_eq!(client.response("GET").await.unwrap().text(), "begunended");
+    tokio::time::sleep(ms(200)).await;
+    let answer = client.post(PLAIN, "/who", b"x").await.unwrap();
+    assert_eq!((answer.status, answer.field("connection")), (200, Some("close")));
+    assert_eq!(pair.door.end(secs(30)).await.code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -179,7 +179,13 @@ impl Core {
     pub(crate) fn grace_is_over(&self) -> bool {
         self.drain_began
             .get()
-            .is_some_and(|began| began.elapsed() >= self.times().drain_grace)
+            .is_some_and(|began| self.grace_is_over_since(began))
+    }
+
+    /// Whether a connection that waits since this moment is to be closed: its client could not know before that draining has begun.
+    pub(crate) fn grace_is_over_since(&self, since: Instant) -> bool {
+        let began = self.drain_began.get();
+        began.is_some_and(|began| began.max(since).elapsed() >= self.times().drain_grace)
     }
 
     /// Wakes the streams of every activation whose patience has changed.
