@@ -50,6 +50,8 @@ struct Lane {
     closing: bool,
     /// Our own bytes that are still to be written.
     own: Vec<u8>,
+    /// Nobody takes what comes: it is dropped.
+    lost: bool,
 }
 
 impl Lane {
@@ -252,7 +254,12 @@ fn poll_to_app(
                         lane.inbox = None;
                     }
                 }
-                Poll::Ready(Ok(_) | Err(_)) => return Err(End::TUNNEL_BROKEN_OFF),
+                // The app takes nothing more. What it has said before may still be on its way, and is the client's (N14).
+                Poll::Ready(Ok(_) | Err(_)) => {
+                    lane.inbox = None;
+                    lane.own.clear();
+                    (lane.lost, lane.told) = (true, true);
+                }
                 Poll::Pending => return Ok(()),
             }
             continue;
@@ -277,7 +284,7 @@ fn poll_to_app(
                     lane.follow(&mut buffer);
                 }
                 // Behind our Close nothing may follow; it is read only for the client's echo.
-                lane.inbox = Some(buffer).filter(|_| !lane.closing);
+                lane.inbox = Some(buffer).filter(|_| !lane.closing && !lane.lost);
             }
             Poll::Ready(Ok(None)) => {
                 (lane.ended, lane.told) = (true, true);

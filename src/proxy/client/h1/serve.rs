@@ -54,6 +54,8 @@ enum After {
     Close,
     /// The client may still be sending (N15).
     Linger,
+    /// A clean end, and the client may still be sending: what it has not got yet must not be thrown away by an RST.
+    Leave,
     /// Its stream was cut: it must not look like a clean end.
     Abort,
 }
@@ -105,6 +107,11 @@ impl ClientH1 {
                     self.linger().await;
                     break;
                 }
+                After::Leave => {
+                    self.close().await;
+                    self.linger().await;
+                    break;
+                }
                 After::Abort => {
                     self.wire.io.abort();
                     break;
@@ -129,7 +136,7 @@ impl ClientH1 {
         };
         match self.refuse(&error, record, json, is_head).await {
             After::Abort => self.wire.io.abort(),
-            After::KeepAlive | After::Close | After::Linger => self.linger().await,
+            After::KeepAlive | After::Close | After::Linger | After::Leave => self.linger().await,
         }
     }
 
@@ -141,6 +148,7 @@ impl ClientH1 {
             return;
         }
         self.deadline.set(self.core.times().idle);
+        let since = clock::now();
         poll_fn(|cx| {
             while !self.wire.at_end {
                 match self.wire.poll_more(cx) {
@@ -149,7 +157,8 @@ impl ClientH1 {
                     Poll::Pending => break,
                 }
             }
-            let is_over = self.core.grace_is_over() || self.core.is_stopping() || self.deadline.poll_passed(cx);
+            let is_over =
+                self.core.grace_is_over_since(since) || self.core.is_stopping() || self.deadline.poll_passed(cx);
             if is_over || self.wire.at_end || !self.keeps_seat(cx) {
                 self.wire.inbox = None;
                 return Poll::Ready(());
@@ -208,7 +217,7 @@ impl ClientH1 {
         let reply = Reply::error(error, record, None, json, is_head);
         match self.pass(reply, false).await {
             After::Abort => After::Abort,
-            After::KeepAlive | After::Close | After::Linger => After::Linger,
+            After::KeepAlive | After::Close | After::Linger | After::Leave => After::Linger,
         }
     }
 
@@ -291,7 +300,7 @@ impl ClientH1 {
         };
         let end = tunnel::run(&mut self.wire, &mut exchange, out, &mut self.deadline).await;
         exchange.record.ended(end);
-        After::Close
+        After::Leave
     }
 
     async fn close(&mut self) {
