@@ -10,6 +10,12 @@ use crate::common::tool::{good, tool};
 /// What has to be in what is answered: all that `docs/metrics.md` promises.
 const MANUAL: &str = include_str!("../../../docs/metrics.md");
 
+/// A request that is counted: its client has the answer a moment before.
+async fn counted(pair: &Pair) {
+    pair.get("/who").await;
+    pair.door.logged("\"/who\"", 1).await;
+}
+
 #[tokio::test]
 async fn promtool_accepts_the_rules_and_each_of_them_fires_when_it_should_and_not_else() {
     let promtool = |args: &[&str], file: &Path| {
@@ -58,7 +64,7 @@ async fn promtool_objects_to_nothing_in_what_is_answered() {
         pair.get(target).await;
     }
     pair.door.swap("prod", &[]).await.assert_done();
-    pair.get("/who").await;
+    counted(&pair).await;
     let text = ask(&pair.door, "").await.text();
     let file = pair.door.folder().join("metrics.txt");
     std::fs::write(&file, &text).unwrap();
@@ -91,7 +97,7 @@ async fn promtool_objects_to_nothing_in_what_is_answered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_asks_for_openmetrics_gets_the_same_series_in_that_format() {
     let pair = Pair::plain_with(ON, "").await;
-    pair.get("/who").await;
+    counted(&pair).await;
     let classic = ask(&pair.door, "Accept: text/plain\r\n").await;
     assert_eq!(
         classic.field("content-type"),
@@ -118,7 +124,7 @@ async fn whoever_asks_for_openmetrics_gets_the_same_series_in_that_format() {
 async fn prometheus_itself_reads_the_rules_and_none_of_them_fires_while_all_is_well() {
     let pair = Pair::tls_with(ON, "").await;
     let prometheus = Prometheus::start(place(&pair.door)).await;
-    pair.get("/who").await;
+    counted(&pair).await;
     prometheus.scraped().await;
     let rules = prometheus.rules().await;
     assert_eq!(rules.len(), 5, "{rules:?}");
