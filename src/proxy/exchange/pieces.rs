@@ -56,8 +56,8 @@ impl Exchange {
         if let Err(error) = self.poll_send(cx, client) {
             return Poll::Ready(Err(Cut(End::of_upload(&error))));
         }
-        if self.sending.received != before && self.body.leaves_at.is_none() {
-            // An app that reads on is not silent.
+        // An app that reads on is not silent; how fast a client sends is looked at when the deadline is.
+        if self.sending.received != before && !self.sending.is_owed() && self.body.leaves_at.is_none() {
             deadline.set(self.silence());
         }
         loop {

@@ -59,8 +59,8 @@ impl Streams {
         self.open.len()
     }
 
-    /// Begins a stream, unless all places are taken, of which one that has ended has its own until it was looked at; `live` is for the first in its place. It is looked at when it was said what is to be
-    /// done for it.
+    /// Begins a stream, unless all places are taken; one that has ended has its place until it was looked at. `live` is for the first in its
+    /// place. A stream is looked at when it was said what is to be done for it.
     pub(crate) fn begin<F>(
         &mut self,
         stream: u32,
