@@ -148,7 +148,8 @@ impl ClientH1 {
             return;
         }
         self.deadline.set(self.core.times().idle);
-        let since = clock::now();
+        // Known from when draining begins, or the wait, whichever is later.
+        let mut since = None;
         poll_fn(|cx| {
             while !self.wire.at_end {
                 match self.wire.poll_more(cx) {
@@ -157,8 +158,9 @@ impl ClientH1 {
                     Poll::Pending => break,
                 }
             }
-            let is_over =
-                self.core.grace_is_over_since(since) || self.core.is_stopping() || self.deadline.poll_passed(cx);
+            let grace_is_over =
+                self.core.is_draining() && self.core.grace_is_over_since(*since.get_or_insert_with(clock::now));
+            let is_over = grace_is_over || self.core.is_stopping() || self.deadline.poll_passed(cx);
             if is_over || self.wire.at_end || !self.keeps_seat(cx) {
                 self.wire.inbox = None;
                 return Poll::Ready(());
