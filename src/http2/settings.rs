@@ -69,24 +69,19 @@ impl Settings {
     /// # Errors
     /// When the payload or a value may not be: a connection error. Then some of it may have been taken.
     pub fn apply(&mut self, payload: &[u8]) -> Result<(), Broken> {
-        let (entries, rest) = payload.as_chunks::<6>();
-        if !rest.is_empty() {
+        if !payload.len().is_multiple_of(6) {
             return Err(Broken::size("SETTINGS is no multiple of 6 bytes"));
         }
-        for [a, b, value @ ..] in entries {
-            self.set(u16::from_be_bytes([*a, *b]), u32::from_be_bytes(*value))?;
+        for (id, value) in entries(payload) {
+            self.set(id, value)?;
         }
         Ok(())
     }
 
     /// The table sizes that a payload names, in its order: the smallest counts too (RFC 7541 §4.2).
     pub(super) fn table_sizes(payload: &[u8]) -> impl Iterator<Item = u32> {
-        let (entries, _) = payload.as_chunks::<6>();
-        let entries = entries
-            .iter()
-            .map(|[a, b, value @ ..]| (u16::from_be_bytes([*a, *b]), *value));
-        let sizes = entries.filter(|(id, _)| *id == id::HEADER_TABLE_SIZE);
-        sizes.map(|(_, value)| u32::from_be_bytes(value))
+        let sizes = entries(payload).filter(|(id, _)| *id == id::HEADER_TABLE_SIZE);
+        sizes.map(|(_, size)| size)
     }
 
     fn set(&mut self, id: u16, value: u32) -> Result<(), Broken> {
@@ -159,6 +154,13 @@ impl Settings {
             out.extend_from_slice(&value.to_be_bytes());
         }
     }
+}
+
+/// What a payload sets: which setting, and its value.
+fn entries(payload: &[u8]) -> impl Iterator<Item = (u16, u32)> {
+    let (entries, _) = payload.as_chunks::<6>();
+    let entries = entries.iter();
+    entries.map(|[a, b, value @ ..]| (u16::from_be_bytes([*a, *b]), u32::from_be_bytes(*value)))
 }
 
 fn flag(value: u32) -> Result<bool, Broken> {

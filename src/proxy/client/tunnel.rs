@@ -42,7 +42,7 @@ struct Lane {
     inbox: Option<Buffer>,
     /// Whoever it is read from has ended.
     ended: bool,
-    /// And the other side was told.
+    /// Nothing more goes to the other side: it was told of the end, or it takes nothing any more, and what still comes is dropped.
     told: bool,
     /// It ends at the next boundary between frames.
     leaves: bool,
@@ -50,8 +50,6 @@ struct Lane {
     closing: bool,
     /// Our own bytes that are still to be written.
     own: Vec<u8>,
-    /// Nobody takes what comes: it is dropped.
-    lost: bool,
 }
 
 impl Lane {
@@ -258,7 +256,7 @@ fn poll_to_app(
                 Poll::Ready(Ok(_) | Err(_)) => {
                     lane.inbox = None;
                     lane.own.clear();
-                    (lane.lost, lane.told) = (true, true);
+                    lane.told = true;
                 }
                 Poll::Pending => return Ok(()),
             }
@@ -284,7 +282,7 @@ fn poll_to_app(
                     lane.follow(&mut buffer);
                 }
                 // Behind our Close nothing may follow; it is read only for the client's echo.
-                lane.inbox = Some(buffer).filter(|_| !lane.closing && !lane.lost);
+                lane.inbox = Some(buffer).filter(|_| !lane.closing && !lane.told);
             }
             Poll::Ready(Ok(None)) => {
                 (lane.ended, lane.told) = (true, true);

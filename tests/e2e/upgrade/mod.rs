@@ -7,6 +7,7 @@ mod surroundings;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use crate::common::app::{App, Health};
 use crate::common::client::tls;
 use crate::common::door::Door;
 use crate::common::fixture::{HOST, Pair};
@@ -242,6 +243,39 @@ async fn n20_signals_that_do_not_say_stop_cut_nothing_in_a_process_that_drains()
     assert_eq!(next(&mut socket).await.unwrap(), Message::text("still here"));
     kill_process(old, Signal::TERM).unwrap();
     alone(&pair.door).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n26_a_process_that_is_told_to_stop_while_another_takes_over_ends_what_it_has_begun() {
+    let pair = Pair::tls("").await;
+    pair.blue.answer_when("/slow-one", "slow", "slow");
+    let mut slow = pair.begin("/slow-one").await;
+    // The new process waits at the gate of a side that the file has moved.
+    let moved = App::start("moved", "v1").await;
+    moved.health(Health::status(503));
+    pair.door.replace(&pair.blue.address(), &moved.address());
+    let (old, process) = (pair.door.status().await.pid, pair.door.process());
+    let _upgrade = pair.door.watch(&["upgrade"]);
+    eventually(secs(10), || async {
+        holds(moved.probes() > 0, || "nobody asks for its health".into())
+    })
+    .await;
+    let pid = Pid::from_raw(i32::try_from(old).unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    let logged = async |words: &str| {
+        let is_logged = || process.log().text().contains(words);
+        eventually(secs(10), || async {
+            holds(is_logged(), || format!("{words:?} is not logged"))
+        })
+        .await;
+    };
+    logged("\"stopping\"").await;
+    moved.health(Health::status(200));
+    logged("\"draining\"").await;
+    pair.blue.release("slow");
+    assert_eq!(slow.response("GET").await.unwrap().text(), "slow");
+    assert_ne!(pair.door.status().await.pid, old);
+    assert_eq!(pair.serving().await, "moved");
 }
 
 #[tokio::test(flavor = "multi_thread")]

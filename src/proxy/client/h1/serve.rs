@@ -54,8 +54,6 @@ enum After {
     Close,
     /// The client may still be sending (N15).
     Linger,
-    /// A clean end, and the client may still be sending: what it has not got yet must not be thrown away by an RST.
-    Leave,
     /// Its stream was cut: it must not look like a clean end.
     Abort,
 }
@@ -107,11 +105,6 @@ impl ClientH1 {
                     self.linger().await;
                     break;
                 }
-                After::Leave => {
-                    self.close().await;
-                    self.linger().await;
-                    break;
-                }
                 After::Abort => {
                     self.wire.io.abort();
                     break;
@@ -136,7 +129,7 @@ impl ClientH1 {
         };
         match self.refuse(&error, record, json, is_head).await {
             After::Abort => self.wire.io.abort(),
-            After::KeepAlive | After::Close | After::Linger | After::Leave => self.linger().await,
+            After::KeepAlive | After::Close | After::Linger => self.linger().await,
         }
     }
 
@@ -219,7 +212,7 @@ impl ClientH1 {
         let reply = Reply::error(error, record, None, json, is_head);
         match self.pass(reply, false).await {
             After::Abort => After::Abort,
-            After::KeepAlive | After::Close | After::Linger | After::Leave => After::Linger,
+            After::KeepAlive | After::Close | After::Linger => After::Linger,
         }
     }
 
@@ -302,7 +295,10 @@ impl ClientH1 {
         };
         let end = tunnel::run(&mut self.wire, &mut exchange, out, &mut self.deadline).await;
         exchange.record.ended(end);
-        After::Leave
+        drop(exchange);
+        self.close().await;
+        // What the client has not got yet must not be thrown away by an RST to what it still says.
+        After::Linger
     }
 
     async fn close(&mut self) {
