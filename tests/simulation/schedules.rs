@@ -5,16 +5,10 @@ use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
-/// How many there are: 10,000 with the long counts of `tests/run --full`, and fewer each day.
-fn schedules() -> u64 {
-    let is_full = std::env::var("GREENGATE_FULL").is_ok_and(|value| !value.is_empty() && value != "0");
-    if is_full { 10_000 } else { 2_500 }
-}
+const SCHEDULES: u64 = 10_000;
 
 /// How often a thing has to have come to pass on all of them: else nothing is proved.
-pub(crate) fn at_least() -> u64 {
-    schedules() / 200
-}
+pub(crate) const AT_LEAST: u64 = SCHEDULES / 200;
 
 /// Lives through every schedule, and adds up what came to pass. `None` when one was replayed alone.
 pub(crate) fn on_every_schedule<T>(live: impl Fn(u64) -> T + Sync, add: impl Fn(&mut T, &T) + Sync) -> Option<T>
@@ -28,7 +22,7 @@ where
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let share = &|first: usize| {
         let mut sum = T::default();
-        for seed in (0..schedules()).skip(first).step_by(cores) {
+        for seed in (0..SCHEDULES).skip(first).step_by(cores) {
             match catch_unwind(AssertUnwindSafe(|| live(seed))) {
                 Ok(one) => add(&mut sum, &one),
                 Err(_) => panic!("the schedule of SEED={seed} breaks what has to hold"),

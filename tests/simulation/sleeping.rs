@@ -12,7 +12,7 @@ use greengate::model::sleep::{Effect, Input, Rules, Sample, Stance, StopFailed, 
 use greengate::model::state::{EnvironmentState, Slept};
 use greengate::model::switch::{Requires, Rules as SwitchRules};
 
-use super::schedules::{at_least, on_every_schedule};
+use super::schedules::{AT_LEAST, on_every_schedule};
 
 /// In which people and requests come; what is under way then is waited for.
 const MINUTES: Duration = Duration::from_secs(120);
@@ -34,7 +34,7 @@ fn n36_nothing_is_stopped_under_a_request_and_nothing_is_started_twice_on_any_sc
         (sum.crashes_in_a_command, "crashed in a command"),
         (sum.taken, "held by a reload"),
     ] {
-        assert!(count >= at_least(), "hardly anything was {what}: {sum:?}");
+        assert!(count >= AT_LEAST, "hardly anything was {what}: {sum:?}");
     }
 }
 
