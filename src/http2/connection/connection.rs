@@ -278,6 +278,12 @@ impl Connection {
         self.streams.get(stream).is_some()
     }
 
+    /// The stream whose head, or trailers, have begun and are not whole.
+    #[must_use]
+    pub fn unfinished_head(&self) -> Option<u32> {
+        self.block.as_ref().map(|block| block.stream)
+    }
+
     /// What it has counted.
     #[must_use]
     pub fn counts(&self) -> Counts {

@@ -19,6 +19,9 @@ impl End {
     /// Its HTTP/2 connection was ended with all its streams.
     pub(crate) const CONNECTION_ERROR: Self =
         Self::new(Termination::ConnectionError, "the client broke the rules of HTTP/2");
+    /// The same, because the client did not come to the end of a head.
+    pub(crate) const SLOW_HEAD: Self =
+        Self::new(Termination::SlowHead, "a head on its connection did not arrive in time");
     /// The client did not read its answer.
     pub(crate) const STOPPED_READING: Self = Self::new(
         Termination::StoppedReading,

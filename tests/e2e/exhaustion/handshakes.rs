@@ -3,24 +3,29 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 
+use crate::common::app::Step;
 use crate::common::client::{Client, connect};
 use crate::common::fixture::{HOST, PLAIN, Pair};
+use crate::common::frames::{CONTINUATION, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, PING, block, encode};
 use crate::common::{ms, secs};
 
 const TIMES: &str = "handshake=500,head=500,idle=60000";
 
 /// Sends a byte every 40 ms until the door ends the connection: when it did, and what it said.
-async fn dribble(mut tcp: TcpStream, bytes: impl Iterator<Item = u8>) -> (Duration, Vec<u8>) {
+async fn dribble<W>(mut wire: W, bytes: impl Iterator<Item = u8>) -> (Duration, Vec<u8>)
+where
+    W: AsyncRead + AsyncWrite + Unpin,
+{
     let began = Instant::now();
     let mut answer = Vec::new();
     for byte in bytes {
         // Whoever has closed takes no more.
-        let _ = tcp.write_all(&[byte]).await;
-        match tokio::time::timeout(ms(40), tcp.read_buf(&mut answer)).await {
+        let _ = wire.write_all(&[byte]).await;
+        let _ = wire.flush().await;
+        match tokio::time::timeout(ms(40), wire.read_buf(&mut answer)).await {
             Err(_) | Ok(Ok(1..)) => {}
             Ok(Ok(0) | Err(_)) => return (began.elapsed(), answer),
         }
@@ -101,6 +106,60 @@ async fn e22_a_head_has_its_time_as_a_whole_and_is_answered_with_408() {
     assert_eq!(kept.get(PLAIN, "/").await.unwrap().status, 200);
     kept.send("GET /").await.unwrap();
     assert_eq!(kept.response("GET").await.unwrap().status, 408);
+}
+
+/// `GET TARGET`.
+fn request(target: &str) -> Vec<u8> {
+    block(&[
+        (":method", b"GET"),
+        (":scheme", b"https"),
+        (":authority", HOST.as_bytes()),
+        (":path", target.as_bytes()),
+    ])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e22_a_head_over_http2_has_its_time_for_all_of_its_frames_whatever_else_is_under_way() {
+    let pair = Pair::tls("").await.hasty(TIMES).await;
+    pair.blue.on("/held", vec![Step::UntilGone]);
+    let field = block(&[("x-long", &b"x".repeat(4000))]);
+    let in_one = encode(
+        HEADERS,
+        END_STREAM | END_HEADERS,
+        3,
+        &[request("/never"), field.clone()].concat(),
+    );
+    let begun = encode(HEADERS, END_STREAM, 3, &request("/never"));
+    let in_many = [
+        begun,
+        field
+            .chunks(1)
+            .flat_map(|byte| encode(CONTINUATION, 0, 3, byte))
+            .collect(),
+    ]
+    .concat();
+    let not_even_a_head = encode(PING, 0, 0, b"too slow");
+    for (dribbled, holds_another) in [
+        (&in_one, true),
+        (&in_one, false),
+        (&in_many, true),
+        (&in_many, false),
+        (&not_even_a_head[..16].to_vec(), false),
+    ] {
+        let mut frames = Frames::connect(&pair.door, HOST).await;
+        if holds_another {
+            frames
+                .send(HEADERS, END_STREAM | END_HEADERS, 1, &request("/held"))
+                .await;
+            pair.blue.reached("/held").await;
+        }
+        let (elapsed, answer) = dribble(frames.into_wire(), dribbled.iter().copied()).await;
+        is_in_time(elapsed);
+        let goaway = [0, 0, 8, GOAWAY];
+        assert!(answer.windows(4).any(|bytes| bytes == goaway), "{answer:?}");
+    }
+    assert!(!pair.blue.targets().contains(&"GET /never".to_owned()));
+    pair.door.logged("\"client: slow head\"", 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

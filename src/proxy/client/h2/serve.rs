@@ -13,6 +13,7 @@ use super::connection::{After, ClientH2};
 use super::rest::Resting;
 use super::streams::Streams;
 use super::turn::Rank;
+use super::unfinished::Part;
 use super::wire::MAX_HEADER_LIST;
 use crate::http2::error::Code;
 use crate::http2::frame::HEAD;
@@ -164,7 +165,9 @@ impl ClientH2 {
 
     /// Reads once, and does what the client says; whether there may be more.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<bool, After> {
+        let for_a_head = self.core.times().head;
         if self.wire.line.borrow().is_choked() {
+            self.unfinished.waits(for_a_head);
             return Ok(false);
         }
         let mut buffer = self.inbox.take().unwrap_or_else(|| Buffer::behind(self.last_read));
@@ -175,7 +178,11 @@ impl ClientH2 {
             Poll::Ready(Ok(n)) => {
                 self.last_read = n;
                 let _look = clock::look();
-                self.understand(&mut buffer)?;
+                let went_on = self.understand(&mut buffer)?;
+                let head = self.wire.machine.borrow().unfinished_head();
+                let frame = (!buffer.is_empty()).then_some(Part::Frame);
+                self.unfinished
+                    .read(head.map(Part::Head).or(frame), went_on, for_a_head);
             }
             Poll::Pending => {}
         }
@@ -183,8 +190,9 @@ impl ClientH2 {
         Ok(read.is_ready())
     }
 
-    /// Does what the client says, up to the last whole frame.
-    fn understand(&mut self, buffer: &mut Buffer) -> Result<(), After> {
+    /// Does what the client says, up to the last whole frame; whether there was one.
+    fn understand(&mut self, buffer: &mut Buffer) -> Result<bool, After> {
+        let before = buffer.filled().len();
         LIST.with_borrow_mut(|list| {
             loop {
                 let step = {
@@ -204,11 +212,14 @@ impl ClientH2 {
         if self.floods.is_too_much(&counts) {
             return Err(self.calm_down());
         }
-        Ok(())
+        Ok(buffer.filled().len() < before)
     }
 
     /// Whether it is time for the connection to end.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Option<After> {
+        if self.unfinished.poll_late(cx) {
+            return Some(self.cut_short());
+        }
         let streams = self.wire.open_streams();
         loop {
             let timed_out = match self.rest.poll(cx, &self.wire.io.borrow(), streams, self.leaving) {
