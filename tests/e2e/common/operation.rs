@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use greengate::model::api::{CommonStep, Event, Progress, SafeToStop, SwapStep};
 use greengate::model::slot::Slot;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
@@ -147,9 +148,14 @@ impl Operation {
 
     /// Sends `proxyctl` what Ctrl-C sends.
     pub fn signal_interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    /// Sends `proxyctl` a signal.
+    pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id().expect("proxyctl still runs")).expect("a process id");
-        let pid = rustix::process::Pid::from_raw(pid).expect("a process id");
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("the own child can be signalled");
+        let pid = Pid::from_raw(pid).expect("a process id");
+        kill_process(pid, signal).expect("the own child can be signalled");
     }
 
     /// Ends `proxyctl` as Ctrl-C does; the operation is the daemon's and goes on.

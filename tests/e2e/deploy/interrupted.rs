@@ -2,8 +2,10 @@
 
 use greengate::model::api::exit;
 use greengate::model::slot::Slot;
+use rustix::process::Signal;
 
 use super::stage::Stage;
+use crate::common::ms;
 
 const BEFORE: &str = "before = \"sh step.sh before\"";
 
@@ -85,6 +87,44 @@ async fn while_the_old_side_is_kept_it_runs_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_that_goes_away_says_so_twice_and_a_parent_passes_ctrl_c_on_and_that_is_one_wish() {
+    for [first, second] in [
+        [Signal::HUP, Signal::HUP],
+        [Signal::INT, Signal::INT],
+        [Signal::INT, Signal::TERM],
+    ] {
+        let stage = Stage::start("").await;
+        stage.put("hold-start");
+        let deploy = stage.deploy("v2", &[]);
+        stage.reached("start").await;
+        deploy.signal(first);
+        deploy.signal(second);
+        let finished = deploy.finish().await;
+        assert_eq!(finished.code, i32::from(exit::FAILED), "{finished:#?}");
+        assert!(
+            finished.stderr.contains("Nothing was switched"),
+            "{first:?}: {finished:#?}"
+        );
+        assert_eq!(stage.steps().last().unwrap(), "stop green");
+        stage.free().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_timeout_the_first_ctrl_c_breaks_nothing_off() {
+    let stage = Stage::start("").await;
+    stage.put("hold-start");
+    stage.put("hold-stop");
+    let deploy = stage.deploy("v2", &["--timeout", "1s"]);
+    stage.reached("stop").await;
+    deploy.signal_interrupt();
+    stage.remove("hold-stop");
+    let finished = deploy.finish().await;
+    assert!(finished.stderr.contains("Nothing was switched"), "{finished:#?}");
+    assert!(!stage.runs(Slot::Green));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_interruption_ends_it_at_once() {
     let stage = Stage::start("").await;
     stage.put("hold-start");
@@ -94,6 +134,8 @@ async fn a_second_interruption_ends_it_at_once() {
     deploy.signal_interrupt();
     // It is about to undo, and stands still in that.
     stage.reached("stop").await;
+    // As long as somebody needs to press it again.
+    tokio::time::sleep(ms(400)).await;
     deploy.signal_interrupt();
     let finished = deploy.finish().await;
     assert_eq!(finished.code, i32::from(exit::FAILED), "{finished:#?}");

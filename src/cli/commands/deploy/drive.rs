@@ -61,7 +61,13 @@ impl Deployment<'_> {
             let done = loop {
                 let why = tokio::select! {
                     biased;
-                    () = interruptions.next() => "interrupted",
+                    () = interruptions.next() => {
+                        if std::mem::replace(&mut interrupted, true) {
+                            group.kill();
+                            return Err(self.at_once(&course));
+                        }
+                        "interrupted"
+                    }
                     () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
                         until = None;
                         "`--timeout` is over"
@@ -73,11 +79,6 @@ impl Deployment<'_> {
                     }
                     done = &mut performed => break done,
                 };
-                if interrupted {
-                    group.kill();
-                    return Err(self.at_once(&course));
-                }
-                interrupted = true;
                 let reaction = course.interrupt();
                 self.show.interrupted(why, reaction, course.is_before_the_switch());
                 if reaction == Reaction::End {
