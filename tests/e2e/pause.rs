@@ -332,6 +332,41 @@ async fn a_pause_does_not_outlive_the_daemon() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_command_does_not_outlive_a_daemon_that_dies() {
+    let pair = Pair::tls("").await;
+    let folder = tempfile::tempdir().unwrap();
+    let (begun, ended) = (folder.path().join("begun"), folder.path().join("ended"));
+    let script = format!(
+        "trap 'touch {}; exit' TERM; touch {}; while :; do sleep 0.05; done",
+        ended.display(),
+        begun.display()
+    );
+    let pause = pair
+        .door
+        .watch_plain(&["pause", "prod", "--json", "--", "sh", "-c", &script]);
+    eventually(secs(20), || async { holds(begun.exists(), || "not begun".to_owned()) }).await;
+    pair.door.kill9();
+    let finished = pause.finish().await;
+    assert_eq!(finished.code, 125, "{finished:#?}");
+    assert!(finished.stderr.contains("is asked to end (SIGTERM)"), "{finished:#?}");
+    assert!(ended.exists(), "nobody has told it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_its_command_a_pause_can_be_interrupted() {
+    let pair = Pair::tls("").await;
+    pair.blue.health(Health::status(503));
+    let pause = pair
+        .door
+        .watch_plain(&["pause", "prod", "--timeout", "10m", "--json", "--", "true"]);
+    step(&pair.door, Some("gate")).await;
+    pause.signal_interrupt();
+    let finished = pause.finish().await;
+    assert_eq!(finished.code, 125, "{finished:#?}");
+    assert!(finished.stderr.contains("interrupted"), "{finished:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn n13_restarts_in_place_under_load_fail_nobody_whatever_the_method() {
     let pair = Pair::tls("health.passes = 1\n").await;
     let load = Load::start(pair.target(), &EVERY_METHOD).await;

@@ -21,7 +21,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Outcome, Stop};
 use crate::cli::output;
 use crate::cli::output::text::escape;
-use crate::cli::signals::listen;
+use crate::cli::signals::{Interruptions, listen};
 use crate::model::api::{Event, PauseRequest, PauseStep, ResumeRequest, exit, millis};
 
 /// What a command that outlives its pause is given after SIGTERM.
@@ -114,9 +114,8 @@ async fn around(client: &Client, request: &PauseRequest, command: Command, name:
         Ok(mut child) => tokio::select! {
             code = end_of(&mut child) => code?,
             ended = &mut pausing => {
-                ended?;
                 stop(&mut child, name).await;
-                return Ok(failed());
+                return ended.map(|_| failed()).map_err(Stop::from);
             }
         },
     };
@@ -127,8 +126,15 @@ async fn around(client: &Client, request: &PauseRequest, command: Command, name:
     };
     // Its events come on the pause's own stream; a refusal says that the pause is over already.
     let resuming = client.ask("/v1/resume", &resume, |_| ControlFlow::Continue(()));
-    let (ended, _) = tokio::join!(pausing, resuming);
-    Ok(if ended? == exit::DONE { code } else { failed() })
+    let over = async { tokio::join!(pausing, resuming).0 };
+    let mut interruptions = Interruptions::listen()?;
+    tokio::select! {
+        ended = over => Ok(if ended? == exit::DONE { code } else { failed() }),
+        () = interruptions.next() => {
+            let look = format!("`proxyctl status {}` shows whether requests are still held", escape(&request.environment));
+            Err(Stop::failed("interrupted; the daemon goes on, and ends the pause").hint(look))
+        }
+    }
 }
 
 fn start(mut command: Command, name: &str) -> Result<Child, u8> {
