@@ -427,6 +427,42 @@ fn entry(time: &str, operation: u64, record: Record) -> Read {
 }
 
 #[test]
+fn the_last_of_history_comes_with_what_was_done_within_it() {
+    let asked = |within| Record::Asked {
+        kind: Action::Swap,
+        caller: Caller {
+            uid: 1000,
+            user: "alice".into(),
+        },
+        within,
+    };
+    let all = [
+        (1, None),
+        (2, Some(1)),
+        (3, None),
+        (4, Some(3)),
+        (5, Some(3)),
+        (7, Some(6)),
+    ];
+    for (limit, kept) in [
+        (0, &[][..]),
+        // What it was a part of is beyond what was read.
+        (1, &[7]),
+        (2, &[3, 4, 5, 7]),
+        (3, &[1, 2, 3, 4, 5, 7]),
+        (9, &[1, 2, 3, 4, 5, 7]),
+    ] {
+        let mut rows = history::group(
+            all.iter()
+                .map(|&(number, within)| entry("10:00:00", number, asked(within))),
+        );
+        history::keep_last(&mut rows, limit);
+        let numbers: Vec<_> = rows.iter().filter_map(|row| row[0].entry.operation).collect();
+        assert_eq!(numbers, kept, "{limit}");
+    }
+}
+
+#[test]
 fn history_tells_each_operation_once_and_names_the_torn() {
     let asked = |kind| Record::Asked {
         kind,

@@ -93,7 +93,7 @@ fn tell(args: &BackupArgs, place: Option<&Path>, made: &MadeBackup) -> Result<()
     let size = made.archive.len();
     if args.json {
         let mut value = serde_json::to_value(&made.manifest).map_err(|error| Stop::failed(error.to_string()))?;
-        value["file"] = serde_json::json!(place);
+        value["file"] = serde_json::json!(place.map(Path::to_string_lossy));
         value["bytes"] = serde_json::json!(size);
         value["warnings"] = serde_json::json!(made.warnings);
         output::out_json(&value)?;

@@ -32,7 +32,7 @@ pub fn run(host: &Host, socket: Option<PathBuf>, args: &CheckArgs) -> u8 {
     };
     if args.json {
         let mut value = serde_json::json!({
-            "file": args.file,
+            "file": args.file.to_string_lossy(),
             "errors": outcome.errors,
             "warnings": outcome.warnings,
             "report": outcome.report,

@@ -1,5 +1,7 @@
 //! `proxyctl history`: who switched what, when, and how it ended. Newest last, as a log is read.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -15,8 +17,10 @@ use crate::model::api::{
 };
 use crate::model::history::{Entry, Record};
 
-/// Journal entries that an operation may have; enough for one with every step and some warnings.
-const ENTRIES_EACH: u32 = 32;
+/// Journal entries that an operation may have, with those within it: enough for one with every step and some warnings.
+const ENTRIES_EACH: u32 = 64;
+/// And the least that are asked for: a deployment may have many commands.
+const ENTRIES: u32 = 512;
 
 /// One entry, as the daemon wrote it and as we read it.
 #[derive(Debug, Clone)]
@@ -32,7 +36,7 @@ pub struct Read {
 /// # Errors
 /// When the daemon cannot be asked.
 pub async fn run(client: &Client, args: &HistoryArgs) -> Outcome {
-    let limit = args.limit.saturating_mul(ENTRIES_EACH);
+    let limit = args.limit.saturating_mul(ENTRIES_EACH).max(ENTRIES);
     let mut path = format!("/v1/history?limit={limit}");
     if args.verbose {
         path += "&output=true";
@@ -49,7 +53,7 @@ pub async fn run(client: &Client, args: &HistoryArgs) -> Outcome {
             entry,
         })
     }));
-    rows.drain(..rows.len().saturating_sub(args.limit as usize));
+    keep_last(&mut rows, args.limit as usize);
     if args.json {
         // Back into the journal's order: operations of two environments may interleave.
         let mut entries: Vec<_> = rows.into_iter().flatten().collect();
@@ -99,6 +103,20 @@ pub fn group(entries: impl Iterator<Item = Read>) -> Vec<Vec<Read>> {
         }
     }
     rows
+}
+
+/// Leaves the last rows, and those of what was done within them: a deployment has its swap in a row of its own.
+pub fn keep_last(rows: &mut Vec<Vec<Read>>, limit: usize) {
+    let numbers: HashSet<_> = rows.iter().filter_map(|row| row.first()?.entry.operation).collect();
+    let stands_alone = |row: &[Read]| match row.first().map(|first| &first.entry.record) {
+        Some(Record::Asked { within, .. }) => !within.is_some_and(|within| numbers.contains(&within)),
+        Some(Record::Started { .. } | Record::Stopped { .. } | Record::Torn { .. } | Record::Step { .. }) | None => {
+            true
+        }
+    };
+    let alone: Vec<usize> = (0..rows.len()).filter(|&at| stands_alone(&rows[at])).collect();
+    let first = alone.get(alone.len().saturating_sub(limit)).copied();
+    rows.drain(..first.filter(|_| limit > 0).unwrap_or(rows.len()));
 }
 
 /// One operation, or one start or stop of the daemon.
