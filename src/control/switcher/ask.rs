@@ -16,7 +16,7 @@ use crate::model::{deployment, pause, reload, switch};
 impl Owner {
     /// Takes a number for it; the operation begins when that is saved, so that no number is given twice.
     pub(super) fn ask(&mut self, request: Request, caller: Caller, stream: UnboundedSender<Event>) {
-        if let Some(refused) = self.succession.refusal() {
+        if let Some(refused) = self.upgrade.succession.refusal() {
             // Who asked may have left.
             let _ = stream.send(refused);
             return;
@@ -63,7 +63,7 @@ impl Owner {
         if matches!(request, Request::Reload(_)) {
             let user = caller.user.clone();
             self.go_on_with_reload(reload::Input::Ask { operation, user });
-            if self.reload.operation() != Some(operation) {
+            if self.reload.machine.operation() != Some(operation) {
                 return;
             }
         }
@@ -92,7 +92,7 @@ impl Owner {
         };
         self.notices.record(request.environment(), operation, record);
         if !matches!(request, Request::Upgrade(_))
-            && let Some(refused) = self.succession.refusal()
+            && let Some(refused) = self.upgrade.succession.refusal()
         {
             return self.notices.tell(request.environment(), operation, refused);
         }
@@ -110,7 +110,7 @@ impl Owner {
             Request::Operate(request) => Input::Switch(switch::Input::Ask {
                 operation,
                 user,
-                warnings: (self.warnings)(&request.environment),
+                warnings: (self.surroundings.warnings)(&request.environment),
                 request,
             }),
             Request::Pause(request) => Input::Pause(pause::Input::Ask {

@@ -9,6 +9,13 @@ use crate::model::state::{EnvironmentState, State};
 use crate::proxy::{Activation, OpenPreview, Snapshot};
 use crate::telemetry::Totals;
 
+/// Open previews, and what their links are made of.
+pub(super) struct Previews {
+    /// In the order in which they were opened.
+    pub(super) opened: Vec<Opened>,
+    pub(super) https_port: Option<u16>,
+}
+
 /// An open preview.
 pub(super) struct Opened {
     pub(super) preview: Arc<Preview>,

@@ -12,8 +12,8 @@ use super::environment::Environment;
 use super::errands::Errands;
 use super::message::Message;
 use super::notice::Notices;
-use super::opened::{Opened, after_start};
-use super::plan::Plan;
+use super::opened::{Previews, after_start};
+use super::plan::Reloading;
 use super::publisher::Publisher;
 use super::rules;
 use super::saves::Saves;
@@ -24,7 +24,6 @@ use crate::control::ports::{self, Elders, Hosts, Journal, Keeping, Plane, Sites,
 use crate::control::served::Current;
 use crate::model::clock::Moment;
 use crate::model::environment::Input;
-use crate::model::reload::Reload;
 use crate::model::sleep;
 use crate::model::state::State;
 use crate::model::succession::Succession;
@@ -72,25 +71,31 @@ pub(in crate::control) struct Parts {
     pub sleep_times: sleep::Times,
 }
 
-pub(super) struct Owner {
-    pub(super) current: Current,
+/// Whom a configuration concerns beside routing.
+pub(super) struct Surroundings {
     pub(super) hosts: Box<dyn Hosts>,
     pub(super) warnings: Warnings,
     pub(super) users: Box<dyn Fn(&Config)>,
     pub(super) sites: Box<dyn Sites>,
+}
+
+/// The process that comes after this one, and how far it is.
+pub(super) struct Upgrading {
     pub(super) next: Rc<dyn ports::Succession>,
     pub(super) succession: Succession,
+}
+
+pub(super) struct Owner {
+    pub(super) current: Current,
+    pub(super) surroundings: Surroundings,
     pub(super) epoch: Instant,
     /// In the order in which they came to be; one that is gone is kept, so that places stay.
     pub(super) environments: Vec<Environment>,
     /// Inputs that came up while another was handled.
     pub(super) inputs: VecDeque<(usize, Input)>,
-    pub(super) reload: Reload,
-    /// What the reload that is under way is going to publish.
-    pub(super) plan: Option<Plan>,
-    /// In the order in which they were opened.
-    pub(super) previews: Vec<Opened>,
-    pub(super) https_port: Option<u16>,
+    pub(super) reload: Reloading,
+    pub(super) upgrade: Upgrading,
+    pub(super) previews: Previews,
     pub(super) sleep_times: sleep::Times,
     pub(super) saves: Saves,
     pub(super) vigil: Vigil,
@@ -120,18 +125,23 @@ impl Owner {
                 })
                 .collect(),
             current: parts.current,
-            hosts: parts.hosts,
-            warnings: parts.warnings,
-            users: parts.users,
-            sites: parts.sites,
-            next: parts.succession,
-            succession: Succession::None,
+            surroundings: Surroundings {
+                hosts: parts.hosts,
+                warnings: parts.warnings,
+                users: parts.users,
+                sites: parts.sites,
+            },
             epoch: Instant::now(),
             inputs: VecDeque::new(),
-            reload: Reload::new(),
-            plan: None,
-            previews: after_start(&config, &parts.routing.load()),
-            https_port: parts.https_port,
+            reload: Reloading::default(),
+            upgrade: Upgrading {
+                next: parts.succession,
+                succession: Succession::None,
+            },
+            previews: Previews {
+                opened: after_start(&config, &parts.routing.load()),
+                https_port: parts.https_port,
+            },
             sleep_times: parts.sleep_times,
             saves: Saves::new(parts.store, state),
             vigil: Vigil::default(),

@@ -8,10 +8,18 @@ use crate::config::{Diff, Service};
 use crate::control::evidence::instance::Instance;
 use crate::control::ports::Opening;
 use crate::control::served::Loaded;
+use crate::model::reload::Reload;
 use crate::model::slot::{Address, Slot};
 use crate::model::state::{EnvironmentState, State};
 use crate::proxy::Activation;
 use crate::proxy::{Live, Snapshot};
+
+/// The reload that is under way, if there is one.
+#[derive(Default)]
+pub(super) struct Reloading {
+    pub(super) machine: Reload,
+    pub(super) plan: Option<Plan>,
+}
 
 /// What is going to be published.
 #[derive(Debug)]

@@ -171,7 +171,9 @@ impl Owner {
                     Event::Common(CommonStep::Refused { health, .. }) => {
                         *health = self.vigil.health_of(&environment.name, &publisher.snapshot());
                     }
-                    Event::Swap(SwapStep::Done { .. }) if matches!(self.succession, Succession::Over { .. }) => {
+                    Event::Swap(SwapStep::Done { .. })
+                        if matches!(self.upgrade.succession, Succession::Over { .. }) =>
+                    {
                         return self.ask_before_the_end(place, operation, event);
                     }
                     _ => {}

@@ -18,12 +18,12 @@ impl Owner {
     pub(super) fn upgrade(&mut self, operation: u64, user: String, unsaved: Option<&str>) {
         let now = self.moment();
         let machines = self.environments.iter().filter(|it| !it.gone).map(|it| &it.machines);
-        let (reload, draining) = (self.reload.operation(), self.publisher.elders.report().len());
-        let refusal = self.succession.refusal();
+        let (reload, draining) = (self.reload.machine.operation(), self.publisher.elders.report().len());
+        let refusal = self.upgrade.succession.refusal();
         if let Some(refused) = refusal.or_else(|| in_the_way(machines, reload, draining, unsaved)) {
             return self.notices.tell(None, operation, refused);
         }
-        let holder = self.succession.begin(operation, user, now);
+        let holder = self.upgrade.succession.begin(operation, user, now);
         for environment in self.environments.iter_mut().filter(|it| !it.gone) {
             environment.machines.take(holder.clone());
         }
@@ -36,7 +36,7 @@ impl Owner {
             addresses: live.activation.addresses.clone(),
         });
         let (live, operations) = (live.collect(), self.notices.unfinished(operation));
-        let (succession, reply) = (self.next.clone(), self.errands.reply());
+        let (succession, reply) = (self.upgrade.next.clone(), self.errands.reply());
         self.errands.run("upgrade", async move {
             let tell = |phase| reply.send(Message::Entered { operation, phase });
             let handed = succession.hand_over(live, operations, Box::new(tell)).await;
@@ -46,7 +46,7 @@ impl Owner {
 
     /// It is over.
     pub(super) fn handed(&mut self, operation: u64, handed: Handed) {
-        let Succession::UnderWay { since, .. } = &self.succession else {
+        let Succession::UnderWay { since, .. } = &self.upgrade.succession else {
             return;
         };
         let elapsed_ms = millis(self.moment().at.saturating_sub(*since));
@@ -57,7 +57,7 @@ impl Owner {
                     version,
                     "process {pid} is the front door now; this one ends what it has begun"
                 );
-                self.succession = Succession::Over { pid };
+                self.upgrade.succession = Succession::Over { pid };
                 self.let_everything_go();
                 self.wake_nobody_any_more();
                 let before = env!("CARGO_PKG_VERSION").into();
@@ -70,7 +70,7 @@ impl Owner {
                 self.notices.tell(None, operation, upgraded.into());
             }
             Err((phase, reason)) => {
-                self.succession = Succession::None;
+                self.upgrade.succession = Succession::None;
                 for environment in &mut self.environments {
                     environment.machines.free(operation);
                 }
@@ -122,7 +122,8 @@ impl Owner {
 
     /// What was saved is known.
     pub(super) fn ends(&mut self, environment: usize, operation: u64, event: Event, saved: Result<&State, &String>) {
-        let (Some(environment), Succession::Over { pid }) = (self.environments.get(environment), &self.succession)
+        let (Some(environment), Succession::Over { pid }) =
+            (self.environments.get(environment), &self.upgrade.succession)
         else {
             return;
         };

@@ -23,18 +23,18 @@ impl Owner {
     /// When time alone ends one, or nobody can have a cookie of one any more.
     pub(in crate::control::switcher) fn preview_wake(&self) -> Option<Duration> {
         self.publisher.snapshot().previews()?;
-        if self.succession.has_begun() {
+        if self.upgrade.succession.has_begun() {
             return None;
         }
         let now = self.moment();
-        let ends = self.previews.iter().map(|it| it.preview.until);
+        let ends = self.previews.opened.iter().map(|it| it.preview.until);
         let next = ends.min().unwrap_or(self.saves.state().previews.around_until);
         Some(now.at.saturating_add(now.left_until(next)))
     }
 
     /// Ends those whose time is over. While another process takes over, that is its business: two would write the same file.
     pub(in crate::control::switcher) fn look_at_previews(&mut self) {
-        if self.succession.has_begun() {
+        if self.upgrade.succession.has_begun() {
             return;
         }
         let now = seconds_of(self.moment().wall);
@@ -51,7 +51,7 @@ impl Owner {
     /// Ends those that were remembered, and that the file or the state leaves no room for.
     pub(in crate::control::switcher) fn end_lost_previews(&mut self) {
         let now = seconds_of(self.moment().wall);
-        let known = |number| self.previews.iter().any(|it| it.preview.number == number);
+        let known = |number| self.previews.opened.iter().any(|it| it.preview.number == number);
         let lost = self.saves.state().previews.open.iter().filter(|it| !known(it.number));
         let lost: Vec<_> = lost.cloned().collect();
         for preview in lost {
@@ -119,7 +119,7 @@ impl Owner {
         snapshot: &Snapshot,
     ) -> (Snapshot, Vec<Opened>, Vec<Side>) {
         let (mut over, mut left, mut open) = (Vec::new(), Vec::new(), Vec::new());
-        for before in std::mem::take(&mut self.previews) {
+        for before in std::mem::take(&mut self.previews.opened) {
             let name = &*before.preview.environment;
             let file = config.environments.iter().find(|it| *it.name == *name);
             let saved = self.saves.state().environments.get(name);
@@ -140,7 +140,7 @@ impl Owner {
                 None => over.push(before),
             }
         }
-        self.previews = open;
+        self.previews.opened = open;
         (self.with_previews(snapshot), over, left)
     }
 
@@ -152,7 +152,7 @@ impl Owner {
 
     /// Another process shows them now; what was begun here has its time.
     pub(in crate::control::switcher) fn let_previews_go(&mut self) {
-        let sides = std::mem::take(&mut self.previews)
+        let sides = std::mem::take(&mut self.previews.opened)
             .into_iter()
             .flat_map(|opened| opened.sides);
         self.drain_sides(sides.collect());
@@ -161,8 +161,8 @@ impl Owner {
     /// A snapshot with what is open now.
     pub(in crate::control::switcher) fn with_previews(&self, snapshot: &Snapshot) -> Snapshot {
         let now = seconds_of(self.moment().wall);
-        let are_around = !self.previews.is_empty() || self.saves.state().previews.are_around(now);
-        snapshot.with_previews(are_around.then(|| self.previews.iter().map(Opened::published).collect()))
+        let are_around = !self.previews.opened.is_empty() || self.saves.state().previews.are_around(now);
+        snapshot.with_previews(are_around.then(|| self.previews.opened.iter().map(Opened::published).collect()))
     }
 
     /// Remembers them no longer.
@@ -171,7 +171,7 @@ impl Owner {
     }
 
     fn take_previews(&mut self, is_over: impl Fn(&Opened) -> bool) -> Vec<Opened> {
-        self.previews.extract_if(.., |opened| is_over(opened)).collect()
+        self.previews.opened.extract_if(.., |opened| is_over(opened)).collect()
     }
 
     /// They are published no longer: writes that down, and waits for what they have begun.

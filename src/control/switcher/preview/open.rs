@@ -64,7 +64,11 @@ impl Owner {
                 hint: None,
             });
         }
-        let open = self.previews.iter().filter(|it| *it.preview.environment == **name);
+        let open = self
+            .previews
+            .opened
+            .iter()
+            .filter(|it| *it.preview.environment == **name);
         if open.count() >= MOST {
             return Err(Refusal {
                 code: exit::REFUSED,
@@ -159,7 +163,7 @@ impl Owner {
             token: preview.token(),
             links: self.links(&opened),
         };
-        self.previews.push(opened);
+        self.previews.opened.push(opened);
         let snapshot = self.with_previews(&self.publisher.snapshot());
         self.publisher.publish(snapshot, []);
         let until = written(preview.until);
@@ -191,9 +195,11 @@ impl Owner {
             let port = match side.service.tls {
                 // There, a proxy in front may speak TLS.
                 Tls::Off => String::new(),
-                Tls::Acme | Tls::Internal | Tls::Files { .. } => {
-                    self.https_port.map(|port| format!(":{port}")).unwrap_or_default()
-                }
+                Tls::Acme | Tls::Internal | Tls::Files { .. } => self
+                    .previews
+                    .https_port
+                    .map(|port| format!(":{port}"))
+                    .unwrap_or_default(),
             };
             let works = !is_plain(&side.service) || !config.server.trusted_proxies.is_empty();
             for host in &side.service.hosts {
@@ -212,6 +218,7 @@ impl Owner {
     pub(in crate::control::switcher) fn preview_status(&self, environment: &str) -> Vec<PreviewStatus> {
         let own = self
             .previews
+            .opened
             .iter()
             .filter(|it| *it.preview.environment == *environment);
         let own = own.map(|opened| {

@@ -64,14 +64,14 @@ impl Owner {
         };
         let left: Vec<Live> = before.services().iter().filter(|live| !kept(live)).cloned().collect();
         // Before anybody can be asked for a password that nobody has read.
-        (self.users)(&loaded.config);
+        (self.surroundings.users)(&loaded.config);
         self.follow(&diff, &loaded.config, &states, &snapshot);
         self.publisher
             .publish(snapshot, left.iter().map(|live| &live.activation));
         self.leave(&left);
         self.previews_reloaded(over, aside);
         if diff.certificates {
-            match self.hosts.serve(&[&loaded.config]) {
+            match self.surroundings.hosts.serve(&[&loaded.config]) {
                 Ok(told) => {
                     for message in told {
                         self.notices

@@ -18,7 +18,7 @@ use crate::model::reload::{Effect, Findings, Input, Reading, Reload};
 impl Owner {
     /// Something happened that the reload hears of.
     pub(in crate::control::switcher) fn go_on_with_reload(&mut self, input: Input) {
-        for effect in self.reload.handle(input, self.moment()) {
+        for effect in self.reload.machine.handle(input, self.moment()) {
             self.carry_out(effect);
         }
     }
@@ -36,7 +36,7 @@ impl Owner {
                 }
             }
             Effect::Free { operation } => {
-                self.plan = None;
+                self.reload.plan = None;
                 for environment in &mut self.environments {
                     environment.machines.free(operation);
                 }
@@ -45,30 +45,30 @@ impl Owner {
             Effect::Gate => self.gate_reload(),
             Effect::Certify => {
                 let served = self.current.load_full();
-                let configurations = self.plan.iter().map(|plan| &plan.loaded.config);
+                let configurations = self.reload.plan.iter().map(|plan| &plan.loaded.config);
                 // The hosts of the file first: where the two differ over a host, the first one is right.
                 let configurations: Vec<_> = configurations.chain([&*served.config]).collect();
-                let result = self.hosts.serve(&configurations).map(drop);
+                let result = self.surroundings.hosts.serve(&configurations).map(drop);
                 self.errands.reply().send(Message::Reload(Input::Certified(result)));
             }
             Effect::Decertify => {
                 let served = self.current.load_full();
-                if let Err(error) = self.hosts.serve(&[&served.config]) {
+                if let Err(error) = self.surroundings.hosts.serve(&[&served.config]) {
                     tracing::error!(error, "the certificates of before could not be put back");
                 }
             }
             Effect::Persist => {
-                let states = self.plan.as_ref().map(|plan| plan.states.clone());
+                let states = self.reload.plan.as_ref().map(|plan| plan.states.clone());
                 self.saves.push(Save::Reload(states.unwrap_or_default()));
                 self.saves.next(&self.errands);
             }
             Effect::Publish { operation } => {
-                if let Some(plan) = self.plan.take() {
+                if let Some(plan) = self.reload.plan.take() {
                     self.publish_reload(operation, plan);
                 }
             }
             Effect::Adopt => {
-                if let Some(Plan { loaded, diff, .. }) = self.plan.take() {
+                if let Some(Plan { loaded, diff, .. }) = self.reload.plan.take() {
                     self.current.store(Arc::new(loaded.serve(diff.restart)));
                 }
             }
@@ -111,7 +111,7 @@ impl Owner {
             }
             return;
         }
-        self.plan = plan;
+        self.reload.plan = plan;
         self.go_on_with_reload(Input::Read(reading));
     }
 
@@ -131,7 +131,7 @@ impl Owner {
         let known = |name: &str| self.environments.iter().any(|it| *it.name == *name);
         let (saved, before) = (self.saves.state(), self.publisher.snapshot());
         // Bound here, where it can be refused; what is not published is closed with the plan.
-        let (opening, impossible) = match self.sites.prepare(&loaded.config.server) {
+        let (opening, impossible) = match self.surroundings.sites.prepare(&loaded.config.server) {
             Ok(opening) => (Some(opening), None),
             Err(reason) => (None, Some(reason)),
         };
@@ -162,7 +162,7 @@ impl Owner {
     }
 
     fn gate_reload(&self) {
-        let candidates = self.plan.as_ref().map(|plan| plan.candidates.clone());
+        let candidates = self.reload.plan.as_ref().map(|plan| plan.candidates.clone());
         let candidates = candidates.unwrap_or_default();
         let longest = candidates.iter().map(|it| it.service.health.deadline).max();
         let patience = longest.unwrap_or_default();
