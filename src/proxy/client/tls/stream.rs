@@ -104,7 +104,8 @@ impl AsyncRead for TlsStream {
         loop {
             match this.session.read(buf).map_err(|error| this.told(cx, error))? {
                 Came::Bytes | Came::End => return Poll::Ready(Ok(())),
-                Came::Nothing => {}
+                // An answer of rustls' own, as to a client that wants another handshake (E31), does not wait for bytes of ours.
+                Came::Nothing => drop(this.poll_send(cx)),
             }
             if ready!(this.poll_receive(cx))? == 0 {
                 // Without close_notify, anybody on the way could have ended it.
