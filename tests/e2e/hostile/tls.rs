@@ -1,5 +1,6 @@
 //! What a handshake must not agree on (E31): an old TLS, a new handshake in the middle, data before it is over.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,7 +9,7 @@ use tokio::process::Child;
 use crate::common::client::connect;
 use crate::common::fixture::{HOST, Pair};
 use crate::common::secs;
-use crate::common::tool::tool;
+use crate::common::tool::{good, tool};
 
 /// `openssl s_client` for the door, with these arguments.
 fn begin(pair: &Pair, args: &[&str]) -> Child {
@@ -116,13 +117,33 @@ async fn e31_openssl_gets_no_old_tls() {
     }
 }
 
+/// How many messages of a kind openssl says that it has sent (`>>>`) or received (`<<<`).
+fn messages(said: &str, way: &str, kind: &str) -> usize {
+    said.lines()
+        .filter(|line| line.starts_with(way) && line.ends_with(kind))
+        .count()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn e31_no_connection_is_negotiated_anew() {
-    // The daemon answers none, and the client waits for as long as a connection may be silent.
-    let pair = Pair::tls("").await.hasty("head=500,idle=500").await;
-    // `R` at the beginning of a line asks for it.
-    let said = s_client(&pair, &["-tls1_2"], "R\nGET /renegotiated HTTP/1.1\r\n\r\n").await;
-    assert!(said.contains("RENEGOTIATING"), "{said}");
+    let pair = Pair::tls("").await;
+    let mut child = begin(&pair, &["-tls1_2", "-msg"]);
+    let (mut stdin, mut stderr) = (child.stdin.take().unwrap(), child.stderr.take().unwrap());
+    // `R` at the beginning of a piece asks for it, and what stands behind it in the same piece is thrown away.
+    stdin.write_all(b"R\n").await.unwrap();
+    let mut said = Vec::new();
+    while !said.ends_with(b"RENEGOTIATING\n") {
+        said.push(stderr.read_u8().await.expect("openssl is asked to"));
+    }
+    // The second hello leaves before this, which would have to wait for the handshake.
+    let ask = format!("GET /renegotiated HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+    stdin.write_all(ask.as_bytes()).await.unwrap();
+    let output = tokio::time::timeout(secs(10), child.wait_with_output()).await;
+    let output = output.expect("openssl ends").expect("openssl's output");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(messages(&said, ">>>", "ClientHello"), 2, "{said}");
+    assert_eq!(messages(&said, "<<<", "ServerHello"), 1, "{said}");
+    assert_eq!(messages(&said, "<<<", "no_renegotiation"), 1, "{said}");
     assert!(!pair.blue.targets().contains(&"GET /renegotiated".to_owned()));
 }
 
@@ -175,19 +196,77 @@ async fn e31_a_hello_in_tiny_records_is_understood_and_one_without_end_is_refuse
         .expect("the connection ends");
 }
 
+/// A session as DER (RFC 5280's kind of it, as OpenSSL writes it), which says of its ticket that early data may be sent with it.
+fn with_early_data(session: &[u8]) -> Vec<u8> {
+    /// `[15] EXPLICIT INTEGER`: 16384 bytes of it.
+    const MOST: [u8; 6] = [0xaf, 4, 2, 2, 0x40, 0];
+    /// The content's place and length of the element that begins a text.
+    fn content(der: &[u8]) -> (usize, usize) {
+        match der[1] {
+            0x81 => (3, der[2].into()),
+            0x82 => (4, u16::from_be_bytes([der[2], der[3]]).into()),
+            short => (2, short.into()),
+        }
+    }
+    let (mut rest, mut fields, mut is_there) = (&session[content(session).0..], Vec::new(), false);
+    while let Some(tag) = rest.first() {
+        if *tag > MOST[0] && !std::mem::replace(&mut is_there, true) {
+            fields.extend_from_slice(&MOST);
+        }
+        assert_ne!(*tag, MOST[0], "the ticket says by itself that early data may be sent");
+        let (from, len) = content(rest);
+        fields.extend_from_slice(&rest[..from + len]);
+        rest = &rest[from + len..];
+    }
+    if !is_there {
+        fields.extend_from_slice(&MOST);
+    }
+    [&[0x30, 0x82][..], &(fields.len() as u16).to_be_bytes(), &fields].concat()
+}
+
+/// A session of openssl's in another form.
+async fn convert(session: &Path, from: &str, to: &str, result: &Path) {
+    let mut command = tool("openssl");
+    command.args(["sess_id", "-inform", from, "-outform", to, "-in"]);
+    command.arg(session).arg("-out").arg(result);
+    good(command).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn e31_no_data_is_taken_before_the_handshake_is_over() {
     let pair = Pair::tls("").await;
     let folder = tempfile::tempdir().unwrap();
-    let (session, early) = (folder.path().join("session"), folder.path().join("early"));
+    let [session, der, bold, early] = ["session", "der", "bold", "early"].map(|name| folder.path().join(name));
     std::fs::write(&early, format!("GET /early HTTP/1.1\r\nHost: {HOST}\r\n\r\n")).unwrap();
-    let (session, early) = (session.to_str().unwrap(), early.to_str().unwrap());
+    let arg = |path: &Path| path.to_str().unwrap().to_owned();
     // A ticket comes behind the handshake: it has to be waited for.
-    let ask = format!("GET /first HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n");
-    let said = s_client(&pair, &["-tls1_3", "-sess_out", session, "-ign_eof"], &ask).await;
+    let ask = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n");
+    let first = ["-tls1_3", "-sess_out", &arg(&session), "-ign_eof"];
+    let said = s_client(&pair, &first, &ask("/first")).await;
     assert!(said.contains("Max Early Data: 0"), "{said}");
-    let said = s_client(&pair, &["-tls1_3", "-sess_in", session, "-early_data", early], "").await;
-    assert!(said.contains("Early data was not sent"), "{said}");
-    assert!(!pair.blue.targets().contains(&"GET /early".to_owned()));
-    assert!(pair.blue.targets().contains(&"GET /first".to_owned()));
+    // With the ticket as it is, a client sends none, and its handshake is a short one.
+    let again = ["-tls1_3", "-sess_in", &arg(&session), "-early_data", &arg(&early)];
+    let said = s_client(&pair, &[&again[..], &["-ign_eof"]].concat(), &ask("/second")).await;
+    assert!(
+        said.contains("Early data was not sent") && said.contains("Reused, TLSv1.3"),
+        "{said}"
+    );
+    // One that sends it all the same: behind its hello, and before anything has come back.
+    convert(&session, "PEM", "DER", &der).await;
+    let changed = with_early_data(&std::fs::read(&der).unwrap());
+    std::fs::write(&der, changed).unwrap();
+    convert(&der, "DER", "PEM", &bold).await;
+    let bold = ["-tls1_3", "-sess_in", &arg(&bold), "-early_data", &arg(&early), "-msg"];
+    let said = s_client(&pair, &[&bold[..], &["-ign_eof"]].concat(), &ask("/third")).await;
+    let before = said.split("<<<").next().unwrap_or_default();
+    assert!(
+        before.contains("\n    17 03 03"),
+        "no application data was sent early: {said}"
+    );
+    assert!(said.contains("Early data was rejected"), "{said}");
+    let targets = pair.blue.targets();
+    assert!(!targets.contains(&"GET /early".to_owned()), "{targets:?}");
+    for taken in ["GET /first", "GET /second", "GET /third"] {
+        assert!(targets.contains(&taken.to_owned()), "{taken}: {targets:?}");
+    }
 }
