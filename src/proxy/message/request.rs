@@ -220,7 +220,7 @@ pub(crate) fn of_http1<'r>(head: &'r RequestHead, buffer: &'r [u8]) -> Result<Re
     })
 }
 
-/// Checks an HTTP/2 head (E8, E9, E11, E12), whose form is right (E10). `has_body` if the stream goes on behind it.
+/// Checks an HTTP/2 head (E7, E8, E9, E11, E12), whose form is right (E10). `has_body` if the stream goes on behind it.
 ///
 /// # Errors
 /// What the client is to be told.
@@ -248,6 +248,10 @@ pub(crate) fn of_http2(list: &FieldList, has_body: bool) -> Result<Request<'_, H
             Name::Expect => return Err(ProxyError::Expectation),
             _ => {}
         }
+    }
+    // What follows is the tunnel's own, and a length of it would be a body's (E7; RFC 9110 §9.3.6).
+    if upgrade && list.get(Name::ContentLength).is_some() {
+        return Err(ProxyError::BadRequest("an upgrade with a body"));
     }
     let default_port = match pseudo(Pseudo::Scheme) {
         Some(scheme) if eq_ignore_case(scheme, b"http") => HTTP_PORT,

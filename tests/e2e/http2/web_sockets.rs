@@ -4,14 +4,14 @@ use greengate::model::api::{Event, SwapStep};
 
 use crate::common::app::send;
 use crate::common::fixture::{HOST, Pair};
-use crate::common::frames::{DATA, END_STREAM, Frame, Frames, HEADERS, Heads, RST_STREAM};
+use crate::common::frames::{DATA, END_STREAM, Frame, Frames, HEADERS, Heads, RST_STREAM, body};
 
 /// RFC 9113 §7.
 const CANCEL: u32 = 8;
 
-/// A WebSocket on stream `stream`, and the fields of the answer.
-async fn open(frames: &mut Frames, heads: &mut Heads, stream: u32, path: &str) -> Vec<(String, String)> {
-    let fields: [(&str, &[u8]); 7] = [
+/// What asks for a WebSocket.
+fn request(path: &str) -> [(&str, &[u8]); 7] {
+    [
         (":method", b"CONNECT"),
         (":protocol", b"websocket"),
         (":scheme", b"https"),
@@ -19,8 +19,12 @@ async fn open(frames: &mut Frames, heads: &mut Heads, stream: u32, path: &str) -
         (":path", path.as_bytes()),
         ("sec-websocket-version", b"13"),
         ("origin", b"https://app.localhost"),
-    ];
-    frames.request(stream, &fields, false).await;
+    ]
+}
+
+/// A WebSocket on stream `stream`, and the fields of the answer.
+async fn open(frames: &mut Frames, heads: &mut Heads, stream: u32, path: &str) -> Vec<(String, String)> {
+    frames.request(stream, &request(path), false).await;
     loop {
         let frame = frames.next(&mut 0).await.expect("a frame");
         if frame.kind == HEADERS {
@@ -162,4 +166,37 @@ async fn a_web_socket_that_its_client_resets_or_its_app_refuses() {
     ];
     frames.request(7, &fields, false).await;
     assert_eq!(heads.read(&frames.until_end(7).await[0])[0].1, "400");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e7_a_web_socket_on_a_stream_has_no_body_and_one_that_its_client_has_ended_is_over() {
+    let pair = Pair::tls("").await;
+    let (mut frames, mut heads) = (Frames::connect(&pair.door, HOST).await, Heads::default());
+    for (stream, length) in [(1, &b"5"[..]), (3, b"0")] {
+        let fields = [&request("/with-a-body")[..], &[("content-length", length)]].concat();
+        frames.request(stream, &fields, false).await;
+        frames
+            .send(DATA, END_STREAM, stream, &b"hello"[..length[0] as usize % 16])
+            .await;
+        let seen = frames.until_end(stream).await;
+        let head = seen.iter().find(|frame| frame.kind == HEADERS).expect("an answer");
+        assert_eq!(heads.read(head)[0].1, "400", "{seen:?}");
+    }
+    let targets = pair.blue.targets();
+    assert!(!targets.contains(&"GET /with-a-body".to_owned()), "{targets:?}");
+    // END_STREAM is the end of what the client says (RFC 8441 §5): the app hears of it, and there is nothing left to be said.
+    frames.request(5, &request("/ws"), true).await;
+    let seen = frames.until_end(5).await;
+    assert_eq!(heads.read(&seen[0])[0].1, "200", "{seen:?}");
+    assert!(body(&seen).is_empty(), "{seen:?}");
+    let line = &pair.door.logged("\"/ws\"", 1).await[0];
+    assert_eq!(line["termination"], "done", "{line}");
+    frames.request(7, &request("/ws"), false).await;
+    let frame = loop {
+        let frame = frames.next(&mut 0).await.expect("the connection goes on");
+        if frame.kind == HEADERS {
+            break frame;
+        }
+    };
+    assert_eq!(heads.read(&frame)[0].1, "200");
 }
