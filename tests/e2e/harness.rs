@@ -55,6 +55,7 @@ async fn ambiguous_framing_is_malformed() {
         "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
         "HTTP/1.1 200 OK\r\nX-Space : 1\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4;ext=1\r\nbody\r\n0\r\n\r\n",
     ] {
         app.on("/bad", vec![send(head), Step::Close]);
         let broken = client(&app).await.get("a", "/bad").await.unwrap_err();
@@ -66,7 +67,7 @@ async fn ambiguous_framing_is_malformed() {
 async fn interim_answers_and_trailers_are_read() {
     let app = App::start("blue", "v1").await;
     let bytes = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n\
-                 HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4;ext=1\r\nbody\r\n0\r\nX-Sum: 7\r\n\r\n";
+                 HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX-Sum: 7\r\n\r\n";
     app.on("/all", vec![send(bytes)]);
     let answer = client(&app).await.get("a", "/all").await.unwrap();
     assert_eq!(answer.interim[0].0, 103);

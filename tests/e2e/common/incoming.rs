@@ -235,14 +235,14 @@ impl Incoming {
         }
     }
 
-    /// Takes one chunk; `None` is the last one, and its trailers follow.
+    /// Takes one chunk; `None` is the last one, and its trailers follow. Strict: no extension, since none is ever forwarded (E5).
     pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Broken> {
-        let line = self.line().await?;
-        let digits = line.split(';').next().unwrap_or_default();
+        let digits = self.line().await?;
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(Broken::Malformed(format!("chunk size {line:?}")));
+            return Err(Broken::Malformed(format!("chunk size {digits:?}")));
         }
-        let size = usize::from_str_radix(digits, 16).map_err(|_| Broken::Malformed(format!("chunk size {line:?}")))?;
+        let size =
+            usize::from_str_radix(&digits, 16).map_err(|_| Broken::Malformed(format!("chunk size {digits:?}")))?;
         if size == 0 {
             return Ok(None);
         }

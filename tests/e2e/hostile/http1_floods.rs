@@ -102,18 +102,22 @@ async fn e27_a_body_of_chunks_of_one_byte() {
 async fn e5_an_extension_or_a_trailer_without_end_is_cut_off() {
     let pair = Pair::plain("").await;
     let host = pair.target().host;
-    let head = format!("POST /echo HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n");
-    for (begin, more) in [
+    let cases = [
         // One extension, extensions behind each byte of data, one trailer, trailers, digits, empty lines before a size.
         ("1;a=", "x".repeat(10_000)),
         ("", format!("1;{}\r\nx\r\n", "y".repeat(1000)).repeat(10)),
         ("0\r\nx-trailer: ", "x".repeat(10_000)),
         ("0\r\n", "x-trailer: value\r\n".repeat(500)),
         ("", "0".repeat(10_000)),
-    ] {
+    ];
+    for (n, (begin, more)) in cases.into_iter().enumerate() {
+        let target = format!("/endless/{n}");
+        let head = format!("POST {target} HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n");
         beside_a_good_client(&pair, LITTLE, async {
             let mut client = pair.target().client().await.unwrap();
-            client.send(format!("{head}{begin}")).await.unwrap();
+            client.send(head).await.unwrap();
+            pair.blue.reached(&target).await;
+            client.send(begin).await.unwrap();
             // It is refused at its bound; what comes behind is discarded for a while, so that the answer is read.
             let mut sent = 0;
             while sent < 20 << 20 && pour(&mut client, more.as_bytes()).await == Poured::Taken {
@@ -126,5 +130,6 @@ async fn e5_an_extension_or_a_trailer_without_end_is_cut_off() {
             client.until_end().await.expect("an end");
         })
         .await;
+        assert!(!pair.blue.whole(&target).await, "{begin:?} looks whole to the app");
     }
 }
