@@ -1,4 +1,4 @@
-//! Names of hosts, in their many forms (E18, E19, E21).
+//! Names of hosts, in their many forms (E17, E18, E19, E21).
 
 use crate::common::app::App;
 use crate::common::client::{Client, WEB_SOCKET};
@@ -21,6 +21,27 @@ async fn two() -> (Door, [App; 3]) {
     );
     let door = Door::start(&format!("{QUICK}{}{dev_env}", environment("prod", HOST, &prod, &spare))).await;
     (door, [prod, dev, spare])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e17_over_tls_and_http2_a_host_matches_in_any_case_with_port_and_trailing_dot() {
+    let pair = Pair::tls("").await;
+    let upper = HOST.to_uppercase();
+    let port = pair.door.https().port();
+    for host in [
+        HOST.to_owned(),
+        upper.clone(),
+        format!("{HOST}:443"),
+        format!("{HOST}:{port}"),
+        format!("{HOST}."),
+        format!("{HOST}.:{port}"),
+        format!("{upper}.:443"),
+    ] {
+        let answer = pair.door.tls(HOST).await.unwrap().get(&host, "/").await.unwrap();
+        assert_eq!((answer.status, answer.app()), (200, "blue"), "{host}");
+        let answer = pair.door.h2(HOST).await.unwrap().get(&host, "/").await.unwrap();
+        assert_eq!((answer.status, answer.app()), (200, "blue"), "{host} over h2");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,20 +1,39 @@
-//! Requests that are answered without the app, in their many forms (E8, E9, E11, E13).
+//! Requests that are answered without the app, in their many forms (E8, E9, E11, E12, E13).
 
 use bytes::Bytes;
 use http::Request;
 
 use crate::common::client::{Client, Response};
 use crate::common::fixture::{HOST, PLAIN, Pair};
-use crate::common::incoming::Broken;
+use crate::common::frames::{Frames, Heads};
 
-/// A request over HTTP/2 that a client's own library lets through: its answer's status, or that its stream was reset.
-async fn over_h2(pair: &Pair, request: http::request::Builder, body: &'static [u8]) -> Result<u16, Broken> {
+/// The status of the answer to a request over HTTP/2 that a client's own library lets through.
+async fn over_h2(pair: &Pair, request: http::request::Builder, body: &'static [u8]) -> u16 {
+    let shown = format!("{request:?}");
     let h2 = pair.door.h2(HOST).await.unwrap();
-    Ok(h2.send(request, Bytes::from_static(body)).await?.status)
+    let answer = h2.send(request, Bytes::from_static(body)).await;
+    answer.unwrap_or_else(|broken| panic!("{shown}: {broken}")).status
 }
 
-fn is_reset(answer: &Result<u16, Broken>) -> bool {
-    matches!(answer, Err(broken) if broken.kind() == "reset")
+/// The same with these fields as they are, on a connection of their own, which goes on.
+async fn over_frames(pair: &Pair, fields: &[(&str, &[u8])]) -> String {
+    let (mut frames, mut heads) = (Frames::connect(&pair.door, HOST).await, Heads::default());
+    frames.request(1, fields, true).await;
+    let status = heads.read(&frames.until_end(1).await[0]).swap_remove(0).1;
+    frames.request(3, &get(HOST), true).await;
+    let next = frames.until_end(3).await;
+    assert_eq!(next[0].status(), Some(200), "behind {fields:?}: {next:?}");
+    status
+}
+
+/// `GET /who` of an authority.
+fn get(authority: &str) -> [(&str, &[u8]); 4] {
+    [
+        (":method", b"GET"),
+        (":scheme", b"https"),
+        (":authority", authority.as_bytes()),
+        (":path", b"/who"),
+    ]
 }
 
 /// The answer to bytes on a connection of their own.
@@ -34,12 +53,10 @@ async fn e8_connect_and_trace_are_refused_over_every_protocol_and_by_their_exact
     ] {
         let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
         let answer = answer(pair.door.tls(HOST).await.unwrap(), &request).await;
-        assert!(matches!(answer.status, 400 | 405), "{request:?}: {}", answer.status);
-        let answer = over_h2(&pair, Request::connect(target.as_str()), b"").await;
-        assert!(
-            is_reset(&answer) || matches!(answer, Ok(400 | 405 | 421)),
-            "{target}: {answer:?}"
-        );
+        assert_eq!(answer.status, 405, "{request:?}");
+        assert!(answer.field("allow").is_some_and(|allow| !allow.contains("CONNECT")));
+        let connect: [(&str, &[u8]); 2] = [(":method", b"CONNECT"), (":authority", target.as_bytes())];
+        assert_eq!(over_frames(&pair, &connect).await, "405", "{target}");
     }
     for version in ["1.0", "1.1"] {
         let request = format!("TRACE /secret HTTP/{version}\r\nHost: {HOST}\r\nCookie: session=1\r\n\r\n");
@@ -48,8 +65,13 @@ async fn e8_connect_and_trace_are_refused_over_every_protocol_and_by_their_exact
         assert!(!answer.text().contains("session"), "{}", answer.text());
     }
     let trace = over_h2(&pair, Request::trace(format!("https://{HOST}/")), b"").await;
-    assert!(matches!(trace, Ok(405)), "{trace:?}");
-    assert_eq!(pair.blue.requests(), 0);
+    assert_eq!(trace, 405);
+    let targets = pair.blue.targets();
+    assert!(!targets.iter().any(|target| target.contains("secret")), "{targets:?}");
+    assert!(
+        !targets.iter().any(|target| target.starts_with("CONNECT")),
+        "{targets:?}"
+    );
     // Methods are told apart by case (RFC 9110 §9.1), and one that nobody knows is the app's business.
     for method in ["trace", "PROPFIND", "BREW"] {
         let answer = pair
@@ -83,7 +105,7 @@ async fn e9_an_expectation_is_one_whatever_stands_beside_it() {
     }
     for value in ["200-ok", "100-continue, x"] {
         let request = Request::post(format!("https://{HOST}/echo")).header("expect", value);
-        assert!(matches!(over_h2(&pair, request, b"hello").await, Ok(417)), "{value}");
+        assert_eq!(over_h2(&pair, request, b"hello").await, 417, "{value}");
     }
     assert_eq!(pair.blue.requests(), 0);
     // As it is meant, in any case of letters (RFC 9110 §10.1.1).
@@ -106,16 +128,51 @@ async fn e11_a_host_beside_the_authority_is_the_same_or_it_is_an_error() {
         "app.localhost:8443",
         "[::1]",
     ] {
-        let answer = over_h2(&pair, with(host), b"").await;
-        assert!(is_reset(&answer) || matches!(answer, Ok(400)), "{host:?}: {answer:?}");
+        assert_eq!(over_h2(&pair, with(host), b"").await, 400, "{host:?}");
     }
     let twice = with(HOST).header("host", "other.localhost");
-    let answer = over_h2(&pair, twice, b"").await;
-    assert!(is_reset(&answer) || matches!(answer, Ok(400)), "{answer:?}");
+    assert_eq!(over_h2(&pair, twice, b"").await, 400);
     assert_eq!(pair.blue.requests(), 0);
     for host in [HOST.to_owned(), HOST.to_uppercase()] {
-        assert!(matches!(over_h2(&pair, with(&host), b"").await, Ok(200)), "{host}");
+        assert_eq!(over_h2(&pair, with(&host), b"").await, 200, "{host}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e12_over_http2_a_host_that_is_missing_or_strange_is_an_error_in_either_place() {
+    let pair = Pair::tls("").await;
+    let [method, scheme, _, _] = get(HOST);
+    let path: (&str, &[u8]) = (":path", b"/strange");
+    assert_eq!(
+        over_frames(&pair, &[method, scheme, path]).await,
+        "400",
+        "no host at all"
+    );
+    for host in [
+        "user@app.localhost",
+        "user:secret@app.localhost",
+        "@app.localhost",
+        "app.localhost, other.localhost",
+        "app.localhost,other.localhost",
+        "app.localhost other.localhost",
+        "app.localhost/path",
+        "app.localhost?query",
+        "app.localhost#fragment",
+        "app.localhost:port",
+        "app.localhost\\",
+        "https://app.localhost",
+        "",
+    ] {
+        let host = host.as_bytes();
+        let authority = [method, scheme, (":authority", host), path];
+        assert_eq!(over_frames(&pair, &authority).await, "400", "`:authority` {host:?}");
+        let field = [method, scheme, path, ("host", host)];
+        assert_eq!(over_frames(&pair, &field).await, "400", "Host {host:?}");
+    }
+    let targets = pair.blue.targets();
+    assert!(!targets.iter().any(|target| target.contains("/strange")), "{targets:?}");
+    let by_field = [method, scheme, path, ("host", HOST.as_bytes())];
+    assert_eq!(over_frames(&pair, &by_field).await, "200");
 }
 
 #[tokio::test(flavor = "multi_thread")]
