@@ -4,8 +4,10 @@
 //! - `heads`: as large as they may be, and larger
 //! - `names`: hosts, as they stand in a request and in a handshake
 //! - `paths`: those that could be read in two ways
+//! - `uploads`: those that are refused, by whatever status
 
 mod heads;
 mod names;
 mod paths;
 mod requests;
+mod uploads;
