@@ -6,6 +6,7 @@ use std::fs::File;
 use serde_json::{Value, json};
 
 use super::{HOST, Pair};
+use crate::access;
 use crate::common::app::{Step, send};
 use crate::common::frames::{DATA, Frame, Frames, GOAWAY, RST_STREAM, WINDOW_UPDATE, body};
 use crate::common::load::bytes;
@@ -47,21 +48,37 @@ const REFUSALS: [(&str, u16, usize); 4] = [
     ("/page", 429, 100_000),
 ];
 
-/// Uploads with curl, its length known and not, again and again.
+/// Uploads with curl over HTTP/2, its length known and not, again and again.
 async fn curl_reads(pair: &Pair, target: &str, status: u16, more: &[&str]) {
+    curl_reads_over("--http2", pair, target, status, more).await;
+}
+
+/// The same over a version of HTTP. It waits for no word to go on: it is uploading when the answer comes.
+async fn curl_reads_over(version: &str, pair: &Pair, target: &str, status: u16, more: &[&str]) {
     let file = pair.door.folder().join("upload");
     std::fs::write(&file, bytes(UPLOAD)).unwrap();
     let (name, url) = (file.display().to_string(), url(pair, target));
     let format = "%{http_code} %{http_version}";
     for from in [&name[..], "-"] {
         for round in 0..count(5, 50) {
-            let mut args = vec!["--http2", "-T", from, "-o", "/dev/null", "-w", format, &url];
+            let mut args = vec![
+                version,
+                "-H",
+                "Expect:",
+                "-T",
+                from,
+                "-o",
+                "/dev/null",
+                "-w",
+                format,
+                &url,
+            ];
             args.extend_from_slice(more);
             let output = run_with(curl(pair, &args), File::open(&file).unwrap()).await;
             let seen = (output.code, output.stdout.as_str());
             assert_eq!(
                 seen,
-                (0, &*format!("{status} 2")),
+                (0, &*format!("{status} {}", version.trim_start_matches("--http"))),
                 "{target} from {from}, round {round}: {output:?}"
             );
         }
@@ -84,6 +101,27 @@ async fn e36_curl_reads_an_answer_of_our_own_that_did_not_wait_for_its_upload() 
     let pair = Pair::tls("").await;
     pair.door.proxyctl(&["maintenance", "prod", "on"]).await.assert_code(0);
     curl_reads(&pair, "/echo", 503, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e36_curl_reads_the_whole_of_what_refuses_its_upload_over_both_protocols() {
+    let folder = tempfile::tempdir().unwrap();
+    access::users(folder.path(), &["anna:correct horse"], access::CHEAP);
+    let users = folder.path().join(access::FILE);
+    for (status, lines) in [
+        (401, format!("auth.basic = \"{}\"\n", users.display())),
+        (403, "auth.allow = \"192.0.2.1\"\n".to_owned()),
+        (413, "limit.body = \"1MiB\"\n".to_owned()),
+        (429, "limit.rate = \"1/h\"\n".to_owned()),
+    ] {
+        let pair = Pair::tls(&lines).await;
+        if status == 429 {
+            assert_eq!(pair.get("/").await.status, 200);
+        }
+        for version in ["--http1.1", "--http2"] {
+            curl_reads_over(version, &pair, "/echo", status, &[]).await;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
