@@ -212,6 +212,28 @@ impl Default for TlsChallenges {
 mod tests {
     use super::*;
 
+    /// Tests shorten them: what nobody would notice there if it were another time in production.
+    #[test]
+    fn the_times_of_production_are_those_that_the_rules_name() {
+        let usual = Times::USUAL;
+        for (time, of, seconds) in [
+            (usual.handshake, "E22: a handshake", 10),
+            (usual.head, "E22: a head", 10),
+            (usual.pace, "E23: 256 B/s, over", 30),
+            (usual.idle, "a connection without a request", 75),
+            (usual.spare, "E29: a connection that waits, where places are taken", 1),
+            (usual.linger, "N15: the rest of an upload", 10),
+            (usual.spread, "N20: ends of streams, spread over", 3),
+            (usual.echo, "N20: the echo of a Close", 2),
+            (usual.drain_grace, "N26: a connection that waits, when draining", 10),
+            (usual.say_continue, "N19: `100 Continue`", 1),
+            (usual.hand_over, "N25: a process that takes over", 30),
+            (usual.sleep_web_socket, "N36: a WebSocket that moves nothing", 300),
+        ] {
+            assert_eq!(time, Duration::from_secs(seconds), "{of}");
+        }
+    }
+
     #[test]
     fn times_are_changed_by_name_and_a_misspelled_one_is_an_error() {
         let times = Times::USUAL.with("head=500,idle=2000").unwrap();
