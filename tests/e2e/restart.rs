@@ -258,11 +258,15 @@ async fn sigterm_has_a_deadline() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_under_load_breaks_no_request_that_was_accepted() {
     let pair = Pair::tls("").await;
-    let load = Load::start(
-        pair.target(),
-        &[(Kind::Get, 4), (Kind::Post, 3), (Kind::Slow, 3), (Kind::H2, 2)],
-    )
-    .await;
+    let kinds = [
+        (Kind::Get, 4),
+        (Kind::Post, 3),
+        (Kind::Slow, 3),
+        (Kind::WebSocket, 2),
+        (Kind::H2, 2),
+        (Kind::H2WebSocket, 2),
+    ];
+    let load = Load::start(pair.target(), &kinds).await;
     load.more(200).await;
     load.begin_nothing_new();
     pair.door.sigterm();

@@ -120,6 +120,7 @@ async fn n22_memory_threads_and_descriptors_do_not_grow_with_the_number_of_swaps
         (Kind::Post, 1),
         (Kind::WebSocket, 1),
         (Kind::H2, 1),
+        (Kind::H2WebSocket, 1),
     ];
     let load = Load::start(pair.target(), &kinds).await;
     let swaps = |number: usize| {

@@ -4,14 +4,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http2;
+use hyper::ext::Protocol;
 use hyper::rt::{Executor, Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -20,11 +24,15 @@ use super::incoming::{Broken, Fields};
 use super::wire::Wire;
 
 const PATIENCE: Duration = Duration::from_secs(90);
+/// Between two looks at what the proxy offers.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// One connection; clones share it.
 #[derive(Debug, Clone)]
 pub struct H2 {
     sender: http2::SendRequest<Full<Bytes>>,
+    /// What its settings have said of RFC 8441, once they have come.
+    offers_web_sockets: Arc<AtomicBool>,
     patience: Duration,
 }
 
@@ -42,9 +50,22 @@ impl H2 {
             .handshake(Io(wire))
             .await
             .map_err(|error| Broken::Connect(error.to_string()))?;
-        tokio::spawn(async move { drop(connection.await) });
+        let offers_web_sockets = Arc::<AtomicBool>::default();
+        let offered = offers_web_sockets.clone();
+        tokio::spawn(async move {
+            let mut connection = std::pin::pin!(connection);
+            // Its settings come to it behind its back.
+            while tokio::time::timeout(LOOK, connection.as_mut()).await.is_err() {
+                if connection.is_extended_connect_protocol_enabled() {
+                    offered.store(true, Ordering::SeqCst);
+                    drop(connection.await);
+                    break;
+                }
+            }
+        });
         Ok(Self {
             sender,
+            offers_web_sockets,
             patience: PATIENCE,
         })
     }
@@ -69,6 +90,33 @@ impl H2 {
         .await
     }
 
+    /// A WebSocket on a stream (RFC 8441), once the proxy has offered that: the stream's bytes, both ways.
+    pub async fn web_socket(&self, host: &str, target: &str) -> Result<Wire, Broken> {
+        super::eventually(super::secs(10), || async {
+            let is_known = self.offers_web_sockets.load(Ordering::SeqCst) || !self.is_open();
+            super::holds(is_known, || "no WebSockets are offered".into())
+        })
+        .await;
+        let request = Request::connect(format!("https://{host}{target}"))
+            .extension(Protocol::from_static("websocket"))
+            .header("sec-websocket-version", "13")
+            .body(Full::default())
+            .map_err(|error| Broken::Wrong(error.to_string()))?;
+        let opened = async {
+            let answer = self.begin(request).await?;
+            if answer.status() != 200 {
+                return Err(Broken::Wrong(format!("WebSocket: status {}", answer.status())));
+            }
+            let stream = hyper::upgrade::on(answer).await;
+            let stream = stream.map_err(|error| Broken::Reset(error.to_string()))?;
+            Ok(Wire::Stream(Box::new(TokioIo::new(stream))))
+        };
+        match tokio::time::timeout(self.patience, opened).await {
+            Err(_) => Err(Broken::Timeout("a WebSocket on a stream".into())),
+            Ok(opened) => opened,
+        }
+    }
+
     /// Whether the proxy still takes requests on this connection.
     pub fn is_open(&self) -> bool {
         !self.sender.is_closed()
@@ -85,18 +133,19 @@ impl H2 {
         }
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response, Broken> {
-        let broken = |error: &hyper::Error| Broken::Reset(format!("{error}: {:?}", std::error::Error::source(error)));
+    /// Sends a request, and waits for the head of its answer.
+    async fn begin(&self, request: Request<Full<Bytes>>) -> Result<http::Response<Incoming>, Broken> {
         let mut sender = self.sender.clone();
         sender.ready().await.map_err(|_| Broken::Unsent)?;
-        let answer = sender
-            .try_send_request(request)
-            .await
-            .map_err(|error| match error.message() {
-                Some(_) => Broken::Unsent,
-                None => broken(error.error()),
-            })?;
-        let (parts, mut body) = answer.into_parts();
+        let answer = sender.try_send_request(request).await;
+        answer.map_err(|error| match error.message() {
+            Some(_) => Broken::Unsent,
+            None => broken(error.error()),
+        })
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response, Broken> {
+        let (parts, mut body) = self.begin(request).await?.into_parts();
         let mut response = Response {
             status: parts.status.as_u16(),
             fields: fields(&parts.headers),
@@ -113,6 +162,10 @@ impl H2 {
         }
         Ok(response)
     }
+}
+
+fn broken(error: &hyper::Error) -> Broken {
+    Broken::Reset(format!("{error}: {:?}", std::error::Error::source(error)))
 }
 
 fn fields(map: &http::HeaderMap) -> Fields {

@@ -8,19 +8,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
 use rustls::ClientConfig;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use super::client::{Client, Response};
 use super::h2::H2;
 use super::incoming::Broken;
 use super::ledger::ID;
-use super::wire::Wire;
+pub use super::socket::{Socket, next, open_web_socket};
+use super::socket::{converse, over_http2};
 
 /// Time between two requests of one worker: the load is steady, it does not try what the machine can do.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -53,6 +51,14 @@ impl Target {
             Some((h1, _)) => Client::tls(self.address, &self.host, h1).await,
         }
     }
+
+    /// An HTTP/2 client.
+    pub async fn h2(&self) -> Result<H2, Broken> {
+        match &self.tls {
+            None => Err(Broken::Wrong("HTTP/2 needs TLS".into())),
+            Some((_, h2)) => H2::tls(self.address, &self.host, h2).await,
+        }
+    }
 }
 
 /// What one worker does, again and again.
@@ -74,10 +80,12 @@ pub enum Kind {
     WebSocket,
     /// GET and POST over HTTP/2.
     H2,
+    /// A short WebSocket session with a clean end, on a stream of HTTP/2.
+    H2WebSocket,
 }
 
 /// Every kind, with so many workers.
-pub const MIXED: [(Kind, usize); 8] = [
+pub const MIXED: [(Kind, usize); 9] = [
     (Kind::Get, 4),
     (Kind::Fresh, 2),
     (Kind::Post, 3),
@@ -86,6 +94,7 @@ pub const MIXED: [(Kind, usize); 8] = [
     (Kind::Events, 1),
     (Kind::WebSocket, 2),
     (Kind::H2, 2),
+    (Kind::H2WebSocket, 2),
 ];
 
 /// The kinds that need no TLS.
@@ -360,8 +369,9 @@ async fn once(kind: Kind, shared: &Shared, kept: &mut Kept) -> Result<(), Broken
                 .collect();
             expect(&answer, expected.as_bytes())
         }
-        Kind::WebSocket => web_socket(&shared.target, &id).await,
+        Kind::WebSocket => converse(open_web_socket(&shared.target, "/ws").await?, &id).await,
         Kind::H2 => h2(shared, kept, &id).await,
+        Kind::H2WebSocket => h2_web_socket(shared, kept, &id).await,
     }
 }
 
@@ -393,30 +403,41 @@ async fn exchange(
     Ok(answer)
 }
 
-async fn h2(shared: &Shared, kept: &mut Kept, id: &str) -> Result<(), Broken> {
-    let Some((_, tls)) = &shared.target.tls else {
-        return Err(Broken::Wrong("HTTP/2 needs TLS".into()));
-    };
-    let host = &shared.target.host;
-    // A connection that was ended politely between two requests is no failure; one connection is not kept for ever.
+/// The connection of the rounds before. One that was ended politely between two requests is no failure; one connection is not kept for ever.
+async fn kept_h2(shared: &Shared, kept: &mut Kept) -> Result<H2, Broken> {
     kept.rounds = kept.rounds.wrapping_add(1);
-    let h2 = match kept.h2.take() {
-        Some(h2) if h2.is_open() && !kept.rounds.is_multiple_of(50) => h2,
-        _ => H2::tls(shared.target.address, host, tls).await?,
-    };
+    match kept.h2.take() {
+        Some(h2) if h2.is_open() && !kept.rounds.is_multiple_of(50) => Ok(h2),
+        _ => shared.target.h2().await,
+    }
+}
+
+async fn h2_web_socket(shared: &Shared, kept: &mut Kept, id: &str) -> Result<(), Broken> {
+    let host = &shared.target.host;
+    let mut h2 = kept_h2(shared, kept).await?;
+    let mut socket = over_http2(&h2, host, "/ws").await;
+    if matches!(socket, Err(Broken::Unsent)) {
+        h2 = shared.target.h2().await?;
+        socket = over_http2(&h2, host, "/ws").await;
+    }
+    converse(socket?, id).await?;
+    kept.h2 = Some(h2);
+    Ok(())
+}
+
+async fn h2(shared: &Shared, kept: &mut Kept, id: &str) -> Result<(), Broken> {
+    let host = &shared.target.host;
+    let h2 = kept_h2(shared, kept).await?;
     let target = format!("/h2?n={id}");
     let body = bytes(fastrand::usize(1..40_000));
     let post = http::Request::post(format!("https://{host}/echo")).header(ID, id);
     let again = http::Request::post(format!("https://{host}/echo")).header(ID, id);
     let (mut get, mut post) = tokio::join!(h2.get(host, &target), h2.send(post, body.clone().into()));
     if matches!(get, Err(Broken::Unsent)) {
-        get = H2::tls(shared.target.address, host, tls)
-            .await?
-            .get(host, &target)
-            .await;
+        get = shared.target.h2().await?.get(host, &target).await;
     }
     if matches!(post, Err(Broken::Unsent)) {
-        let fresh = H2::tls(shared.target.address, host, tls).await?;
+        let fresh = shared.target.h2().await?;
         post = fresh.send(again, body.clone().into()).await;
     }
     let get = get?;
@@ -449,59 +470,4 @@ pub fn bytes(length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     fastrand::fill(&mut bytes);
     bytes
-}
-
-/// A WebSocket through the target.
-pub type Socket = tokio_tungstenite::WebSocketStream<Wire>;
-
-/// Opens a WebSocket at `path`.
-pub async fn open_web_socket(target: &Target, path: &str) -> Result<Socket, Broken> {
-    let request = format!("ws://{}{path}", target.host)
-        .into_client_request()
-        .map_err(|error| Broken::Wrong(error.to_string()))?;
-    let wire = target.client().await?.incoming.wire;
-    match tokio_tungstenite::client_async(request, wire).await {
-        Ok((socket, _)) => Ok(socket),
-        Err(error) => Err(Broken::Wrong(format!("WebSocket handshake: {error}"))),
-    }
-}
-
-async fn web_socket(target: &Target, id: &str) -> Result<(), Broken> {
-    let mut socket = open_web_socket(target, "/ws").await?;
-    for index in 0..5 {
-        let message = Message::text(format!("{id} {index} {}", "x".repeat(fastrand::usize(0..2000))));
-        socket
-            .send(message.clone())
-            .await
-            .map_err(|error| Broken::Reset(format!("WebSocket: {error}")))?;
-        match next(&mut socket).await? {
-            echo if echo == message => {}
-            other => {
-                return Err(Broken::Wrong(format!(
-                    "WebSocket: {other:?} instead of the echo of message {index}"
-                )));
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    socket
-        .close(None)
-        .await
-        .map_err(|error| Broken::Reset(format!("WebSocket: {error}")))?;
-    match next(&mut socket).await? {
-        Message::Close(_) => Ok(()),
-        other => Err(Broken::Wrong(format!(
-            "WebSocket: {other:?} instead of the echo of our close"
-        ))),
-    }
-}
-
-/// The next message of a WebSocket.
-pub async fn next(socket: &mut Socket) -> Result<Message, Broken> {
-    match tokio::time::timeout(Duration::from_secs(30), socket.next()).await {
-        Err(_) => Err(Broken::Timeout("WebSocket: no message".into())),
-        Ok(None) => Err(Broken::Truncated("WebSocket: ended without a close".into())),
-        Ok(Some(Err(error))) => Err(Broken::Reset(format!("WebSocket: {error}"))),
-        Ok(Some(Ok(message))) => Ok(message),
-    }
 }

@@ -12,6 +12,7 @@
 //! - [`network`]: a network of a test's own; [`systemd`]: a systemd of its own; [`package`]: what is installed there
 //! - [`control`]: the control socket as bytes
 //! - [`prometheus`]: a real one; [`exposition`]: what it reads
+//! - [`socket`]: WebSockets, over HTTP/1.1 and HTTP/2
 //! - [`load`]: steady traffic of every kind; [`notes`]: what is written and read in a database; [`onward`]: clients that see no version
 //!   after a later one
 //!
@@ -46,6 +47,7 @@ pub mod process;
 pub mod prometheus;
 pub mod recorder;
 mod script;
+pub mod socket;
 pub mod spoken;
 pub mod systemd;
 pub mod tool;

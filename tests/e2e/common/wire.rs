@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -22,6 +24,8 @@ pub enum Wire {
     Unix(UnixStream),
     /// TLS over TCP, as a client.
     Tls(Box<TlsStream<TcpStream>>),
+    /// A stream of an HTTP/2 connection, as a client.
+    Stream(Box<TokioIo<Upgraded>>),
 }
 
 impl Wire {
@@ -30,7 +34,7 @@ impl Wire {
         match self {
             Self::Tcp(tcp) => drop(tcp.set_zero_linger()),
             Self::Tls(tls) => drop(tls.get_ref().0.set_zero_linger()),
-            Self::Unix(_) => {}
+            Self::Unix(_) | Self::Stream(_) => {}
         }
     }
 }
@@ -41,6 +45,7 @@ macro_rules! each {
             Wire::Tcp($inner) => $call,
             Wire::Unix($inner) => $call,
             Wire::Tls($inner) => $call,
+            Wire::Stream($inner) => $call,
         }
     };
 }
