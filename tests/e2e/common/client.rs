@@ -80,14 +80,7 @@ impl Client {
 
     /// A connection over plain TCP from one address of the loopback, by which the app can tell whose requests it sees.
     pub async fn plain_from(local: Ipv4Addr, address: SocketAddr) -> Result<Self, Broken> {
-        let connect = async {
-            let socket = TcpSocket::new_v4()?;
-            socket.bind((local, 0).into())?;
-            let tcp = socket.connect(address).await?;
-            tcp.set_nodelay(true)?;
-            io::Result::Ok(tcp)
-        };
-        let tcp = connect.await.map_err(|error| Broken::Connect(error.to_string()))?;
+        let tcp = connect_from(local, address).await?;
         Ok(Self {
             incoming: Incoming::new(Wire::Tcp(tcp), PATIENCE),
         })
@@ -252,6 +245,16 @@ pub async fn tls(address: SocketAddr, name: &str, config: &Arc<ClientConfig>) ->
     handshake(connect(address).await?, name, config).await
 }
 
+/// The same from one address of the loopback.
+pub async fn tls_from(
+    local: Ipv4Addr,
+    address: SocketAddr,
+    name: &str,
+    config: &Arc<ClientConfig>,
+) -> Result<Wire, Broken> {
+    handshake(connect_from(local, address).await?, name, config).await
+}
+
 async fn handshake(tcp: TcpStream, name: &str, config: &Arc<ClientConfig>) -> Result<Wire, Broken> {
     let name = ServerName::try_from(name.to_owned()).map_err(|error| Broken::Tls(error.to_string()))?;
     let handshake = TlsConnector::from(Arc::clone(config)).connect(name, tcp);
@@ -260,6 +263,17 @@ async fn handshake(tcp: TcpStream, name: &str, config: &Arc<ClientConfig>) -> Re
         Ok(Err(error)) => Err(Broken::Tls(error.to_string())),
         Ok(Ok(stream)) => Ok(Wire::Tls(Box::new(stream))),
     }
+}
+
+async fn connect_from(local: Ipv4Addr, address: SocketAddr) -> Result<TcpStream, Broken> {
+    let connect = async {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((local, 0).into())?;
+        let tcp = socket.connect(address).await?;
+        tcp.set_nodelay(true)?;
+        io::Result::Ok(tcp)
+    };
+    connect.await.map_err(|error| Broken::Connect(error.to_string()))
 }
 
 async fn narrow(address: SocketAddr) -> Result<TcpStream, Broken> {

@@ -22,10 +22,15 @@ pub const PING: u8 = 6;
 pub const GOAWAY: u8 = 7;
 pub const WINDOW_UPDATE: u8 = 8;
 pub const CONTINUATION: u8 = 9;
+pub const PRIORITY_UPDATE: u8 = 16;
+
+/// What a client says first (RFC 9113 §3.4).
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 pub const END_STREAM: u8 = 1;
 pub const END_HEADERS: u8 = 4;
-const ACK: u8 = 1;
+pub const PADDED: u8 = 8;
+pub const ACK: u8 = 1;
 /// What may be sent before the first WINDOW_UPDATE (RFC 9113 §6.9.2).
 const FIRST_WINDOW: i64 = 65_535;
 /// A frame may have so many bytes (RFC 9113 §4.2).
@@ -90,14 +95,19 @@ impl Frames {
         let wire = tls(door.https(), name, &door.trust(&["h2"]))
             .await
             .expect("a handshake");
-        let mut frames = Self {
+        let mut frames = Self::over(wire);
+        frames.write(PREFACE).await;
+        frames.send(SETTINGS, 0, 0, b"").await;
+        frames
+    }
+
+    /// Over a connection on which nothing was said yet.
+    pub fn over(wire: Wire) -> Self {
+        Self {
             wire,
             window: FIRST_WINDOW,
             stream_window: FIRST_WINDOW,
-        };
-        frames.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
-        frames.send(SETTINGS, 0, 0, b"").await;
-        frames
+        }
     }
 
     /// A request head with these fields as they are, `:method` and the rest.
@@ -121,6 +131,16 @@ impl Frames {
             self.send(DATA, 0, stream, &vec![b'x'; len as usize]).await;
         }
         len as usize
+    }
+
+    /// This as it is, where the windows have room for it; `stream`'s own is the caller's to know.
+    pub async fn send_data(&mut self, stream: u32, bytes: &[u8]) -> bool {
+        let has_room = self.window >= bytes.len() as i64;
+        if has_room {
+            self.window -= bytes.len() as i64;
+            self.send(DATA, 0, stream, bytes).await;
+        }
+        has_room
     }
 
     /// What may be sent on a new stream; known when the settings have come.

@@ -2,5 +2,6 @@
 //! the order in which they want them.
 
 mod answers;
+mod drained;
 mod turns;
 mod web_sockets;

@@ -23,7 +23,7 @@ fn request(path: &str) -> [(&str, &[u8]); 7] {
 }
 
 /// A WebSocket on stream `stream`, and the fields of the answer.
-async fn open(frames: &mut Frames, heads: &mut Heads, stream: u32, path: &str) -> Vec<(String, String)> {
+pub(super) async fn open(frames: &mut Frames, heads: &mut Heads, stream: u32, path: &str) -> Vec<(String, String)> {
     frames.request(stream, &request(path), false).await;
     loop {
         let frame = frames.next(&mut 0).await.expect("a frame");
@@ -34,13 +34,13 @@ async fn open(frames: &mut Frames, heads: &mut Heads, stream: u32, path: &str) -
 }
 
 /// A whole text of a client, masked with a key of zeros (RFC 6455 §5.2).
-fn text(text: &str) -> Vec<u8> {
+pub(super) fn text(text: &str) -> Vec<u8> {
     let head = [0x81, 0x80 | text.len() as u8, 0, 0, 0, 0];
     [&head, text.as_bytes()].concat()
 }
 
 /// What comes on a stream until there are so many bytes, or its end.
-async fn receive(frames: &mut Frames, stream: u32, bytes: usize) -> (Vec<u8>, Option<Frame>) {
+pub(super) async fn receive(frames: &mut Frames, stream: u32, bytes: usize) -> (Vec<u8>, Option<Frame>) {
     let mut seen = Vec::new();
     loop {
         let frame = frames.next(&mut 0).await.expect("a frame");

@@ -6,9 +6,11 @@ use futures_util::SinkExt;
 use greengate::model::api::{SleepState, exit};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::sleeper::{Made, Sleeper};
+use super::sleeper::{DEV, Made, Sleeper};
 use crate::common::client::Client;
+use crate::common::incoming::Broken;
 use crate::common::load::{next, open_web_socket};
+use crate::common::socket::{Socket, over_http2};
 use crate::common::{eventually, holds, ms, secs};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,22 +126,41 @@ async fn n36_what_does_not_end_in_time_keeps_it_awake() {
     assert!(dev.ran().is_empty());
 }
 
+/// A WebSocket: over TLS on a stream, as browsers open it, and on a connection of its own else.
+async fn open(dev: &Sleeper) -> Result<Socket, Broken> {
+    let target = dev.target();
+    match target.tls {
+        Some(_) => over_http2(&target.h2().await?, DEV, "/ws").await,
+        None => open_web_socket(&target, "/ws").await,
+    }
+}
+
 /// Whether somebody who opens a WebSocket is let in.
 async fn opens(dev: &Sleeper) -> bool {
-    open_web_socket(&dev.target(), "/ws").await.is_ok()
+    open(dev).await.is_ok()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn n36_a_web_socket_that_only_pings_is_closed_politely_and_does_not_wake_when_it_comes_back() {
+    one_that_only_pings(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n36_nor_does_one_on_a_stream_of_http2() {
+    one_that_only_pings(true).await;
+}
+
+async fn one_that_only_pings(tls: bool) {
     let dev = Arc::new(
         Sleeper::made(Made {
             after: "1s",
             times: "sleep_web_socket=1000",
+            tls,
             ..Made::default()
         })
         .await,
     );
-    let mut socket = open_web_socket(&dev.target(), "/ws").await.unwrap();
+    let mut socket = open(&dev).await.unwrap();
     // As the client of a dev server does.
     let closed = tokio::spawn(async move {
         loop {
