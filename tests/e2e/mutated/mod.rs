@@ -2,9 +2,10 @@
 //! an app to clients that forgive nothing. Whatever the door makes of them, it lives on; the app sees no request whose client got
 //! no answer, and a client gets no answer that is another's. `SEED=` replays one.
 
-#[path = "../http1_codec/generated.rs"]
+#[path = "../../http1_codec/generated.rs"]
 #[allow(dead_code, reason = "a part of what the codec's tests generate")]
 mod generated;
+mod http2;
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
