@@ -3,5 +3,6 @@
 
 mod answers;
 mod drained;
+mod schedules;
 mod turns;
 mod web_sockets;
