@@ -3,6 +3,7 @@
 
 mod answers;
 mod drained;
+mod records;
 mod schedules;
 mod turns;
 mod web_sockets;
