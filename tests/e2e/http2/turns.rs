@@ -2,14 +2,30 @@
 
 use crate::common::app::send;
 use crate::common::fixture::{HOST, Pair};
-use crate::common::frames::{DATA, Frames, WINDOW_UPDATE, encode};
+use crate::common::frames::{DATA, Frames, PRIORITY_UPDATE, WINDOW_UPDATE, encode};
 
 /// Bytes of an answer: more than one turn, and no more than the app is rid of at once.
 const LARGE: usize = 48 * 1024;
 
+/// What a client says of a stream's priority in a frame of its own (RFC 9218 §7.1).
+enum Update {
+    /// Before it has begun the stream.
+    Before(u32, &'static str),
+    /// While the answer waits.
+    Behind(u32, &'static str),
+}
+
+impl Update {
+    fn encode(&self) -> Vec<u8> {
+        let (Self::Before(stream, said) | Self::Behind(stream, said)) = self;
+        let payload = [&stream.to_be_bytes(), said.as_bytes()].concat();
+        encode(PRIORITY_UPDATE, 0, 0, &payload)
+    }
+}
+
 /// Asks for as many large answers as there are words, with these priorities: of which stream each piece is that comes when the whole
 /// connection has room again, and whether it is the last.
-async fn order(pair: &Pair, priorities: &[&str]) -> Vec<(u32, bool)> {
+async fn order(pair: &Pair, priorities: &[&str], updates: &[Update]) -> Vec<(u32, bool)> {
     let large = format!(
         "HTTP/1.1 200 OK\r\nX-App: blue\r\nContent-Length: {LARGE}\r\n\r\n{}",
         "x".repeat(LARGE)
@@ -34,6 +50,9 @@ async fn order(pair: &Pair, priorities: &[&str]) -> Vec<(u32, bool)> {
     };
     frames.request(1, &head(b"/fill"), true).await;
     frames.until_end(1).await;
+    for update in updates.iter().filter(|update| matches!(update, Update::Before(..))) {
+        frames.write(&update.encode()).await;
+    }
     for (n, priority) in priorities.iter().enumerate() {
         let mut fields = head(b"/large");
         if !priority.is_empty() {
@@ -49,7 +68,10 @@ async fn order(pair: &Pair, priorities: &[&str]) -> Vec<(u32, bool)> {
     }
     pair.blue.reached("/large").await;
     let room = (priorities.len() * LARGE) as u32;
-    frames.write(&encode(WINDOW_UPDATE, 0, 0, &room.to_be_bytes())).await;
+    let behind = updates.iter().filter(|update| matches!(update, Update::Behind(..)));
+    let mut said: Vec<u8> = behind.flat_map(Update::encode).collect();
+    said.extend(encode(WINDOW_UPDATE, 0, 0, &room.to_be_bytes()));
+    frames.write(&said).await;
     let (mut order, mut open) = (Vec::new(), priorities.len());
     while open > 0 {
         let frame = frames.next(&mut 0).await.expect("a frame");
@@ -61,33 +83,68 @@ async fn order(pair: &Pair, priorities: &[&str]) -> Vec<(u32, bool)> {
     order
 }
 
+/// The streams in the order in which their answers ended.
+fn ends(order: &[(u32, bool)]) -> Vec<u32> {
+    let ends = order.iter().filter(|(_, is_last)| *is_last);
+    ends.map(|(stream, _)| *stream).collect()
+}
+
+/// Until the first answer has ended, the others have had a good part of theirs.
+fn take_turns(order: &[(u32, bool)], streams: &[u32]) {
+    let first = order.iter().position(|(_, is_last)| *is_last).expect("an end");
+    for stream in streams {
+        let pieces = order[..=first].iter().filter(|(of, _)| of == stream).count();
+        assert!(
+            pieces * 2 * streams.len() > first,
+            "stream {stream} had {pieces} pieces of {first}"
+        );
+    }
+}
+
+/// While there was something of this answer, next to nothing else came.
+fn comes_whole(order: &[(u32, bool)], stream: u32) {
+    let end = order.iter().position(|one| *one == (stream, true)).expect("an end");
+    let others = order[..end].iter().filter(|(of, _)| *of != stream).count();
+    assert!(others * 2 < end, "{others} of {end} pieces were of other answers");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_of_which_nothing_is_said_take_turns() {
     let pair = Pair::tls("").await;
-    let order = order(&pair, &["", "", ""]).await;
-    // Until the first has ended, the others have had a good part of theirs.
-    let first = order.iter().position(|(_, is_last)| *is_last).expect("an end");
-    for stream in [3, 5, 7] {
-        let pieces = order[..=first].iter().filter(|(of, _)| *of == stream).count();
-        assert!(pieces * 6 > first, "stream {stream} had {pieces} pieces of {first}");
-    }
+    take_turns(&order(&pair, &["", "", ""], &[]).await, &[3, 5, 7]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_more_urgent_comes_first_and_what_is_not_incremental_comes_whole() {
     let pair = Pair::tls("").await;
-    let order = order(&pair, &["u=6", "u=0", "u=2"]).await;
-    let ends: Vec<u32> = order
-        .iter()
-        .filter(|(_, is_last)| *is_last)
-        .map(|(stream, _)| *stream)
-        .collect();
-    assert_eq!(ends, [5, 7, 3]);
-    // While there was something of it, nothing else came.
-    let end = order
-        .iter()
-        .position(|(stream, is_last)| *stream == 5 && *is_last)
-        .expect("an end");
-    let others = order[..end].iter().filter(|(stream, _)| *stream != 5).count();
-    assert!(others * 2 < end, "{others} of {end} pieces were of less urgent answers");
+    let order = order(&pair, &["u=6", "u=0", "u=2"], &[]).await;
+    assert_eq!(ends(&order), [5, 7, 3]);
+    comes_whole(&order, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_answers_that_are_as_urgent_the_incremental_take_turns_and_the_others_come_whole() {
+    let pair = Pair::tls("").await;
+    take_turns(&order(&pair, &["u=2, i", "u=2, i", "u=2, i"], &[]).await, &[3, 5, 7]);
+    let order = order(&pair, &["u=2", "u=2", "u=2"], &[]).await;
+    assert_eq!(ends(&order), [3, 5, 7]);
+    comes_whole(&order, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_may_think_better_of_a_priority_while_the_answer_waits() {
+    let pair = Pair::tls("").await;
+    let said = [Update::Behind(7, "u=0"), Update::Behind(3, "u=7")];
+    let order = order(&pair, &["u=1", "u=2", "u=6"], &said).await;
+    assert_eq!(ends(&order), [7, 5, 3]);
+    comes_whole(&order, 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_has_said_of_a_stream_before_it_began_is_not_forgotten() {
+    let pair = Pair::tls("").await;
+    let said = [Update::Before(7, "u=0"), Update::Before(3, "u=6")];
+    let order = order(&pair, &["u=1", "u=2", "u=3"], &said).await;
+    assert_eq!(ends(&order), [7, 5, 3]);
+    comes_whole(&order, 7);
 }
