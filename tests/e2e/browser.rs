@@ -43,7 +43,8 @@ pub(crate) fn build(folder: &Path, version: &str) {
              const colour = getComputedStyle(document.body).getPropertyValue('--version').trim();
              const lazy = await import('./lazy-{hash}.js');
              const page = document.querySelector('meta[name=version]').content;
-             window.told = {{ page, script: '{version}', later, lazy: lazy.version, colour, api, echo }};\n"
+             const protocol = performance.getEntriesByType('navigation')[0].nextHopProtocol;
+             window.told = {{ page, script: '{version}', later, lazy: lazy.version, colour, api, echo, protocol }};\n"
         ),
     );
     write(
@@ -164,6 +165,20 @@ async fn n23_a_browser_sees_no_broken_asset_while_the_folder_of_its_page_is_swap
             assert_eq!(told[part], told["page"], "{visit}");
         }
         assert_eq!(told["echo"], "hello", "{visit}");
+        assert_eq!(told["protocol"], "h2", "{visit}");
+    }
+    // Where it speaks HTTP/2, its WebSockets are streams (RFC 8441).
+    let log = door.access_log();
+    let opened: Vec<_> = log.lines().filter(|line| line.contains("\"/api/ws\"")).collect();
+    assert!(
+        opened.len() >= visits.len(),
+        "{} of {} visits",
+        opened.len(),
+        visits.len()
+    );
+    for line in opened {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["protocol"], "HTTP/2", "{line}");
     }
     for version in ["1", "2"] {
         let seen = visits.iter().any(|visit| visit["told"]["page"] == version);
