@@ -56,6 +56,8 @@ pub(super) struct Inner {
     pub(super) probes: AtomicU64,
     pub(super) accepted: AtomicU64,
     pub(super) open: AtomicU64,
+    /// Targets whose answer was given up by who had asked for it.
+    pub(super) given_up: Mutex<Vec<String>>,
     /// Whose body ended as its framing says, of the requests that were not scripted.
     pub(super) bodies: Mutex<Vec<(String, bool)>>,
     /// Close codes that WebSockets got from the client's side; `None` for a close without a code.
@@ -143,6 +145,7 @@ impl App {
             probes: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
             open: AtomicU64::new(0),
+            given_up: Mutex::default(),
             bodies: Mutex::default(),
             closes: Mutex::default(),
             kills: watch::Sender::new(0),
@@ -366,6 +369,35 @@ impl App {
         .await
     }
 
+    /// How many requests with this path (without query) were given up by who had asked, while it worked for them.
+    pub fn given_up(&self, path: &str) -> usize {
+        let given_up = self.inner.given_up.lock().unwrap();
+        given_up
+            .iter()
+            .filter(|target| target.split('?').next() == Some(path))
+            .count()
+    }
+
+    /// How many requests with this path (without query) have reached it, of those that it remembers.
+    pub fn asked(&self, path: &str) -> usize {
+        let seen = self.inner.seen.lock().unwrap();
+        seen.iter()
+            .filter(|seen| seen.target.split('?').next() == Some(path))
+            .count()
+    }
+
+    /// Waits until it works for no request with this path any more, of which so many have reached it: each was given up.
+    pub async fn works_for_none(&self, path: &str) -> usize {
+        super::eventually(super::secs(10), || async {
+            let (reached, given_up) = (self.asked(path), self.given_up(path));
+            super::holds(given_up == reached, || {
+                format!("{given_up} of {reached} requests for {path} were given up")
+            })
+            .map(|()| reached)
+        })
+        .await
+    }
+
     /// Close codes that its WebSockets received.
     pub fn closes(&self) -> Vec<Option<u16>> {
         self.inner.closes.lock().unwrap().clone()
@@ -454,7 +486,10 @@ async fn serve(incoming: &mut Incoming, inner: &Arc<Inner>, number: u64) -> End 
             Ok(None) => before += 1,
             Ok(Some(end)) => return end,
             // The proxy went away in the middle: nothing is left to be said.
-            Err(_) => return End::Close,
+            Err(_) => {
+                inner.given_up.lock().unwrap().push(seen.target);
+                return End::Close;
+            }
         }
     }
 }

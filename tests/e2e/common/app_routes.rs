@@ -136,7 +136,8 @@ async fn run(
             Step::Reset => return Ok(Some(End::Reset)),
             Step::Hang => std::future::pending().await,
             Step::UntilGone => {
-                while incoming.fill().await? > 0 {}
+                while incoming.fill().await.is_ok_and(|read| read > 0) {}
+                inner.given_up.lock().unwrap().push(seen.target.clone());
                 return Ok(Some(End::Close));
             }
         }

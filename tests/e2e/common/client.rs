@@ -101,6 +101,13 @@ impl Client {
         })
     }
 
+    /// Over a connection that is there.
+    pub fn over(wire: Wire) -> Self {
+        Self {
+            incoming: Incoming::new(wire, PATIENCE),
+        }
+    }
+
     /// A connection over TLS, by server name.
     pub async fn tls(address: SocketAddr, name: &str, config: &Arc<ClientConfig>) -> Result<Self, Broken> {
         let wire = tls(address, name, config).await?;
@@ -255,7 +262,8 @@ pub async fn tls_from(
     handshake(connect_from(local, address).await?, name, config).await
 }
 
-async fn handshake(tcp: TcpStream, name: &str, config: &Arc<ClientConfig>) -> Result<Wire, Broken> {
+/// A TLS connection over one that is there.
+pub async fn handshake(tcp: TcpStream, name: &str, config: &Arc<ClientConfig>) -> Result<Wire, Broken> {
     let name = ServerName::try_from(name.to_owned()).map_err(|error| Broken::Tls(error.to_string()))?;
     let handshake = TlsConnector::from(Arc::clone(config)).connect(name, tcp);
     match tokio::time::timeout(PATIENCE, handshake).await {

@@ -95,6 +95,11 @@ impl Frames {
         let wire = tls(door.https(), name, &door.trust(&["h2"]))
             .await
             .expect("a handshake");
+        Self::begin(wire).await
+    }
+
+    /// The same over a connection that is there.
+    pub async fn begin(wire: Wire) -> Self {
         let mut frames = Self::over(wire);
         frames.write(PREFACE).await;
         frames.send(SETTINGS, 0, 0, b"").await;
@@ -114,6 +119,32 @@ impl Frames {
     pub async fn request(&mut self, stream: u32, fields: &[(&str, &[u8])], end: bool) {
         let flags = END_HEADERS | if end { END_STREAM } else { 0 };
         self.send(HEADERS, flags, stream, &block(fields)).await;
+    }
+
+    /// Asks for a WebSocket on a stream (RFC 8441 §5), with more fields.
+    pub async fn web_socket(&mut self, stream: u32, host: &str, path: &str, more: &[(&str, &[u8])]) {
+        let fields = [
+            (":method", &b"CONNECT"[..]),
+            (":protocol", b"websocket"),
+            (":scheme", b"https"),
+            (":authority", host.as_bytes()),
+            (":path", path.as_bytes()),
+            ("sec-websocket-version", b"13"),
+        ];
+        self.request(stream, &[&fields[..], more].concat(), false).await;
+    }
+
+    /// The fields of the next head on a stream; each head of the connection has to be read by `heads`.
+    pub async fn head(&mut self, heads: &mut Heads, stream: u32) -> Vec<(String, String)> {
+        loop {
+            let frame = self.next(&mut 0).await.expect("a frame");
+            if frame.kind == HEADERS {
+                let fields = heads.read(&frame);
+                if frame.stream == stream {
+                    return fields;
+                }
+            }
+        }
     }
 
     /// As many bytes of a body as the windows allow: how many that were. `window` is the stream's.
@@ -261,6 +292,17 @@ pub fn integer(first: u8, prefix: u32, number: usize) -> Vec<u8> {
     }
     bytes.push(rest as u8);
     bytes
+}
+
+/// A whole text of a WebSocket's client, masked with a key of zeros (RFC 6455 §5.2).
+pub fn text(text: &str) -> Vec<u8> {
+    let head = [0x81, 0x80 | text.len() as u8, 0, 0, 0, 0];
+    [&head, text.as_bytes()].concat()
+}
+
+/// The value of a field of a head.
+pub fn field<'h>(head: &'h [(String, String)], name: &str) -> Option<&'h str> {
+    head.iter().find(|(of, _)| of == name).map(|(_, value)| &value[..])
 }
 
 /// The body that frames carry.

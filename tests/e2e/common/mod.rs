@@ -13,6 +13,7 @@
 //! - [`control`]: the control socket as bytes
 //! - [`prometheus`]: a real one; [`exposition`]: what it reads
 //! - [`socket`]: WebSockets, over HTTP/1.1 and HTTP/2
+//! - [`beside`]: what an attack costs, and a client that behaves beside it
 //! - [`load`]: steady traffic of every kind; [`notes`]: what is written and read in a database; [`onward`]: clients that see no version
 //!   after a later one
 //!
@@ -23,6 +24,7 @@
 pub mod acme_door;
 pub mod app;
 mod app_routes;
+pub mod beside;
 pub mod client;
 pub mod control;
 pub mod docker;

@@ -3,7 +3,8 @@
 
 use tokio::io::AsyncWriteExt;
 
-use super::attack::{Allowed, Poured, beside_a_good_client};
+use super::attack::Poured;
+use crate::common::beside::{Allowed, beside_a_good_client};
 use crate::common::client::Client;
 use crate::common::fixture::Pair;
 use crate::common::{ms, secs};

@@ -1,7 +1,9 @@
 //! Frames without end (E27): each is a few bytes, and costs its sender nothing. `docs/decisions/e27-floods-over-http2.md` says which end
 //! their connection, and which are merely cheap.
 
-use super::attack::{Allowed, Attacker, ENHANCE_YOUR_CALM, Poured, beside_a_good_client};
+use super::attack::{Attacker, ENHANCE_YOUR_CALM, Poured};
+use crate::common::app::Step;
+use crate::common::beside::{Allowed, beside_a_good_client};
 use crate::common::fixture::{HOST, Pair};
 use crate::common::frames::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PRIORITY, SETTINGS, WINDOW_UPDATE, block, encode,
@@ -10,6 +12,9 @@ use crate::common::{eventually, holds, secs};
 
 /// What a connection's floods may cost.
 const LITTLE: Allowed = Allowed { mib: 6, cpu: secs(1) };
+
+/// Streams that a flood holds open.
+const HELD: u32 = 20;
 
 /// A kind that RFC 9113 does not know.
 const UNKNOWN: u8 = 0xfa;
@@ -29,15 +34,35 @@ fn thousand(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     encode(kind, flags, stream, payload).repeat(1000)
 }
 
-/// A connection that has to be ended, for this reason.
-async fn is_ended(pair: &Pair, begin: &[u8], flood: &[u8]) {
+/// A target whose answer never comes.
+const NEVER: &str = "/never";
+
+/// Over TLS, with an app that answers [`NEVER`] never.
+async fn pair() -> Pair {
+    let pair = Pair::tls("").await;
+    pair.blue.on(NEVER, vec![Step::UntilGone]);
+    pair.blue.remember_all();
+    pair
+}
+
+/// A connection that has to be ended, for this reason. What it began before is cancelled with it, so often.
+async fn is_ended_with(pair: &Pair, begin: &[u8], flood: &[u8], begun: usize) {
+    let before = pair.blue.works_for_none(NEVER).await;
     beside_a_good_client(pair, LITTLE, async {
         let mut attacker = Attacker::hearing(pair).await;
         attacker.pour(begin).await;
+        eventually(secs(10), || async {
+            let reached = pair.blue.asked(NEVER) - before;
+            holds(reached == begun, || {
+                format!("{reached} of {begun} have reached the app")
+            })
+        })
+        .await;
         while !attacker.is_over() && attacker.pour(flood).await == Poured::Taken {}
         // GOAWAY may be lost behind answers that were on their way when the connection ended; the log has it in any case.
         let code = attacker.end().await;
         assert!(matches!(code, None | Some(ENHANCE_YOUR_CALM)), "{code:?}");
+        assert_eq!(pair.blue.works_for_none(NEVER).await, before + begun);
     })
     .await;
     eventually(secs(10), || async {
@@ -48,6 +73,15 @@ async fn is_ended(pair: &Pair, begin: &[u8], flood: &[u8]) {
     // Whatever it sends, it fills no disk.
     let lines = pair.door.process().log().text().lines().count();
     assert!(lines < 50, "{lines} lines in the log");
+}
+
+/// A connection that has to be ended, with nothing under way or with streams that it holds open.
+async fn is_ended(pair: &Pair, flood: &[u8]) {
+    is_ended_with(pair, b"", flood, 0).await;
+    let begin: Vec<u8> = (0..HELD)
+        .flat_map(|n| encode(HEADERS, END_HEADERS | END_STREAM, 2 * n + 1, &head(NEVER)))
+        .collect();
+    is_ended_with(pair, &begin, flood, HELD as usize).await;
 }
 
 /// A connection whose client reads nothing: it is not read either, long before a megabyte of answers is kept for it.
@@ -62,24 +96,24 @@ async fn is_held_back(pair: &Pair, flood: &[u8]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e27_a_head_whose_continuations_never_end() {
-    let pair = Pair::tls("").await;
+    let pair = pair().await;
     let more = thousand(CONTINUATION, 0, 1, &block(&[("x-field", b"value")]));
-    is_ended(&pair, &encode(HEADERS, END_STREAM, 1, &head("/never")), &more).await;
+    let begin = encode(HEADERS, END_STREAM, 1, &head(NEVER));
+    is_ended_with(&pair, &begin, &more, 0).await;
     let empty = thousand(CONTINUATION, 0, 1, b"");
-    is_ended(&pair, &encode(HEADERS, END_STREAM, 1, &head("/never")), &empty).await;
-    assert!(!pair.blue.targets().contains(&"GET /never".to_owned()));
+    is_ended_with(&pair, &begin, &empty, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e27_settings_without_end() {
-    let pair = Pair::tls("").await;
+    let pair = pair().await;
     // SETTINGS_INITIAL_WINDOW_SIZE, up and down.
     let (up, down) = ([0, 4, 0, 1, 0, 0], [0, 4, 0, 0, 255, 255]);
     let flood = [encode(SETTINGS, 0, 0, &up), encode(SETTINGS, 0, 0, &down)]
         .concat()
         .repeat(500);
-    is_ended(&pair, b"", &flood).await;
-    is_ended(&pair, b"", &thousand(SETTINGS, 0, 0, b"")).await;
+    is_ended(&pair, &flood).await;
+    is_ended(&pair, &thousand(SETTINGS, 0, 0, b"")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,10 +124,10 @@ async fn e27_settings_of_a_client_that_reads_no_acknowledgement() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e27_pings_without_end() {
-    let pair = Pair::tls("").await;
-    is_ended(&pair, b"", &thousand(PING, 0, 0, b"12345678")).await;
+    let pair = pair().await;
+    is_ended(&pair, &thousand(PING, 0, 0, b"12345678")).await;
     // Answers to questions that nobody asked.
-    is_ended(&pair, b"", &thousand(PING, 1, 0, b"12345678")).await;
+    is_ended(&pair, &thousand(PING, 1, 0, b"12345678")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,22 +138,23 @@ async fn e27_pings_of_a_client_that_reads_no_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e27_data_without_a_byte() {
-    let pair = Pair::tls("").await;
-    let begin = encode(HEADERS, END_HEADERS, 1, &head("/echo"));
-    is_ended(&pair, &begin, &thousand(DATA, 0, 1, b"")).await;
+    let pair = pair().await;
+    // An upload without an end.
+    let begin = encode(HEADERS, END_HEADERS, 1, &head(NEVER));
+    is_ended_with(&pair, &begin, &thousand(DATA, 0, 1, b""), 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e27_priorities_without_end() {
-    let pair = Pair::tls("").await;
-    is_ended(&pair, b"", &thousand(PRIORITY, 0, 3, &[0, 0, 0, 1, 15])).await;
+    let pair = pair().await;
+    is_ended(&pair, &thousand(PRIORITY, 0, 3, &[0, 0, 0, 1, 15])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e27_frames_of_an_unknown_kind_without_end() {
-    let pair = Pair::tls("").await;
-    is_ended(&pair, b"", &thousand(UNKNOWN, 0, 0, b"")).await;
-    is_ended(&pair, b"", &thousand(UNKNOWN, 0, 0, &[0; 16])).await;
+    let pair = pair().await;
+    is_ended(&pair, &thousand(UNKNOWN, 0, 0, b"")).await;
+    is_ended(&pair, &thousand(UNKNOWN, 0, 0, &[0; 16])).await;
 }
 
 /// Downloads bring many of them, the last ones behind the end of their stream, and no rate tells an attack from a fast client.

@@ -1,9 +1,8 @@
 //! Heads and bodies over HTTP/2 that are none (E10), and heads that are far larger than they look (E27). An error ends its
 //! stream, behind an answer where one is possible, or its connection, and nothing reaches the app.
 
-use super::attack::{
-    Allowed, Attacker, COMPRESSION_ERROR, ENHANCE_YOUR_CALM, PROTOCOL_ERROR, Poured, beside_a_good_client,
-};
+use super::attack::{Attacker, COMPRESSION_ERROR, ENHANCE_YOUR_CALM, PROTOCOL_ERROR, Poured};
+use crate::common::beside::{Allowed, beside_a_good_client};
 use crate::common::fixture::{HOST, Pair};
 use crate::common::frames::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, Frames, GOAWAY, HEADERS, Heads, RST_STREAM, block, encode,

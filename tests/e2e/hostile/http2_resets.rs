@@ -3,11 +3,9 @@
 
 use tokio::time::Instant;
 
-use super::attack::{
-    Allowed, Attacker, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, PROTOCOL_ERROR, Poured, STREAM_CLOSED,
-    beside_a_good_client,
-};
+use super::attack::{Attacker, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, PROTOCOL_ERROR, Poured, STREAM_CLOSED};
 use crate::common::app::Step;
+use crate::common::beside::{Allowed, beside_a_good_client};
 use crate::common::fixture::{HOST, Pair};
 use crate::common::frames::{
     DATA, END_HEADERS, END_STREAM, Frames, HEADERS, PRIORITY, RST_STREAM, WINDOW_UPDATE, block, encode,
@@ -57,20 +55,12 @@ fn cancel(stream: u32) -> Vec<u8> {
 
 /// How many requests for [`NEVER`] have reached the app.
 fn reached(pair: &Pair) -> usize {
-    pair.blue.seen().iter().filter(|seen| seen.target == NEVER).count()
+    pair.blue.asked(NEVER)
 }
 
 /// Everything that the app did for the attacker was cancelled, and that was not much more than may be given up at once.
-async fn nothing_is_left(pair: &Pair, before: u64, since: Instant) {
-    eventually(secs(10), || async {
-        let open = pair.blue.open_connections();
-        // The good client's come and go.
-        holds(open <= before + 8, || {
-            format!("the app has {open} connections open, and had {before}")
-        })
-    })
-    .await;
-    let reached = reached(pair);
+async fn nothing_is_left(pair: &Pair, since: Instant) {
+    let reached = pair.blue.works_for_none(NEVER).await;
     let most = REACH + A_SECOND * (since.elapsed().as_secs() as usize + 1);
     assert!(reached <= most, "{reached} requests have reached the app, of {most}");
 }
@@ -90,7 +80,7 @@ async fn until_ended(attacker: &mut Attacker, most: u32, burst: impl Fn(u32) -> 
 #[tokio::test(flavor = "multi_thread")]
 async fn e26_requests_that_are_reset_in_the_same_flight() {
     let pair = pair().await;
-    let (before, since) = (pair.blue.open_connections(), Instant::now());
+    let since = Instant::now();
     beside_a_good_client(&pair, ALLOWED, async {
         let mut attacker = Attacker::hearing(&pair).await;
         until_ended(&mut attacker, 20, |n| {
@@ -103,13 +93,13 @@ async fn e26_requests_that_are_reset_in_the_same_flight() {
         .await;
     })
     .await;
-    nothing_is_left(&pair, before, since).await;
+    nothing_is_left(&pair, since).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e26_requests_that_are_reset_once_the_app_works_for_them() {
     let pair = pair().await;
-    let (before, since) = (pair.blue.open_connections(), Instant::now());
+    let since = Instant::now();
     beside_a_good_client(&pair, ALLOWED, async {
         let mut attacker = Attacker::hearing(&pair).await;
         let mut stream = 1;
@@ -134,13 +124,13 @@ async fn e26_requests_that_are_reset_once_the_app_works_for_them() {
         assert_eq!(attacker.end().await, Some(ENHANCE_YOUR_CALM));
     })
     .await;
-    nothing_is_left(&pair, before, since).await;
+    nothing_is_left(&pair, since).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e26_uploads_that_are_reset() {
     let pair = pair().await;
-    let (before, since) = (pair.blue.open_connections(), Instant::now());
+    let since = Instant::now();
     beside_a_good_client(&pair, ALLOWED, async {
         let mut attacker = Attacker::hearing(&pair).await;
         until_ended(&mut attacker, 20_000, |stream| {
@@ -150,13 +140,13 @@ async fn e26_uploads_that_are_reset() {
         .await;
     })
     .await;
-    nothing_is_left(&pair, before, since).await;
+    nothing_is_left(&pair, since).await;
 }
 
 /// A client that makes us reset its own streams by RST_STREAM with this code, with this frame behind a request, until that is too much.
 async fn made_us_reset(code: u32, provocation: impl Fn(u32) -> Vec<u8>) {
     let pair = pair().await;
-    let (before, since) = (pair.blue.open_connections(), Instant::now());
+    let since = Instant::now();
     beside_a_good_client(&pair, ALLOWED, async {
         // One such frame costs its stream alone, by this code, and the app's work for it.
         let mut attacker = Attacker::hearing(&pair).await;
@@ -178,7 +168,7 @@ async fn made_us_reset(code: u32, provocation: impl Fn(u32) -> Vec<u8>) {
         assert_eq!(attacker.end().await, Some(ENHANCE_YOUR_CALM));
     })
     .await;
-    nothing_is_left(&pair, before, since).await;
+    nothing_is_left(&pair, since).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -264,15 +254,10 @@ async fn e26_a_browser_that_cancels_many_downloads_keeps_its_connection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn e26_work_is_cancelled_with_its_stream() {
     let pair = pair().await;
-    let before = pair.blue.open_connections();
     let mut frames = Frames::connect(&pair.door, HOST).await;
     frames.write(&request(1)).await;
     pair.blue.reached(NEVER).await;
+    assert_eq!(pair.blue.given_up(NEVER), 0);
     frames.write(&cancel(1)).await;
-    eventually(secs(10), || async {
-        holds(pair.blue.open_connections() <= before, || {
-            "the app still works for it".into()
-        })
-    })
-    .await;
+    assert_eq!(pair.blue.works_for_none(NEVER).await, 1);
 }

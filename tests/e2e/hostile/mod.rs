@@ -1,7 +1,7 @@
 //! A hostile internet: attacks with real bytes and frames, each beside a client that behaves well and must notice nothing of it,
 //! within bounds of memory and time.
 //!
-//! - [`attack`]: what an attack may cost, and the connection that it comes by
+//! - [`attack`]: the connection that it comes by; what it may cost is in `common/beside.rs`
 //! - `http2_*`: streams that are reset, frames without end, heads that are none
 //! - `http1_floods`: requests and chunks without end
 //! - `tls`: what a handshake must not agree on
