@@ -7,7 +7,7 @@ use super::nothing_is_left;
 use crate::common::app::{App, Step, send};
 use crate::common::client::Client;
 use crate::common::fixture::{HOST, PLAIN, Pair};
-use crate::common::{eventually, holds, ms, secs};
+use crate::common::{ms, secs};
 
 const TIMES: &str = "pace=1000,look_after_client=50";
 /// More than all buffers on the way hold together.
@@ -91,6 +91,47 @@ async fn e23_a_client_that_reads_slowly_and_steadily_keeps_its_answer() {
     assert!(!log.contains("client:"), "{log}");
 }
 
+/// Reads a byte every 50 ms, for as long as there is one.
+async fn trickle(client: &mut Client) {
+    while client.incoming.wire.read_u8().await.is_ok() {
+        tokio::time::sleep(ms(50)).await;
+    }
+}
+
+/// The kernel says nothing of single bytes: what it has room for, it tells in thousands of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn e23_a_client_that_reads_a_few_bytes_a_second_is_given_up() {
+    let (plain, tls) = tokio::join!(
+        async { Pair::plain("timeout.idle = \"2s\"\n").await.hasty(TIMES).await },
+        async { Pair::tls("timeout.idle = \"2s\"\n").await.hasty(TIMES).await },
+    );
+    serve_much(&plain.blue);
+    serve_much(&tls.blue);
+    let trust = tls.door.trust(&["http/1.1"]);
+    let mut one = Client::narrow(plain.door.http()).await.unwrap();
+    let mut two = Client::narrow(plain.door.http()).await.unwrap();
+    let mut three = Client::narrow_tls(tls.door.https(), HOST, &trust).await.unwrap();
+    ask(&mut one, PLAIN, "/much").await;
+    ask(&mut two, PLAIN, "/chunked").await;
+    ask(&mut three, HOST, "/much").await;
+    // What their systems have of it, they go on reading for a while when it is over.
+    let trickles = async { tokio::join!(trickle(&mut one), trickle(&mut two), trickle(&mut three)) };
+    let given_up = async {
+        plain.door.logged("\"client: stopped reading\"", 2).await;
+        tls.door.logged("\"client: stopped reading\"", 1).await;
+    };
+    tokio::join!(given_up, async {
+        let _ = tokio::time::timeout(secs(8), trickles).await;
+    });
+    for (app, path, number) in [
+        (&plain.blue, "/much", 1),
+        (&plain.blue, "/chunked", 1),
+        (&tls.blue, "/much", 1),
+    ] {
+        assert_eq!(app.works_for_none(path).await, number, "{path}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_an_app_that_sends_slowly_costs_no_client_its_answer() {
     let pair = Pair::plain("timeout.idle = \"1s\"\n")
@@ -104,23 +145,26 @@ async fn e23_an_app_that_sends_slowly_costs_no_client_its_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn e23_event_streams_may_stand_still() {
-    let pair = Pair::plain("timeout.idle = \"300ms\"\n")
-        .await
-        .hasty("pace=300,look_after_client=50")
-        .await;
+async fn e23_event_streams_may_stand_still_over_tls_too() {
+    const TIMES: &str = "pace=300,look_after_client=50";
+    let (plain, tls) = tokio::join!(
+        async { Pair::plain("timeout.idle = \"300ms\"\n").await.hasty(TIMES).await },
+        async { Pair::tls("timeout.idle = \"300ms\"\n").await.hasty(TIMES).await },
+    );
     let events = Step::Send(vec![b':'; SIZE]);
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
-    pair.blue.on("/events", vec![send(head), events, Step::Hang]);
-    let mut client = Client::narrow(pair.door.http()).await.unwrap();
-    ask(&mut client, PLAIN, "/events").await;
-    assert!(sip(&mut client, 100, 100).await);
-    tokio::time::sleep(secs(2)).await;
-    assert!(sip(&mut client, 100, 100).await, "it was cut");
-    assert!(!pair.door.access_log().contains("stopped reading"));
-    eventually(secs(10), || async {
+    let trust = tls.door.trust(&["http/1.1"]);
+    let one = Client::narrow(plain.door.http()).await.unwrap();
+    let two = Client::narrow_tls(tls.door.https(), HOST, &trust).await.unwrap();
+    for (pair, mut client, host) in [(&plain, one, PLAIN), (&tls, two, HOST)] {
+        pair.blue.on("/events", vec![send(head), events.clone(), Step::Hang]);
+        ask(&mut client, host, "/events").await;
+        assert!(sip(&mut client, 100, 100).await);
+        tokio::time::sleep(secs(2)).await;
+        // More than its system and TLS have had all the while.
+        assert!(sip(&mut client, 100_000, 500).await, "{host}: it was cut");
+        assert!(!pair.door.access_log().contains("reading"), "{host}");
         let streams = pair.door.environment("prod").await.services[0].streams;
-        holds(streams == 1, || format!("{streams} streams"))
-    })
-    .await;
+        assert_eq!(streams, 1, "{host}");
+    }
 }
