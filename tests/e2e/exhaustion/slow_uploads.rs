@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use crate::common::app::{App, Step, send};
 use crate::common::client::{Client, WEB_SOCKET};
 use crate::common::fixture::{HOST, PLAIN, Pair};
-use crate::common::frames::{DATA, Frames, HEADERS};
+use crate::common::frames::{DATA, Frames, Heads, field};
 use crate::common::{ms, secs};
 
 /// The rate is measured over half a second: 128 bytes of a body are due in it.
@@ -72,18 +72,19 @@ async fn e23_over_http2_too_and_the_other_streams_go_on() {
         ]
     };
     frames.request(1, &head(b"POST", b"/echo"), false).await;
-    let mut slow = None;
+    let (mut heads, mut slow) = (Heads::default(), None);
     let until = Instant::now() + secs(10);
     while slow.is_none() && Instant::now() < until {
         frames.send(DATA, 0, 1, b"x").await;
-        while let Ok(frame) = tokio::time::timeout(ms(50), frames.next(&mut 0)).await {
-            let frame = frame.expect("the connection stays");
-            if frame.kind == HEADERS && frame.stream == 1 {
-                slow = Some(frame);
-            }
-        }
+        let answered = tokio::time::timeout(ms(50), frames.head(&mut heads, 1));
+        slow = answered.await.ok();
     }
-    assert!(slow.is_some(), "no answer to the slow stream");
+    let slow = slow.expect("an answer to the slow stream");
+    assert_eq!(field(&slow, ":status"), Some("408"));
+    assert!(
+        !pair.blue.whole("/echo").await,
+        "the app was told that the body was cut"
+    );
     pair.door.logged("\"client: slow body\"", 1).await;
     frames.request(3, &head(b"GET", b"/"), true).await;
     let answer = frames.until_end(3).await;
@@ -182,9 +183,18 @@ async fn e23_a_client_that_stops_sending_while_it_is_answered_is_the_one_who_fai
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_tunnels_may_be_as_slow_as_they_like() {
-    let pair = Pair::plain("timeout.idle = \"300ms\"\n").await.hasty(TIMES).await;
-    let mut tunnel = pair.door.plain().await;
-    let open = format!("GET /tunnel HTTP/1.1\r\nHost: {PLAIN}\r\n{WEB_SOCKET}\r\n");
+    let idle = "timeout.idle = \"300ms\"\n";
+    let (plain, tls) = (
+        Pair::plain(idle).await.hasty(TIMES).await,
+        Pair::tls(idle).await.hasty(TIMES).await,
+    );
+    tokio::join!(is_slow(&plain, PLAIN), is_slow(&tls, HOST));
+}
+
+/// A tunnel in which a byte goes there and back now and then.
+async fn is_slow(pair: &Pair, host: &str) {
+    let mut tunnel = pair.target().client().await.unwrap();
+    let open = format!("GET /tunnel HTTP/1.1\r\nHost: {host}\r\n{WEB_SOCKET}\r\n");
     tunnel.send(open).await.unwrap();
     assert_eq!(tunnel.head().await.unwrap().0, 101);
     for _ in 0..3 {
