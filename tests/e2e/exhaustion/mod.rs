@@ -2,6 +2,7 @@
 
 mod bodies;
 mod connections;
+mod crowds;
 mod flood;
 mod handshakes;
 mod slow_readers;
