@@ -3,7 +3,7 @@
 
 use std::task::Waker;
 
-/// So many are looked at to find the one that is missed the least.
+/// So many are looked at to find the one that is missed the least; more only while there is none.
 const LOOKED_AT: usize = 32;
 
 /// A place in [`Waiting`]; `None` until the first registration.
@@ -102,9 +102,11 @@ impl Waiting {
     /// and the one that waits the longest. Returns whether there was one.
     pub(crate) fn make_room(&mut self, ticks: u32) -> bool {
         let len = self.places.len();
+        let (begin, mut looked_at) = (self.hand, 0);
         let mut found: Option<(For, u32, usize)> = None;
-        for step in 0..len.min(LOOKED_AT) {
-            let index = (self.hand + step) % len;
+        while looked_at < len && (looked_at < LOOKED_AT || found.is_none()) {
+            let index = (begin + looked_at) % len;
+            looked_at += 1;
             let Some(place) = &self.places[index] else { continue };
             let waited = self.now.wrapping_sub(place.since);
             if place.closing || place.waits_for == For::Nothing || waited < ticks {
@@ -114,7 +116,7 @@ impl Waiting {
                 found = Some((place.waits_for, waited, index));
             }
         }
-        self.hand = (self.hand + LOOKED_AT.min(len)) % len.max(1);
+        self.hand = (begin + looked_at) % len.max(1);
         let Some((.., index)) = found else { return false };
         if let Some(place) = &mut self.places[index] {
             place.closing = true;
@@ -179,12 +181,28 @@ mod tests {
     }
 
     #[test]
-    fn e29_all_of_them_are_looked_at_in_turn() {
+    fn e29_a_newcomer_finds_the_only_one_that_waits_among_any_number_that_do_not() {
+        for before in [0, LOOKED_AT - 1, LOOKED_AT, 1000] {
+            let mut waiting = Waiting::default();
+            let mut kinds = vec![For::Nothing; before];
+            kinds.push(For::Next);
+            kinds.extend([For::Nothing; 100]);
+            let seats = all_of(&mut waiting, &kinds);
+            assert!(waiting.make_room(1), "behind {before}");
+            assert_eq!(closing(&mut waiting, &seats), [before]);
+            assert!(!waiting.make_room(1));
+        }
+    }
+
+    #[test]
+    fn e29_those_without_a_request_go_first_wherever_the_look_begins() {
         let mut waiting = Waiting::default();
-        let mut kinds = vec![For::Nothing; 100];
-        kinds.push(For::Next);
-        let _seats = all_of(&mut waiting, &kinds);
-        let looks = (1..10).find(|_| waiting.make_room(1));
-        assert!(looks.is_some_and(|looks| looks <= 4), "{looks:?}");
+        let kinds = [[For::Next; 10], [For::First; 10]].concat();
+        let seats = all_of(&mut waiting, &kinds);
+        for round in 1..=10 {
+            assert!(waiting.make_room(1));
+            let closing = closing(&mut waiting, &seats);
+            assert!(closing.len() == round && closing[0] >= 10, "{closing:?}");
+        }
     }
 }
