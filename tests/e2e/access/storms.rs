@@ -9,9 +9,10 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep_until};
 
 use super::{ANNA, BASIC, CHEAP, DEV, Guarded, PROD, assert_asked, basic, users, value};
+use crate::common::beside::Peak;
 use crate::common::client::Client;
 use crate::common::door::{QUICK, QUICK_PLAIN, TIMES};
-use crate::common::{eventually, holds, ms, secs};
+use crate::common::{eventually, full, holds, ms, secs};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_wrong_passwords_make_their_client_wait_and_nobody_else() {
@@ -82,8 +83,8 @@ async fn the_requests_of_one_page_wait_for_one_check_and_those_of_the_next_for_n
     assert_eq!(page(ANNA).await, [200; 20], "and this need not be");
 }
 
-/// The median of prod's answers, asked one after the other for so long.
-async fn prod_for(it: &Guarded, period: Duration) -> Duration {
+/// How long prod's answers take, asked one after the other for so long: the median, and the 99th percentile.
+async fn prod_for(it: &Guarded, period: Duration) -> (Duration, Duration) {
     let mut client = it.door.plain().await;
     let (end, mut taken) = (Instant::now() + period, Vec::new());
     while Instant::now() < end {
@@ -94,14 +95,20 @@ async fn prod_for(it: &Guarded, period: Duration) -> Duration {
         tokio::time::sleep(ms(2)).await;
     }
     taken.sort_unstable();
-    taken[taken.len() / 2]
+    (taken[taken.len() / 2], taken[taken.len() * 99 / 100])
 }
 
 /// Clients that guess, more than checks may wait, each from an address of its own: no client's own bound protects us.
 const GUESSERS: u8 = 128;
-/// Between two guesses of one of them: together a thousand a second, and those that wait for a check beside.
+/// Between two guesses of one of them: together more than a thousand a second, and those that wait for a check beside.
 const EVERY: Duration = ms(60);
-const STORM: Duration = secs(2);
+const STORM: Duration = secs(3);
+/// What makes a storm, in guesses a second, and how many milliseconds prod's median and its p99 may take above three times what they took
+/// before. A machine that does ten other things has a calmer storm and slower answers, and still far from what one check takes that waits
+/// for those before it.
+fn bounds() -> (f64, u64, u64) {
+    if full() { (1000.0, 2, 10) } else { (500.0, 60, 500) }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_wrong_passwords_a_second_neither_slow_prod_down_nor_fill_memory() {
@@ -109,42 +116,60 @@ async fn a_thousand_wrong_passwords_a_second_neither_slow_prod_down_nor_fill_mem
     let it = Guarded::start("", QUICK_PLAIN, BASIC, |folder| users(folder, &[ANNA], 9)).await;
     assert_eq!(it.get("/", &basic(ANNA)).await.status, 200);
     let calm = prod_for(&it, secs(1)).await;
-    let before = it.door.process().own_kib();
-    let (sent, refused) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let mut storm = tokio::task::JoinSet::new();
+    let process = it.door.process();
+    let before = process.own_kib();
+    let (answered, refused) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (mut storm, began) = (tokio::task::JoinSet::new(), Instant::now());
     for guesser in 0..GUESSERS {
-        let (sent, refused, door) = (sent.clone(), refused.clone(), it.door.http());
+        let (answered, refused, door) = (answered.clone(), refused.clone(), it.door.http());
         storm.spawn(async move {
             let mut client = Client::plain_from(Ipv4Addr::new(127, 1, guesser, 1), door)
                 .await
                 .unwrap();
             let mut due = Instant::now();
-            loop {
+            for guess in 0.. {
                 due += EVERY;
                 sleep_until(due).await;
-                let fields = basic(&format!("anna:{}", sent.fetch_add(1, Ordering::Relaxed)));
+                let fields = basic(&format!("anna:{guesser}-{guess}"));
                 let answer = client.request("GET", DEV, "/", &fields, b"").await.unwrap();
                 assert!([401, 429, 503].contains(&answer.status), "{answer:?}");
+                answered.fetch_add(1, Ordering::Relaxed);
                 refused.fetch_add(usize::from(answer.status != 401), Ordering::Relaxed);
             }
         });
     }
+    let peak = Peak::follow(&process);
     let stormy = prod_for(&it, STORM).await;
     // Who is known gets in meanwhile.
     assert_eq!(it.get("/", &basic(ANNA)).await.status, 200);
-    let after = it.door.process().own_kib();
+    let rate = answered.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64();
+    let most = peak.stop().await;
     let ended = storm.try_join_next();
     assert!(ended.is_none(), "a guesser ended: {ended:?}");
     storm.shutdown().await;
-    let (sent, refused) = (sent.load(Ordering::Relaxed), refused.load(Ordering::Relaxed));
+    let refused = refused.load(Ordering::Relaxed);
     eprintln!(
-        "{sent} wrong passwords in {STORM:?}, {refused} not even checked: prod's median {calm:?} before, {stormy:?} meanwhile; \
-         {before} KiB before, {after} after"
+        "{rate:.0} wrong passwords a second, {refused} not even checked: prod's median and p99 {calm:?} before, {stormy:?} meanwhile; \
+         {before} KiB before, {most} at most meanwhile"
     );
-    assert!(refused > 200, "no storm: {sent} sent, {refused} not checked");
+    let (least, median, p99) = bounds();
+    assert!(rate >= least, "no storm: {rate:.0} a second, {refused} not checked");
     assert!(
-        stormy < calm * 4 + ms(60),
-        "prod answered in {calm:?} before, and in {stormy:?} meanwhile"
+        stormy.0 < calm.0 * 3 + ms(median),
+        "prod's median was {:?}, and {:?} meanwhile",
+        calm.0,
+        stormy.0
     );
-    assert!(after < before + 16 * 1024, "{before} KiB before, {after} KiB after");
+    assert!(
+        stormy.1 < calm.1 * 3 + ms(p99),
+        "prod's p99 was {:?}, and {:?} meanwhile",
+        calm.1,
+        stormy.1
+    );
+    assert!(
+        most < before + 16 * 1024,
+        "{before} KiB before, {most} KiB at most meanwhile"
+    );
+    // Nor is anything of it left to be done: whoever is known, and whoever is not, gets an answer at once.
+    assert_asked(&it.get_from(9, "/", &basic("anna:wrong")).await, "a first guess");
 }
