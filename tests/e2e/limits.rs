@@ -6,6 +6,7 @@ use crate::common::app::App;
 use crate::common::client::{Client, Response, WEB_SOCKET};
 use crate::common::door::{Door, QUICK_PLAIN};
 use crate::common::fixture::{HOST, PLAIN, Pair};
+use crate::common::frames::{Frames, Heads, RST_STREAM, field};
 use crate::common::operation::Finished;
 use crate::common::{eventually, holds, secs};
 
@@ -219,6 +220,36 @@ async fn e30_as_many_requests_as_the_limit_says_are_in_flight_and_each_counts_to
         all.push(client);
     }
     assert_eq!(status(&door, "web.test").await, 503);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e30_a_web_socket_over_http2_is_in_flight_until_its_stream_has_ended() {
+    let pair = Pair::tls("limit.concurrent = 2\n").await;
+    let (mut frames, mut heads) = (Frames::connect(&pair.door, HOST).await, Heads::default());
+    for stream in [1, 3] {
+        frames.web_socket(stream, HOST, "/ws", &[]).await;
+        assert_eq!(field(&frames.head(&mut heads, stream).await, ":status"), Some("200"));
+    }
+    frames.web_socket(5, HOST, "/ws", &[]).await;
+    let refused = frames.head(&mut heads, 5).await;
+    assert_eq!(
+        (field(&refused, ":status"), field(&refused, "x-app")),
+        (Some("503"), None)
+    );
+    assert!(field(&refused, "retry-after").is_some(), "{refused:?}");
+    assert_eq!(pair.get("/").await.status, 503, "nor is there room for a request");
+    assert_eq!(pair.blue.requests(), 2);
+    // One that its client gives up makes room for one.
+    frames.send(RST_STREAM, 0, 1, &8_u32.to_be_bytes()).await;
+    are_in_flight(&pair.door, "prod", 1).await;
+    frames.web_socket(7, HOST, "/ws", &[]).await;
+    assert_eq!(field(&frames.head(&mut heads, 7).await, ":status"), Some("200"));
+    frames.web_socket(9, HOST, "/ws", &[]).await;
+    assert_eq!(field(&frames.head(&mut heads, 9).await, ":status"), Some("503"));
+    // What the connection has held, ends with it.
+    drop(frames);
+    are_in_flight(&pair.door, "prod", 0).await;
+    assert_eq!(pair.get("/").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

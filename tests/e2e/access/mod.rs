@@ -5,6 +5,7 @@ mod files;
 mod secrets;
 mod stances;
 mod storms;
+mod streams;
 
 use std::path::Path;
 

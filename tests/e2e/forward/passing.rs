@@ -1,10 +1,11 @@
 //! What a request passes with: the auth service's word, and nobody else's.
 
-use super::{ANNA, Forwarded, VERIFY, forward};
+use super::{ANNA, Forwarded, LOGIN, VERIFY, forward};
 use crate::common::app::App;
 use crate::common::app::send;
 use crate::common::client::Response;
 use crate::common::fixture::{HOST, PLAIN, Pair};
+use crate::common::frames::{DATA, Frames, Heads, field, text};
 
 /// Names and spellings by which a client could say who it is.
 const LIES: &str = "Remote-User: eve\r\nREMOTE-USER: eve\r\nremote_user: eve\r\nRemote_Groups: root\r\nRemote-Email: eve@evil.test\r\n";
@@ -217,4 +218,40 @@ async fn a_socket_may_be_asked_and_a_part_may_ask_somebody_else() {
     assert_eq!(pair.get("/admin/x").await.status, 403);
     assert_eq!((auth.requests(), other.requests()), (1, 1));
     assert_eq!(pair.blue.last_seen("/x").head.fields.get("remote-user"), Some("anna"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_web_socket_over_http2_opens_by_the_word_of_the_auth_service_alone() {
+    let it = Forwarded::tls("").await;
+    let mut frames = Frames::connect(&it.pair.door, HOST).await;
+    let mut heads = Heads::default();
+    let lie: &[(&str, &[u8])] = &[("remote-user", b"eve"), ("cookie", b"session=1")];
+    it.says(LOGIN);
+    frames.web_socket(1, HOST, "/ws", lie).await;
+    let head = frames.head(&mut heads, 1).await;
+    assert_eq!((field(&head, ":status"), field(&head, "x-app")), (Some("302"), None));
+    it.says("HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n");
+    frames.web_socket(3, HOST, "/ws", lie).await;
+    let head = frames.head(&mut heads, 3).await;
+    assert_eq!((field(&head, ":status"), field(&head, "x-app")), (Some("500"), None));
+    assert_eq!(it.pair.blue.requests(), 0, "the app has heard of none of it");
+    it.says(ANNA);
+    frames.web_socket(5, HOST, "/ws", lie).await;
+    let head = frames.head(&mut heads, 5).await;
+    assert_eq!(
+        (field(&head, ":status"), field(&head, "x-app")),
+        (Some("200"), Some("blue"))
+    );
+    let asked = it.auth.last_seen(VERIFY).head;
+    assert_eq!(asked.fields.get("cookie"), Some("session=1"));
+    let seen = it.pair.blue.last_seen("/ws").head;
+    assert_eq!(seen.fields.all("remote-user").collect::<Vec<_>>(), ["anna"]);
+    frames.send(DATA, 0, 5, &text("hello")).await;
+    loop {
+        let frame = frames.next(&mut 0).await.expect("a frame");
+        if frame.kind == DATA && frame.stream == 5 {
+            assert_eq!(frame.payload, b"\x81\x05hello");
+            break;
+        }
+    }
 }

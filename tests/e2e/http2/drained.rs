@@ -7,10 +7,10 @@ use greengate::model::api::{Event, SwapStep, UpgradeStep, exit};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::web_sockets::{open, receive, text};
+use super::web_sockets::{open, receive};
 use crate::common::app::{Step, send};
 use crate::common::fixture::{HOST, Pair};
-use crate::common::frames::{DATA, END_STREAM, Frame, Frames, GOAWAY, Heads, RST_STREAM, WINDOW_UPDATE};
+use crate::common::frames::{DATA, END_STREAM, Frame, Frames, GOAWAY, Heads, RST_STREAM, WINDOW_UPDATE, text};
 use crate::common::h2::H2;
 use crate::common::socket::{Socket, next, over_http2};
 use crate::common::{eventually, holds, ms, secs};

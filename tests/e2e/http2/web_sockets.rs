@@ -4,7 +4,7 @@ use greengate::model::api::{Event, SwapStep};
 
 use crate::common::app::send;
 use crate::common::fixture::{HOST, Pair};
-use crate::common::frames::{DATA, END_STREAM, Frame, Frames, HEADERS, Heads, RST_STREAM, body};
+use crate::common::frames::{DATA, END_STREAM, Frame, Frames, HEADERS, Heads, RST_STREAM, body, text};
 
 /// RFC 9113 §7.
 const CANCEL: u32 = 8;
@@ -25,18 +25,7 @@ fn request(path: &str) -> [(&str, &[u8]); 7] {
 /// A WebSocket on stream `stream`, and the fields of the answer.
 pub(super) async fn open(frames: &mut Frames, heads: &mut Heads, stream: u32, path: &str) -> Vec<(String, String)> {
     frames.request(stream, &request(path), false).await;
-    loop {
-        let frame = frames.next(&mut 0).await.expect("a frame");
-        if frame.kind == HEADERS {
-            return heads.read(&frame);
-        }
-    }
-}
-
-/// A whole text of a client, masked with a key of zeros (RFC 6455 §5.2).
-pub(super) fn text(text: &str) -> Vec<u8> {
-    let head = [0x81, 0x80 | text.len() as u8, 0, 0, 0, 0];
-    [&head, text.as_bytes()].concat()
+    frames.head(heads, stream).await
 }
 
 /// What comes on a stream until there are so many bytes, or its end.
