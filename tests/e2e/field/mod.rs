@@ -8,6 +8,7 @@ mod forwarding;
 mod http2;
 mod nagle;
 mod probes;
+mod proxy_headers;
 mod reasons;
 mod requests;
 mod responses;
