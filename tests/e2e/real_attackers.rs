@@ -1,16 +1,19 @@
 //! Attackers and examiners as the internet has them: slowhttptest in its four modes, beside clients that behave, and testssl.sh.
 //! A tool that is missing is a failure: `tests/run` installs it.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use tokio::process::Command;
 
 use crate::common::app::{App, Step, send};
+use crate::common::beside::Peak;
 use crate::common::door::{Door, QUICK, TIMES};
 use crate::common::fixture::HOST;
 use crate::common::load::{Kind, Load};
 use crate::common::operation::run;
 use crate::common::tool::tool;
-use crate::common::{count, eventually, full, holds, secs};
+use crate::common::{count, eventually, full, holds, ms, secs};
 
 /// Times of the data plane for clients that are slow on purpose, in milliseconds.
 const HASTY: &str = "head=4000,pace=3000,linger=1000";
@@ -22,6 +25,15 @@ const LARGE_BUFFERS: u64 = 32 * 1024;
 /// What an attack may leave behind in memory, in KiB: once, and for each of its connections.
 const LEFT_ONCE: u64 = 2 * 1024;
 const LEFT_EACH: u64 = 16;
+/// What it may take while it goes on, in KiB: once, for each of its connections, and for each that does not read a large answer.
+const MEANWHILE_ONCE: u64 = 4 * 1024;
+const MEANWHILE_EACH: u64 = 48;
+const MEANWHILE_UNREAD: u64 = 448;
+/// Time of a core that it may cost beside the clients that behave: once, and for each of its connections.
+const CPU_ONCE: Duration = ms(500);
+const CPU_EACH: Duration = ms(15);
+/// Exchanges by which the cost of one is known.
+const EXCHANGES: u64 = 200;
 
 /// The door, with the address that slowhttptest asks for: it knows no names of tests, and sends none.
 async fn door(app: &App) -> Door {
@@ -41,6 +53,11 @@ struct Siege {
     load: Load,
     connections: usize,
     memory: u64,
+    peak: Peak,
+    cpu: Duration,
+    good: u64,
+    /// What an exchange of a client that behaves costs, with nobody else there.
+    quiet: Duration,
     descriptors: usize,
 }
 
@@ -49,8 +66,18 @@ impl Siege {
         let app = App::start("app", "v1").await;
         let door = door(&app).await;
         let load = Load::start(door.target(HOST), &GOOD).await;
+        let process = door.process();
+        load.more(EXCHANGES).await;
+        let (cpu, good) = (process.cpu_time(), load.so_far().total());
+        load.more(EXCHANGES).await;
+        let done = load.so_far().total() - good;
+        let quiet = (process.cpu_time() - cpu).div_f64(done as f64);
         Self {
-            memory: door.process().own_kib(),
+            memory: process.own_kib(),
+            peak: Peak::follow(&process),
+            cpu: process.cpu_time(),
+            good: good + done,
+            quiet,
             descriptors: door.process().descriptors(),
             connections: count(60, 500),
             app,
@@ -67,8 +94,20 @@ impl Siege {
         attack
     }
 
-    /// Clients that behave have not noticed, and nothing is left behind but so much memory, in KiB, once and for each connection.
-    async fn end(self, once: u64) {
+    /// Clients that behave have not noticed; meanwhile it took so much memory, in KiB for each connection, and nothing is left behind but
+    /// so much, once and for each connection.
+    async fn end(self, meanwhile: u64, once: u64) {
+        let process = self.door.process();
+        let (cpu, good) = (process.cpu_time() - self.cpu, self.load.so_far().total() - self.good);
+        let cost = cpu.saturating_sub(self.quiet.mul_f64(good as f64));
+        let most = self.peak.stop().await.saturating_sub(self.memory);
+        eprintln!(
+            "{} connections have cost {cost:?} of a core beside {good} good exchanges of {:?}, and {most} KiB at most",
+            self.connections, self.quiet
+        );
+        let (each, may) = (self.connections as u32, self.connections as u64);
+        assert!(cost <= CPU_ONCE + CPU_EACH * each, "{cost:?} of a core");
+        assert!(most <= MEANWHILE_ONCE + may * meanwhile, "{most} KiB at most");
         self.load.more(50).await;
         self.load.stop().await.assert_no_failures();
         eventually(secs(20), || async {
@@ -101,7 +140,7 @@ async fn withstands(mode: &[&str], target: &str) {
         output.stderr
     );
     assert!(!said.contains("service available:   NO"), "{said}");
-    siege.end(LEFT_ONCE).await;
+    siege.end(MEANWHILE_EACH, LEFT_ONCE).await;
 }
 
 /// Without the escapes that colour it.
@@ -145,7 +184,7 @@ async fn e23_slowhttptests_slow_readers_end_and_nobody_else_notices() {
         output = run(attack) => panic!("it gave up by itself: {}", output.all()),
         () = given_up => {}
     }
-    siege.end(LARGE_BUFFERS).await;
+    siege.end(MEANWHILE_UNREAD, LARGE_BUFFERS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
