@@ -7,12 +7,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use greengate::model::api::exit;
 use greengate::model::slot::Slot;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
 use crate::common::app::App;
-use crate::common::client::Client;
+use crate::common::client::{Client, tls};
 use crate::common::door::{Door, QUICK, TIMES, environment};
 use crate::common::fixture::HOST;
+use crate::common::frames::{
+    END_HEADERS, END_STREAM, Frames, HEADERS, PING, PRIORITY, SETTINGS, WINDOW_UPDATE, block, encode, literal,
+};
 use crate::common::incoming::Broken;
 use crate::common::load::{Load, MIXED, Target, open_web_socket};
 use crate::common::{count, eventually, full, holds, ms, secs};
@@ -42,9 +46,17 @@ enum Attack {
     LostSockets,
     /// Answers that nobody reads.
     Unread,
+    /// Frames of HTTP/2 without end, beside streams that are held open (E27).
+    Floods,
+    /// Heads that are a few bytes and would be megabytes (E27).
+    Bombs,
+    /// Answers over HTTP/2 for which there is never room (E28).
+    Windows,
+    /// Answers over HTTP/2 for which there is room by single bytes (E23).
+    Sips,
 }
 
-const ATTACKS: [Attack; 8] = [
+const ATTACKS: [Attack; 12] = [
     Attack::Noise,
     Attack::SlowHeads,
     Attack::Smuggling,
@@ -53,6 +65,10 @@ const ATTACKS: [Attack; 8] = [
     Attack::Resets,
     Attack::LostSockets,
     Attack::Unread,
+    Attack::Floods,
+    Attack::Bombs,
+    Attack::Windows,
+    Attack::Sips,
 ];
 
 /// Clients of one attack at the same time.
@@ -123,9 +139,78 @@ impl Attack {
                     .await?;
                 tokio::time::sleep(ms(300)).await;
             }
+            Self::Floods => {
+                let mut frames = http2(target).await?;
+                for stream in [1, 3, 5] {
+                    frames.request(stream, &get(host, "/sse?n=0"), true).await;
+                }
+                let ping = encode(PING, 0, 0, b"12345678").repeat(500);
+                let others = [encode(SETTINGS, 0, 0, b""), encode(PRIORITY, 0, 1, &[0, 0, 0, 0, 9])]
+                    .concat()
+                    .repeat(250);
+                let (mut reader, mut writer) = tokio::io::split(frames.into_wire());
+                let flood = async {
+                    for _ in 0..100 {
+                        writer.write_all(&ping).await?;
+                        writer.write_all(&others).await?;
+                    }
+                    writer.flush().await
+                };
+                let mut said = Vec::new();
+                // It is ended in the middle, and hears so.
+                let (_, _) = tokio::join!(flood, reader.read_to_end(&mut said));
+            }
+            Self::Bombs => {
+                let mut frames = http2(target).await?;
+                let large = literal(0x40, "x-bomb", &[b'x'; 3000]);
+                let mut head = block(&get(host, "/bomb"));
+                head.extend(large);
+                // Each byte is the field that stands first in the table.
+                head.extend([0xbe; 10_000]);
+                frames.send(HEADERS, END_HEADERS | END_STREAM, 1, &head).await;
+                while frames.next(&mut 0).await.is_some() {}
+            }
+            Self::Windows => {
+                let mut frames = http2(target).await?;
+                frames.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]).await;
+                for stream in 0..5 {
+                    let path = "/stream?chunks=64&size=65536&ms=0";
+                    frames.request(2 * stream + 1, &get(host, path), true).await;
+                }
+                while frames.next(&mut 0).await.is_some() {}
+            }
+            Self::Sips => {
+                let mut frames = http2(target).await?;
+                frames.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]).await;
+                frames
+                    .request(1, &get(host, "/stream?chunks=64&size=65536&ms=0"), true)
+                    .await;
+                for _ in 0..60 {
+                    frames.send(WINDOW_UPDATE, 0, 1, &1_u32.to_be_bytes()).await;
+                    tokio::time::sleep(ms(20)).await;
+                }
+            }
         }
         Ok(())
     }
+}
+
+/// A connection of HTTP/2.
+async fn http2(target: &Target) -> Result<Frames, Broken> {
+    let Some((_, trust)) = &target.tls else {
+        return Err(Broken::Wrong("HTTP/2 needs TLS".into()));
+    };
+    Ok(Frames::over(tls(target.address, &target.host, trust).await?).await)
+}
+
+/// `GET path`.
+fn get<'a>(host: &'a str, path: &'a str) -> [(&'static str, &'a [u8]); 4] {
+    [
+        (":method", b"GET"),
+        (":scheme", b"https"),
+        (":authority", host.as_bytes()),
+        (":path", path.as_bytes()),
+    ]
 }
 
 /// One attack after the other, by several at a time, until nobody listens; how many there were.
