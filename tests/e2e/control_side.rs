@@ -1,13 +1,13 @@
 //! The control side: who may speak to the daemon, what is written down, and what never is (E32, E34, E35).
 
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
 use crate::common::app::Health;
 use crate::common::client::Client;
 use crate::common::fixture::{HOST, PLAIN, Pair};
 use crate::common::load::bytes;
+use crate::common::systemd::as_root;
 use crate::common::{eventually, holds, secs};
 use greengate::model::api::exit;
 
@@ -54,10 +54,6 @@ async fn e32_another_local_user_is_refused() {
     let pair = Pair::tls("").await;
     let socket = pair.door.socket();
     assert_eq!(mode(&socket) & 0o007, 0, "the socket's mode lets others in");
-    if !rustix::process::getuid().is_root() {
-        // Only root can become somebody else; the file mode is what there is to see.
-        return;
-    }
     // With every file mode out of the way, the daemon itself has to look who is there.
     let program = pair.door.folder().join("proxyctl");
     // By another process: one that is forked while this one writes would hold the program open, and nobody could run it.
@@ -69,16 +65,26 @@ async fn e32_another_local_user_is_refused() {
     for (path, mode) in [(pair.door.folder(), 0o755), (&program, 0o755), (&socket, 0o666)] {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     }
-    for args in [&["status"][..], &["swap", "prod"], &["history"]] {
-        let mut command = std::process::Command::new(&program);
+    // Who is not root becomes somebody else by `sudo`, which `tests/run` has.
+    let as_nobody = |program: &Path, args: &[&str]| {
+        let (user, group) = (format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"));
+        let mut command = as_root("setpriv");
         command
-            .arg("--socket")
-            .arg(&socket)
-            .args(args)
-            .current_dir("/")
-            .uid(NOBODY)
-            .gid(NOBODY);
-        let output = command.output().unwrap();
+            .args([&user, &group, "--clear-groups", "--"])
+            .arg(program)
+            .args(args);
+        command.current_dir("/").output().unwrap()
+    };
+    let who = as_nobody(Path::new("id"), &["-u"]);
+    assert_eq!(
+        String::from_utf8_lossy(&who.stdout).trim(),
+        NOBODY.to_string(),
+        "{who:?}"
+    );
+    assert!(as_nobody(&program, &["--version"]).status.success(), "it can be run");
+    for args in [&["status"][..], &["swap", "prod"], &["history"]] {
+        let at = ["--socket", socket.to_str().unwrap()];
+        let output = as_nobody(&program, &[&at[..], args].concat());
         assert!(!output.status.success(), "nobody was let in: {output:?}");
         assert!(
             !String::from_utf8_lossy(&output.stdout).contains("app.localhost"),
