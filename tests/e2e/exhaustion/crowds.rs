@@ -56,9 +56,8 @@ async fn dribble(mut wire: Wire, begin: &[u8], more: &[u8], pause: std::time::Du
         // Whoever has closed takes no more.
         let _ = wire.write_all(more).await;
         let _ = wire.flush().await;
-        match tokio::time::timeout(pause, wire.read_buf(&mut said)).await {
-            Ok(Ok(0) | Err(_)) => return said,
-            Err(_) | Ok(Ok(_)) => {}
+        if let Ok(Ok(0) | Err(_)) = tokio::time::timeout(pause, wire.read_buf(&mut said)).await {
+            return said;
         }
         assert!(began.elapsed() < PATIENCE, "every byte gives it more time");
     }
@@ -152,9 +151,8 @@ async fn e22_a_crowd_of_slow_heads_over_http2_costs_little_and_its_work_is_cance
                 loop {
                     assert!(began.elapsed() < PATIENCE, "{slow:?}: each part gives it more time");
                     frames.write(more.next().expect("more")).await;
-                    match tokio::time::timeout(ms(300), frames.next(&mut 0)).await {
-                        Ok(None) => return,
-                        Err(_) | Ok(Some(_)) => {}
+                    if let Ok(None) = tokio::time::timeout(ms(300), frames.next(&mut 0)).await {
+                        return;
                     }
                 }
             }
