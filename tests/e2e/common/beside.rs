@@ -47,6 +47,7 @@ pub async fn beside_a_good_client<T>(pair: &Pair, allowed: Allowed, attack: impl
         "the attack cost {cost:?} of a core, beside {good} good exchanges of {quiet:?}: {allowed:?}"
     );
 
+    load.so_far().assert_no_failures();
     let after = per_exchange(&load, &process).await;
     let spared = ms(100).div_f64(EXCHANGES as f64);
     assert!(

@@ -371,7 +371,7 @@ async fn comes_again(address: SocketAddr, pause: std::time::Duration) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e29_a_crowd_of_silent_clients_takes_all_places_and_nobody_beside_it_notices() {
-    let (places, number) = (150, 250);
+    let (places, number) = (300, 400);
     let server = format!("max_connections = {places}");
     let pair = Pair::plain_with(&server, "").await;
     let address = pair.door.http();
@@ -379,7 +379,7 @@ async fn e29_a_crowd_of_silent_clients_takes_all_places_and_nobody_beside_it_not
         let mut all = JoinSet::new();
         for _ in 0..number {
             all.spawn(comes_again(address, secs(4)));
-            // No more in a second than there are places.
+            // A third of the places in a second: those who wait for one have no reason to take it from who has just come.
             tokio::time::sleep(ms(10)).await;
         }
         let status = pair.door.status().await;
