@@ -200,7 +200,7 @@ async fn http2(target: &Target) -> Result<Frames, Broken> {
     let Some((_, trust)) = &target.tls else {
         return Err(Broken::Wrong("HTTP/2 needs TLS".into()));
     };
-    Ok(Frames::over(tls(target.address, &target.host, trust).await?).await)
+    Ok(Frames::begin(tls(target.address, &target.host, trust).await?).await)
 }
 
 /// `GET path`.

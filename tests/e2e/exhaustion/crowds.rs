@@ -130,7 +130,7 @@ async fn e22_a_crowd_of_slow_heads_over_http2_costs_little_and_its_work_is_cance
             let slow = [Slow::Continued, Slow::Beside, Slow::Dribbled][index % 3];
             let trust = trust.clone();
             async move {
-                let mut frames = Frames::over(tls(address, HOST, &trust).await.unwrap()).await;
+                let mut frames = Frames::begin(tls(address, HOST, &trust).await.unwrap()).await;
                 frames.request(1, &get("/who"), true).await;
                 assert_eq!(frames.until_end(1).await[0].status(), Some(200));
                 if matches!(slow, Slow::Beside) {
@@ -205,7 +205,7 @@ async fn e23_a_crowd_of_slow_bodies_over_http2_costs_little_and_its_work_is_canc
         crowd(number, |_| {
             let trust = trust.clone();
             async move {
-                let mut frames = Frames::over(tls(address, HOST, &trust).await.unwrap()).await;
+                let mut frames = Frames::begin(tls(address, HOST, &trust).await.unwrap()).await;
                 let mut fields = get(NEVER);
                 fields[0].1 = b"POST";
                 frames.request(1, &fields, false).await;
@@ -312,7 +312,7 @@ async fn e24_a_crowd_of_heads_over_the_bounds_over_http2_costs_little_and_no_app
             let trust = trust.clone();
             let head = if index % 2 == 0 { many.clone() } else { large.clone() };
             async move {
-                let mut frames = Frames::over(tls(address, HOST, &trust).await.unwrap()).await;
+                let mut frames = Frames::begin(tls(address, HOST, &trust).await.unwrap()).await;
                 let mut heads = Heads::default();
                 for stream in (1..).step_by(2).take(rounds) {
                     frames.send(HEADERS, END_STREAM | END_HEADERS, stream, &head).await;
