@@ -6,10 +6,12 @@
 //! - `directive` a directive as both have it; `fields` fields of answers
 //! - `draft` sites, routes, settings, and what needs a look
 //! - `source` the files that were read, and places in them; `files` where they are read from
+//! - `closing` keeping clients out where what was said cannot be said again
 //! - `pattern`, `spell` and `value` expressions of paths, addresses and times, and TOML
 
 mod arrange;
 mod caddy;
+mod closing;
 mod directive;
 mod draft;
 mod fields;

@@ -46,6 +46,14 @@ pub(super) fn prefix(path: &str) -> String {
     }
 }
 
+/// Whether a path is a prefix, or among what is below it.
+pub(super) fn is_below(path: &str, prefix: &str) -> bool {
+    prefix == "/"
+        || path
+            .strip_prefix(prefix)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// The URL of an auth service that listens at this address, and is asked for this.
 pub(super) fn auth_service(address: &str, target: &str) -> String {
     if address.starts_with("unix:") {

@@ -1,8 +1,12 @@
 //! Configurations of other front doors, in the kinds that people publish, and the exact `proxy.toml` that is made of each: what
 //! stands in a folder is imported by the real `proxyctl`, and compared with `proxy.toml` and `summary.txt` beside it. What is no
 //! configuration is refused with exactly the report beside it.
+//!
+//! - `kept_out` nothing opens that was closed
 
 #![expect(clippy::unwrap_used, reason = "helpers fail a test by panicking, too")]
+
+mod kept_out;
 
 use std::fs;
 use std::io::Write as _;
@@ -37,6 +41,51 @@ fn imported(language: &str, file: &Path) -> Output {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// What an import comes to.
+struct Made {
+    text: String,
+    looks: u64,
+}
+
+impl Made {
+    /// Whether something is said about this place.
+    fn says(&self, place: &str) -> bool {
+        self.text
+            .lines()
+            .any(|line| line.starts_with('#') && line.contains(place))
+    }
+}
+
+fn nginx(config: &str) -> Made {
+    made("nginx", "nginx.conf", config)
+}
+
+fn caddy(config: &str) -> Made {
+    made("caddy", "Caddyfile", config)
+}
+
+/// What is made of a configuration, which passes `check`.
+fn made(language: &str, name: &str, config: &str) -> Made {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(name);
+    fs::File::create(&file).unwrap().write_all(config.as_bytes()).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_proxyctl"))
+        .args(["import", language, "--json"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = value["text"].as_str().unwrap().to_owned();
+    let serves = text.lines().any(|line| line.starts_with("[env."));
+    if let (true, Err(error)) = (serves, Config::parse(Path::new("proxy.toml"), &text)) {
+        panic!("{error}\n{text}");
+    }
+    Made {
+        text,
+        looks: value["looks"].as_u64().unwrap(),
+    }
 }
 
 /// How an import differs from what stands beside it; empty when it does not.

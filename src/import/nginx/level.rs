@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::http::Http;
 use super::{known, units, variables};
+use crate::import::closing;
 use crate::import::directive::Directive;
 use crate::import::draft::{Note, Settings};
 use crate::import::fields;
@@ -132,8 +133,15 @@ impl Level {
             "set" if !directive.arg(1).contains('$') => {
                 self.variables.insert(first.to_owned(), directive.arg(1).to_owned());
             }
+            // The first rule that fits a client counts, and this one fits all.
+            "allow" if self.is_closed => {
+                self.look(directive, "`deny all` stands before it");
+                return true;
+            }
             "allow" => match first {
                 "all" => self.allowed.clear(),
+                // No client comes by a socket.
+                "unix:" => {}
                 _ => self.allowed.push(first.to_owned()),
             },
             "deny" if first == "all" => self.is_closed = true,
@@ -212,11 +220,7 @@ impl Level {
 
     /// Lets in nobody but this machine.
     pub(super) fn close(&mut self, remark: &str) {
-        self.settings.set_with(
-            "auth.allow",
-            Value::List(vec![Value::text("127.0.0.1"), Value::text("::1")]),
-            Some(remark.to_owned()),
-        );
+        closing::close(&mut self.settings, remark);
     }
 
     fn add_header(&mut self, directive: &Directive, is_tls: bool) -> bool {

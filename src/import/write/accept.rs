@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use super::closed;
 use super::document::{Document, Out};
 use super::text::{Of, lines};
 use crate::config::{Config, Severity};
+use crate::import::closing;
 use crate::import::source::Sources;
 
 /// The keys without which a table says nothing.
@@ -13,9 +15,9 @@ const NEEDED: &[&str] = &["host", "path", "blue", "green", "upstream", "strip_pr
 /// The text, and how many keys in it are comments.
 pub(in crate::import) fn accepted(mut document: Document, sources: &Sources) -> (String, usize) {
     take_out_empty(&mut document);
-    // Every round takes something out; there is nothing left after so many.
-    let most = 1 + document.blocks.iter().map(|block| 1 + block.keys.len()).sum::<usize>();
-    for _ in 0..most {
+    closed::leave_closed(&mut document);
+    // Every round takes something out, and what it adds for that is said once for each pair of services.
+    loop {
         let text = text(&document, sources);
         if !refuse(&mut document, &text, sources) {
             break;
@@ -46,7 +48,7 @@ fn take_out_empty(document: &mut Document) {
         if block.out.is_some() {
             continue;
         }
-        let is_service = block.keys.iter().any(|key| key.setting.key == "host");
+        let is_service = block.is_service();
         let is_empty = block.keys.iter().all(|key| key.out.is_some());
         let below = format!("{}.service.", block.title.trim_end_matches(']'));
         let has_services = document
@@ -54,13 +56,11 @@ fn take_out_empty(document: &mut Document) {
             .iter()
             .any(|other| other.out.is_none() && other.title.starts_with(&below));
         let is_environment = block.title.starts_with("[env.") && !block.title.contains(".service.");
-        let is_part = block.title.starts_with("[[");
-        let of = block.title.trim_start_matches("[[").trim_end_matches(".at]]");
-        let parent_is_out = is_part
+        let parent_is_out = block.is_part()
             && document
                 .blocks
                 .iter()
-                .any(|other| other.out.is_some() && other.title == format!("[{of}]"));
+                .any(|other| other.out.is_some() && other.title == block.around());
         if is_empty || (is_environment && !is_service && !has_services) || parent_is_out {
             let reason = if is_empty && !block.keys.is_empty() {
                 Out::Emptied
@@ -85,27 +85,38 @@ fn refuse(document: &mut Document, text: &str, sources: &Sources) -> bool {
         let out = Some(Out::Refused(one.message.clone()));
         match of {
             Some(Of::Key(block, key)) => {
-                let block = &mut document.blocks[block];
-                let is_needed = NEEDED.contains(&block.keys[key].setting.key.as_str());
-                let place = if is_needed {
-                    &mut block.out
-                } else {
-                    &mut block.keys[key].out
+                let found_here = &document.blocks[block];
+                let name = found_here.keys[key].setting.key.as_str();
+                let is_part = found_here.is_part();
+                let is_asked = closing::is_asked(name);
+                let is_whole = NEEDED.contains(&name) || (is_asked && found_here.is_service());
+                let place = match is_whole {
+                    true => &mut document.blocks[block].out,
+                    false => &mut document.blocks[block].keys[key].out,
                 };
                 if place.is_none() {
                     *place = out;
                     found = true;
+                    match (is_asked, is_part) {
+                        (true, true) => closed::close(&mut document.blocks[block], "what it asked for cannot be"),
+                        (true, false) => closed::take_out_below(document, block, &one.message),
+                        (false, true) if is_whole => closed::take_out_around(document, block, &one.message),
+                        (false, _) => {}
+                    }
                 }
             }
             Some(Of::Title(block)) => {
                 if document.blocks[block].out.is_none() {
                     document.blocks[block].out = out;
                     found = true;
+                    closed::take_out_around(document, block, &one.message);
+                    closed::take_out_below(document, block, &one.message);
                 }
             }
             Some(Of::Comment) | None => {}
         }
     }
     take_out_empty(document);
+    closed::leave_closed(document);
     found
 }

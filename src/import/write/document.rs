@@ -1,6 +1,7 @@
 //! A `proxy.toml` before it is text: tables with their keys, and what stands between them.
 
 use crate::import::draft::{Note, Setting};
+use crate::import::value::Value;
 
 /// The whole file.
 #[derive(Debug, Default)]
@@ -49,6 +50,28 @@ impl Block {
             keys: Vec::new(),
             out: None,
         }
+    }
+
+    /// Whether it is an entry of `at`.
+    pub(in crate::import) fn is_part(&self) -> bool {
+        self.title.starts_with("[[")
+    }
+
+    /// Whether it says who answers.
+    pub(in crate::import) fn is_service(&self) -> bool {
+        self.get("host").is_some()
+    }
+
+    /// The title of the service whose part it is.
+    pub(in crate::import) fn around(&self) -> String {
+        let of = self.title.trim_start_matches("[[").trim_end_matches(".at]]");
+        format!("[{of}]")
+    }
+
+    /// The value of a key, also where that is a comment.
+    pub(in crate::import) fn get(&self, key: &str) -> Option<&Value> {
+        let found = self.keys.iter().find(|one| one.setting.key == key);
+        found.map(|one| &one.setting.value)
     }
 
     pub(in crate::import) fn push(&mut self, setting: Setting) {

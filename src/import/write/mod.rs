@@ -2,9 +2,10 @@
 //!
 //! - `document` the tables, with their keys
 //! - `text` how it looks
-//! - `accept` what the configuration refuses becomes a comment
+//! - `accept` what the configuration refuses becomes a comment; `closed` which opens nothing
 
 mod accept;
+mod closed;
 mod document;
 mod text;
 

@@ -1,0 +1,101 @@
+//! What was not open to everybody is not open to everybody afterwards: what cannot be said again is closed, with a note.
+
+use crate::{Made, caddy, nginx};
+
+/// How a part that only this machine may reach is written.
+const CLOSED: &str = r#"auth.allow = ["127.0.0.1", "::1"]"#;
+
+const PHP: &str = "fastcgi_pass unix:/run/php.sock;";
+
+impl Made {
+    /// The tables that hold, without comments, one text for each.
+    fn tables(&self) -> Vec<String> {
+        let lines = self.text.lines().filter(|line| !line.starts_with('#'));
+        let lines: Vec<&str> = lines
+            .map(|line| line.split(" #").next().unwrap_or(line).trim())
+            .collect();
+        let tables = lines.split(|line| line.is_empty()).filter(|table| !table.is_empty());
+        tables.map(|table| table.join("\n")).collect()
+    }
+
+    /// Whether a table with this key is closed for all but this machine.
+    fn closes(&self, key: &str) -> bool {
+        let about = self.tables().into_iter().filter(|table| table.contains(key));
+        let closed: Vec<bool> = about.map(|table| table.contains(CLOSED)).collect();
+        !closed.is_empty() && closed.iter().all(|closed| *closed)
+    }
+
+    /// Whether anything is served.
+    fn serves(&self) -> bool {
+        self.tables().iter().any(|table| table.contains("host "))
+    }
+}
+
+#[test]
+fn what_stands_at_the_place_of_a_service_that_is_a_comment_is_closed() {
+    let made = nginx(&format!(
+        "server {{ server_name a.com; root /srv;
+         location /blog/ {{ {PHP} }} }}"
+    ));
+    assert!(made.closes("\"/blog\""), "{}", made.text);
+}
+
+#[test]
+fn a_service_whose_restriction_cannot_be_is_a_comment() {
+    for rule in ["allow 10.0.0.0/33; deny all;", "allow office.example.com; deny all;"] {
+        let made = nginx(&format!(
+            "server {{ server_name a.com; {rule} location / {{ proxy_pass http://127.0.0.1:3000; }} }}"
+        ));
+        assert!(
+            !made.serves() && made.text.contains("Left out"),
+            "{rule}: {}",
+            made.text
+        );
+        // Where several say the same it stands further out.
+        let made = nginx(&format!(
+            "server {{ server_name a.com; {rule} location / {{ proxy_pass http://127.0.0.1:3000; }}
+             location /b {{ proxy_pass http://127.0.0.1:3001; }} }}
+             server {{ server_name dev.a.com; {rule} location / {{ proxy_pass http://127.0.0.1:3002; }} }}"
+        ));
+        assert!(!made.serves(), "{rule}: {}", made.text);
+        // A part of a service that nobody else keeps clients out of.
+        let made = nginx(&format!(
+            "server {{ server_name a.com; location / {{ proxy_pass http://127.0.0.1:3000; }}
+             location /b {{ {rule} proxy_pass http://127.0.0.1:3000; }} }}"
+        ));
+        assert!(made.serves() && made.closes("\"/b\""), "{rule}: {}", made.text);
+    }
+    let made = caddy("a.com {\n\t@out not remote_ip {$OFFICE}\n\trespond @out 403\n\treverse_proxy localhost:1\n}\n");
+    assert!(!made.serves() && made.text.contains("Left out"), "{}", made.text);
+}
+
+#[test]
+fn a_part_that_cannot_be_and_kept_clients_out_takes_its_service_with_it() {
+    let made = nginx(
+        "server { server_name a.com; root /srv;
+         location \"/a b\" { deny all; } }",
+    );
+    assert!(!made.serves(), "{}", made.text);
+}
+
+#[test]
+fn sockets_are_let_in_by_nobody_and_that_is_no_loss() {
+    let made = nginx(
+        "server { server_name a.com; allow unix:; allow 10.0.0.0/8; deny all;
+         location / { proxy_pass http://127.0.0.1:3000; } }",
+    );
+    assert!(
+        made.serves() && made.text.contains("auth.allow = [\"10.0.0.0/8\"]"),
+        "{}",
+        made.text
+    );
+}
+
+#[test]
+fn what_is_allowed_behind_deny_all_is_not_allowed() {
+    let made = nginx(
+        "server { server_name a.com; deny all; allow 10.0.0.0/8; location / { proxy_pass http://127.0.0.1:3000; } }",
+    );
+    assert!(made.closes("= \"a.com\""), "{}", made.text);
+}
+
