@@ -6,7 +6,7 @@
 //! - `directive` a directive as both have it; `fields` fields of answers
 //! - `draft` sites, routes, settings, and what needs a look
 //! - `source` the files that were read, and places in them; `files` where they are read from
-//! - `closing` keeping clients out where what was said cannot be said again
+//! - `closing` keeping clients out where what was said cannot be said again; `reached` at which addresses a site was
 //! - `pattern`, `spell` and `value` expressions of paths, addresses and times, and TOML
 
 mod arrange;
@@ -18,6 +18,7 @@ mod fields;
 mod files;
 mod nginx;
 mod pattern;
+mod reached;
 mod source;
 mod spell;
 mod value;

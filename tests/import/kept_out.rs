@@ -41,6 +41,59 @@ fn what_stands_at_the_place_of_a_service_that_is_a_comment_is_closed() {
 }
 
 #[test]
+fn a_site_of_this_machine_alone_is_one_of_this_machine_alone() {
+    for listen in [
+        "listen 127.0.0.1:8081;",
+        "listen [::1]:8081; listen localhost:8082;",
+        "listen unix:/run/n.sock;",
+    ] {
+        let made = nginx(&format!(
+            "server {{ listen 80; server_name a.com; location / {{ proxy_pass http://127.0.0.1:3000; }} }}
+             server {{ {listen} server_name b.com; allow 10.0.0.0/8; deny all;
+             location / {{ proxy_pass http://127.0.0.1:3001; }}
+             location /x {{ allow 10.0.0.0/8; deny all; proxy_pass http://127.0.0.1:3001; }}
+             location /y {{ allow all; proxy_pass http://127.0.0.1:3002; }} }}"
+        ));
+        assert!(made.closes("= \"b.com\""), "{listen}: {}", made.text);
+        assert!(
+            !made.text.contains("auth.allow = [\"10.0.0.0/8\"]"),
+            "{listen}: {}",
+            made.text
+        );
+        assert!(!made.closes("= \"a.com\""), "{listen}: {}", made.text);
+        assert!(made.says("nginx.conf:2"), "{listen}: {}", made.text);
+    }
+    for bind in ["127.0.0.1", "127.0.0.1 ::1", "localhost", "unix//run/c.sock"] {
+        let made = caddy(&format!(
+            "a.com {{\n\treverse_proxy localhost:1\n}}\nb.com {{\n\tbind {bind}\n\treverse_proxy localhost:2\n}}\n"
+        ));
+        assert!(made.closes("= \"b.com\""), "{bind}: {}", made.text);
+        assert!(
+            !made.closes("= \"a.com\"") && made.says("Caddyfile:5"),
+            "{bind}: {}",
+            made.text
+        );
+    }
+    let made = caddy("{\n\tdefault_bind 127.0.0.1\n}\na.com {\n\treverse_proxy localhost:1\n}\n");
+    assert!(made.closes("= \"a.com\"") && made.says("Caddyfile:2"), "{}", made.text);
+    let made = caddy("{\n\tdefault_bind 127.0.0.1\n}\na.com {\n\tbind 0.0.0.0\n\treverse_proxy localhost:1\n}\n");
+    assert!(!made.closes("= \"a.com\""), "{}", made.text);
+}
+
+#[test]
+fn a_site_of_one_address_is_told_that_others_lead_to_it_too() {
+    let made = nginx(
+        "server { listen 80; server_name a.com; location / { proxy_pass http://127.0.0.1:3000; } }
+         server { listen 10.0.0.1:80; server_name b.com; location / { proxy_pass http://127.0.0.1:3001; } }",
+    );
+    assert!(made.says("nginx.conf:2"), "{}", made.text);
+    assert!(!made.says("nginx.conf:1") && !made.closes("host"), "{}", made.text);
+    let made =
+        nginx("server { listen 10.0.0.1:80; server_name b.com; location / { proxy_pass http://127.0.0.1:3001; } }");
+    assert!(!made.says("nginx.conf:1"), "{}", made.text);
+}
+
+#[test]
 fn a_service_whose_restriction_cannot_be_is_a_comment() {
     for rule in ["allow 10.0.0.0/33; deny all;", "allow office.example.com; deny all;"] {
         let made = nginx(&format!(

@@ -3,6 +3,7 @@
 use super::matcher;
 use crate::import::directive::Directive;
 use crate::import::draft::{Draft, Note};
+use crate::import::reached::Reached;
 use crate::import::value::Value;
 
 /// What sites have to know of the options.
@@ -14,6 +15,8 @@ pub(super) struct Options {
     pub(super) is_local: bool,
     /// Whether nothing is served over TLS by itself.
     pub(super) is_plain: bool,
+    /// Where sites listen that do not say so themselves.
+    pub(super) reached: Option<Reached>,
 }
 
 /// Reads them.
@@ -74,7 +77,10 @@ fn take(directive: &Directive, options: &mut Options, draft: &mut Draft) -> Resu
             return Err("certificates are got for the hosts that stand in the file, before the first client");
         }
         "storage" => return Err("certificates are in `[server] state_dir`"),
-        "default_bind" => return Err("`[server] http` and `https` say where to listen"),
+        "default_bind" => {
+            options.reached = Some(Reached::at(directive.args.iter().map(String::as_str)));
+            return Err("`[server] http` and `https` say where to listen");
+        }
         "layer4" => return Err("raw TCP and UDP are not proxied"),
         "admin"
         | "debug"

@@ -4,6 +4,7 @@ use super::options::Options;
 use super::scope::Scope;
 use crate::import::directive::Directive;
 use crate::import::draft::{Draft, NO_TLS, Note, Settings, Site};
+use crate::import::reached::Reached;
 use crate::import::source::Place;
 use crate::import::value::Value;
 
@@ -68,6 +69,16 @@ pub(super) fn read(directive: &Directive, options: &Options, ports: &mut Ports, 
         .filter(|one| one.name != "tls")
         .cloned()
         .collect();
+    let bound: Vec<&str> = rest
+        .iter()
+        .filter(|one| one.name == "bind")
+        .flat_map(|one| one.args.iter().map(String::as_str))
+        .collect();
+    let reached = match (bound.as_slice(), &options.reached) {
+        ([], Some(reached)) => reached.clone(),
+        ([], None) => Reached::everywhere(),
+        (bound, _) => Reached::at(bound.iter().copied()),
+    };
     let mut scope = Scope::of_site(&rest);
     notes.append(&mut scope.notes);
     for is_plain in [false, true] {
@@ -110,6 +121,7 @@ pub(super) fn read(directive: &Directive, options: &Options, ports: &mut Ports, 
         if is_plain {
             settings.set_with("tls", Value::text("off"), Some(NO_TLS.to_owned()));
         }
+        let known = draft.sites.len();
         push(
             &scope,
             directive.place,
@@ -119,6 +131,9 @@ pub(super) fn read(directive: &Directive, options: &Options, ports: &mut Ports, 
             is_plain,
             draft,
         );
+        for site in draft.sites.iter_mut().skip(known) {
+            reached.limit(site, &reached);
+        }
     }
     draft.notes.append(&mut notes);
     draft.carried += scope.carried + scope.hosts.iter().map(|(_, _, inner)| inner.carried).sum::<usize>();

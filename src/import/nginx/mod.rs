@@ -29,6 +29,7 @@ use server::{Listener, Server};
 use super::directive::Directive;
 use super::draft::{Draft, Note, Site};
 use super::files::Files;
+use super::reached::Reached;
 use super::source::{Flaw, Sources};
 use super::value::Value;
 
@@ -55,8 +56,9 @@ pub(super) fn draft(files: &dyn Files, sources: &mut Sources) -> Result<Draft, F
         .map(|directive| Server::read(directive, &outer.http, &outer.level))
         .collect();
     listen(&servers, &mut draft);
+    let all = Reached::all(servers.iter().map(Server::reached));
     for server in servers {
-        server.into_draft(&outer.level, &mut draft);
+        server.into_draft(&outer.level, &all, &mut draft);
     }
     let trusted = outer.http.trusted();
     if !trusted.is_empty() {

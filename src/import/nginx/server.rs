@@ -8,6 +8,7 @@ use super::redirect::{self, Leads};
 use super::routes::Routes;
 use crate::import::directive::Directive;
 use crate::import::draft::{Draft, Elsewhere, NO_TLS, Note, Route, Settings, Site};
+use crate::import::reached::Reached;
 use crate::import::source::Place;
 use crate::import::value::Value;
 
@@ -27,6 +28,8 @@ pub(super) struct Server<'d> {
     /// Names that no host can be.
     unnamed: Vec<Note>,
     pub(super) listeners: Vec<Listener>,
+    /// Whether it listens at a socket, which only this machine reaches.
+    has_socket: bool,
     pub(super) speaks_proxy_protocol: bool,
     is_tls: bool,
     certificate: Option<(String, Place)>,
@@ -44,6 +47,7 @@ impl<'d> Server<'d> {
             hosts: Vec::new(),
             unnamed: Vec::new(),
             listeners: Vec::new(),
+            has_socket: false,
             speaks_proxy_protocol: false,
             is_tls: false,
             certificate: None,
@@ -194,6 +198,7 @@ impl<'d> Server<'d> {
             return;
         }
         if first.starts_with("unix:") {
+            self.has_socket = true;
             self.level
                 .look(directive, "clients come by TCP: `[server] http` and `https`");
             return;
@@ -223,8 +228,17 @@ impl<'d> Server<'d> {
         self.level.carry();
     }
 
+    /// Where it listens, as far as it says so: every address otherwise.
+    pub(super) fn reached(&self) -> Reached {
+        match (self.listeners.is_empty(), self.has_socket) {
+            (true, true) => Reached::here(),
+            (true, false) => Reached::everywhere(),
+            (false, _) => Reached::at(self.listeners.iter().map(|listener| listener.address.as_str())),
+        }
+    }
+
     /// Puts it into the draft: as a site, as redirects of its hosts, or as nothing where the proxy does it by itself.
-    pub(super) fn into_draft(mut self, outer: &Level, draft: &mut Draft) {
+    pub(super) fn into_draft(mut self, outer: &Level, others: &Reached, draft: &mut Draft) {
         draft.carried += self.level.carried;
         let mut notes = std::mem::take(&mut self.level.notes);
         notes.append(&mut self.unnamed);
@@ -254,8 +268,10 @@ impl<'d> Server<'d> {
         if settings.get("compress") == Some(&Value::Flag(false)) {
             settings.remove("compress");
         }
-        if settings.get("auth.basic") == Some(&Value::text("off")) {
-            settings.remove("auth.basic");
+        for asked in ["auth.basic", "auth.allow"] {
+            if settings.get(asked) == Some(&Value::text("off")) {
+                settings.remove(asked);
+            }
         }
         self.set_certificate(&mut settings, draft);
         if self.hosts.is_empty() {
@@ -266,14 +282,17 @@ impl<'d> Server<'d> {
             });
             self.hosts.push("localhost".to_owned());
         }
-        draft.sites.push(Site {
+        let reached = self.reached();
+        let mut site = Site {
             place: self.place,
             hosts: self.hosts,
             settings,
             routes: self.routes,
             notes,
             plain: !self.is_tls,
-        });
+        };
+        reached.limit(&mut site, others);
+        draft.sites.push(site);
     }
 
     /// Hosts that lead elsewhere as a whole.
