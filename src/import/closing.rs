@@ -29,3 +29,92 @@ pub(super) fn close(settings: &mut Settings, remark: &str) {
     settings.set_with("auth.allow", this_machine(), Some(remark.to_owned()));
     settings.remove(EXCEPT);
 }
+
+/// Whether not everybody may enter.
+pub(super) fn is_restricted(settings: &Settings) -> bool {
+    settings
+        .iter()
+        .any(|setting| is_restriction(&setting.key, &setting.value))
+}
+
+/// Whether settings say who may enter, were it that everybody may.
+pub(super) fn has_word(settings: &Settings) -> bool {
+    settings.iter().any(|setting| is_asked(&setting.key))
+}
+
+/// The keys of what is asked of those who want to enter.
+pub(super) fn asked(settings: &Settings) -> Vec<String> {
+    let all = settings
+        .iter()
+        .filter(|setting| is_restriction(&setting.key, &setting.value));
+    all.map(|setting| setting.key.clone()).collect()
+}
+
+/// The keys that take it away.
+pub(super) fn taken_away(settings: &Settings) -> Vec<String> {
+    let all = settings
+        .iter()
+        .filter(|setting| is_asked(&setting.key) && !is_restriction(&setting.key, &setting.value));
+    all.map(|setting| setting.key.clone()).collect()
+}
+
+/// Whether settings only ask those who want to enter, or say nothing.
+pub(super) fn is_nothing_else(settings: &Settings) -> bool {
+    settings
+        .iter()
+        .all(|setting| is_restriction(&setting.key, &setting.value))
+}
+
+/// What is asked of those who want to enter, and nothing else.
+pub(super) fn restrictions(settings: &Settings) -> Settings {
+    let mut all = Settings::default();
+    let asked = settings
+        .iter()
+        .filter(|setting| is_restriction(&setting.key, &setting.value));
+    for setting in asked {
+        all.set_with(&setting.key, setting.value.clone(), setting.remark.clone());
+    }
+    all
+}
+
+/// Asks for what `other` asks for, too. Two that cannot both be asked for let nobody in.
+pub(super) fn ask_for(settings: &mut Settings, other: &Settings) {
+    for setting in restrictions(other).iter() {
+        let known = settings.get(&setting.key);
+        match known.filter(|known| is_restriction(&setting.key, known)) {
+            None => settings.set_with(&setting.key, setting.value.clone(), setting.remark.clone()),
+            Some(known) if *known == setting.value => {}
+            Some(_) => close(settings, "two rules are about it, of which it can have one"),
+        }
+    }
+    if is_restricted(other) && settings.get(EXCEPT) != other.get(EXCEPT) {
+        settings.remove(EXCEPT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(keys: &[(&str, &str)]) -> Settings {
+        let mut settings = Settings::default();
+        for (key, value) in keys {
+            settings.set(key, Value::text(*value));
+        }
+        settings
+    }
+
+    #[test]
+    fn two_that_cannot_both_be_asked_for_let_nobody_in() {
+        let mut one = settings(&[("auth.basic", "a"), ("auth.except", "/x")]);
+        ask_for(
+            &mut one,
+            &settings(&[("auth.forward", "u"), ("cache", "1h"), ("auth.allow", "off")]),
+        );
+        assert_eq!(one, settings(&[("auth.basic", "a"), ("auth.forward", "u")]));
+        ask_for(&mut one, &settings(&[("auth.basic", "a")]));
+        assert_eq!(one.get("auth.allow"), None);
+        ask_for(&mut one, &settings(&[("auth.basic", "b")]));
+        assert_eq!(one.get("auth.allow"), Some(&this_machine()));
+    }
+}

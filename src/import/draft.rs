@@ -47,6 +47,34 @@ pub(super) struct Route {
     pub(super) target: Option<Target>,
     pub(super) settings: Settings,
     pub(super) notes: Vec<Note>,
+    pub(super) reach: Reach,
+    pub(super) rank: Rank,
+}
+
+/// How much of what is below its path a route was about. Of two apps at one path the one that reaches further is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// What is below: `/api/`.
+    Below,
+    /// What begins so: `/api`.
+    From,
+    /// That path alone.
+    Alone,
+}
+
+/// What wins where several routes are about a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rank {
+    /// The longest prefix.
+    Longest,
+    /// This one, however long a prefix is: expressions of nginx, and Caddy's directives, of which none hides another.
+    Over,
+    /// This one, before expressions.
+    First,
+    /// None: it is about some paths of these, and asks clients for more.
+    Around,
+    /// The same, where files are served.
+    AroundFiles,
 }
 
 /// Who answers.
@@ -100,6 +128,26 @@ pub(super) struct Note {
     pub(super) what: String,
     /// The nearest thing that we have.
     pub(super) nearest: String,
+}
+
+impl Route {
+    /// A route that says nothing yet.
+    pub(super) fn new(place: Place, paths: Vec<String>) -> Self {
+        Self {
+            place,
+            paths,
+            target: None,
+            settings: Settings::default(),
+            notes: Vec::new(),
+            reach: Reach::Below,
+            rank: Rank::Longest,
+        }
+    }
+
+    /// Whether it says nothing that differs from what is around it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.target.is_none() && self.settings.is_empty() && self.notes.is_empty()
+    }
 }
 
 impl Settings {

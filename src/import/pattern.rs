@@ -29,15 +29,62 @@ pub(super) fn before_rest(expression: &str) -> Option<String> {
     }
 }
 
-fn prefixes(rest: &str) -> Option<Vec<String>> {
+fn prefixes(whole: &str) -> Option<Vec<String>> {
     // `^/api$` is one path, which no prefix is: the prefix has what is below, too.
-    let rest = rest.strip_suffix('$').unwrap_or(rest);
+    let rest = whole.strip_suffix('$').unwrap_or(whole);
     let tails = [
         "/(.*)", "/.*", "/.+", "/(.+)", "(/|$)", "(?:/|$)", "(/.*)?", "(.*)", ".*", ".+", "/?",
     ];
     let before = tails.iter().find_map(|tail| rest.strip_suffix(tail)).unwrap_or(rest);
     let found = expand(before)?;
-    found.iter().all(|one| one.starts_with('/')).then_some(found)
+    // Below the first page is all of a site.
+    let is_alone = before != whole && before == rest;
+    let is_path = |one: &String| one.starts_with('/') && !(is_alone && one == "/");
+    found.iter().all(is_path).then_some(found)
+}
+
+/// Paths that are more than those that an expression matches: what is below its first segments, or what ends as it does.
+pub(super) fn around(expression: &str) -> Option<String> {
+    let expression = expression.strip_prefix("(?i)").unwrap_or(expression);
+    if let Some(rest) = expression.strip_prefix('^') {
+        let special = |char: char| !(char.is_alphanumeric() || matches!(char, '/' | '-' | '_'));
+        let literal = &rest[..rest.find(special).unwrap_or(rest.len())];
+        // What may be missing is no beginning.
+        let literal = match rest[literal.len()..].starts_with(['?', '*', '{']) {
+            true => literal.get(..literal.len().saturating_sub(1))?,
+            false => literal,
+        };
+        let (segments, _) = literal.rsplit_once('/')?;
+        // What stands behind an alternative outside of a group has a beginning of its own.
+        if segments.len() > 1 && !has_bare_alternative(rest) {
+            return Some(segments.to_owned());
+        }
+    }
+    None
+}
+
+/// Whether an expression has alternatives outside of a group.
+fn has_bare_alternative(expression: &str) -> bool {
+    let mut depth = 0_i32;
+    expression.chars().any(|char| {
+        match char {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        char == '|' && depth <= 0
+    })
+}
+
+/// The endings of files that an expression hands to another app, whatever stands behind their name: `[^/]\.php(/|$)`.
+pub(super) fn files(expression: &str) -> Option<Vec<String>> {
+    let behind = ["(/|$)", "(?:/|$)", "($|/)", "(?:$|/)"];
+    let before = behind.iter().find_map(|rest| expression.strip_suffix(rest))?;
+    let before = ["[^/]", "^.+", "^.*", ".+", ".*"]
+        .iter()
+        .find_map(|first| before.strip_prefix(first))
+        .unwrap_or(before);
+    endings(&format!("{before}$"))
 }
 
 fn endings(ending: &str) -> Option<Vec<String>> {

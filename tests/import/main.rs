@@ -2,11 +2,12 @@
 //! stands in a folder is imported by the real `proxyctl`, and compared with `proxy.toml` and `summary.txt` beside it. What is no
 //! configuration is refused with exactly the report beside it.
 //!
-//! - `kept_out` nothing opens that was closed
+//! - `paths` which of two rules wins; `kept_out` nothing opens that was closed
 
 #![expect(clippy::unwrap_used, reason = "helpers fail a test by panicking, too")]
 
 mod kept_out;
+mod paths;
 
 use std::fs;
 use std::io::Write as _;

@@ -2,16 +2,18 @@
 //! once for several.
 //!
 //! - `names` what environments and services are called
-//! - `service` the services of a site
+//! - `service` the services of a site, `parts` their entries of `at`; `table` what both are
 //! - `hoist` what is said once
 
 mod hoist;
 mod names;
+mod parts;
 mod service;
+mod table;
 
 use std::collections::BTreeMap;
 
-use service::Service;
+use table::Service;
 
 use super::draft::{Draft, Elsewhere, NO_TLS, Note, Setting, Settings, Site, Slots};
 use super::value::{Value, quoted};
@@ -66,7 +68,7 @@ pub(super) fn document(draft: Draft, file: &str) -> Document {
                 });
             }
             for part in &mut service.parts {
-                service::take_away(&common, &service.settings, part);
+                parts::take_away(&common, &service.settings, part);
             }
             add(&mut environments[at], &label, service, &mut notes, place);
         }

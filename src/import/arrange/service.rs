@@ -1,69 +1,32 @@
 //! The services of a site: one for each app and prefix, with an `at` entry for each part that differs only in its settings.
 
-use crate::import::draft::{Elsewhere, Note, Route, Settings, Site, Slots, Target};
+use super::parts;
+use super::table::{Service, enclosing, shown};
+use crate::import::closing;
+use crate::import::draft::{Elsewhere, Note, Rank, Route, Settings, Site, Slots, Target};
 use crate::import::value::Value;
-
-/// Paths that are probably the app's health check.
-const HEALTH: &[&str] = &[
-    "/healthz",
-    "/healthcheck",
-    "/health-check",
-    "/_health",
-    "/api/health",
-    "/api/healthz",
-    "/readyz",
-    "/livez",
-    "/ping",
-    "/up",
-];
-
-/// A service to be.
-#[derive(Debug)]
-pub(super) struct Service {
-    pub(super) hosts: Vec<String>,
-    pub(super) path: String,
-    pub(super) target: Target,
-    pub(super) settings: Settings,
-    pub(super) notes: Vec<Note>,
-    pub(super) parts: Vec<Part>,
-}
-
-/// An `at` entry.
-#[derive(Debug, PartialEq)]
-pub(super) struct Part {
-    pub(super) paths: Vec<String>,
-    pub(super) settings: Settings,
-    pub(super) notes: Vec<Note>,
-}
 
 /// The services of a site, and what of it leads elsewhere where there is no service that could.
 pub(super) fn services(mut site: Site) -> (Vec<Service>, Vec<Elsewhere>, Vec<Note>) {
-    let routes = std::mem::take(&mut site.routes);
-    let mut services = Vec::new();
+    let mut with_target = Vec::new();
     let mut rest = Vec::new();
-    let mut with_target: Vec<Route> = Vec::new();
-    for route in routes {
-        let has_prefix = route.paths.iter().any(|path| path.starts_with('/'));
-        match &route.target {
-            Some(_) if has_prefix => with_target.push(route),
-            Some(_) | None => rest.push(route),
+    for route in std::mem::take(&mut site.routes).into_iter().flat_map(parts::apart) {
+        if route.target.is_some() && !parts::is_of_endings(&route) {
+            with_target.push(route);
+        } else {
+            rest.push(route);
         }
     }
-    // Shorter prefixes first: what is below them may be a part of theirs.
-    with_target.sort_by_key(|route| route.paths.first().map_or(0, String::len));
-    for route in with_target {
-        place(&site, route, &mut services, &mut rest);
-    }
+    let (mut services, same) = place(&site, with_target);
+    rest.splice(0..0, same);
     if services.is_empty() {
+        // Where nobody answers, nobody enters.
+        let is_nothing = |route: &Route| route.notes.is_empty() && closing::is_nothing_else(&route.settings);
+        rest.retain(|route| !is_nothing(route));
         let (elsewhere, notes) = leading(&site, rest);
         return (services, elsewhere, notes);
     }
-    // Longer prefixes behind shorter ones, and endings behind them all: the later one wins.
-    let width = |path: &String| if path.starts_with('*') { usize::MAX } else { path.len() };
-    rest.sort_by_key(|route| route.paths.first().map_or(0, width));
-    for route in rest {
-        add_part(route, &mut services);
-    }
+    parts::add(&site, rest, &mut services);
     let mut orphans = std::mem::take(&mut site.notes);
     if let Some(first) = services.first_mut() {
         orphans.append(&mut first.notes);
@@ -75,85 +38,71 @@ pub(super) fn services(mut site: Site) -> (Vec<Service>, Vec<Elsewhere>, Vec<Not
     (services, Vec::new(), Vec::new())
 }
 
-/// Makes services of a route, or leaves it for a part of one that is there.
-fn place(site: &Site, route: Route, services: &mut Vec<Service>, rest: &mut Vec<Route>) {
-    let Some(target) = route.target.clone() else { return };
+/// Makes services of routes; what remains are parts of those that are there.
+fn place(site: &Site, routes: Vec<Route>) -> (Vec<Service>, Vec<Route>) {
     let of_service = |key: &str| key == "public" || key.starts_with("files.");
-    let needs_service = target.strip || route.settings.iter().any(|setting| of_service(&setting.key));
-    let mut parts = Vec::new();
-    for path in route.paths.iter().filter(|path| path.starts_with('/')) {
-        let around = enclosing(services, path);
-        let is_same = around.is_some_and(|service: &Service| service.target == target);
-        if is_same && !needs_service {
-            parts.push(path.clone());
+    let mut services: Vec<Service> = Vec::new();
+    let mut notes: Vec<Vec<Note>> = routes.iter().map(|route| route.notes.clone()).collect();
+    let mut same: Vec<Vec<String>> = vec![Vec::new(); routes.len()];
+    let all = routes
+        .iter()
+        .enumerate()
+        .flat_map(|(number, route)| route.paths.iter().map(move |path| (number, route, path)));
+    let mut all: Vec<(usize, &Route, &String)> = all.collect();
+    // Shorter prefixes first: what is below them may be a part of theirs.
+    all.sort_by_key(|(_, route, path)| (path.len(), route.reach));
+    for (number, route, path) in all {
+        let Some(target) = route.target.clone() else { continue };
+        let needs_service = target.strip || route.settings.iter().any(|setting| of_service(&setting.key));
+        let around = enclosing(&services, path);
+        if around.is_some_and(|service: &Service| service.target == target) && !needs_service {
+            same[number].push(path.clone());
             continue;
         }
-        if services.iter().any(|service| service.path == *path) {
+        if let Some(known) = services.iter_mut().find(|service| service.path == *path) {
+            known.notes.append(&mut notes[number]);
+            join(known, route, &target);
             continue;
         }
-        let is_first = services
-            .iter()
-            .all(|service| service.notes != route.notes || route.notes.is_empty());
         services.push(Service {
             hosts: site.hosts.clone(),
             path: path.clone(),
-            target: target.clone(),
+            target,
             settings: site.settings.under(&route.settings),
-            notes: if is_first { route.notes.clone() } else { Vec::new() },
+            notes: std::mem::take(&mut notes[number]),
             parts: Vec::new(),
+            is_first: route.rank == Rank::First,
         });
     }
-    if !parts.is_empty() {
-        rest.push(Route { paths: parts, ..route });
+    for route in routes.iter().filter(|route| route.rank == Rank::Over) {
+        parts::restrict_below(route, &mut services);
     }
+    let parts = routes.into_iter().zip(same).zip(notes);
+    let parts = parts
+        .filter(|((_, paths), _)| !paths.is_empty())
+        .map(|((route, paths), notes)| Route { paths, notes, ..route });
+    (services, parts.collect())
 }
 
-/// The service whose paths this one is among.
-fn enclosing<'s>(services: &'s [Service], path: &str) -> Option<&'s Service> {
-    let around = services.iter().filter(|service| is_below(path, &service.path));
-    around.max_by_key(|service| service.path.len())
-}
-
-fn is_below(path: &str, prefix: &str) -> bool {
-    prefix == "/"
-        || path
-            .strip_prefix(prefix)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// Adds an entry to the service that its paths belong to.
-fn add_part(route: Route, services: &mut [Service]) {
-    let target = route.target.as_ref();
-    let of_target = |service: &Service| target.is_some_and(|target| service.target == *target);
-    let path = route.paths.iter().find(|path| path.starts_with('/'));
-    let found = match path {
-        Some(path) => enclosing(services, path).map(|service| service.path.clone()),
-        None => services
-            .iter()
-            .find(|service| of_target(service))
-            .map(|service| service.path.clone()),
-    };
-    let at = services
-        .iter()
-        .position(|service| Some(&service.path) == found.as_ref())
-        .unwrap_or(0);
-    let Some(service) = services.get_mut(at) else { return };
-    if route.paths.iter().any(|path| HEALTH.contains(&path.as_str())) && service.settings.get("health.path").is_none() {
-        service
-            .settings
-            .set("health.path", Value::text(route.paths[0].as_str()));
+/// Keeps what a route sets whose path has a service already, and says so where its app is another one.
+fn join(service: &mut Service, route: &Route, target: &Target) {
+    let own = ["public", "files.", "health.", "redirect", "rewrite"];
+    let mut settings = Settings::default();
+    for setting in route.settings.iter() {
+        let is_own = own.iter().any(|own| setting.key.starts_with(own));
+        if service.settings.get(&setting.key).is_none() && (service.target == *target || !is_own) {
+            settings.set_with(&setting.key, setting.value.clone(), setting.remark.clone());
+        }
     }
-    // For all of its paths it is no part.
-    if route.paths == ["/"] {
-        service.settings = service.settings.under(&route.settings);
-        service.notes.extend(route.notes);
-        return;
+    closing::ask_for(&mut service.settings, &route.settings);
+    service.settings = settings.under(&service.settings);
+    if service.target != *target {
+        service.notes.push(Note {
+            place: route.place,
+            what: format!("`{}` is another app's, too: {}", service.path, shown(&target.slots)),
+            nearest: "a path and what is below it have one app".to_owned(),
+        });
     }
-    service.parts.push(Part {
-        paths: route.paths,
-        settings: route.settings,
-        notes: route.notes,
-    });
 }
 
 /// What becomes of parts inside of what the service says: nginx and Caddy do not hand it on from one path to another.
@@ -176,6 +125,7 @@ fn finish(service: &mut Service) {
             service.settings.set("public", Value::Text(folder));
         }
     }
+    parts::leave_out_needless(service);
     let notes = service.parts.iter_mut().filter(|part| part.settings.is_empty());
     let orphans: Vec<Note> = notes.flat_map(|part| std::mem::take(&mut part.notes)).collect();
     service.notes.extend(orphans);
@@ -233,21 +183,4 @@ fn leading(site: &Site, routes: Vec<Route>) -> (Vec<Elsewhere>, Vec<Note>) {
         }
     }
     (elsewhere, notes)
-}
-
-/// What a part has to say so that it does not get what only the paths around it have.
-pub(super) fn take_away(site: &Settings, service: &Settings, part: &mut Part) {
-    for setting in service.iter() {
-        if site.get(&setting.key).is_some() || part.settings.get(&setting.key).is_some() {
-            continue;
-        }
-        let off = match setting.key.as_str() {
-            "auth.basic" | "auth.allow" | "auth.forward" | "limit.rate" | "limit.concurrent" | "cache" | "redirect"
-            | "rewrite" => Value::text("off"),
-            "compress" => Value::Flag(false),
-            "log" => Value::Flag(true),
-            _ => continue,
-        };
-        part.settings.set(&setting.key, off);
-    }
 }

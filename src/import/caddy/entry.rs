@@ -3,39 +3,135 @@
 use super::matcher::Matcher;
 use super::scope::{Scope, prefixes};
 use super::words;
+use crate::import::closing;
 use crate::import::directive::Directive;
-use crate::import::draft::{Note, Settings, Slots};
+use crate::import::draft::{Note, Route, Settings, Slots};
 use crate::import::spell;
 use crate::import::value::Value;
 
 impl Scope {
     /// `respond`, `abort` and `error`: what keeps clients out is carried over, an answer is not.
     pub(super) fn respond(&mut self, directive: &Directive, matcher: Matcher, args: &[String]) {
-        let keeps_out = directive.name == "abort"
-            || args
-                .iter()
-                .any(|arg| matches!(arg.as_str(), "403" | "401" | "404" | "410"));
-        let allowed = match &matcher {
-            Matcher::Outside(networks) if keeps_out => networks.clone(),
-            Matcher::Paths(_) if keeps_out => vec!["127.0.0.1".to_owned(), "::1".to_owned()],
-            _ => {
-                self.look(
-                    directive,
-                    "an answer of its own is the app's to give, or a file's in `public`",
-                );
+        if !keeps_out(directive, args) {
+            self.look(
+                directive,
+                "an answer of its own is the app's to give, or a file's in `public`",
+            );
+            return;
+        }
+        let usual = ["401", "403", "404", "410"];
+        let says_more = |arg: &String| !usual.contains(&arg.as_str()) && !arg.starts_with('@') && !arg.starts_with('/');
+        if directive.name != "abort" && args.iter().any(says_more) {
+            self.look(directive, "who may not enter gets 403");
+        }
+        let (matcher, allowed) = match matcher {
+            Matcher::Outside(networks) => (Matcher::All, networks),
+            Matcher::Some { paths, outside } => {
+                self.look(directive, "all that it may be about is kept from clients");
+                match paths.is_empty() {
+                    true => (Matcher::All, outside),
+                    false => (Matcher::Paths(paths), outside),
+                }
+            }
+            Matcher::Paths(paths) => (Matcher::Paths(paths), Vec::new()),
+            Matcher::All => {
+                self.close(directive);
+                self.carried += 1;
+                return;
+            }
+            Matcher::Hosts(_) | Matcher::Except(_) | Matcher::WebSockets | Matcher::More => {
+                self.look(directive, "who may enter is asked by path and network: `auth.allow`");
                 return;
             }
         };
-        let is_everywhere = matches!(matcher, Matcher::Outside(_));
         let mut settings = Settings::default();
-        let remark = (!is_everywhere).then(|| "for nobody but this machine".to_owned());
-        settings.set_with(
-            "auth.allow",
-            Value::List(allowed.into_iter().map(Value::Text).collect()),
-            remark,
-        );
-        let matcher = if is_everywhere { Matcher::All } else { matcher };
+        match allowed.is_empty() {
+            true => closing::close(&mut settings, "for nobody but this machine"),
+            false => settings.set(
+                "auth.allow",
+                Value::List(allowed.into_iter().map(Value::Text).collect()),
+            ),
+        }
         self.set(directive, matcher, settings);
+    }
+
+    /// Keeps clients out of what this block itself is about, and of none that stands in another one.
+    fn close(&mut self, directive: &Directive) {
+        let mut settings = Settings::default();
+        closing::close(&mut settings, "for nobody but this machine");
+        self.routes.push(Route {
+            settings,
+            ..Route::new(directive.place, self.own_paths())
+        });
+    }
+
+    /// Whether a block does nothing but keep out those of its matcher, which is carried over then.
+    pub(super) fn keeps_all_out(&mut self, directive: &Directive, matcher: &Matcher) -> bool {
+        let [only] = directive.below() else { return false };
+        let is_it = matches!(only.name.as_str(), "respond" | "abort" | "error") && keeps_out(only, &only.args);
+        if is_it {
+            self.respond(only, matcher.clone(), &only.args);
+        }
+        is_it
+    }
+
+    /// What is said of the first page alone is no rule about all that is below it; only what keeps clients out is held for all.
+    pub(super) fn without_first_page(
+        &mut self,
+        directive: &Directive,
+        matcher: Matcher,
+        args: &[String],
+    ) -> Option<Matcher> {
+        let Matcher::Paths(mut paths) = matcher else {
+            return Some(matcher);
+        };
+        // A single word of these is where they lead.
+        let is_target =
+            args.is_empty() && matches!(directive.name.as_str(), "redir" | "rewrite" | "root" | "try_files");
+        if is_target || !paths.iter().any(|path| path == "/") {
+            return Some(Matcher::Paths(paths));
+        }
+        if !protects(directive, args) {
+            self.look(directive, FIRST_PAGE);
+        } else {
+            self.look(
+                directive,
+                "below `/` is all of the site: all of it is kept from clients so",
+            );
+            if directive.block.is_none() || !matches!(directive.name.as_str(), "handle" | "handle_path" | "route") {
+                return Some(Matcher::All);
+            }
+            self.close(directive);
+        }
+        paths.retain(|path| path != "/");
+        (!paths.is_empty()).then_some(Matcher::Paths(paths))
+    }
+
+    /// The requests that clients are asked for something at: at least those of a matcher.
+    fn asked_at(&mut self, directive: &Directive, matcher: Matcher, settings: &mut Settings) -> Matcher {
+        const MORE: &str = "who may enter is asked by path: it is asked of more requests so";
+        match matcher {
+            Matcher::All | Matcher::Paths(_) => matcher,
+            Matcher::Except(mut paths) => {
+                if paths.iter().any(|path| path == "/") {
+                    self.look(directive, FIRST_PAGE);
+                    paths.retain(|path| path != "/");
+                }
+                if !paths.is_empty() {
+                    let paths = prefixes(&paths).into_iter().map(Value::Text).collect();
+                    settings.set("auth.except", Value::List(paths));
+                }
+                Matcher::All
+            }
+            Matcher::Some { paths, .. } if !paths.is_empty() => {
+                self.look(directive, MORE);
+                Matcher::Paths(paths)
+            }
+            Matcher::Some { .. } | Matcher::Outside(_) | Matcher::Hosts(_) | Matcher::WebSockets | Matcher::More => {
+                self.look(directive, MORE);
+                Matcher::All
+            }
+        }
     }
 
     pub(super) fn forward(&mut self, directive: &Directive, matcher: Matcher, args: &[String]) {
@@ -78,6 +174,7 @@ impl Scope {
         }
         let mut settings = Settings::default();
         settings.set("auth.forward", Value::Table(table));
+        let matcher = self.asked_at(directive, matcher, &mut settings);
         self.set(directive, matcher, settings);
     }
 
@@ -98,15 +195,27 @@ impl Scope {
                     .to_owned(),
             });
         }
-        let matcher = match matcher {
-            Matcher::Except(paths) => {
-                let paths = prefixes(&paths).into_iter().map(Value::Text).collect();
-                settings.set("auth.except", Value::List(paths));
-                Matcher::All
-            }
-            other => other,
-        };
+        let matcher = self.asked_at(directive, matcher, &mut settings);
         self.set(directive, matcher, settings);
+    }
+}
+
+/// What becomes of what is said of the first page alone.
+const FIRST_PAGE: &str = "a path is a prefix, and below `/` is all of the site: let the app answer there";
+
+/// Whether an answer is one that serves nothing.
+fn keeps_out(directive: &Directive, args: &[String]) -> bool {
+    let is_refusal =
+        |arg: &String| arg.len() == 3 && arg.starts_with(['4', '5']) && arg.bytes().all(|byte| byte.is_ascii_digit());
+    matches!(directive.name.as_str(), "abort" | "error") || args.iter().any(is_refusal)
+}
+
+/// Whether a directive keeps clients out, or one in its block does.
+fn protects(directive: &Directive, args: &[String]) -> bool {
+    match directive.name.as_str() {
+        "basic_auth" | "basicauth" | "forward_auth" => true,
+        "respond" | "abort" | "error" => keeps_out(directive, args),
+        _ => directive.below().iter().any(|inner| protects(inner, &inner.args)),
     }
 }
 

@@ -17,6 +17,11 @@ pub(super) enum Matcher {
     Outside(Vec<String>),
     /// Those for all paths but these.
     Except(Vec<String>),
+    /// Some of those for these paths, or for all where there is none: of clients outside of these networks, if there is one.
+    Some {
+        paths: Vec<String>,
+        outside: Vec<String>,
+    },
     /// WebSockets.
     WebSockets,
     /// What we have no word for.
@@ -80,7 +85,23 @@ pub(super) fn read(directive: &Directive) -> Matcher {
         several if several.iter().all(|line| line.name == "path") => {
             paths(&several.iter().flat_map(|line| line.args.clone()).collect::<Vec<_>>())
         }
-        _ => Matcher::More,
+        several => some(several),
+    }
+}
+
+/// Several that all have to be: as far as they are about paths and networks, these are more than they match.
+fn some(lines: &[Directive]) -> Matcher {
+    let (mut about, mut outside) = (Vec::new(), Vec::new());
+    for line in lines {
+        match one(line) {
+            Matcher::Paths(paths) if about.is_empty() => about = paths,
+            Matcher::Outside(networks) if outside.is_empty() => outside = networks,
+            _ => {}
+        }
+    }
+    match about.is_empty() && outside.is_empty() {
+        true => Matcher::More,
+        false => Matcher::Some { paths: about, outside },
     }
 }
 

@@ -3,7 +3,7 @@
 use super::matcher::{self, Matcher, Named};
 use super::{plain, proxy};
 use crate::import::directive::Directive;
-use crate::import::draft::{Elsewhere, Note, Route, Settings, Slots, Target};
+use crate::import::draft::{Elsewhere, Note, Rank, Reach, Route, Settings, Slots, Target};
 use crate::import::source::Place;
 use crate::import::spell;
 use crate::import::value::Value;
@@ -83,6 +83,9 @@ impl Scope {
 
     fn take(&mut self, directive: &Directive) {
         let (matcher, args) = matcher::of(directive, &self.named);
+        let Some(matcher) = self.without_first_page(directive, matcher, args) else {
+            return;
+        };
         match directive.name.as_str() {
             "root" | "try_files" => {}
             name if name.starts_with('@') => {}
@@ -117,11 +120,9 @@ impl Scope {
         match matcher {
             Matcher::All => self.settings = self.settings.under(&settings),
             Matcher::Paths(paths) => self.routes.push(Route {
-                place: directive.place,
-                paths: prefixes(&paths),
-                target: None,
                 settings,
-                notes: Vec::new(),
+                rank: Rank::Over,
+                ..Route::new(directive.place, prefixes(&paths))
             }),
             _ => {
                 self.look(
@@ -183,7 +184,8 @@ impl Scope {
                 self.hosts.push((directive.place, hosts, inner));
                 return;
             }
-            Matcher::Outside(_) | Matcher::Except(_) | Matcher::WebSockets | Matcher::More => {
+            Matcher::Outside(_) | Matcher::Some { .. } if self.keeps_all_out(directive, &matcher) => return,
+            Matcher::Outside(_) | Matcher::Except(_) | Matcher::Some { .. } | Matcher::WebSockets | Matcher::More => {
                 self.look(
                     directive,
                     "an `at` entry is about paths: prefixes, or endings as `*.js`",
@@ -200,13 +202,7 @@ impl Scope {
         let settings = std::mem::take(&mut inner.settings);
         let mut notes = std::mem::take(&mut inner.notes);
         if inner.routes.is_empty() && !settings.is_empty() {
-            inner.routes.push(Route {
-                place: directive.place,
-                paths: inner.own_paths(),
-                target: None,
-                settings: Settings::default(),
-                notes: Vec::new(),
-            });
+            inner.routes.push(Route::new(directive.place, inner.own_paths()));
         }
         for mut route in inner.routes {
             route.settings = settings.under(&route.settings);
@@ -259,9 +255,16 @@ impl Scope {
         let mut settings = Settings::default();
         let passed = proxy::read(directive, args, &mut settings);
         self.notes.extend(passed.notes);
+        let mut reach = Reach::Below;
         let paths = match matcher {
             Matcher::All => self.own_paths(),
-            Matcher::Paths(paths) => prefixes(&paths),
+            Matcher::Paths(paths) => {
+                reach = match paths.iter().all(|path| path.ends_with('/')) {
+                    true => Reach::Below,
+                    false => Reach::Alone,
+                };
+                prefixes(&paths)
+            }
             Matcher::WebSockets => {
                 let same = |route: &Route| route.target.as_ref().is_some_and(|target| target.slots == passed.slots);
                 if self.routes.iter().any(same) {
@@ -278,7 +281,7 @@ impl Scope {
                 self.hosts.push((directive.place, hosts, inner));
                 return;
             }
-            Matcher::Outside(_) | Matcher::Except(_) | Matcher::More => {
+            Matcher::Outside(_) | Matcher::Except(_) | Matcher::Some { .. } | Matcher::More => {
                 self.look(directive, "`path` takes a prefix, and `host` a name");
                 return;
             }
@@ -289,16 +292,17 @@ impl Scope {
         }
         self.carried += passed.carried;
         self.add(directive.place, paths, passed.slots, settings);
+        if let Some(added) = self.routes.last_mut() {
+            added.reach = reach;
+        }
     }
 
     fn add(&mut self, place: Place, paths: Vec<String>, slots: Slots, settings: Settings) {
         let strip = self.strip && paths != ["/"];
         self.routes.push(Route {
-            place,
-            paths,
             target: Some(Target { slots, strip }),
             settings,
-            notes: Vec::new(),
+            ..Route::new(place, paths)
         });
     }
 

@@ -54,6 +54,7 @@ pub(super) struct Level {
     pub(super) named_pages: Vec<(String, Note)>,
     allowed: Vec<String>,
     is_closed: bool,
+    is_open: bool,
     upgrades: bool,
     read: Option<Duration>,
 }
@@ -139,7 +140,10 @@ impl Level {
                 return true;
             }
             "allow" => match first {
-                "all" => self.allowed.clear(),
+                "all" => {
+                    self.allowed.clear();
+                    self.is_open = true;
+                }
                 // No client comes by a socket.
                 "unix:" => {}
                 _ => self.allowed.push(first.to_owned()),
@@ -203,6 +207,7 @@ impl Level {
                 );
             }
             (true, true) => self.close("for nobody but this machine"),
+            (false, _) if self.is_open => self.settings.set("auth.allow", Value::text("off")),
             (false, _) => {}
         }
         let Some(read) = self.read.take() else { return };

@@ -3,6 +3,7 @@
 use super::http::Http;
 use super::level::Level;
 use crate::import::directive::Directive;
+use crate::import::draft::{Rank, Reach};
 use crate::import::pattern;
 use crate::import::source::Place;
 
@@ -12,6 +13,7 @@ pub(super) struct Location<'d> {
     pub(super) place: Place,
     pub(super) shown: String,
     pub(super) on: On,
+    pub(super) rank: Rank,
     pub(super) level: Level,
     /// The last directive that says who answers, of each kind.
     pub(super) pass: Option<&'d Directive>,
@@ -39,7 +41,7 @@ pub(super) enum On {
     /// `@name`, which others refer to.
     Named(String),
     /// An expression that says more than that.
-    Expression,
+    Expression(String),
 }
 
 impl<'d> Location<'d> {
@@ -50,6 +52,7 @@ impl<'d> Location<'d> {
             place: directive.place,
             shown: directive.shown(),
             on: on(&directive.args),
+            rank: rank(&directive.args),
             level: Level::default(),
             pass: None,
             foreign: None,
@@ -86,33 +89,54 @@ impl<'d> Location<'d> {
         location
     }
 
+    /// How much of what is below its path it is about.
+    pub(super) fn reach(&self) -> Reach {
+        match &self.on {
+            On::Exact(_) => Reach::Alone,
+            On::Prefix(path) if !path.ends_with('/') => Reach::From,
+            _ => Reach::Below,
+        }
+    }
+
     /// Its paths as `path` and `at` write them.
     pub(super) fn paths(&self) -> Vec<String> {
         match &self.on {
             On::Prefix(path) | On::Exact(path) => vec![path.clone()],
             On::Several(paths) => paths.clone(),
-            On::Hidden | On::Challenge | On::Named(_) | On::Expression => Vec::new(),
+            On::Hidden | On::Challenge | On::Named(_) | On::Expression(_) => Vec::new(),
         }
     }
 }
 
-fn on(args: &[String]) -> On {
-    let (modifier, path) = match args {
-        [modifier, path, ..] => (modifier.as_str(), path.as_str()),
-        // The modifier may be glued to its path.
+/// The modifier and the path, which may be glued together.
+fn words(args: &[String]) -> (&str, &str) {
+    match args {
+        [modifier, path, ..] => (modifier, path),
         [glued] => ["=", "^~", "~*", "~"]
             .into_iter()
             .find_map(|modifier| Some((modifier, glued.strip_prefix(modifier)?)))
             .unwrap_or(("", glued)),
         [] => ("", "/"),
-    };
+    }
+}
+
+fn rank(args: &[String]) -> Rank {
+    match words(args).0 {
+        "=" | "^~" => Rank::First,
+        "~" | "~*" => Rank::Over,
+        _ => Rank::Longest,
+    }
+}
+
+fn on(args: &[String]) -> On {
+    let (modifier, path) = words(args);
     if path.contains("well-known/acme-challenge") || path.contains(r"well-known\/acme-challenge") {
         return On::Challenge;
     }
     match modifier {
         "=" => On::Exact(path.to_owned()),
         "~" | "~*" if path.contains(r"/\.") || path.starts_with(r"\.ht") || path.starts_with(r"^\.") => On::Hidden,
-        "~" | "~*" => pattern::paths(path).map_or(On::Expression, On::Several),
+        "~" | "~*" => pattern::paths(path).map_or_else(|| On::Expression(path.to_owned()), On::Several),
         _ if path.starts_with('@') => On::Named(path.to_owned()),
         _ => On::Prefix(path.to_owned()),
     }
@@ -134,7 +158,7 @@ mod tests {
             On::Several(vec!["*.js".into(), "*.css".into()])
         );
         assert_eq!(read(r"~ /\.(?!well-known)"), On::Hidden);
-        assert_eq!(read(r"~ ^/user/\d+"), On::Expression);
+        assert_eq!(read(r"~ ^/user/\d+"), On::Expression(r"^/user/\d+".into()));
         assert_eq!(read("@app"), On::Named("@app".into()));
         assert_eq!(read("^~ /.well-known/acme-challenge/"), On::Challenge);
     }

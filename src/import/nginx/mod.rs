@@ -4,7 +4,8 @@
 //! - `units`, `variables`, `redirect` and `condition` what has a grammar of its own
 //! - `known` directives that are known by their name alone
 //! - `http` what servers refer to; `level` what any level sets; `passing` which app is asked, `tries` which folder
-//! - `location`, `routes` and `server` who answers; `pages` what stands in for errors
+//! - `location`, `routes` and `server` who answers; `root` what no location is about, and the first page
+//! - `unsaid` what is kept closed; `pages` what stands in for errors
 
 mod condition;
 mod http;
@@ -16,10 +17,12 @@ mod pages;
 mod passing;
 mod read;
 mod redirect;
+mod root;
 mod routes;
 mod server;
 mod tries;
 mod units;
+mod unsaid;
 mod variables;
 
 use http::Http;

@@ -29,6 +29,9 @@ pub(super) struct Rewrite {
 /// What is said of a host that leads elsewhere for now.
 pub(super) const FOR_GOOD: &str = "`[redirect]` leads elsewhere for good, with 308";
 
+/// What becomes of what is said of the first page alone.
+pub(super) const FIRST_PAGE: &str = "a path is a prefix, and below `/` is all of the site: let the app answer there";
+
 /// Whether a `return` or a `rewrite` leads elsewhere for good, so that browsers remember it.
 pub(super) fn is_for_good(directive: &Directive) -> bool {
     match directive.name.as_str() {
@@ -111,6 +114,14 @@ pub(super) fn rewrite(expression: &str, replacement: &str, flag: &str) -> Option
     let leads = target(replacement)?;
     let prefix = spell::prefix(&prefix);
     Some(Rewrite { prefix, leads, status })
+}
+
+/// The nearest thing to a `rewrite` that says more than a prefix.
+pub(super) fn nearest(expression: &str) -> &'static str {
+    match expression {
+        "^/$" | "^/?$" => FIRST_PAGE,
+        _ => "`redirect` and `rewrite` of an `at` entry take a prefix, and `*` for the rest",
+    }
 }
 
 /// The value of `redirect`: the target alone where the status is the usual one.

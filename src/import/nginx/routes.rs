@@ -10,8 +10,7 @@ use super::location::{Location, On};
 use super::passing;
 use super::redirect::{self, Leads, Rewrite};
 use crate::import::directive::Directive;
-use crate::import::draft::{Note, Route, Settings, Slots, Target};
-use crate::import::source::Place;
+use crate::import::draft::{Note, Rank, Route, Settings, Slots, Target};
 use crate::import::spell;
 use crate::import::value::Value;
 
@@ -29,9 +28,11 @@ pub(super) struct Routes<'d> {
     asked: BTreeMap<String, &'d Directive>,
     rewritten: Vec<Route>,
     /// Who gets what is no file, as an `if` says.
-    missing: Option<Target>,
-    hidden: Vec<Location<'d>>,
-    whole: Option<(Leads, &'d Directive)>,
+    pub(super) missing: Option<Target>,
+    pub(super) hidden: Vec<Location<'d>>,
+    /// What expressions have kept from folders, or from clients.
+    pub(super) kept: Vec<Route>,
+    pub(super) whole: Option<(Leads, &'d Directive)>,
 }
 
 impl<'d> Routes<'d> {
@@ -47,6 +48,7 @@ impl<'d> Routes<'d> {
             rewritten: Vec::new(),
             missing: None,
             hidden: Vec::new(),
+            kept: Vec::new(),
             whole: None,
         }
     }
@@ -59,12 +61,16 @@ impl<'d> Routes<'d> {
     }
 
     /// Keeps a location, and those in it as its equals.
-    pub(super) fn add(&mut self, location: Location<'d>) {
+    pub(super) fn add(&mut self, mut location: Location<'d>) {
         for nested in &location.nested {
             let mut inner = Location::read(nested, self.http, self.is_tls, &location.level);
             inner.level.settings = location.level.settings.under(&inner.level.settings);
             if inner.level.folder.is_none() {
                 inner.level.folder.clone_from(&location.level.folder);
+            }
+            // Expressions of its own it does not win over.
+            if inner.rank == Rank::Over {
+                location.rank = Rank::Longest;
             }
             self.add(inner);
         }
@@ -87,11 +93,8 @@ impl<'d> Routes<'d> {
         let mut settings = Settings::default();
         lead(&mut settings, &rewrite.leads, rewrite.status, &rewrite.prefix);
         self.rewritten.push(Route {
-            place: directive.place,
-            paths: vec![rewrite.prefix.clone()],
-            target: None,
             settings,
-            notes: Vec::new(),
+            ..Route::new(directive.place, vec![rewrite.prefix.clone()])
         });
     }
 
@@ -101,7 +104,7 @@ impl<'d> Routes<'d> {
         let mut inside = self.inside(&found);
         inside.extend(self.error_pages(&found));
         let mut asked = BTreeMap::new();
-        let (mut prefixes, mut expressions) = (Vec::new(), Vec::new());
+        let (mut prefixes, mut expressions, mut first_pages) = (Vec::new(), Vec::new(), Vec::new());
         for location in found {
             match (
                 &location.on,
@@ -111,6 +114,7 @@ impl<'d> Routes<'d> {
                     self.level.carried += location.level.carried;
                     asked.extend(location.pass.map(|pass| (path.clone(), pass)));
                 }
+                (On::Exact(path), None) if path == "/" => first_pages.push(location),
                 (On::Several(_), None) => expressions.push(location),
                 _ => prefixes.push(location),
             }
@@ -127,6 +131,11 @@ impl<'d> Routes<'d> {
         routes.append(&mut self.rewritten);
         self.root(&mut routes);
         self.hide(&routes);
+        self.first_page(first_pages, &mut routes);
+        match routes.iter().any(|route| route.target.is_some()) {
+            true => routes.append(&mut self.kept),
+            false => routes.retain(|route| !route.is_empty()),
+        }
         (self.level, routes, self.whole)
     }
 
@@ -137,71 +146,7 @@ impl<'d> Routes<'d> {
         asked.chain(levels().flat_map(|level| level.pages.clone())).collect()
     }
 
-    /// What answers everything that no location is about.
-    fn root(&mut self, routes: &mut Vec<Route>) {
-        if routes
-            .iter()
-            .any(|route| route.paths.iter().any(|path| path == "/") && route.target.is_some())
-        {
-            return;
-        }
-        let Some(folder) = self.level.folder.clone() else {
-            return;
-        };
-        let mut settings = Settings::default();
-        let mut notes = Level::default();
-        let target = match (&self.missing, self.tries) {
-            (Some(target), _) => {
-                settings.set("public", Value::text(folder.path));
-                Some(target.clone())
-            }
-            (None, Some(tries)) => self.try_files(tries, (&folder, "/"), &mut settings, &mut notes),
-            (None, None) => Some(files(&folder)),
-        };
-        self.level.carried += notes.carried;
-        let place = self.tries.map(|tries| tries.place);
-        let known = routes
-            .iter_mut()
-            .find(|route| route.paths.iter().any(|path| path == "/"));
-        match known {
-            Some(route) => {
-                route.target = target;
-                route.settings = settings.under(&route.settings);
-                route.notes.extend(notes.notes);
-            }
-            None => routes.push(Route {
-                place: place.unwrap_or(Place {
-                    file: 0,
-                    start: 0,
-                    end: 0,
-                }),
-                paths: vec!["/".to_owned()],
-                target,
-                settings,
-                notes: notes.notes,
-            }),
-        }
-    }
-
-    /// Files whose name begins with a dot: no folder gives them away, but an app may.
-    fn hide(&mut self, routes: &[Route]) {
-        let root = routes.iter().find(|route| route.paths.iter().any(|path| path == "/"));
-        let target = root.and_then(|route| route.target.as_ref());
-        let is_folder = target.is_none_or(|target| matches!(target.slots, Slots::Folder(_) | Slots::Nothing(_)));
-        for location in std::mem::take(&mut self.hidden) {
-            if is_folder {
-                self.level.carried += location.level.carried;
-                continue;
-            }
-            self.level.notes.push(Note {
-                place: location.place,
-                what: format!("`{}`", location.shown),
-                nearest: "no folder gives dotfiles away; an app has to refuse them itself".to_owned(),
-            });
-        }
-    }
-
-    fn resolve(&mut self, mut location: Location<'d>) -> Vec<Route> {
+    pub(super) fn resolve(&mut self, mut location: Location<'d>) -> Vec<Route> {
         if let Some((path, place)) = location.level.asks.take() {
             match passing::forwarded(self.http, &path, self.asked.get(&path).copied(), &mut location.level) {
                 Some(forward) => location.level.settings.set("auth.forward", forward),
@@ -248,10 +193,7 @@ impl<'d> Routes<'d> {
                     location.level.carry();
                 }
                 Some(found) => self.rewrite(rewrite, &found),
-                None => location.level.look(
-                    rewrite,
-                    "`redirect` and `rewrite` of an `at` entry take a prefix, and `*` for the rest",
-                ),
+                None => location.level.look(rewrite, redirect::nearest(rewrite.arg(0))),
             }
         }
         if let Some(returns) = location.returns.take() {
@@ -326,33 +268,24 @@ impl<'d> Routes<'d> {
         }
         self.level.carried += location.level.carried;
         if paths.is_empty() {
-            let mut notes = std::mem::take(&mut location.level.notes);
-            notes.insert(
-                0,
-                Note {
-                    place: location.place,
-                    what: format!("`{}`", location.shown),
-                    nearest: "`path` takes a prefix, as `/api`, and an `at` entry endings too, as `*.js`".to_owned(),
-                },
-            );
-            self.level.notes.extend(notes);
-            return Vec::new();
+            return self.unsaid(location, &settings, target);
         }
         for path in &mut paths {
             if !path.starts_with('*') {
                 *path = spell::prefix(path);
             }
         }
-        if settings.is_empty() && location.level.notes.is_empty() && target.is_none() {
-            return Vec::new();
-        }
-        vec![Route {
-            place: location.place,
-            paths,
+        let route = Route {
             target,
             settings,
-            notes: location.level.notes,
-        }]
+            reach: location.reach(),
+            rank: location.rank,
+            notes: std::mem::take(&mut location.level.notes),
+            ..Route::new(location.place, paths)
+        };
+        // That expressions do not hold there is something, too.
+        let is_nothing = route.is_empty() && route.rank != Rank::First;
+        if is_nothing { Vec::new() } else { vec![route] }
     }
 
     fn returns(&mut self, returns: &'d Directive, location: &mut Location<'d>, settings: &mut Settings) {

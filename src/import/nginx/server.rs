@@ -162,10 +162,7 @@ impl<'d> Server<'d> {
                 self.whole = Some((found.leads, directive));
             }
             Some(found) => routes.rewrite(directive, &found),
-            None => routes.level.look(
-                directive,
-                "`redirect` and `rewrite` of an `at` entry take a prefix, and `*` for the rest",
-            ),
+            None => routes.level.look(directive, redirect::nearest(directive.arg(0))),
         }
     }
 
