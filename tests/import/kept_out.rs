@@ -313,3 +313,12 @@ fn several_conditions_together_keep_out_all_that_they_may_be_about() {
     let made = caddy("a.com {\n\thandle /x/* {\n\t\trespond 403\n\t}\n\treverse_proxy localhost:1\n}\n");
     assert!(made.closes("\"/x\""), "{}", made.text);
 }
+
+#[test]
+fn what_was_internal_is_for_no_client() {
+    let made = nginx(
+        "server { server_name a.com; location / { proxy_pass http://127.0.0.1:3000; }
+         location /private/ { internal; alias /srv/private/; } }",
+    );
+    assert!(made.closes("files:/srv/private"), "{}", made.text);
+}

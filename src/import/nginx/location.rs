@@ -84,6 +84,11 @@ impl<'d> Location<'d> {
             }
         }
         level.finish();
+        // Nothing but nginx itself leads there.
+        let is_internal = directive.below().iter().any(|inner| inner.name == "internal");
+        if is_internal && !matches!(location.on, On::Named(_)) {
+            level.close("nginx kept it from clients");
+        }
         level.tell_of_pages();
         location.level = level;
         location
