@@ -62,7 +62,7 @@ const MAY_SEE: [(&str, &[&str]); 12] = [
 const FLOORS: [(&str, &str); 8] = [
     (
         "model",
-        "notify environment deployment hold reload switch pause sleep gate history state backup course promotion parity api deploy access files preview",
+        "notify environment deployment hold reload switch pause sleep gate history state backup course promotion parity api deploy access files preview renewal",
     ),
     (
         "http2",
