@@ -47,6 +47,7 @@ pub mod relocation;
 pub mod renewal;
 pub mod ribbon;
 pub mod routes;
+pub mod secrecy;
 pub mod sleep;
 pub mod slot;
 pub mod state;

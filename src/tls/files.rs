@@ -18,6 +18,7 @@ use rustls::sign::CertifiedKey;
 
 use super::certificate::{Certificate, is_outdated};
 
+use crate::model::secrecy;
 /// Chains have a few kilobytes; what is larger than this is another kind of file.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -213,11 +214,12 @@ pub(super) fn load(
     }
     let mut warnings = Vec::new();
     let (secret, mode) = private_key(key)?;
-    if mode & 0o066 != 0 {
+    if secrecy::is_open(mode) {
         let mode = mode & 0o777;
         let path = key.display();
         warnings.push(format!(
-            "{path}: mode {mode:04o} lets others read the key; hint: `chmod 600 {path}`"
+            "{path}: mode {mode:04o} lets others read or write the key; hint: {}",
+            secrecy::hint(&path)
         ));
     }
     let certified = CertifiedKey::from_der(chain, secret, provider).map_err(|error| match error {

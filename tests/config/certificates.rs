@@ -55,19 +55,25 @@ fn site(cert: &str, key: &str) -> String {
 }
 
 #[test]
-fn e35_a_key_that_others_can_read_is_a_warning() {
+fn e35_a_key_that_others_than_the_daemons_group_can_read_is_a_warning() {
     let folder = Folder::new();
     folder.certificate("site", &["a.com", "b.com"], |_| {});
-    for mode in [0o644, 0o640, 0o660, 0o606] {
+    for mode in [0o644, 0o660, 0o606, 0o620] {
         folder.protect("site.key", mode);
         let (report, diagnostics) = folder.report(&site("site.pem", "site.key"));
         assert_eq!(diagnostics.len(), 1, "{report}");
         assert_eq!(diagnostics[0].severity, Severity::Warning);
         assert!(
-            report.contains(&format!("mode {mode:04o} of `site.key` lets others read the key"))
-                && report.contains("`chmod 600 FOLDER/site.key`"),
+            report.contains(&format!(
+                "mode {mode:04o} of `site.key` lets others read or write the key"
+            )) && report.contains("`chgrp greengate FOLDER/site.key`), and then `chmod 640 FOLDER/site.key`"),
             "{report}"
         );
+    }
+    // As docs/install.md says: root:greengate, 640.
+    for mode in [0o640, 0o440, 0o600, 0o400] {
+        folder.protect("site.key", mode);
+        assert_eq!(folder.report(&site("site.pem", "site.key")).1, [], "{mode:o}");
     }
 }
 

@@ -395,10 +395,10 @@ fn a_missing_file_takes_down_nothing_and_the_local_ca_stands_in_until_it_comes()
 #[test]
 fn a_key_that_others_may_read_and_a_certificate_for_another_host_are_told_about() {
     let (files, _) = Files::new(&["other.example"]);
-    fs::set_permissions(&files.key, fs::Permissions::from_mode(0o640)).unwrap();
+    fs::set_permissions(&files.key, fs::Permissions::from_mode(0o660)).unwrap();
     let (store, warnings, _) = open(vec![host("example.com", files.tls())], &files.state());
     assert_eq!(warnings.len(), 2, "{warnings:?}");
-    assert!(warnings[0].contains("mode 0640") && warnings[0].contains("chmod 600"));
+    assert!(warnings[0].contains("mode 0660") && warnings[0].contains("`chmod 640 "));
     assert_eq!(warnings[1], "the certificate for `example.com` does not cover it");
     assert_eq!(
         store.status("example.com").note.as_deref(),

@@ -26,6 +26,7 @@ use crate::config::read::tls::RawTls;
 use crate::config::text::raw::At;
 use crate::config::text::report::Diagnostic;
 use crate::config::text::words;
+use crate::model::secrecy;
 
 /// Checks the files of every service, and those of `[defaults]` for the redirects.
 pub(crate) fn check(
@@ -83,19 +84,19 @@ fn read(file: &At<String>, folder: &Path, problems: &mut Vec<Diagnostic>) -> Opt
     }
 }
 
-/// Whether others than the owner can read a key, or write it.
+/// Whether others than the daemon can read a key, or write it.
 fn check_mode(key: &At<String>, folder: &Path, problems: &mut Vec<Diagnostic>) {
     let path = folder.join(&key.value);
     let Ok(mode) = fs::metadata(&path).map(|metadata| metadata.mode() & 0o777) else {
         return;
     };
-    if mode & 0o066 != 0 {
+    if secrecy::is_open(mode) {
         problems.push(
             Diagnostic::warning(
                 &key.span,
-                format!("mode {mode:04o} of `{}` lets others read the key", key.value),
+                format!("mode {mode:04o} of `{}` lets others read or write the key", key.value),
             )
-            .hint(format!("`chmod 600 {}`", path.display())),
+            .hint(secrecy::hint(&path.display())),
         );
     }
 }

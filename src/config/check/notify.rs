@@ -14,6 +14,7 @@ use crate::config::read::notify::RawNotify;
 use crate::config::text::raw::At;
 use crate::config::text::report::Diagnostic;
 use crate::config::text::words;
+use crate::model::secrecy;
 
 /// What is longer than this is another kind of file.
 const MOST: u64 = 16 * 1024;
@@ -82,13 +83,13 @@ fn check_file(
         }
     };
     let mode = metadata.mode() & 0o777;
-    if mode & 0o066 != 0 {
+    if secrecy::is_open(mode) {
         problems.push(
             Diagnostic::warning(
                 &file.span,
-                format!("mode {mode:04o} of `{shown}` lets others read {what}"),
+                format!("mode {mode:04o} of `{shown}` lets others read or write {what}"),
             )
-            .hint(format!("`chmod 600 {shown}`")),
+            .hint(secrecy::hint(&shown)),
         );
     }
     let wrong = match fs::read_to_string(&file.value) {
