@@ -4,6 +4,7 @@
 //! over `rustls-pki-types`, which keeps the parser itself. Replacing it means replacing the two functions `certificates`
 //! and `private_key` below.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -84,6 +85,9 @@ pub(super) struct Pair {
     current: Option<Arc<Certificate>>,
     problem: Option<FileError>,
 }
+
+/// Pairs by the paths of chain and key.
+pub(super) type Pairs = BTreeMap<(PathBuf, PathBuf), Pair>;
 
 impl Pair {
     /// Reads both files; a failure is a [`Pair::problem`], not an error. Returns what the log should say.
@@ -172,7 +176,7 @@ impl Pair {
 pub(super) const LAST_GOOD: &str = "the last good one is kept";
 
 /// What is shown while there has never been a good pair.
-pub(super) const STAND_IN: &str = "the local CA stands in until it is repaired";
+const STAND_IN: &str = "another certificate stands in until it is repaired";
 
 /// What changes when a file is written or replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The hosts behind the store, and what is shown for each: what its files hold, or a leaf of the local CA.
+//! The hosts behind the store, and what is shown for each: what its files hold, or what stands in for it.
 //!
 //! A change of configuration builds the next [`Hosts`] out of the present ones and the new list; nothing here is published.
 
@@ -9,14 +9,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustls::crypto::CryptoProvider;
-
-use super::certificate::{Certificate, bare};
+use super::certificate::{Certificate, Supplies, bare};
 use super::clock::unix_seconds;
-use super::files::{self, Pair};
+use super::files::{self, Pair, Pairs};
 use super::local_ca::{CaError, LocalCa};
 use super::resolver::Table;
-use super::shelf::{self, Meta};
+use super::shelf::{Issued, obtained};
+use super::stand_in::{lend, local_leaf};
 use crate::config::Tls;
 use crate::model::api::CertificateStatus;
 use crate::model::host::is_local;
@@ -27,6 +26,9 @@ pub(super) const ENDS_SOON: &str = "ends soon and is not renewed";
 
 pub(super) const ACME_NOTE: &str = "the local CA stands in until an ACME certificate is there";
 
+/// The same, where clients have no reason to warn.
+pub(super) const LENT_NOTE: &str = "another certificate that covers it stands in until its own is there";
+
 /// A host that is served over TLS.
 #[derive(Debug, Clone)]
 pub struct Host {
@@ -36,23 +38,13 @@ pub struct Host {
     pub tls: Tls,
 }
 
-/// What certificates are made with.
-#[derive(Debug)]
-pub(super) struct Supplies {
-    /// The local CA's folder.
-    pub(super) ca: PathBuf,
-    /// The folder of certificates that were obtained.
-    pub(super) shelf: PathBuf,
-    pub(super) provider: Arc<CryptoProvider>,
-}
-
 /// Every host, and what stands behind its certificate.
 #[derive(Debug, Default)]
 pub(super) struct Hosts {
     /// Opened when the first host needs it.
     ca: Option<Arc<LocalCa>>,
     /// Files by chain and key: hosts that share them share what was read.
-    pairs: BTreeMap<(PathBuf, PathBuf), Pair>,
+    pairs: Pairs,
     /// By name: lower case, without a trailing dot.
     by_name: BTreeMap<Box<str>, Served>,
 }
@@ -62,15 +54,10 @@ struct Served {
     source: Source,
     /// What a CA gave for it.
     issued: Option<Issued>,
+    /// One that another host has, or that was shown before, where it has none of its own.
+    lent: Option<Arc<Certificate>>,
     /// A leaf of the local CA, where nothing else is there to be shown.
     local: Option<Arc<Certificate>>,
-}
-
-/// A certificate that was obtained or imported.
-#[derive(Debug, Clone)]
-pub(super) struct Issued {
-    pub(super) certificate: Arc<Certificate>,
-    pub(super) meta: Meta,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,11 +102,12 @@ impl Hosts {
             let mut served = Served {
                 source,
                 issued: None,
+                lent: None,
                 local: None,
             };
             if served.source == Source::Acme {
                 let kept = old.by_name.get(&name).and_then(|served| served.issued.clone());
-                served.issued = kept.or_else(|| on_shelf(supplies, &name, &mut warnings));
+                served.issued = kept.or_else(|| obtained(&supplies.shelf, &supplies.provider, &name, &mut warnings));
             }
             if let Source::Files(paths) = &served.source
                 && !next.pairs.contains_key(paths)
@@ -134,26 +122,59 @@ impl Hosts {
                 };
                 next.pairs.insert(paths.clone(), pair);
             }
-            match served.on_disk(&next.pairs) {
-                Some(shown) if !shown.covers(&name) => {
-                    warnings.push(format!("the certificate for `{name}` does not cover it"));
-                }
-                Some(_) => {}
-                None => {
-                    let kept = old.by_name.get(&name).and_then(|served| served.local.clone());
-                    served.local = match kept {
-                        Some(kept) => Some(kept),
-                        None => local_leaf(&mut next.ca, &name, &served.source, supplies, now, &mut warnings)?,
-                    };
-                }
+            if served.on_disk(&next.pairs).is_some_and(|shown| !shown.covers(&name)) {
+                warnings.push(format!("the certificate for `{name}` does not cover it"));
             }
             vacant.insert(served);
         }
+        next.stand_in(old, supplies, now, &mut warnings)?;
         Ok((next, warnings))
     }
 
+    /// Finds what is shown for hosts without a certificate of their own. What clients trusted up to now stays, where that can
+    /// be: a reload must not be what makes browsers warn.
+    fn stand_in(
+        &mut self,
+        old: &Self,
+        supplies: &Supplies,
+        now: SystemTime,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), CaError> {
+        let (present, former) = (self.trusted(), old.trusted());
+        for (name, served) in &mut self.by_name {
+            if served.on_disk(&self.pairs).is_some() {
+                continue;
+            }
+            if served.source != Source::Local {
+                served.lent = lend(name, &present, now).or_else(|| lend(name, &former, now));
+            }
+            if served.lent.is_none() {
+                let kept = old.by_name.get(name).and_then(|served| served.local.clone());
+                served.local = match kept {
+                    Some(kept) => Some(kept),
+                    None => {
+                        let meant = !matches!(served.source, Source::Files(_));
+                        local_leaf(&mut self.ca, name, meant, supplies, now, warnings)?
+                    }
+                };
+            }
+        }
+        Ok(())
+    }
+
+    /// Every certificate that is not of the local CA.
+    fn trusted(&self) -> Vec<Arc<Certificate>> {
+        let shown = self.by_name.values().filter_map(|served| served.trusted(&self.pairs));
+        shown.cloned().collect()
+    }
+
     /// Returns whether anything is shown that was not shown before.
-    pub(super) fn refresh(&mut self, supplies: &Supplies, now: SystemTime, messages: &mut Vec<String>) -> bool {
+    pub(super) fn refresh(
+        &mut self,
+        supplies: &Supplies,
+        now: SystemTime,
+        messages: &mut Vec<String>,
+    ) -> bool {
         let mut changed = false;
         for pair in self.pairs.values_mut() {
             let before = pair.current().map(Arc::as_ptr);
@@ -161,14 +182,23 @@ impl Hosts {
             changed |= pair.current().map(Arc::as_ptr) != before;
         }
         let mut renewed = 0_usize;
+        let present = if changed { self.trusted() } else { Vec::new() };
         for (name, served) in &mut self.by_name {
-            let stood_in = served.local.is_some();
+            let stood_in = served.lent.is_some() || served.local.is_some();
             if let Some(covers) = served.on_disk(&self.pairs).map(|shown| shown.covers(name)) {
-                served.local = None;
+                (served.lent, served.local) = (None, None);
                 if stood_in && !covers {
                     messages.push(format!("the certificate for `{name}` does not cover it"));
                 }
                 continue;
+            }
+            let was_lent = served.lent.is_some();
+            changed |= served.take_loan(name, &present, now);
+            if was_lent && served.lent.is_none() {
+                match local_leaf(&mut self.ca, name, false, supplies, now, messages) {
+                    Ok(leaf) => served.local = leaf,
+                    Err(error) => messages.push(format!("`{name}`: handshakes are refused: {error}")),
+                }
             }
             let (Some(ca), Some(local)) = (&self.ca, &served.local) else {
                 continue;
@@ -245,15 +275,21 @@ impl Hosts {
     }
 
     /// Shows what was obtained for a host. Returns whether the host is (still) one that certificates are obtained for.
-    pub(super) fn install(&mut self, host: &str, issued: Issued) -> bool {
+    pub(super) fn install(&mut self, host: &str, issued: Issued, now: SystemTime) -> bool {
         let Some(served) = self.by_name.get_mut(&normal(host)) else {
             return false;
         };
         if served.source != Source::Acme {
             return false;
         }
+        let present = [Arc::clone(&issued.certificate)];
         served.issued = Some(issued);
-        served.local = None;
+        (served.lent, served.local) = (None, None);
+        for (name, served) in &mut self.by_name {
+            if served.on_disk(&self.pairs).is_none() {
+                served.take_loan(name, &present, now);
+            }
+        }
         true
     }
 
@@ -261,7 +297,7 @@ impl Hosts {
     pub(super) fn ending(&self, now: SystemTime) -> Vec<(String, String)> {
         let now = unix_seconds(now);
         let ending = self.by_name.iter().filter_map(|(name, served)| {
-            let shown = served.on_disk(&self.pairs)?;
+            let shown = served.trusted(&self.pairs)?;
             let soon = shown.life().ends_soon(now);
             soon.then(|| (name.to_string(), shown.not_after()))
         });
@@ -272,7 +308,7 @@ impl Hosts {
     pub(super) fn lives(&self) -> BTreeMap<String, Life> {
         let by_name = self.by_name.iter();
         by_name
-            .filter_map(|(name, served)| Some((name.to_string(), served.on_disk(&self.pairs)?.life())))
+            .filter_map(|(name, served)| Some((name.to_string(), served.trusted(&self.pairs)?.life())))
             .collect()
     }
 
@@ -283,15 +319,17 @@ impl Hosts {
     }
 
     fn shown<'a>(&'a self, served: &'a Served) -> Option<&'a Arc<Certificate>> {
-        served.on_disk(&self.pairs).or(served.local.as_ref())
+        served.trusted(&self.pairs).or(served.local.as_ref())
     }
 
     /// Why something else is shown than was asked for.
     fn note(&self, served: &Served) -> Vec<String> {
-        let none = if served.local.is_none() {
-            "handshakes are refused"
+        let none = if served.lent.is_some() {
+            LENT_NOTE
+        } else if served.local.is_some() {
+            "the local CA stands in until it is repaired"
         } else {
-            files::STAND_IN
+            "handshakes are refused"
         };
         match &served.source {
             Source::Local if served.local.is_none() => vec![none.to_owned()],
@@ -315,12 +353,30 @@ impl Hosts {
 }
 
 impl Served {
-    fn on_disk<'a>(&'a self, pairs: &'a BTreeMap<(PathBuf, PathBuf), Pair>) -> Option<&'a Arc<Certificate>> {
+    fn on_disk<'a>(&'a self, pairs: &'a Pairs) -> Option<&'a Arc<Certificate>> {
         match &self.source {
             Source::Files(paths) => pairs.get(paths)?.current(),
             Source::Acme => self.issued.as_ref().map(|issued| &issued.certificate),
             Source::Local => None,
         }
+    }
+
+    /// What is shown, unless it is of the local CA.
+    fn trusted<'a>(&'a self, pairs: &'a Pairs) -> Option<&'a Arc<Certificate>> {
+        self.on_disk(pairs).or(self.lent.as_ref())
+    }
+
+    /// Takes one of these in place of its own, or gives up what is no longer good. Returns whether another is shown.
+    fn take_loan(&mut self, name: &str, present: &[Arc<Certificate>], now: SystemTime) -> bool {
+        if self.source == Source::Local {
+            return false;
+        }
+        let before = self.lent.take();
+        self.lent = lend(name, present, now).or_else(|| lend(name, before.as_slice(), now));
+        if self.lent.is_some() {
+            self.local = None;
+        }
+        self.lent.as_ref().map(Arc::as_ptr) != before.as_ref().map(Arc::as_ptr)
     }
 }
 
@@ -333,59 +389,6 @@ impl Source {
             Tls::Internal => Some(Self::Local),
             Tls::Acme if is_local(name) => Some(Self::Local),
             Tls::Acme => Some(Self::Acme),
-        }
-    }
-}
-
-/// What was obtained for a host by an earlier process. What is broken is obtained anew, and told about.
-fn on_shelf(supplies: &Supplies, name: &str, warnings: &mut Vec<String>) -> Option<Issued> {
-    match shelf::read(&supplies.shelf, name, &supplies.provider) {
-        Ok(found) => found.map(|(certificate, meta)| Issued {
-            certificate: Arc::new(certificate),
-            meta,
-        }),
-        Err(reason) => {
-            warnings.push(format!("{reason}; a new certificate for `{name}` is obtained"));
-            None
-        }
-    }
-}
-
-/// A leaf for one host. A host that cannot have one is a warning; a CA that cannot be used is an error for hosts that were
-/// meant for it, and a warning for those that it would stand in for.
-fn local_leaf(
-    ca: &mut Option<Arc<LocalCa>>,
-    name: &str,
-    source: &Source,
-    supplies: &Supplies,
-    now: SystemTime,
-    warnings: &mut Vec<String>,
-) -> Result<Option<Arc<Certificate>>, CaError> {
-    let signer = match ca {
-        Some(ca) => Arc::clone(ca),
-        None => match LocalCa::open(&supplies.ca, &supplies.provider, now) {
-            Ok((opened, messages)) => {
-                warnings.extend(messages);
-                Arc::clone(ca.insert(Arc::new(opened)))
-            }
-            Err(error) => match source {
-                Source::Local | Source::Acme => return Err(error),
-                Source::Files(_) => {
-                    warnings.push(format!(
-                        "`{name}`: handshakes are refused, nothing can stand in: {error}"
-                    ));
-                    return Ok(None);
-                }
-            },
-        },
-    };
-    match signer.leaf(name, now) {
-        Ok(leaf) => Ok(Some(Arc::new(leaf))),
-        Err(reason) => {
-            warnings.push(format!(
-                "`{name}`: handshakes are refused, no certificate can be made: {reason}"
-            ));
-            Ok(None)
         }
     }
 }

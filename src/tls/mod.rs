@@ -7,6 +7,7 @@
 //! - `store` the door
 //! - `hosts` which host is shown which certificate, and why
 //! - `resolver` the table that handshakes read: name → certificate, without a lock
+//! - `stand_in` what is shown for a host without a certificate of its own
 //! - `certificate` one certificate and what it says about itself
 //! - `files` PEM files, read again when they change
 //! - `local_ca` the root in the state folder, and leaves for hosts without another certificate
@@ -25,6 +26,7 @@ mod local_ca;
 mod outward;
 mod resolver;
 mod shelf;
+mod stand_in;
 mod store;
 mod tickets;
 

@@ -5,6 +5,7 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustls::crypto::CryptoProvider;
@@ -41,6 +42,13 @@ pub struct Bundle {
     pub key: Secret,
     /// Where it is from.
     pub meta: Meta,
+}
+
+/// A certificate that was obtained or imported, as it is shown.
+#[derive(Debug, Clone)]
+pub(super) struct Issued {
+    pub(super) certificate: Arc<Certificate>,
+    pub(super) meta: Meta,
 }
 
 /// Text that is never printed (E35).
@@ -89,6 +97,25 @@ pub(super) fn read(
     let meta = fs::read(place.join("meta.json")).ok();
     let meta = meta.and_then(|text| serde_json::from_slice(&text).ok());
     Ok(Some((certificate, meta.unwrap_or_default())))
+}
+
+/// What was obtained for a host by an earlier process. What is broken is obtained anew, and told about.
+pub(super) fn obtained(
+    folder: &Path,
+    provider: &CryptoProvider,
+    host: &str,
+    warnings: &mut Vec<String>,
+) -> Option<Issued> {
+    match read(folder, host, provider) {
+        Ok(found) => found.map(|(certificate, meta)| Issued {
+            certificate: Arc::new(certificate),
+            meta,
+        }),
+        Err(reason) => {
+            warnings.push(format!("{reason}; a new certificate for `{host}` is obtained"));
+            None
+        }
+    }
 }
 
 /// Puts a certificate in the place of the host's last one.

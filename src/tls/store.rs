@@ -13,11 +13,11 @@ use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, server::ResolvesServerCert};
 
-use super::certificate::Certificate;
-use super::hosts::{Host, Hosts, Issued, Supplies};
+use super::certificate::{Certificate, Supplies};
+use super::hosts::{Host, Hosts};
 use super::local_ca::{self, CaError};
 use super::resolver::Resolver;
-use super::shelf::{self, Bundle, Meta};
+use super::shelf::{self, Bundle, Issued, Meta};
 use super::tickets::Tickets;
 use super::{clock, files};
 use crate::model::api::CertificateStatus;
@@ -199,25 +199,29 @@ impl Store {
     /// # Errors
     /// What is wrong with it, if it is of no use.
     pub fn install(&self, host: &str, bundle: &Bundle) -> Result<Life, String> {
-        let certificate = self.usable(host, bundle)?;
+        self.install_at(host, bundle, clock::now())
+    }
+
+    fn install_at(&self, host: &str, bundle: &Bundle, now: SystemTime) -> Result<Life, String> {
+        let certificate = self.usable(host, bundle, now)?;
         let life = certificate.life();
         let issued = Issued {
             certificate: Arc::new(certificate),
             meta: bundle.meta.clone(),
         };
         let mut state = self.state();
-        if state.install(host, issued) {
+        if state.install(host, issued, now) {
             self.resolver.publish(state.table());
         }
         Ok(life)
     }
 
-    fn usable(&self, host: &str, bundle: &Bundle) -> Result<Certificate, String> {
+    fn usable(&self, host: &str, bundle: &Bundle, now: SystemTime) -> Result<Certificate, String> {
         let certificate = files::parse(&bundle.chain, &bundle.key.0, &self.supplies.provider)?;
         if !certificate.covers(host) {
             return Err(format!("it does not cover `{host}`"));
         }
-        match certificate.untimely(clock::now()) {
+        match certificate.untimely(now) {
             Some(untimely) => Err(format!("it {untimely}; is this machine's clock right?")),
             None => Ok(certificate),
         }
@@ -274,11 +278,12 @@ impl Store {
     }
 
     fn refresh_at(&self, now: SystemTime) -> Vec<String> {
-        let mut state = self.state();
         let mut messages = Vec::new();
+        let mut state = self.state();
         if state.refresh(&self.supplies, now, &mut messages) {
             self.resolver.publish(state.table());
         }
+        drop(state);
         if self.tickets.rotate(now).is_err() {
             messages.push("ticket keys stay as they are: the system has no randomness to give".to_owned());
         }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::super::certificate::Certificate;
-use super::super::hosts::ACME_NOTE;
+use super::super::hosts::{ACME_NOTE, LENT_NOTE};
+use super::super::shelf::Secret;
 use super::*;
 use crate::config::Tls;
 
@@ -102,4 +103,99 @@ fn a_name_that_no_certificate_can_have_takes_down_nothing_else() {
         store.status("other.example").note.as_deref(),
         Some("not served over TLS")
     );
+}
+
+/// Midnight of a day in January 2030, in UTC.
+fn clock_of(day: u8) -> SystemTime {
+    rcgen::date_time_ymd(2030, 1, day).into()
+}
+
+/// A certificate for these names from the first of January 2030 to the day `until`.
+fn bundle(names: &[&str], until: u8) -> Bundle {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut params = rcgen::CertificateParams::new(names).unwrap();
+    (params.not_before, params.not_after) = (clock_of(1).into(), clock_of(until).into());
+    Bundle {
+        chain: params.self_signed(&key).unwrap().pem(),
+        key: Secret(key.serialize_pem()),
+        meta: Meta::default(),
+    }
+}
+
+fn files(folder: &Path, bundle: &Bundle) -> Tls {
+    let (cert, key) = (folder.join("site.pem"), folder.join("site.key"));
+    crate::durable::write_new(&cert, bundle.chain.as_bytes(), 0o644).unwrap();
+    crate::durable::write_new(&key, bundle.key.0.as_bytes(), 0o600).unwrap();
+    Tls::Files { cert, key }
+}
+
+fn has_its_own(store: &Store, name: &str) -> bool {
+    let mut hosts = store.acme_hosts().into_iter();
+    hosts.any(|host| host.name == name && host.current.is_some())
+}
+
+#[test]
+fn a_host_that_goes_from_files_to_a_ca_shows_the_files_until_there_is_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let tls = files(folder.path(), &bundle(&["a.example"], 30));
+    let (store, _) = Store::open_at(vec![host("a.example", tls)], folder.path(), clock_of(2)).unwrap();
+    let before = shown(&store, "a.example");
+    for _ in 0..2 {
+        let told = store
+            .replace_hosts_at(vec![host("a.example", Tls::Acme)], clock_of(2))
+            .unwrap();
+        assert_eq!(told, Vec::<String>::new());
+        assert!(Arc::ptr_eq(&before, &shown(&store, "a.example")));
+        assert!(!has_its_own(&store, "a.example"), "the order is placed all the same");
+    }
+    let status = store.status_at("a.example", clock_of(2));
+    assert_eq!(status.note.as_deref(), Some(LENT_NOTE));
+    assert_ne!(status.issuer, "local CA");
+    assert!(store.lives().contains_key("a.example"));
+    store
+        .install_at("a.example", &bundle(&["a.example"], 20), clock_of(3))
+        .unwrap();
+    assert!(has_its_own(&store, "a.example") && !Arc::ptr_eq(&before, &shown(&store, "a.example")));
+    assert_eq!(store.status_at("a.example", clock_of(3)).note, None);
+}
+
+#[test]
+fn a_host_without_a_certificate_shows_what_another_host_has_for_it_and_follows_its_renewal() {
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = ["*.example.com", "a.example.com", "a.b.example.com"];
+    let hosts = || hosts.map(|name| host(name, Tls::Acme)).to_vec();
+    let (store, _) = Store::open_at(hosts(), folder.path(), clock_of(2)).unwrap();
+    for until in [20, 10] {
+        store
+            .install_at("*.example.com", &bundle(&["*.example.com"], until), clock_of(2))
+            .unwrap();
+        for _ in 0..2 {
+            assert!(Arc::ptr_eq(
+                &shown(&store, "*.example.com"),
+                &shown(&store, "a.example.com")
+            ));
+            assert!(!has_its_own(&store, "a.example.com"));
+            store.replace_hosts_at(hosts(), clock_of(2)).unwrap();
+        }
+    }
+    assert_eq!(store.status_at("a.b.example.com", clock_of(2)).issuer, "local CA");
+    assert!(store.refresh_at(clock_of(10)).is_empty());
+    assert_ne!(store.status_at("a.example.com", clock_of(10)).issuer, "local CA");
+    assert!(store.refresh_at(clock_of(11)).is_empty());
+    assert_eq!(store.status_at("a.example.com", clock_of(11)).issuer, "local CA");
+    assert!(shown(&store, "a.example.com").covers("a.example.com"));
+}
+
+#[test]
+fn no_certificate_that_has_ended_or_is_for_others_is_lent_to_a_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let tls = files(folder.path(), &bundle(&["a.example"], 30));
+    let before = vec![host("a.example", tls)];
+    let (store, _) = Store::open_at(before, folder.path(), clock_of(31)).unwrap();
+    let hosts = vec![host("a.example", Tls::Acme), host("b.example", Tls::Acme)];
+    store.replace_hosts_at(hosts, clock_of(31)).unwrap();
+    for name in ["a.example", "b.example"] {
+        assert_eq!(store.status_at(name, clock_of(31)).issuer, "local CA", "{name}");
+    }
 }
