@@ -153,7 +153,7 @@ impl Hosts {
                 served.local = match kept {
                     Some(kept) => Some(kept),
                     None => {
-                        let meant = !matches!(served.source, Source::Files(_));
+                        let meant = served.source == Source::Local;
                         local_leaf(&mut self.ca, name, meant, supplies, now, warnings)?
                     }
                 };

@@ -498,7 +498,7 @@ fn a_broken_local_ca_is_an_error_with_path_and_hint() {
         let folder = tempfile::tempdir().unwrap();
         open(vec![host("example.com", Tls::Internal)], folder.path());
         damage(&folder.path().join("ca"));
-        let Err(error) = Store::open(vec![host("example.com", Tls::Acme)], folder.path()) else {
+        let Err(error) = Store::open(vec![host("example.com", Tls::Internal)], folder.path()) else {
             panic!("it opened")
         };
         assert!(matches!(error, StoreError::LocalCa(_)));

@@ -199,3 +199,23 @@ fn no_certificate_that_has_ended_or_is_for_others_is_lent_to_a_host() {
         assert_eq!(store.status_at(name, clock_of(31)).issuer, "local CA", "{name}");
     }
 }
+
+#[test]
+fn n27_a_broken_local_ca_refuses_handshakes_of_hosts_without_a_certificate_and_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    crate::durable::write_new(&folder.path().join("ca"), b"", 0o600).unwrap();
+    let hosts = || vec![host("a.example", Tls::Acme)];
+    let (store, told) = Store::open_at(hosts(), folder.path(), clock_of(2)).unwrap();
+    assert!(
+        told.len() == 1 && told[0].contains("`a.example`: handshakes are refused"),
+        "{told:?}"
+    );
+    let note = store.status_at("a.example", clock_of(2)).note;
+    assert_eq!(note.as_deref(), Some("handshakes are refused"));
+    assert!(!has_its_own(&store, "a.example"), "it is one to be obtained");
+    store
+        .install_at("a.example", &bundle(&["a.example"], 20), clock_of(2))
+        .unwrap();
+    assert!(store.covers("a.example", "a.example"));
+    assert!(Store::open_at(vec![host("b.example", Tls::Internal)], folder.path(), clock_of(2)).is_err());
+}
