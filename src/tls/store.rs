@@ -194,7 +194,8 @@ impl Store {
     }
 
     /// Shows what was obtained for a host to every client that comes from now on; connections and tickets stay as they are.
-    /// It is for the caller to [`Store::save`] it.
+    /// It is for the caller to [`Store::save`] it, and to look whether it is valid yet: by a clock that is behind, none that a
+    /// CA has just made is.
     ///
     /// # Errors
     /// What is wrong with it, if it is of no use.
@@ -221,10 +222,10 @@ impl Store {
         if !certificate.covers(host) {
             return Err(format!("it does not cover `{host}`"));
         }
-        match certificate.untimely(now) {
-            Some(untimely) => Err(format!("it {untimely}; is this machine's clock right?")),
-            None => Ok(certificate),
+        if certificate.life().until < clock::unix_seconds(now) {
+            return Err("it has expired; is this machine's clock right?".to_owned());
         }
+        Ok(certificate)
     }
 
     /// Keeps a certificate for the next start.

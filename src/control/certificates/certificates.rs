@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::renewer::{Renewals, Renewer};
 use crate::config::{self, Config, Service, Tls};
 use crate::control::fault::Fault;
-use crate::control::ports;
+use crate::control::{clock, ports};
 use crate::model::api::{
     self, CertificateReport, CertificateStatus, ImportRequest, Imported, Problem, RenewRequest, exit,
 };
@@ -242,6 +242,14 @@ impl Certificates {
                     hosts.push(host.name);
                 }
                 Err(why) => left.push(format!("`{}`: {why}", host.name)),
+            // Nobody waits for a limit of a CA here, and what is shown may be good.
+            if life.from > clock::unix_now() {
+                left.push(format!(
+                    "`{}`: it is not valid yet; is this machine's clock right?",
+                    host.name
+                ));
+                continue;
+            }
             }
         }
         Ok(Imported { name, hosts, left })

@@ -219,3 +219,16 @@ fn n27_a_broken_local_ca_refuses_handshakes_of_hosts_without_a_certificate_and_n
     assert!(store.covers("a.example", "a.example"));
     assert!(Store::open_at(vec![host("b.example", Tls::Internal)], folder.path(), clock_of(2)).is_err());
 }
+
+#[test]
+fn what_is_not_valid_yet_by_a_clock_that_is_behind_is_shown_and_what_has_expired_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let early = clock_of(1) - DAY;
+    let (store, _) = Store::open_at(vec![host("a.example", Tls::Acme)], folder.path(), early).unwrap();
+    let bundle = bundle(&["a.example"], 20);
+    store.install_at("a.example", &bundle, early).unwrap();
+    assert!(has_its_own(&store, "a.example"));
+    let note = store.status_at("a.example", early).note;
+    assert_eq!(note.as_deref(), Some("is not valid yet"));
+    assert!(store.install_at("a.example", &bundle, clock_of(21)).is_err());
+}

@@ -47,6 +47,15 @@ impl Renewer {
                 });
                 tracing::info!(host = name, by, until = rfc3339(life.until), "obtained a certificate");
                 Ok(())
+                // By the right clock it is good; thrown away it would be ordered again until the CA's limit.
+                if life.from > unix_now() {
+                    let from = rfc3339(life.from);
+                    tracing::warn!(
+                        host = name,
+                        from,
+                        "the CA's certificate is not valid yet by this machine's clock"
+                    );
+                }
             }
             Err(error) => {
                 let text = error.to_string();
