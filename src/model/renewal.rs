@@ -19,6 +19,8 @@ const PAUSES: [i64; 3] = [MINUTE, 10 * MINUTE, 100 * MINUTE];
 const JITTER: f64 = 0.1;
 /// No CA's word keeps a host from trying again for longer than this.
 const LONGEST_HOLD: i64 = 8 * DAY;
+/// No CA is asked about renewal more often than this, or less often than once a day, whatever it says.
+const ASK_BOUNDS: (i64, i64) = (MINUTE, DAY);
 /// Failed validations of one host within an hour; Let's Encrypt's own limit.
 pub const VALIDATIONS_PER_HOUR: usize = 5;
 
@@ -150,7 +152,7 @@ impl Attempts {
         let pause = PAUSES.get(index).copied().unwrap_or(DAY);
         self.failures = self.failures.saturating_add(1);
         self.error = Some(error);
-        let held = retry_after.map_or(0, |seconds| now.saturating_add(seconds.clamp(0, LONGEST_HOLD)));
+        let held = retry_after.map_or(0, |seconds| hold(now, seconds));
         self.held = held;
         self.not_before = now
             .saturating_add(pause)
@@ -177,22 +179,14 @@ impl Attempts {
     /// longest pause does not keep a host waiting for a time that is not to come.
     #[must_use]
     pub fn next(&self, due: i64, now: i64) -> i64 {
-        due.max(self.sane(self.not_before, now))
+        due.max(sane(self.not_before, now))
             .max(self.may_validate(now).min(now + HOUR))
     }
 
     /// When a person may have an attempt: only what the CA said and the limit of validations count.
     #[must_use]
     pub fn next_forced(&self, now: i64) -> i64 {
-        now.max(self.sane(self.held, now)).max(self.may_validate(now))
-    }
-
-    fn sane(&self, time: i64, now: i64) -> i64 {
-        if time.saturating_sub(now) > LONGEST_HOLD + DAY {
-            now
-        } else {
-            time
-        }
+        now.max(sane(self.held, now)).max(self.may_validate(now))
     }
 
     fn recent_validations(&self, now: i64) -> impl Iterator<Item = i64> + '_ {
@@ -213,6 +207,40 @@ impl Attempts {
     reason = "a moment in a window, to the second"
 )]
 fn share(length: i64, chance: f64) -> i64 {
+/// Until when a CA that asked to wait for so many seconds is left alone.
+#[must_use]
+pub fn hold(now: i64, seconds: i64) -> i64 {
+    now.saturating_add(seconds.clamp(0, LONGEST_HOLD))
+}
+
+/// Whether a CA that asked to wait until then still has to be left alone.
+#[must_use]
+pub fn is_held(until: i64, now: i64) -> bool {
+    sane(until, now) > now
+}
+
+/// When a CA is asked again about renewal that wants to be asked in so many seconds.
+#[must_use]
+pub fn next_question(now: i64, seconds: i64) -> i64 {
+    now.saturating_add(seconds.clamp(ASK_BOUNDS.0, ASK_BOUNDS.1))
+}
+
+/// Whether a CA is asked about renewal now that was to be asked at `ask`. A time that lies further ahead than any may is of a
+/// clock that was wrong, and counts as past.
+#[must_use]
+pub fn may_ask(ask: i64, now: i64) -> bool {
+    ask <= now || ask.saturating_sub(now) > ASK_BOUNDS.1
+}
+
+/// A time that was written down, unless it lies further ahead than any may: then the clock went back since.
+fn sane(time: i64, now: i64) -> i64 {
+    if time.saturating_sub(now) > LONGEST_HOLD + DAY {
+        now
+    } else {
+        time
+    }
+}
+
     (length as f64 * chance.clamp(0.0, 1.0)) as i64
 }
 

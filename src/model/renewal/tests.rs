@@ -217,3 +217,16 @@ fn the_warning_fits_the_life() {
         assert!(certificate.ends_soon(days * DAY + YEAR));
     }
 }
+
+#[test]
+fn a_time_of_a_clock_that_was_wrong_keeps_no_ca_from_being_asked() {
+    let now = 1_800_000_000;
+    assert_eq!(hold(now, i64::MAX), now + LONGEST_HOLD);
+    assert_eq!(hold(now, -1), now);
+    assert!(is_held(hold(now, i64::MAX), now) && !is_held(now, now));
+    assert!(!is_held(now + YEAR, now) && !is_held(i64::MAX, now));
+    assert_eq!(next_question(now, 0), now + MINUTE);
+    assert_eq!(next_question(now, i64::MAX), now + DAY);
+    assert!(may_ask(now, now) && !may_ask(now + 1, now) && !may_ask(now + DAY, now));
+    assert!(may_ask(now + DAY + 1, now) && may_ask(i64::MAX, now));
+}

@@ -6,6 +6,7 @@ use super::ledger::HostRecord;
 use super::renewer::{Outcome, Renewer};
 use crate::config::{Acme, Challenge};
 use crate::control::clock::{rfc3339, unix_now};
+use crate::model::renewal::{hold, is_held};
 use crate::tls::{AcmeError, AcmeHost, Begun, Blame, Bundle, Watch, Way, Wish};
 
 /// For all of it: every exchange has its own deadline, and a CA that answers each of them slowly has this one.
@@ -82,7 +83,7 @@ impl Renewer {
         for directory in &settings.directories {
             let held = self.ledger.borrow().of(&host.name).directories.get(directory).copied();
             // With a single CA its word is in `attempts` already, and a person may not overrule it.
-            if settings.directories.len() > 1 && held.is_some_and(|until| until > unix_now()) {
+            if settings.directories.len() > 1 && held.is_some_and(|until| is_held(until, unix_now())) {
                 continue;
             }
             // What is not on disk yet is this very order, which a renewal must not fetch again.
@@ -98,11 +99,11 @@ impl Renewer {
                 Err(error) => error,
             };
             if let Some(wait) = error.retry_after {
-                let until = unix_now().saturating_add(wait);
-                let hold = |record: &mut HostRecord| {
+                let until = hold(unix_now(), wait);
+                let remember = |record: &mut HostRecord| {
                     record.directories.insert(directory.clone(), until);
                 };
-                self.ledger.borrow_mut().change(&host.name, hold);
+                self.ledger.borrow_mut().change(&host.name, remember);
             }
             let last = matches!(error.blame, Blame::Here | Blame::Validation);
             failed = Some(match failed.take() {

@@ -15,7 +15,7 @@ use super::ledger::{HostRecord, Ledger, Suggested};
 use crate::config::{Acme, Challenge};
 use crate::control::clock::{rfc3339, unix_now};
 use crate::model::api::{CertificateReport, Problem, exit};
-use crate::model::renewal::{Reason, VALIDATIONS_PER_HOUR};
+use crate::model::renewal::{self, Reason, VALIDATIONS_PER_HOUR};
 use crate::tasks::Group;
 use crate::tls::{AcmeHost, Authority, Bundle, Challenges, Store};
 
@@ -27,8 +27,6 @@ const AT_ONCE: usize = 4;
 const SAVE_AGAIN: Duration = Duration::from_secs(5);
 /// A CA that does not say when it wants to be asked again about renewal, or cannot be asked, is asked after this.
 const ASK_AGAIN: i64 = 6 * 60 * 60;
-/// No CA is asked about renewal more often than this, or less often than once a day, whatever it says.
-const ASK_BOUNDS: (i64, i64) = (60, 24 * 60 * 60);
 
 /// How an attempt ended, for the user who asked for it.
 pub(super) type Outcome = Result<(), String>;
@@ -352,7 +350,7 @@ impl Renewer {
         let Some(id) = &current.id else { return false };
         current.life.until > now
             && match &record.suggestion {
-                Some(known) if known.id == *id => known.ask <= now,
+                Some(known) if known.id == *id => renewal::may_ask(known.ask, now),
                 Some(_) | None => true,
             }
     }
@@ -388,7 +386,7 @@ impl Renewer {
                 record.suggestion = Some(Suggested {
                     id,
                     window,
-                    ask: now + wait.clamp(ASK_BOUNDS.0, ASK_BOUNDS.1),
+                    ask: renewal::next_question(now, wait),
                 });
             });
             renewer.asking.borrow_mut().remove(&name);
