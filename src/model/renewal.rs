@@ -175,6 +175,13 @@ impl Attempts {
         };
     }
 
+    /// Another program obtained a certificate: no failure counts any more, and what CAs asked for does.
+    pub fn superseded(&mut self) {
+        self.failures = 0;
+        self.error = None;
+        self.not_before = self.held;
+    }
+
     /// When the next attempt may begin, for a certificate that is due at `due`. A clock that went back by more than the
     /// longest pause does not keep a host waiting for a time that is not to come.
     #[must_use]
@@ -200,13 +207,6 @@ impl Attempts {
     }
 }
 
-/// A share of a period; lengths here are far below the 2^53 that an f64 holds exactly.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "a moment in a window, to the second"
-)]
-fn share(length: i64, chance: f64) -> i64 {
 /// Until when a CA that asked to wait for so many seconds is left alone.
 #[must_use]
 pub fn hold(now: i64, seconds: i64) -> i64 {
@@ -241,6 +241,13 @@ fn sane(time: i64, now: i64) -> i64 {
     }
 }
 
+/// A share of a period; lengths here are far below the 2^53 that an f64 holds exactly.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a moment in a window, to the second"
+)]
+fn share(length: i64, chance: f64) -> i64 {
     (length as f64 * chance.clamp(0.0, 1.0)) as i64
 }
 

@@ -230,3 +230,22 @@ fn a_time_of_a_clock_that_was_wrong_keeps_no_ca_from_being_asked() {
     assert!(may_ask(now, now) && !may_ask(now + 1, now) && !may_ask(now + DAY, now));
     assert!(may_ask(now + DAY + 1, now) && may_ask(i64::MAX, now));
 }
+
+#[test]
+fn a_certificate_of_another_program_ends_failures_and_not_what_a_ca_asked_for() {
+    let now = 1_800_000_000;
+    let mut attempts = Attempts::default();
+    for _ in 0..VALIDATIONS_PER_HOUR {
+        attempts.validation_failed(now);
+    }
+    attempts.failed(now, "limit".into(), Some(2 * HOUR), 0.0);
+    attempts.failed(now, "limit".into(), Some(2 * HOUR), 0.0);
+    attempts.superseded();
+    assert_eq!((attempts.failures, attempts.error.as_deref()), (0, None));
+    assert_eq!(attempts.next(0, now), now + 2 * HOUR);
+    assert_eq!(attempts.next_forced(now), now + 2 * HOUR);
+    assert_eq!(attempts.may_validate(now), now + HOUR);
+    attempts.failed(now, "dns".into(), None, 0.0);
+    attempts.superseded();
+    assert_eq!(attempts.next(0, now), now + HOUR, "only the checks that failed count");
+}

@@ -8,5 +8,7 @@
 mod attempt;
 mod ledger;
 mod renewer;
+#[cfg(test)]
+mod tests;
 
 pub(super) use renewer::{Renewals, Renewer};

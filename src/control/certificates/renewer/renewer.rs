@@ -150,13 +150,11 @@ impl Renewer {
             } else {
                 format!("because {VALIDATIONS_PER_HOUR} checks failed within an hour, and CAs bear no more")
             };
-            let last = record.attempts.error.unwrap_or_default();
+            let last = record.attempts.error.map(|last| format!("; the last error: {last}"));
+            let last = last.unwrap_or_default();
             return Err(problem(
                 exit::REFUSED,
-                format!(
-                    "`{name}` has to wait until {}, {why}; the last error: {last}",
-                    rfc3339(next)
-                ),
+                format!("`{name}` has to wait until {}, {why}{last}", rfc3339(next)),
             ));
         } else {
             self.begin(host, vec![send]);
@@ -224,9 +222,10 @@ impl Renewer {
     /// What is wrong with it.
     pub(in crate::control) fn import(&self, host: &str, bundle: Bundle) -> Result<(), String> {
         self.store.install(host, &bundle)?;
-        self.ledger
-            .borrow_mut()
-            .change(host, |record| *record = HostRecord::default());
+        self.ledger.borrow_mut().change(host, |record| {
+            record.attempts.superseded();
+            record.suggestion = None;
+        });
         self.save(host, bundle);
         Ok(())
     }

@@ -1,0 +1,70 @@
+//! Renewals beside a CA that never gives anything.
+
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::renewer::Renewer;
+use crate::config::{Acme, Config, Tls};
+use crate::control::clock::unix_now;
+use crate::tls::{Bundle, Challenges, Host, Meta, Secret, Store};
+
+const HOST: &str = "a.example";
+
+fn settings(directory: &str) -> Acme {
+    let text = format!("[acme]\ndirectory = \"{directory}\"\n[env.a]\nhost = \"{HOST}\"\nupstream = 3000\n");
+    Config::parse(Path::new("/etc/greengate/proxy.toml"), &text)
+        .unwrap()
+        .0
+        .acme
+}
+
+fn renewer(directory: &str) -> (TempDir, Rc<Renewer>) {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host {
+        name: HOST.into(),
+        tls: Tls::Acme,
+    };
+    let (store, _) = Store::open(vec![host], folder.path()).unwrap();
+    let challenges = Arc::new(Challenges::default());
+    let renewer = Renewer::new(
+        &settings(directory),
+        &store,
+        &challenges,
+        folder.path(),
+        &mut Vec::new(),
+    );
+    (folder, renewer)
+}
+
+fn bundle() -> Bundle {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new([HOST.to_owned()]).unwrap();
+    Bundle {
+        chain: params.self_signed(&key).unwrap().pem(),
+        key: Secret(key.serialize_pem()),
+        meta: Meta::default(),
+    }
+}
+
+#[test]
+fn what_a_ca_asked_for_counts_also_when_a_certificate_is_imported() {
+    let (_folder, renewer) = renewer("https://127.0.0.1:1/dir");
+    let now = unix_now();
+    renewer.ledger.borrow_mut().change(HOST, |record| {
+        record.attempts.validation_failed(now);
+        record.attempts.failed(now, "too many".into(), Some(7200), 0.0);
+        record.directories.insert("https://127.0.0.1:1/dir".into(), now + 7200);
+    });
+    renewer.import(HOST, bundle()).unwrap();
+    let record = renewer.ledger.borrow().of(HOST);
+    assert_eq!((record.attempts.failures, record.attempts.error), (0, None));
+    assert_eq!(
+        (record.attempts.held, record.attempts.not_before),
+        (now + 7200, now + 7200)
+    );
+    assert_eq!(record.attempts.failed_validations, [now]);
+    assert_eq!(record.directories["https://127.0.0.1:1/dir"], now + 7200);
+}
