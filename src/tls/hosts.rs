@@ -293,6 +293,19 @@ impl Hosts {
         true
     }
 
+    /// Returns whether another certificate is there than was obtained before.
+    pub(super) fn read_shelf_again(&mut self, supplies: &Supplies, now: SystemTime) -> bool {
+        let found = self.acme().filter_map(|(name, before)| {
+            let found = obtained(&supplies.shelf, &supplies.provider, name, &mut Vec::new())?;
+            let same = before.is_some_and(|before| before.certificate.chain() == found.certificate.chain());
+            (!same).then(|| (name.to_owned(), found))
+        });
+        let found: Vec<_> = found.collect();
+        found.into_iter().fold(false, |changed, (name, issued)| {
+            self.install(&name, issued, now) || changed
+        })
+    }
+
     /// Hosts whose certificates end soon, each with its end; those of the local CA are not worth a word.
     pub(super) fn ending(&self, now: SystemTime) -> Vec<(String, String)> {
         let now = unix_seconds(now);

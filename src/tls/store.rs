@@ -217,6 +217,14 @@ impl Store {
         Ok(life)
     }
 
+    /// Shows what another process has put on the shelf since it was read. What is of no use there changes nothing.
+    pub fn read_shelf_again(&self) {
+        let mut state = self.state();
+        if state.read_shelf_again(&self.supplies, clock::now()) {
+            self.resolver.publish(state.table());
+        }
+    }
+
     fn usable(&self, host: &str, bundle: &Bundle, now: SystemTime) -> Result<Certificate, String> {
         let certificate = files::parse(&bundle.chain, &bundle.key.0, &self.supplies.provider)?;
         if !certificate.covers(host) {

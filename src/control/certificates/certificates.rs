@@ -91,6 +91,11 @@ impl Certificates {
         self.renewer.run().await;
     }
 
+    /// Learns what the process before this one, which renews nothing any more, has obtained since this one began.
+    pub(in crate::control) fn take_up(&self) {
+        self.renewer.take_up();
+    }
+
     /// Whether nothing is renewed by itself from now on: another process is about to do that.
     pub(in crate::control) fn hold_renewals(&self, held: bool) {
         self.renewer.hold(held);
@@ -214,6 +219,7 @@ impl Certificates {
     /// # Errors
     /// When chain or key are of no use.
     pub(in crate::control) fn import(&self, request: ImportRequest) -> Result<Imported, Problem> {
+        self.renewer.may_change()?;
         let ImportRequest { name, chain, key } = request;
         let bundle = Bundle {
             chain,

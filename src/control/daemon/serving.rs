@@ -228,6 +228,8 @@ impl Serving {
         let renewals = office.certificates.clone();
         tasks.spawn_local("renewals", renewals.renew_what_is_due());
         if let Some(inheritance) = inheritance.take() {
+            // The old one has ended its renewals before it gave leave, and these begin at the next wait.
+            office.certificates.take_up();
             folder.sign();
             let accepted = inheritance.accepted(&earlier, &tasks);
             accepted.map_err(|error| Fault::new(format!("the process before this one cannot be followed: {error}")))?;

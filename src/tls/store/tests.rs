@@ -232,3 +232,21 @@ fn what_is_not_valid_yet_by_a_clock_that_is_behind_is_shown_and_what_has_expired
     assert_eq!(note.as_deref(), Some("is not valid yet"));
     assert!(store.install_at("a.example", &bundle, clock_of(21)).is_err());
 }
+
+#[test]
+fn what_another_process_has_stored_meanwhile_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = || vec![host("a.example", Tls::Acme)];
+    let (next, _) = Store::open(hosts(), folder.path()).unwrap();
+    let (old, _) = Store::open(hosts(), folder.path()).unwrap();
+    old.save("a.example", &bundle(&["a.example"], 20)).unwrap();
+    assert!(!has_its_own(&next, "a.example"));
+    next.read_shelf_again();
+    let first = shown(&next, "a.example");
+    assert!(has_its_own(&next, "a.example"));
+    next.read_shelf_again();
+    assert!(Arc::ptr_eq(&first, &shown(&next, "a.example")));
+    crate::durable::replace(&folder.path().join("certificates/a.example"), "key.pem", b"torn").unwrap();
+    next.read_shelf_again();
+    assert!(Arc::ptr_eq(&first, &shown(&next, "a.example")));
+}

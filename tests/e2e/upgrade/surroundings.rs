@@ -8,14 +8,15 @@ use tokio::sync::Semaphore;
 
 use super::{alone, upgrade};
 use crate::common::acme_door::Trick;
-use crate::common::app::App;
+use crate::common::app::{App, Health};
 use crate::common::door::{Door, QUICK, environment};
 use crate::common::fixture::HOST;
 use crate::common::load::{Load, MIXED};
 use crate::common::network::{Network, in_a_network_of_its_own};
 use crate::common::pebble::{self, Manners, Pebble, report};
 use crate::common::{eventually, holds, secs};
-use greengate::model::api::exit;
+use greengate::model::api::{Event, UpgradeStep, exit};
+use greengate::model::handoff::Phase;
 
 /// The state folder is a disk of its own, with room for the state and little more.
 fn small_disk(folder: &Path) {
@@ -80,6 +81,42 @@ async fn an_order_under_way_is_ended_by_the_new_process_and_costs_no_second_cert
     gate.add_permits(1);
     pebble.served(&door, NAME).await;
     assert_eq!((pebble.ca.orders(NAME), pebble.ca.asked("/sign-me-up").len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_old_process_obtains_while_the_new_one_prepares_is_served_by_that_and_ordered_once() {
+    let pebble = Pebble::start(Manners::default()).await;
+    let (app, there) = (App::start("app", "v1").await, App::start("there", "v2").await);
+    let gate = Arc::new(Semaphore::new(0));
+    pebble.ca.next("/certZ/", Trick::Until(gate.clone()));
+    let quick = "[defaults]\nhealth.interval = \"20ms\"\nhealth.passes = 1\n";
+    let config = pebble.acme("") + quick + &pebble::environment("prod", "\"a.example.test\"", &app);
+    let door = pebble.door(&config).await;
+    eventually(secs(20), || async {
+        holds(!pebble.ca.asked("/certZ/").is_empty(), || "nothing was ordered".into())
+    })
+    .await;
+    there.health(Health::status(503));
+    let file = std::fs::read_to_string(door.config()).unwrap();
+    std::fs::write(door.config(), file.replace(&app.address(), &there.address())).unwrap();
+    let mut upgrading = door.watch(&["upgrade"]);
+    upgrading
+        .until("the gate", |event| {
+            matches!(event, Event::Upgrade(UpgradeStep::Entered { phase: Phase::Gating }))
+        })
+        .await;
+    let renewed = door.proxyctl(&["certs", "renew", NAME]).await;
+    renewed
+        .assert_code(exit::REFUSED)
+        .assert_says(&["another process is about to take over", "try again"]);
+    gate.add_permits(1);
+    pebble.served(&door, NAME).await;
+    there.health(Health::status(200));
+    upgrading.finish().await.assert_code(exit::DONE);
+    let report = report(&door, NAME).await;
+    assert!(report.obtained && !report.running, "{report:?}");
+    assert_eq!(pebble.get(&door, NAME).await, Ok(200));
+    assert_eq!(pebble.ca.orders(NAME), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

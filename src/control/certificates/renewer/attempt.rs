@@ -79,6 +79,20 @@ impl Renewer {
         let authority = self.authority();
         let settings = authority.settings();
         let watch = Watching { renewer: self, host };
+    /// What cannot be saved is served from memory, and saved as soon as the disk takes it.
+    pub(super) fn save(&self, host: &str, bundle: Bundle) {
+        match self.store.save(host, &bundle) {
+            Ok(()) => {
+                self.unsaved.borrow_mut().remove(host);
+                self.authority().forget_begun(host);
+            }
+            Err(why) => {
+                tracing::warn!(host, "the certificate is served, but it cannot be stored: {why}");
+                self.unsaved.borrow_mut().insert(host.to_owned(), (bundle, why));
+            }
+        }
+    }
+
         let mut failed: Option<AcmeError> = None;
         for directory in &settings.directories {
             let held = self.ledger.borrow().of(&host.name).directories.get(directory).copied();

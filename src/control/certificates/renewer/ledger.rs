@@ -74,6 +74,14 @@ impl Ledger {
         }
     }
 
+    /// Reads what another process has written since this one began. What cannot be read changes nothing.
+    pub(super) fn read_again(&mut self) {
+        let bytes = fs::read(self.folder.join(NAME)).ok();
+        if let Some(hosts) = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+            self.hosts = hosts;
+        }
+    }
+
     pub(super) fn of(&self, host: &str) -> HostRecord {
         self.hosts.get(host).cloned().unwrap_or_default()
     }
@@ -149,6 +157,21 @@ mod tests {
             HostRecord::default()
         );
         assert_eq!(warnings.len(), 1);
+    }
+
+    #[test]
+    fn what_another_process_has_learned_meanwhile_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut next = Ledger::open(folder.path(), &mut Vec::new());
+        let mut old = Ledger::open(folder.path(), &mut Vec::new());
+        old.change("a.com", |record| {
+            record.attempts.failed(1000, "limit".into(), Some(600), 0.0);
+        });
+        next.read_again();
+        assert_eq!(next.of("a.com").attempts.next(0, 1000), 1600);
+        fs::write(folder.path().join("acme").join(NAME), "{").unwrap();
+        next.read_again();
+        assert_eq!(next.of("a.com"), old.of("a.com"));
     }
 
     #[test]

@@ -78,12 +78,10 @@ impl Renewer {
         warnings: &mut Vec<String>,
     ) -> Rc<Self> {
         let authority = Authority::new(settings.clone(), state_dir, challenges.clone());
-        let mut ledger = Ledger::open(state_dir, warnings);
-        ledger.forget_other_cas(&settings.directories);
         Rc::new(Self {
             store: store.clone(),
             authority: RefCell::new(Rc::new(authority)),
-            ledger: RefCell::new(ledger),
+            ledger: RefCell::new(Ledger::open(state_dir, warnings)),
             running: RefCell::default(),
             asking: RefCell::default(),
             unsaved: RefCell::default(),
@@ -105,8 +103,16 @@ impl Renewer {
         ledger.reconsider(&settings.directories, |host, _| changed || added.contains(host));
     }
 
+    /// Learns what the process before this one has obtained and was told since this one read it.
+    pub(in crate::control) fn take_up(&self) {
+        self.ledger.borrow_mut().read_again();
+        self.store.read_shelf_again();
+    }
+
     /// Begins what is due, for ever.
     pub(in crate::control) async fn run(self: Rc<Self>) {
+        let directories = self.directories();
+        self.ledger.borrow_mut().forget_other_cas(&directories);
         let mut saved = Instant::now();
         loop {
             self.look();
@@ -137,6 +143,7 @@ impl Renewer {
         if let Some(reason) = self.never(&host.name) {
             return Err(problem(exit::REFUSED, reason));
         }
+        self.may_change()?;
         let record = self.ledger.borrow().of(&host.name);
         let now = unix_now();
         let next = record.attempts.next_forced(now);
@@ -166,7 +173,10 @@ impl Renewer {
                 found.ok_or_else(|| problem(exit::FAILED, format!("`{name}` is not served any more")))
             }
             Ok(Err(error)) => Err(problem(exit::FAILED, error)),
-            Err(_) => Err(problem(exit::FAILED, "the daemon is stopping".into())),
+            Err(_) => Err(problem(
+                exit::FAILED,
+                "this process has ended it, and the next one goes on".into(),
+            )),
         }
     }
 
@@ -232,6 +242,26 @@ impl Renewer {
 
     pub(super) fn authority(&self) -> Rc<Authority> {
         self.authority.borrow().clone()
+    }
+
+    /// Which CAs are asked from now on.
+    pub(super) fn directories(&self) -> Vec<String> {
+        self.authority().settings().directories.clone()
+    }
+
+    /// Whether a person may have a certificate changed.
+    ///
+    /// # Errors
+    /// When another process is about to take over, which would not know of it.
+    pub(in crate::control) fn may_change(&self) -> Result<(), Problem> {
+        if !self.held.get() {
+            return Ok(());
+        }
+        Err(Problem {
+            code: exit::REFUSED,
+            reason: "another process is about to take over, and would not know of it".into(),
+            hint: Some("try again when `proxyctl status` answers from that one".into()),
+        })
     }
 
     /// Why a host will never have a certificate, as things are configured.
@@ -390,20 +420,6 @@ impl Renewer {
             });
             renewer.asking.borrow_mut().remove(&name);
         });
-    }
-
-    /// What cannot be saved is served from memory, and saved as soon as the disk takes it.
-    pub(super) fn save(&self, host: &str, bundle: Bundle) {
-        match self.store.save(host, &bundle) {
-            Ok(()) => {
-                self.unsaved.borrow_mut().remove(host);
-                self.authority().forget_begun(host);
-            }
-            Err(why) => {
-                tracing::warn!(host, "the certificate is served, but it cannot be stored: {why}");
-                self.unsaved.borrow_mut().insert(host.to_owned(), (bundle, why));
-            }
-        }
     }
 
     fn save_again(&self) {

@@ -1,14 +1,17 @@
 //! Renewals beside a CA that never gives anything.
 
+use std::future::Future;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use tempfile::TempDir;
+use tokio::task::LocalSet;
 
 use super::renewer::Renewer;
 use crate::config::{Acme, Config, Tls};
 use crate::control::clock::unix_now;
+use crate::model::api::exit;
 use crate::tls::{Bundle, Challenges, Host, Meta, Secret, Store};
 
 const HOST: &str = "a.example";
@@ -49,6 +52,11 @@ fn bundle() -> Bundle {
     }
 }
 
+fn local(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    LocalSet::new().block_on(&runtime.unwrap(), test);
+}
+
 #[test]
 fn what_a_ca_asked_for_counts_also_when_a_certificate_is_imported() {
     let (_folder, renewer) = renewer("https://127.0.0.1:1/dir");
@@ -67,4 +75,20 @@ fn what_a_ca_asked_for_counts_also_when_a_certificate_is_imported() {
     );
     assert_eq!(record.attempts.failed_validations, [now]);
     assert_eq!(record.directories["https://127.0.0.1:1/dir"], now + 7200);
+}
+
+#[test]
+fn nothing_is_renewed_or_imported_while_another_process_is_about_to_take_over() {
+    local(async {
+        let (_folder, renewer) = renewer("https://127.0.0.1:1/dir");
+        renewer.hold(true);
+        let refused = renewer.clone().renew(HOST).await.unwrap_err();
+        assert_eq!(refused.code, exit::REFUSED);
+        assert!(refused.reason.contains("about to take over"), "{refused:?}");
+        assert_eq!(renewer.may_change().unwrap_err().code, exit::REFUSED);
+        renewer.hold(false);
+        assert_eq!(renewer.may_change(), Ok(()));
+        let failed = renewer.clone().renew(HOST).await.unwrap_err();
+        assert_eq!(failed.code, exit::FAILED, "{failed:?}");
+    });
 }

@@ -137,7 +137,6 @@ impl Giver {
                 // Before anybody is told: who connects then meets the new process and nobody else.
                 treasure.plane.leave().await;
                 treasure.sites.close();
-                treasure.certificates.stop_renewals().await;
                 // It is nobody's child when this process has ended, and is not to be ended with it.
                 drop(child);
                 self.given.send_replace(true);
@@ -202,6 +201,11 @@ async fn converse(
             }
             Step::GiveLeave => {
                 tell(Phase::Ready);
+                // Before the new process begins with them: what is learned afterwards it would never know, and write over.
+                treasure.certificates.stop_renewals().await;
+                if let Some(why) = treasure.certificates.in_memory_alone() {
+                    return Err((Phase::Ready, why));
+                }
                 // Where that fails, the next read says that it is gone.
                 let _ = wire::say(&mut said, &Order::Accept).await;
                 Instant::now()
