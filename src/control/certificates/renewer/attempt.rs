@@ -47,7 +47,6 @@ impl Renewer {
                     record.suggestion = None;
                 });
                 tracing::info!(host = name, by, until = rfc3339(life.until), "obtained a certificate");
-                Ok(())
                 // By the right clock it is good; thrown away it would be ordered again until the CA's limit.
                 if life.from > unix_now() {
                     let from = rfc3339(life.from);
@@ -57,16 +56,22 @@ impl Renewer {
                         "the CA's certificate is not valid yet by this machine's clock"
                     );
                 }
+                Ok(())
             }
             Err(error) => {
                 let text = error.to_string();
                 let chance = fastrand::f64();
                 let mut next = 0;
+                // A reload that came meanwhile lets it be tried at once, by settings that this attempt did not have.
+                let directories = self.overtaken.borrow_mut().remove(name).then(|| self.directories());
                 self.ledger.borrow_mut().change(name, |record| {
                     record
                         .attempts
                         .failed(unix_now(), text.clone(), error.retry_after, chance);
-                    next = record.attempts.not_before;
+                    if let Some(directories) = directories {
+                        record.attempts.reconsider(record.held(&directories));
+                    }
+                    next = record.attempts.not_before.max(unix_now());
                 });
                 tracing::warn!(host = name, next = rfc3339(next), "no certificate: {text}");
                 Err(text)
@@ -74,11 +79,6 @@ impl Renewer {
         }
     }
 
-    /// Asks the directories in turn, and says in the end what every one of them said.
-    async fn obtain(&self, host: &AcmeHost) -> Result<Bundle, AcmeError> {
-        let authority = self.authority();
-        let settings = authority.settings();
-        let watch = Watching { renewer: self, host };
     /// What cannot be saved is served from memory, and saved as soon as the disk takes it.
     pub(super) fn save(&self, host: &str, bundle: Bundle) {
         match self.store.save(host, &bundle) {
@@ -93,6 +93,11 @@ impl Renewer {
         }
     }
 
+    /// Asks the directories in turn, and says in the end what every one of them said.
+    async fn obtain(&self, host: &AcmeHost) -> Result<Bundle, AcmeError> {
+        let authority = self.authority();
+        let settings = authority.settings();
+        let watch = Watching { renewer: self, host };
         let mut failed: Option<AcmeError> = None;
         for directory in &settings.directories {
             let held = self.ledger.borrow().of(&host.name).directories.get(directory).copied();

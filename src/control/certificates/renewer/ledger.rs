@@ -27,7 +27,7 @@ pub(super) struct HostRecord {
 
 impl HostRecord {
     /// When the first of these directories may be asked again, in unix seconds; 0 when one of them has not asked to wait.
-    fn held(&self, directories: &[String]) -> i64 {
+    pub(super) fn held(&self, directories: &[String]) -> i64 {
         let held = |directory| self.directories.get(directory).copied().unwrap_or_default();
         directories.iter().map(held).min().unwrap_or_default()
     }

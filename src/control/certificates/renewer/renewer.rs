@@ -39,6 +39,8 @@ pub(in crate::control) struct Renewer {
     pub(super) ledger: RefCell<Ledger>,
     /// By host: the requests that wait for the end of its attempt.
     running: RefCell<BTreeMap<String, Vec<oneshot::Sender<Outcome>>>>,
+    /// Hosts whose attempt began before a reload that lets them be tried at once.
+    pub(super) overtaken: RefCell<BTreeSet<String>>,
     /// Hosts about which the CA is being asked.
     asking: RefCell<BTreeSet<String>>,
     /// Served from memory, because the disk would not take it.
@@ -83,6 +85,7 @@ impl Renewer {
             authority: RefCell::new(Rc::new(authority)),
             ledger: RefCell::new(Ledger::open(state_dir, warnings)),
             running: RefCell::default(),
+            overtaken: RefCell::default(),
             asking: RefCell::default(),
             unsaved: RefCell::default(),
             renewals: RefCell::default(),
@@ -99,8 +102,12 @@ impl Renewer {
             let authority = self.authority().with_settings(settings.clone());
             *self.authority.borrow_mut() = Rc::new(authority);
         }
+        let at_once = |host: &str| changed || added.contains(host);
+        let running = self.running.borrow();
+        let overtaken = running.keys().filter(|host| at_once(host)).cloned();
+        self.overtaken.borrow_mut().extend(overtaken);
         let mut ledger = self.ledger.borrow_mut();
-        ledger.reconsider(&settings.directories, |host, _| changed || added.contains(host));
+        ledger.reconsider(&settings.directories, |host, _| at_once(host));
     }
 
     /// Learns what the process before this one has obtained and was told since this one read it.
@@ -346,6 +353,7 @@ impl Renewer {
     fn begin(self: &Rc<Self>, host: AcmeHost, waiting: Vec<oneshot::Sender<Outcome>>) {
         let name = host.name.clone();
         self.running.borrow_mut().insert(name.clone(), waiting);
+        self.overtaken.borrow_mut().remove(&name);
         let renewer = self.clone();
         self.tasks.spawn_local(format!("certificate of {name}"), async move {
             let answer = renewer.attempt(&host).await;

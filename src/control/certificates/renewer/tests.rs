@@ -1,11 +1,13 @@
 //! Renewals beside a CA that never gives anything.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use tokio::task::LocalSet;
 
 use super::renewer::Renewer;
@@ -90,5 +92,29 @@ fn nothing_is_renewed_or_imported_while_another_process_is_about_to_take_over() 
         assert_eq!(renewer.may_change(), Ok(()));
         let failed = renewer.clone().renew(HOST).await.unwrap_err();
         assert_eq!(failed.code, exit::FAILED, "{failed:?}");
+    });
+}
+
+#[test]
+fn an_attempt_that_a_reload_has_overtaken_does_not_keep_the_host_waiting() {
+    local(async {
+        for (changed, added) in [(true, false), (false, true), (false, false)] {
+            let ca = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let directory = format!("https://{}/dir", ca.local_addr().unwrap());
+            let (_folder, renewer) = renewer(&directory);
+            let next = if changed { "https://127.0.0.1:1/dir" } else { &directory };
+            let added: BTreeSet<String> = added.then(|| HOST.to_owned()).into_iter().collect();
+            let meanwhile = async {
+                let line = ca.accept().await.unwrap();
+                renewer.reload(&settings(next), &added);
+                drop((line, ca));
+            };
+            let (asked, ()) = tokio::join!(renewer.clone().renew(HOST), meanwhile);
+            asked.unwrap_err();
+            let attempts = renewer.ledger.borrow().of(HOST).attempts;
+            let waits = attempts.next(0, unix_now()) > unix_now();
+            assert_eq!(attempts.failures, 1);
+            assert_eq!(waits, !changed && added.is_empty(), "{changed} {added:?}: {attempts:?}");
+        }
     });
 }
