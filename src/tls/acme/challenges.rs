@@ -1,13 +1,11 @@
 //! What a CA is answered while it checks that a host is ours: tokens on port 80 (RFC 8555 §8.3), certificates of their own on
-//! port 443 (RFC 8737), records by a command (RFC 8555 §8.4). Every answer is taken back by its guard.
+//! port 443 (RFC 8737), records by a command. Every answer is taken back by its guard.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rcgen::{CertificateParams, CustomExtension, KeyPair, SanType};
@@ -16,10 +14,8 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-use crate::tls::files;
+use super::dns::{Record, Records};
 
-/// For the command to make a record that can be seen, which may mean waiting for name servers.
-const COMMAND_TIME: Duration = Duration::from_secs(180);
 /// The protocol by which a CA asks for the challenge's certificate.
 const PROTOCOL: &[u8] = b"acme-tls/1";
 
@@ -29,6 +25,7 @@ pub struct Challenges {
     answers: ArcSwap<Answers>,
     /// How many of `answers.tls` there are, so that handshakes see in one load that there is none.
     pending: Arc<AtomicUsize>,
+    records: Records,
 }
 
 #[derive(Clone, Default)]
@@ -87,6 +84,15 @@ impl Challenges {
         Ok(Posted(Undo::Tls(Arc::clone(self), name)))
     }
 
+    /// Has a command set a record, and take it away when the guard is dropped.
+    ///
+    /// # Errors
+    /// Why it could not be run, or what it said.
+    pub(super) async fn post_dns(&self, command: &str, host: &str, value: &str) -> Result<Posted, String> {
+        let record = self.records.post(command, host, value).await?;
+        Ok(Posted(Undo::Dns { _taken_away_by: record }))
+    }
+
     fn change(&self, change: impl Fn(&mut Answers)) {
         self.answers.rcu(|answers| {
             let mut answers = Answers::clone(answers);
@@ -98,39 +104,6 @@ impl Challenges {
     }
 }
 
-/// Has the command set a record, and take it away when the guard is dropped.
-///
-/// # Errors
-/// Why it could not be run, or what it said.
-pub(super) async fn post_dns(command: &str, host: &str, value: &str) -> Result<Posted, String> {
-    let name = format!("_acme-challenge.{}", host.strip_prefix("*.").unwrap_or(host));
-    let mut words = command.split_whitespace();
-    let program = words.next().unwrap_or_default().to_owned();
-    let mut arguments: Vec<String> = words.map(str::to_owned).collect();
-    arguments.extend(["present".to_owned(), name, value.to_owned()]);
-    let mut run = tokio::process::Command::new(&program);
-    run.args(&arguments).stdin(Stdio::null()).kill_on_drop(true);
-    let output = match tokio::time::timeout(COMMAND_TIME, run.output()).await {
-        Ok(Ok(output)) => output,
-        Ok(Err(error)) => return Err(format!("cannot be run: {}", files::io_reason(&error))),
-        Err(_) => return Err(format!("did not end within {} s", COMMAND_TIME.as_secs())),
-    };
-    // Even one that failed may have left a record.
-    let verb = arguments.len() - 3;
-    arguments[verb] = "cleanup".to_owned();
-    let posted = Posted(Undo::Dns(program, arguments));
-    if output.status.success() {
-        return Ok(posted);
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said = said
-        .lines()
-        .rev()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or("it says nothing");
-    Err(format!("ended with {}: {}", output.status, said.trim()))
-}
-
 /// An answer that is given until this is dropped.
 #[must_use]
 pub(super) struct Posted(Undo);
@@ -138,7 +111,7 @@ pub(super) struct Posted(Undo);
 enum Undo {
     Http(Arc<Challenges>, Box<str>),
     Tls(Arc<Challenges>, Box<str>),
-    Dns(String, Vec<String>),
+    Dns { _taken_away_by: Record },
 }
 
 impl Drop for Posted {
@@ -150,22 +123,7 @@ impl Drop for Posted {
             Undo::Tls(challenges, name) => challenges.change(|answers| {
                 answers.tls.remove(name);
             }),
-            Undo::Dns(program, arguments) => {
-                // Nobody waits for it: what it leaves behind is a record that nobody asks for. tokio reaps the child; without
-                // a runtime this process is at its end.
-                let mut run = std::process::Command::new(program);
-                run.args(arguments)
-                    .stdin(Stdio::null())
-                    .stdout(Stdio::null())
-                    .stderr(Stdio::null());
-                let spawned = match tokio::runtime::Handle::try_current() {
-                    Ok(_) => tokio::process::Command::from(run).spawn().map(drop),
-                    Err(_) => run.spawn().map(drop),
-                };
-                if let Err(error) = spawned {
-                    tracing::warn!(command = program, %error, "the DNS record of a challenge is left behind");
-                }
-            }
+            Undo::Dns { .. } => {}
         }
     }
 }
@@ -242,16 +200,5 @@ mod tests {
             name.starts_with("1.0.0.0.") && name.ends_with(".8.b.d.0.1.0.0.2.ip6.arpa"),
             "{name}"
         );
-    }
-
-    #[tokio::test]
-    async fn a_command_that_fails_is_quoted() {
-        let missing = post_dns("/nowhere/hook", "a.com", "v").await.err().unwrap();
-        assert_eq!(missing, "cannot be run: no such file");
-        let folder = tempfile::tempdir().unwrap();
-        let hook = folder.path().join("hook");
-        crate::durable::write_new(&hook, b"#!/bin/sh\necho \"zone is locked\" >&2\nexit 3\n", 0o700).unwrap();
-        let failed = post_dns(&hook.display().to_string(), "a.com", "v").await.err().unwrap();
-        assert_eq!(failed, "ended with exit status: 3: zone is locked");
     }
 }

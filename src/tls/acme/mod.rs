@@ -9,6 +9,7 @@
 
 mod authority;
 mod challenges;
+mod dns;
 mod error;
 mod http;
 mod order;

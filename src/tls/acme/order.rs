@@ -13,7 +13,7 @@ use instant_acme::{
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use serde::{Deserialize, Serialize};
 
-use super::challenges::{Challenges, Posted, post_dns};
+use super::challenges::{Challenges, Posted};
 use super::error::{AcmeError, Blame, is_bad_nonce, kind_of};
 use super::http::AcmeHttp;
 use crate::tls::clock::unix_now;
@@ -300,7 +300,9 @@ impl Desk<'_> {
                 .challenges
                 .post_tls(host, answer.digest().as_ref())
                 .map_err(AcmeError::here),
-            Way::Dns(command) => post_dns(command, host, &answer.dns_value())
+            Way::Dns(command) => self
+                .challenges
+                .post_dns(command, host, &answer.dns_value())
                 .await
                 .map_err(|why| AcmeError::here(format!("the DNS command `{command}` {why}"))),
         }

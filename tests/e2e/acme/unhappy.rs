@@ -233,6 +233,29 @@ async fn dns_command_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn dns_record_left_behind() {
+    let pebble = Pebble::start(Manners::default()).await;
+    let app = App::start("app", "v1").await;
+    let hook = pebble.folder().join("hook");
+    std::fs::write(&hook, "#!/bin/sh\n[ $1 = present ] || exit 4\nexit 3\n").unwrap();
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let config = pebble.acme(&format!("challenge = {{ dns = \"{}\" }}\n", hook.display()));
+    let door = pebble
+        .door(&(config + &environment("prod", "\"a.example.test\"", &app)))
+        .await;
+    eventually(secs(30), || async {
+        let log = door.process().log().text();
+        let said = |line: &str| {
+            line.contains("the DNS record of a challenge is left behind")
+                && line.contains("_acme-challenge.a.example.test")
+                && line.contains("ended with exit status: 4")
+        };
+        holds(log.lines().any(said), || log.clone())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dns_command_not_there() {
     let pebble = Pebble::start(Manners::default()).await;
     let app = App::start("app", "v1").await;
