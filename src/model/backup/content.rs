@@ -17,8 +17,18 @@ pub const UNITS: [&str; 9] = [
     "certificates",
     "ca",
 ];
-/// What of the state folder says something of the running process alone, or of versions that are gone.
-const PASSING: [&str; 4] = ["lock", "listeners.json", "control.sock", "assets"];
+/// What of the state folder says something of the running process alone, of versions that are gone, or of messages that were to
+/// be sent from here.
+const PASSING: [&str; 8] = [
+    "lock",
+    "listeners.json",
+    "control.sock",
+    "assets",
+    "notify.json",
+    "notify.lock",
+    "notify.late",
+    "notify.broken.json",
+];
 
 /// Where a file of a backup goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +152,20 @@ mod tests {
             assert_eq!(place(name), None, "{name:?}");
         }
         assert_eq!(place(&format!("state/acme/{}", "x".repeat(256))), None);
+    }
+
+    #[test]
+    fn nothing_that_the_daemon_puts_into_its_folder_is_a_stranger_there() {
+        for name in [
+            "notify.json",
+            "notify.lock",
+            "notify.late",
+            "notify.broken.json",
+            "assets",
+        ] {
+            assert!(is_passing(name) && !UNITS.contains(&name), "{name}");
+        }
+        assert!(!is_passing("notify.txt"));
     }
 
     #[test]
