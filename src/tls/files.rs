@@ -18,8 +18,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
 use super::certificate::{Certificate, is_outdated};
-
 use crate::model::secrecy;
+
 /// Chains have a few kilobytes; what is larger than this is another kind of file.
 const MAX_BYTES: u64 = 1 << 20;
 

@@ -168,18 +168,26 @@ impl Hosts {
         shown.cloned().collect()
     }
 
-    /// Returns whether anything is shown that was not shown before.
+    /// Every pair of files, to be read again where nobody waits for it.
+    pub(super) fn pairs(&self) -> Pairs {
+        self.pairs.clone()
+    }
+
+    /// Takes what was read again. Returns whether anything is shown that was not shown before.
     pub(super) fn refresh(
         &mut self,
+        read: Pairs,
         supplies: &Supplies,
         now: SystemTime,
         messages: &mut Vec<String>,
     ) -> bool {
         let mut changed = false;
-        for pair in self.pairs.values_mut() {
-            let before = pair.current().map(Arc::as_ptr);
-            messages.extend(pair.refresh(&supplies.provider, now));
-            changed |= pair.current().map(Arc::as_ptr) != before;
+        for (paths, pair) in read {
+            // One that is missing was taken away by a reload meanwhile.
+            if let Some(present) = self.pairs.get_mut(&paths) {
+                changed |= present.current().map(Arc::as_ptr) != pair.current().map(Arc::as_ptr);
+                *present = pair;
+            }
         }
         let mut renewed = 0_usize;
         let present = if changed { self.trusted() } else { Vec::new() };

@@ -281,15 +281,20 @@ impl Store {
     }
 
     /// Reads changed files again, renews leaves of the local CA, rotates ticket keys. Keeps the last good certificate on any
-    /// error. Returns what the log should say, and says nothing twice; meant to be called every few seconds.
+    /// error. Returns what the log should say, and says nothing twice; meant to be called every few seconds, by a thread that
+    /// may wait for a disk. Nothing else waits for that: the files are read outside of the lock.
     pub fn refresh(&self) -> Vec<String> {
         self.refresh_at(clock::now())
     }
 
     fn refresh_at(&self, now: SystemTime) -> Vec<String> {
         let mut messages = Vec::new();
+        let mut read = self.state().pairs();
+        for pair in read.values_mut() {
+            messages.extend(pair.refresh(&self.supplies.provider, now));
+        }
         let mut state = self.state();
-        if state.refresh(&self.supplies, now, &mut messages) {
+        if state.refresh(read, &self.supplies, now, &mut messages) {
             self.resolver.publish(state.table());
         }
         drop(state);

@@ -242,12 +242,6 @@ impl Certificates {
                 left.push(format!("`{}` has one that is good for as long", host.name));
                 continue;
             }
-            match self.renewer.import(&host.name, bundle.clone()) {
-                Ok(()) => {
-                    tracing::info!(host = host.name, from = name, "imported a certificate");
-                    hosts.push(host.name);
-                }
-                Err(why) => left.push(format!("`{}`: {why}", host.name)),
             // Nobody waits for a limit of a CA here, and what is shown may be good.
             if life.from > clock::unix_now() {
                 left.push(format!(
@@ -256,6 +250,12 @@ impl Certificates {
                 ));
                 continue;
             }
+            match self.renewer.import(&host.name, bundle.clone()) {
+                Ok(()) => {
+                    tracing::info!(host = host.name, from = name, "imported a certificate");
+                    hosts.push(host.name);
+                }
+                Err(why) => left.push(format!("`{}`: {why}", host.name)),
             }
         }
         Ok(Imported { name, hosts, left })
@@ -271,7 +271,10 @@ impl Certificates {
     pub(in crate::control) async fn keep_fresh(self) {
         let mut told = (BTreeSet::new(), Instant::now());
         loop {
-            for message in self.store.refresh() {
+            // A disk that hangs must not hold up the control thread; the next round begins when this one has ended.
+            let store = self.store.clone();
+            let refreshed = tokio::task::spawn_blocking(move || store.refresh()).await;
+            for message in refreshed.unwrap_or_default() {
                 tracing::info!("{message}");
             }
             if told.1.elapsed() >= REMIND {
