@@ -82,6 +82,11 @@ impl Exchange {
         self.wanted(missing, |wanted| folder.find_now(wanted))
     }
 
+    /// To find it has taken too long.
+    pub(super) fn stalls(&self, folder: &Folder, missing: &Missing) {
+        self.wanted(missing, |wanted| folder.stalls(wanted));
+    }
+
     /// What is looked for.
     fn wanted<T>(&self, missing: &Missing, look: impl FnOnce(&Wanted<'_>) -> T) -> T {
         let path = FilePath::of(path_of(built::target(&self.sending.out.bytes)));

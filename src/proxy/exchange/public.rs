@@ -42,7 +42,7 @@ pub(super) async fn has(
             Ok(Err(ProxyError::FolderBusy)) => return Ok(false),
             Ok(Err(error)) => return Err(error),
             Err(_) => {
-                folder.stalls();
+                exchange.stalls(&folder, &Missing::Nothing);
                 tell(exchange, &folder, Some("its disk gives no answer"));
                 return Ok(false);
             }

@@ -2,12 +2,12 @@
 //! do, and end when there is nothing for a while.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Threads of one folder.
-const THREADS: usize = 4;
+pub(super) const THREADS: usize = 4;
 /// Threads of all folders beyond the first of each, which everybody has for sure.
 const MORE_THREADS: usize = 32;
 /// Requests that may wait for a folder to be looked into.
@@ -28,6 +28,8 @@ pub(super) struct Errands {
     state: Mutex<State>,
     /// There is something to do, or nothing ever more.
     work: Condvar,
+    /// The last thread that was to be started could not be: what waits may have none.
+    is_short: AtomicBool,
 }
 
 #[derive(Default)]
@@ -62,6 +64,8 @@ impl Errands {
     pub(super) fn look(self: &Arc<Self>, run: impl FnOnce() + Send + 'static) -> Result<(), Busy> {
         let mut state = self.lock();
         if state.looking >= WAITING {
+            // Otherwise they would wait for ever, where no thread could be started for any of them.
+            self.start_first(&mut state);
             return Err(Busy);
         }
         state.looking += 1;
@@ -89,6 +93,19 @@ impl Errands {
         self.work.notify_one();
     }
 
+    /// Starts a thread for what waits, if none could be started when it came. Where none is missing, that is one look.
+    pub(super) fn start_at_last(self: &Arc<Self>) {
+        if self.is_short.load(Ordering::Relaxed) {
+            self.start_first(&mut self.lock());
+        }
+    }
+
+    fn start_first(self: &Arc<Self>, state: &mut State) {
+        if state.threads == 0 && !state.waiting.is_empty() {
+            self.start_thread(state);
+        }
+    }
+
     fn start_thread(self: &Arc<Self>, state: &mut State) {
         let is_first = state.threads == 0;
         if state.threads >= THREADS || (!is_first && !take_place()) {
@@ -98,12 +115,18 @@ impl Errands {
         let thread = std::thread::Builder::new().name("files".to_owned());
         // Nobody waits for its end: a disk that hangs would keep the process from stopping.
         match thread.spawn(move || errands.work(is_first)) {
-            Ok(_) => state.threads += 1,
+            Ok(_) => {
+                state.threads += 1;
+                self.is_short.store(false, Ordering::Relaxed);
+            }
             Err(error) => {
                 if !is_first {
                     MORE.fetch_sub(1, Ordering::Relaxed);
                 }
-                tracing::error!(%error, "a thread that reads files cannot be started");
+                // It is tried again with every request.
+                if !self.is_short.swap(true, Ordering::Relaxed) {
+                    tracing::error!(%error, "a thread that reads files cannot be started");
+                }
             }
         }
     }
@@ -199,6 +222,33 @@ mod tests {
             began.recv().unwrap();
         }
         hang(&errands).unwrap();
+    }
+
+    /// As they are where no thread could be started for any of these.
+    fn unattended(errands: &Arc<Errands>, count: usize) -> mpsc::Receiver<()> {
+        let (say, heard) = mpsc::channel();
+        let mut state = errands.lock();
+        for _ in 0..count {
+            let say = say.clone();
+            let run = Box::new(move || say.send(()).unwrap());
+            state.waiting.push_back(Errand { looks: true, run });
+        }
+        state.looking = count;
+        errands.is_short.store(true, Ordering::Relaxed);
+        heard
+    }
+
+    #[test]
+    fn a_folder_for_which_no_thread_could_be_started_has_one_as_soon_as_one_can_be() {
+        let errands = Arc::new(Errands::default());
+        let heard = unattended(&errands, WAITING);
+        assert!(errands.look(|| ()).is_err(), "as many wait as may");
+        assert_eq!(heard.iter().take(WAITING).count(), WAITING);
+        let errands = Arc::new(Errands::default());
+        let heard = unattended(&errands, 1);
+        errands.start_at_last();
+        heard.recv().unwrap();
+        assert!(!errands.is_short.load(Ordering::Relaxed));
     }
 
     #[test]

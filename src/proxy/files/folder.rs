@@ -130,22 +130,37 @@ impl Folder {
         self.room.errands.look(move || {
             // Who has left need not be waited for.
             if !answer.is_closed() {
-                let found = room.find(path.as_ref(), &encodings, &missing);
-                room.stalls.store(false, Ordering::Relaxed);
-                let _ = answer.send(found);
+                let _ = answer.send(room.find(path.as_ref(), &encodings, &missing));
             }
         })?;
         Ok(found)
     }
 
-    /// What one of its threads does takes too long.
-    pub(crate) fn stalls(&self) {
-        self.room.stalls.store(true, Ordering::Relaxed);
+    /// To look for this takes too long. One of its threads looks for the same, and says when there is an answer, as nobody else may look
+    /// until then: that the disk knows of something else would be no news.
+    pub(crate) fn stalls(&self, wanted: &Wanted<'_>) {
+        if self.room.stalls.swap(true, Ordering::Relaxed) {
+            // One is on its way already.
+            return;
+        }
+        let room = self.room.clone();
+        let (path, missing) = (wanted.path.cloned(), wanted.missing.clone());
+        let encodings = wanted.encodings.to_vec();
+        self.room.errands.go_on(move || {
+            // Also an error is an answer.
+            let _ = room.find(path.as_ref(), &encodings, &missing);
+            room.stalls.store(false, Ordering::Relaxed);
+        });
     }
 
     /// Whether what one of its threads does takes too long.
     pub(crate) fn is_stalled(&self) -> bool {
-        self.room.stalls.load(Ordering::Relaxed)
+        let stalls = self.room.stalls.load(Ordering::Relaxed);
+        if stalls {
+            // Nobody else comes here meanwhile who could have a thread started that could not be started before.
+            self.room.errands.start_at_last();
+        }
+        stalls
     }
 
     /// It cannot be served, or can. Whether that is news for the log.
@@ -231,4 +246,61 @@ fn same(error: &io::Error) -> io::Error {
     error
         .raw_os_error()
         .map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::super::errands::THREADS;
+    use super::*;
+
+    fn stalls(folder: &Folder) {
+        folder.stalls(&Wanted {
+            path: FilePath::of(b"/a.txt").as_ref(),
+            encodings: &[],
+            missing: &Missing::Nothing,
+        });
+    }
+
+    fn is_over(folder: &Folder) {
+        let began = Instant::now();
+        while folder.is_stalled() {
+            assert!(began.elapsed() < Duration::from_secs(60), "it stalls for ever");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_folder_stalls_until_its_disk_answers_and_no_longer_though_nobody_asks_for_a_file() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::new(place.path());
+        let (begun, began) = mpsc::channel();
+        let gate = Arc::new(Mutex::new(()));
+        let closed = gate.lock().unwrap();
+        for _ in 0..THREADS {
+            let (gate, begun) = (gate.clone(), begun.clone());
+            let hang = move || {
+                let _ = begun.send(());
+                drop(gate.lock());
+            };
+            folder.room.errands.look(hang).unwrap();
+            began.recv().unwrap();
+        }
+        for _ in 0..3 {
+            stalls(&folder);
+        }
+        assert!(folder.is_stalled(), "the disk hangs");
+        drop(closed);
+        is_over(&folder);
+        stalls(&folder);
+        is_over(&folder);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_does_not_stall() {
+        let folder = Folder::new(Path::new("/nonexistent/of/greengate"));
+        stalls(&folder);
+        is_over(&folder);
+    }
 }
