@@ -96,6 +96,12 @@ impl<J, W> Checks<J, W> {
         self.line.pop_front()
     }
 
+    /// Whether there is one that nobody has begun.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        !self.line.is_empty()
+    }
+
     /// A check is over. Returns those who waited for it.
     pub fn ended(&mut self, digest: &Digest, right: bool, now: Duration) -> Vec<W> {
         let Some(check) = self.checks.remove(digest) else {

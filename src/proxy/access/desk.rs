@@ -60,6 +60,8 @@ struct State {
     /// Threads that have nothing to do.
     idle: usize,
     stopping: bool,
+    /// The last thread that was to be started could not be.
+    is_short: bool,
 }
 
 #[derive(Debug)]
@@ -80,6 +82,7 @@ impl Desk {
             threads: Vec::new(),
             idle: 0,
             stopping: false,
+            is_short: false,
         };
         Ok(Self {
             key: DigestKey::new()?,
@@ -117,10 +120,13 @@ impl Desk {
             version,
             credentials: credentials.clone(),
         };
-        if state.checks.ask(digest, client, self.room.now(), waiter, job)? {
+        let asked = state.checks.ask(digest, client, self.room.now(), waiter, job);
+        // Otherwise those that wait would do so for ever, where no thread could be started when they came.
+        let is_unattended = state.threads.is_empty() && state.checks.has_more();
+        if asked == Ok(true) || is_unattended {
             self.room.find_a_thread(&mut state);
         }
-        Ok(Asked::Waits(verdict))
+        asked.map(|_| Asked::Waits(verdict))
     }
 
     /// Ends the threads; what is still to be checked never is. Waits for the checks that are under way.
@@ -146,8 +152,16 @@ impl Room {
             let room = self.clone();
             let thread = std::thread::Builder::new().name("passwords".to_owned());
             match thread.spawn(move || room.check()) {
-                Ok(thread) => state.threads.push(thread),
-                Err(error) => tracing::error!(%error, "a thread that checks passwords cannot be started"),
+                Ok(thread) => {
+                    state.threads.push(thread);
+                    state.is_short = false;
+                }
+                // It is tried again with every request.
+                Err(_) if state.is_short => {}
+                Err(error) => {
+                    state.is_short = true;
+                    tracing::error!(%error, "a thread that checks passwords cannot be started");
+                }
             }
         }
         self.work.notify_one();
@@ -203,4 +217,47 @@ fn chance(digest: &Digest) -> u64 {
         .iter()
         .take(8)
         .fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::path::Path;
+
+    use super::super::users::UserFiles;
+    use super::*;
+    use crate::model::access::Users;
+
+    const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[tokio::test]
+    async fn passwords_for_which_no_thread_could_be_started_have_one_as_soon_as_one_can_be() {
+        let files = UserFiles::default();
+        files.set(Path::new("users"), Users::default());
+        let file = files.of(Path::new("users"));
+        let credentials = Credentials::parse(b"Basic YW5uYTpndWVzcw==").unwrap();
+        // As many wait as may; and one, which another joins.
+        for wait in [64, 1] {
+            let desk = Desk::new(Duration::ZERO).unwrap();
+            let digest = desk.digest(&file, &credentials);
+            let wait_unattended = || {
+                let (waiter, verdict) = oneshot::channel();
+                let job = || Job {
+                    version: file.current().unwrap(),
+                    credentials: credentials.clone(),
+                };
+                let mut state = desk.room.lock();
+                state.checks.ask(digest, CLIENT, Duration::ZERO, waiter, job).unwrap();
+                verdict
+            };
+            let verdicts: Vec<_> = (0..wait).map(|_| wait_unattended()).collect();
+            let asked = desk.ask(digest, &file, &credentials, CLIENT);
+            assert_eq!(matches!(asked, Err(Refusal::TooManyChecks)), wait == 64, "{asked:?}");
+            for verdict in verdicts {
+                let verdict = tokio::time::timeout(Duration::from_secs(60), verdict).await;
+                assert_eq!(verdict.expect("nobody checks it"), Ok(None));
+            }
+            desk.stop();
+        }
+    }
 }
