@@ -31,8 +31,9 @@ impl Rate {
         }
     }
 
-    /// Nanoseconds between two requests that come evenly.
-    fn interval(&self) -> u64 {
+    /// Nanoseconds between two requests that come evenly: what a client owes is counted in these.
+    #[must_use]
+    pub fn interval(&self) -> u64 {
         let period = u64::try_from(self.period.as_nanos()).unwrap_or(u64::MAX);
         (period / u64::from(self.requests.max(1))).max(1)
     }

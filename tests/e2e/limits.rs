@@ -148,6 +148,21 @@ async fn e30_a_limit_of_a_service_counts_it_alone_and_off_takes_it_away() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn e30_who_was_turned_away_by_one_rate_is_not_by_the_next_and_nothing_else_lets_him_in_again() {
+    let (door, _apps) = dev_beside_prod("limit.rate = \"1/h\"", "").await;
+    assert_eq!(status(&door, "web.test").await, 200);
+    assert_eq!(status(&door, "web.test").await, 429);
+    door.replace("limit.rate = \"1/h\"", "limit.rate = \"1/h\"\nlimit.concurrent = 100");
+    door.reload(&[]).await.assert_code(0);
+    assert_eq!(status(&door, "web.test").await, 429);
+    door.replace("limit.rate = \"1/h\"", "limit.rate = \"100/s\"");
+    door.reload(&[]).await.assert_code(0);
+    for _ in 0..5 {
+        assert_eq!(status(&door, "web.test").await, 200);
+    }
+}
+
 /// A request that the app has got and does not answer yet.
 async fn under_way(door: &Door, app: &App, host: &str, number: u64) -> Client {
     let mut client = door.plain().await;

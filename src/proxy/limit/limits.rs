@@ -1,5 +1,6 @@
 //! Which counters belong to a policy, by what its limits count: a part of a service, the service alone, or its whole environment. They are kept by name, so
-//! that a reload or a swap forgets nothing of what is under way.
+//! that a reload or a swap forgets nothing of what is under way. What clients owe is kept by the rate too: it is time that they have
+//! to wait, and would lock them out under a rate that lets more through.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -18,7 +19,8 @@ pub(crate) struct Limits(Mutex<Counters>);
 #[derive(Default)]
 struct Counters {
     in_flight: HashMap<Name, Arc<InFlight>>,
-    clients: HashMap<Name, Arc<Clients>>,
+    /// Also by the interval of their rate.
+    clients: HashMap<(Name, u64), Arc<Clients>>,
 }
 
 /// An environment; one service of it, or all; a part of that, or all of it.
@@ -61,7 +63,7 @@ impl Counters {
                 (counter.clone(), *most)
             }),
             clients: limits.rate.as_ref().map(|(rate, scope)| {
-                let entry = self.clients.entry(name(scope));
+                let entry = self.clients.entry((name(scope), rate.interval()));
                 let clients = entry.or_insert_with(|| Arc::new(Clients::new()));
                 (clients.clone(), *rate)
             }),
