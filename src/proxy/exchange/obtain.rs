@@ -121,7 +121,10 @@ async fn wait(
             exchange.pass = verdict?;
         }
         why = match claim_again(exchange)? {
-            Next::Claimed => return Ok(()),
+            Next::Claimed => {
+                refuse_large(exchange)?;
+                return Ok(());
+            }
             Next::Paused(held, snapshot) => {
                 exchange.queue_for(held == Held::Writes);
                 seen = Some(snapshot);
@@ -133,6 +136,7 @@ async fn wait(
                     let door = exchange.service.door(exchange.record.policy);
                     exchange.record.token = door.limits.admit(exchange.record.client)?;
                 }
+                refuse_large(exchange)?;
                 None
             }
             Next::Ask(auth_service) => {
@@ -142,14 +146,19 @@ async fn wait(
                 if exchange.record.token.is_none() {
                     exchange.record.token = exchange.service.door(exchange.record.policy).limits.enter()?;
                 }
-                if let Framing::Length(length) = exchange.sending.framing
-                    && length > exchange.sending.limit
-                {
-                    return Err(ProxyError::BodyTooLarge.into());
-                }
+                refuse_large(exchange)?;
                 None
             }
         };
+    }
+}
+
+/// Of a body that is known to be too large, by the policy that the route leads to now, no app gets the head: where the client comes in only now,
+/// and where a reload has changed what it may send while it waited.
+fn refuse_large(exchange: &Exchange) -> Result<(), ProxyError> {
+    match exchange.sending.framing {
+        Framing::Length(length) if length > exchange.sending.limit => Err(ProxyError::BodyTooLarge),
+        _ => Ok(()),
     }
 }
 

@@ -280,3 +280,19 @@ async fn e36_an_upload_that_is_not_let_in_is_answered_and_the_connection_stays_i
     assert_eq!((answer.status, answer.body.len()), (200, body.len()));
     assert!(matches!(client.incoming.wire, Wire::Tcp(_)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_app_gets_the_head_of_an_upload_that_is_too_large_also_where_the_password_is_checked_first() {
+    let it = Guarded::plain(&format!("{BASIC}\nlimit.body = \"1KiB\"")).await;
+    let large = vec![b'x'; 2048];
+    // Unknown to the door, and then known.
+    for _ in 0..2 {
+        let mut client = it.door.plain().await;
+        let answer = client
+            .request("POST", DEV, "/echo", &basic(ANNA), &large)
+            .await
+            .unwrap();
+        assert_eq!((answer.status, answer.app()), (413, ""), "{}", answer.text());
+    }
+    assert_eq!(it.dev.requests(), 0);
+}
