@@ -80,7 +80,7 @@ const FLOORS: [(&str, &str); 8] = [
     ),
     (
         "control",
-        "backup daemon dashboard metrics socket notify certificates switcher disk evidence served web ports",
+        "backup daemon dashboard metrics socket notify certificates switcher kept_assets disk evidence served web ports",
     ),
     ("cli", "commands output client args"),
 ];

@@ -1,20 +1,23 @@
 //! Keeps files of sides that are gone, below `assets` in the state folder: fetches what clients asked for from a side that leaves, before
 //! it is told safe to stop, and throws away what was kept long enough. Each environment has a folder with
-//! `index.json`, which says what is kept, and a file for each of it; what the index does not name is nothing.
+//! `index.json`, which says what is kept, and a file for each of it; what the index does not name is nothing. A name is never given twice,
+//! so that who throws a file away cannot mean another one. In an upgrade two processes do all this side by side: they take turns, and each goes by
+//! what the other has written.
 //!
 //! The data plane gets to know what is kept; it never waits for this.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aws_lc_rs::digest;
+use rustix::fs::{FlockOperation, flock};
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout};
@@ -38,6 +41,8 @@ const INDEX: &str = "index.json";
 const LANES: usize = 4;
 /// Of the time that a side may be held up, what is left for the index.
 const FOR_INDEX: u32 = 5;
+/// What no index names was written by a process that is gone, when it is as old as that.
+const LEFT: Duration = Duration::from_secs(3600);
 /// Between two looks at what was kept long enough.
 const SWEEP: Duration = Duration::from_secs(60);
 
@@ -50,10 +55,29 @@ pub(super) struct KeptAssets {
     assets: Arc<Assets>,
     /// By environment.
     known: Mutex<BTreeMap<String, KeptFiles>>,
-    /// Held while something is written: what is known is never locked for as long as a disk takes.
-    changing: Mutex<()>,
+    /// Held while something is written: what is known is never locked for as long as a disk takes. Which index is known of each environment.
+    changing: Mutex<BTreeMap<String, Option<Stamp>>>,
     /// More is kept than before.
     more: Notify,
+}
+
+/// Tells an index from every other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    fn of(folder: &Path) -> Option<Self> {
+        let index = fs::metadata(folder.join(INDEX)).ok()?;
+        Some(Self {
+            inode: index.ino(),
+            size: index.size(),
+            modified: (index.mtime(), index.mtime_nsec()),
+        })
+    }
 }
 
 impl KeptAssets {
@@ -67,15 +91,16 @@ impl KeptAssets {
             changing: Mutex::default(),
             more: Notify::new(),
         };
-        for entry in fs::read_dir(&kept.folder).into_iter().flatten().flatten() {
-            if let Ok(environment) = entry.file_name().into_string() {
-                kept.read(&environment);
-            }
-        }
+        kept.sweep(unix_now());
         Arc::new(kept)
     }
 
-    /// Throws away what was kept long enough, for ever.
+    /// Another process may have kept something: looks soon.
+    pub(super) fn look_again(&self) {
+        self.more.notify_one();
+    }
+
+    /// Throws away what was kept long enough, for ever, and gets to know what another process keeps.
     pub(super) async fn keep_fresh(self: Arc<Self>) {
         loop {
             let now = unix_now();
@@ -84,7 +109,7 @@ impl KeptAssets {
             tokio::select! {
                 () = sleep(left.clamp(Duration::from_secs(1), SWEEP)) => {}
                 // What is new may go before what is due.
-                () = self.more.notified() => continue,
+                () = self.more.notified() => {}
             }
             let kept = self.clone();
             // A sweep that fails is one that the next one does.
@@ -101,47 +126,78 @@ impl KeptAssets {
         })
     }
 
-    fn read(&self, environment: &str) {
-        let folder = self.folder.join(environment);
-        let text = fs::read(folder.join(INDEX)).unwrap_or_default();
-        let mut files: KeptFiles = serde_json::from_slice(&text).unwrap_or_default();
-        files.retain(|file| {
-            let is_plain = !file.file.contains('/') && !file.file.starts_with('.');
-            is_plain
-                && fs::symlink_metadata(folder.join(&file.file)).is_ok_and(|it| it.is_file() && it.len() == file.size)
-        });
-        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+    /// Removes what a process that is gone has left: another one may be about to name what is new.
+    fn clean(&self, environment: &str, now: u64) {
+        let named: BTreeSet<String> = {
+            let known = self.lock();
+            let files = known.get(environment).into_iter().flat_map(KeptFiles::files);
+            files.map(|file| file.file.clone()).collect()
+        };
+        for entry in fs::read_dir(self.folder.join(environment))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             let name = entry.file_name();
-            let is_known = name == *INDEX || files.files().any(|file| *file.file == *name);
-            if !is_known {
+            if name.to_str().is_some_and(|name| name == INDEX || named.contains(name)) {
+                continue;
+            }
+            let written = entry.metadata().map_or(i64::MAX, |it| it.mtime());
+            if u64::try_from(written).is_ok_and(|at| at.saturating_add(LEFT.as_secs()) < now) {
                 let _ = fs::remove_file(entry.path());
             }
         }
-        self.know(environment, files);
+    }
+
+    /// Environments of which something is, or was, kept.
+    fn on_disk(&self) -> BTreeSet<String> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect()
     }
 
     fn sweep(&self, now: u64) {
-        let environments: Vec<String> = self.lock().keys().cloned().collect();
+        let mut environments = self.on_disk();
+        environments.extend(self.lock().keys().cloned());
         for environment in environments {
-            let gone = self.change(&environment, |files| files.expire(now));
-            if let Ok(gone) = gone {
-                self.remove(&environment, &gone);
+            // What fails is done by the next sweep.
+            if self.change(&environment, |files| files.expire(now)).is_ok() {
+                self.clean(&environment, now);
             }
         }
     }
 
-    /// Changes what is kept of an environment, on disk first where that differs. What the change returns names files that are not needed any more.
-    fn change(&self, environment: &str, change: impl FnOnce(&mut KeptFiles) -> Vec<String>) -> io::Result<Vec<String>> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Changes what is kept of an environment, on disk first where that differs, and then throws away what is not kept any more. What the change
+    /// returns names files that it does not need; who else does not either, is seen here alone.
+    fn change(&self, environment: &str, change: impl FnOnce(&mut KeptFiles) -> Vec<String>) -> io::Result<()> {
+        let mut indexes = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = self.folder.join(environment);
+        // Closed, it lets the other process of an upgrade go on.
+        let turn = fs::File::open(&folder)?;
+        flock(&turn, FlockOperation::LockExclusive)?;
         let known = self.lock().get(environment).cloned().unwrap_or_default();
-        let mut next = known.clone();
+        let stamp = Stamp::of(&folder);
+        let before = match indexes.get(environment) == Some(&stamp) {
+            true => known.clone(),
+            false => read(&folder)?.unwrap_or_else(|| known.clone()),
+        };
+        let mut next = before.clone();
         let gone = change(&mut next);
-        if next != known {
+        if next != before {
             let index = serde_json::to_vec(&next).map_err(io::Error::other)?;
-            durable::replace(&self.folder.join(environment), INDEX, &index)?;
-            self.know(environment, next);
+            durable::replace(&folder, INDEX, &index)?;
         }
-        Ok(gone)
+        indexes.insert(environment.to_owned(), Stamp::of(&folder));
+        let named: BTreeSet<&str> = next.files().map(|file| &*file.file).collect();
+        let gone: Vec<_> = gone.iter().filter(|name| !named.contains(&***name)).collect();
+        if next != known {
+            self.know(environment, next.clone());
+        }
+        for name in gone {
+            let _ = fs::remove_file(folder.join(name));
+        }
+        Ok(())
     }
 
     /// This is kept of an environment; tells the data plane.
@@ -150,28 +206,12 @@ impl KeptAssets {
         self.lock().insert(environment.to_owned(), files);
     }
 
-    fn remove(&self, environment: &str, names: &[String]) {
-        for name in names {
-            let _ = fs::remove_file(self.folder.join(environment).join(name));
-        }
-    }
-
     /// Writes one file, which the index does not name yet. Blocks.
     fn write(&self, service: &Service, path: &str, body: &[u8], said: Said) -> io::Result<KeptFile> {
         let folder = self.folder.join(&*service.environment);
         durable::private_folder(&folder)?;
-        let mut digest = digest::Context::new(&digest::SHA256);
-        for part in [service.name.as_bytes(), path.as_bytes(), body] {
-            digest.update(&(part.len() as u64).to_le_bytes());
-            digest.update(part);
-        }
-        // Another content is another file: who reads the one of before goes on reading that.
-        let file: String = digest
-            .finish()
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        // Who reads the one of before goes on reading that, also where both are the same.
+        let file = format!("{:032x}", fastrand::u128(..));
         // The folder is synced with the index.
         durable::replace_with(&folder, &file, body, |_| Ok(()))?;
         let keep = service.stale_keep.unwrap_or_default();
@@ -240,10 +280,12 @@ impl KeptAssets {
         let count = files.len() as u64;
         let (kept, environment) = (self.clone(), service.environment.to_string());
         let put = spawn_blocking(move || {
-            let gone = kept.change(&environment, |known| {
+            if files.is_empty() {
+                return Ok(());
+            }
+            kept.change(&environment, |known| {
                 files.into_iter().flat_map(|file| known.put(file)).collect()
             })?;
-            kept.remove(&environment, &gone);
             kept.more.notify_one();
             Ok(())
         });
@@ -310,6 +352,29 @@ impl Lane {
     }
 }
 
+/// What the index in a folder says is kept, as far as it is there. `None` where there is no index, or none that says anything.
+///
+/// # Errors
+/// From the disk: then nobody knows what it says.
+fn read(folder: &Path) -> io::Result<Option<KeptFiles>> {
+    let text = match fs::read(folder.join(INDEX)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        text => text?,
+    };
+    let Ok(mut files) = serde_json::from_slice::<KeptFiles>(&text) else {
+        return Ok(None);
+    };
+    files.retain(|file| {
+        let is_plain = !file.file.contains('/') && !file.file.starts_with('.');
+        is_plain
+            && match fs::symlink_metadata(folder.join(&file.file)) {
+                Ok(it) => it.is_file() && it.len() == file.size,
+                Err(error) => error.kind() != io::ErrorKind::NotFound,
+            }
+    });
+    Ok(Some(files))
+}
+
 impl Keeping for Arc<KeptAssets> {
     fn keep(&self, service: Arc<Service>, addresses: Vec<Address>) -> Pin<Box<dyn Future<Output = Kept>>> {
         Box::pin(self.clone().collect(service, addresses))
@@ -323,3 +388,6 @@ impl Keeping for Arc<KeptAssets> {
 fn unix_now() -> u64 {
     u64::try_from(clock::unix_now()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

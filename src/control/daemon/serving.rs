@@ -172,7 +172,14 @@ impl Serving {
         tasks.spawn_local("switcher", switching);
         tasks.spawn_local("certificates", certificates.clone().keep_fresh());
         tasks.spawn_local("users", users.clone().keep_fresh());
-        tasks.spawn_local("assets", kept.keep_fresh());
+        tasks.spawn_local("assets", kept.clone().keep_fresh());
+        let mut heard = earlier.changes();
+        tasks.spawn_local("assets of the process before", async move {
+            // It may still fetch what a side has had that leaves it.
+            while heard.changed().await.is_ok() {
+                kept.look_again();
+            }
+        });
         let sampler = Sampler::new(totals.clone(), routing.clone(), plane.clone(), current.clone());
         tasks.spawn_local("sampler", sampler.clone().look_every_second());
         let eyes = Eyes {

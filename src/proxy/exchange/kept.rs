@@ -33,15 +33,22 @@ impl AsRef<[u8]> for Lent {
 /// The answer to a request for a file that was kept; `None` where it was not, or cannot be read.
 pub(super) async fn answer(exchange: &mut Exchange) -> Option<Answer> {
     let service = exchange.service.clone();
-    let file = service.assets.as_ref()?.kept(exchange.record.asked.path())?;
-    let said = &file.said;
-    let (status, content) = if exchange
-        .asked()
-        .has(said.etag.as_deref(), said.last_modified.as_deref())
-    {
-        (304, Content::default())
-    } else {
-        (200, Content::Bytes(read(exchange, &file).await?))
+    let assets = service.assets.as_ref()?;
+    let mut file = assets.kept(exchange.record.asked.path())?;
+    let (status, content) = loop {
+        let said = &file.said;
+        if exchange
+            .asked()
+            .has(said.etag.as_deref(), said.last_modified.as_deref())
+        {
+            break (304, Content::default());
+        }
+        if let Some(bytes) = read(exchange, &file).await {
+            break (200, Content::Bytes(bytes));
+        }
+        // It may be kept anew by now, in another file.
+        let anew = assets.kept(exchange.record.asked.path());
+        file = anew.filter(|anew| anew.file != file.file)?;
     };
     exchange.record.answered_by = Some("kept".into());
     Some(Answer::file(status, fields(&file), content))

@@ -79,6 +79,11 @@ impl EarlierProcesses {
         self.0.before.borrow().is_none()
     }
 
+    /// Something was heard of them.
+    pub(in crate::control::daemon) fn changes(&self) -> watch::Receiver<()> {
+        self.0.changed.subscribe()
+    }
+
     /// What they have inside of apps.
     pub(in crate::control::daemon) fn inside(&self) -> Vec<Inside> {
         let before = self.0.before.borrow();
