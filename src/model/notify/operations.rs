@@ -23,8 +23,15 @@ const LAST_LINES: usize = 12;
 #[derive(Debug, Default)]
 pub struct Operations {
     open: BTreeMap<u64, Open>,
-    /// Environments whose app cannot be stopped or started: every visitor tries again.
-    stuck: BTreeSet<String>,
+    /// Environments whose app cannot be stopped or started, and how it was told: every visitor tries again.
+    stuck: BTreeSet<(String, Stuck)>,
+}
+
+/// What an app does not do, and whether that was tried: who is turned away has heard nothing of an app that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stuck {
+    Sleep { tried: bool },
+    Wake { tried: bool },
 }
 
 #[derive(Debug, Default, Clone)]
@@ -80,10 +87,11 @@ impl Operations {
         }
         event.exit_code()?;
         let open = self.open.remove(&number)?;
-        if !self.is_news(&open, environment, event) {
+        let draft = told(&open, environment, event);
+        if !self.is_news(&open, environment, event, draft.is_some()) {
             return None;
         }
-        let mut draft = told(&open, environment, event)?;
+        let mut draft = draft?;
         draft.operation = Some(number);
         draft.environments = environment.map(str::to_owned).into_iter().collect();
         draft.user.clone_from(&open.user);
@@ -94,18 +102,23 @@ impl Operations {
         Some(draft)
     }
 
-    /// Whether nobody was told yet: that an app does not wake is told once until it does, however many visitors call.
-    fn is_news(&mut self, open: &Open, environment: Option<&str>, event: &Event) -> bool {
-        let (Some(Action::Sleep | Action::Wake), Some(name)) = (open.kind, environment) else {
-            return true;
+    /// Whether nobody was told yet: that an app does not wake is told once until it does, however many visitors call. What is not told anyway
+    /// keeps nothing else from being told.
+    fn is_news(&mut self, open: &Open, environment: Option<&str>, event: &Event, is_told: bool) -> bool {
+        let tried = !matches!(event, Event::Common(CommonStep::Refused { .. }));
+        let (stuck, name) = match (open.kind, environment) {
+            (Some(Action::Sleep), Some(name)) => (Stuck::Sleep { tried }, name),
+            (Some(Action::Wake), Some(name)) => (Stuck::Wake { tried }, name),
+            _ => return true,
         };
         match event {
-            Event::Common(_) => self.stuck.len() < KNOWN && self.stuck.insert(name.to_owned()),
-            _ => {
-                self.stuck.remove(name);
-                true
+            Event::Common(_) if is_told => {
+                return self.stuck.len() < KNOWN && self.stuck.insert((name.to_owned(), stuck));
             }
+            Event::Common(_) => {}
+            _ => self.stuck.retain(|(known, _)| known != name),
         }
+        true
     }
 }
 

@@ -201,6 +201,31 @@ fn an_app_that_does_not_wake_is_told_once_however_many_visitors_call() {
 }
 
 #[test]
+fn a_sleep_or_a_wake_that_nobody_is_told_of_swallows_no_message() {
+    let mut operations = Operations::default();
+    let mut hear = |number, kind, event: Event| {
+        operations.hear(&asked(number, kind, None));
+        operations.hear(&step(number, event)).map(|draft| draft.title)
+    };
+    let failed = || {
+        let (reason, live) = ("`start` failed".to_owned(), None);
+        Event::Common(CommonStep::Failed { reason, live })
+    };
+    for kind in [Action::Sleep, Action::Wake] {
+        assert_eq!(hear(1, kind, refused(exit::BUSY)), None);
+    }
+    let refusal = hear(2, Action::Wake, refused(exit::REFUSED));
+    assert_eq!(refusal.as_deref(), Some("prod: wake refused"));
+    assert_eq!(hear(3, Action::Wake, failed()).as_deref(), Some("prod: wake FAILED"));
+    for again in [failed(), refused(exit::BUSY), refused(exit::REFUSED), failed()] {
+        assert_eq!(hear(4, Action::Wake, again), None);
+    }
+    // That it cannot be stopped is another matter.
+    assert_eq!(hear(5, Action::Sleep, failed()).as_deref(), Some("prod: sleep FAILED"));
+    assert_eq!(hear(6, Action::Sleep, failed()), None);
+}
+
+#[test]
 fn what_a_process_left_behind_is_told_by_the_next() {
     let live = "green".to_owned();
     let torn = Record::Torn {
