@@ -77,11 +77,11 @@ impl Answer {
     }
 
     /// 308: the same method again, elsewhere (RFC 9110 §15.4.9). Parts of the target came off the wire, but its grammar admits no line
-    /// break.
+    /// break. What is no ASCII has no place in a URI, and arrives as the same bytes where it is escaped (RFC 3986 §2.1).
     pub(crate) fn redirect(to: &[u8]) -> Self {
         Self {
             status: 308,
-            fields: vec![("location", String::from_utf8_lossy(to).into_owned())],
+            fields: vec![("location", escaped(to))],
             relayed: Vec::new(),
             content: Content::default(),
         }
@@ -150,6 +150,19 @@ impl Answer {
     }
 }
 
+/// A URI whose bytes are all ASCII.
+fn escaped(uri: &[u8]) -> String {
+    let mut text = String::with_capacity(uri.len());
+    for &byte in uri {
+        if byte.is_ascii() {
+            text.push(byte.into());
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
+}
+
 /// Whether an Accept field asks for JSON rather than for a page: the first of both that it names.
 pub(crate) fn wants_json(accept: Option<&[u8]>) -> bool {
     for range in accept.into_iter().flat_map(list) {
@@ -184,6 +197,17 @@ fn page(status: u16, title: &str, advice: &str, id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_redirect_leads_to_the_same_bytes_whatever_they_are() {
+        let location = |to: &[u8]| Answer::redirect(to).fields.remove(0).1;
+        assert_eq!(
+            location(b"https://a.example/b%20c?d=%C3%BC&e"),
+            "https://a.example/b%20c?d=%C3%BC&e"
+        );
+        assert_eq!(location(b"/caf\xe9/\xff?\x80"), "/caf%E9/%FF?%80");
+        assert_eq!(location("/ü".as_bytes()), "/%C3%BC");
+    }
 
     #[test]
     fn json_is_for_those_who_name_it_first() {
