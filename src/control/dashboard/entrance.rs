@@ -3,7 +3,7 @@
 
 use std::cell::OnceCell;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::control::web::{Payload, reply};
 use crate::model::access::{Credentials, Refusal};
+use crate::model::client::network;
 use crate::proxy::{Asked, Desk, UserFile, UserFiles};
 
 const CHALLENGE: &str = "Basic realm=\"greengate\", charset=\"UTF-8\"";
@@ -28,16 +29,17 @@ pub(super) struct Entrance {
 /// Who was let in, and for how long; by default for ever, as nobody was asked for a password.
 #[derive(Debug, Default)]
 pub(super) struct Pass {
-    /// The file that was asked, and its version.
-    file: Option<(Arc<UserFile>, u64)>,
+    /// The file that was asked, by its name and as it is read, and its version.
+    file: Option<(PathBuf, Arc<UserFile>, u64)>,
 }
 
 impl Pass {
-    /// Whether it still lets in: the file of users is the same.
-    pub(super) fn is_valid(&self) -> bool {
-        self.file
-            .as_ref()
-            .is_none_or(|(file, version)| file.version() == *version)
+    /// Whether it still lets in: the file of users, of which the configuration now says that it is asked, is the same, and has the same users.
+    pub(super) fn is_valid(&self, users: Option<&Path>) -> bool {
+        match &self.file {
+            None => users.is_none(),
+            Some((path, file, version)) => users == Some(path) && file.version() == *version,
+        }
     }
 }
 
@@ -70,7 +72,10 @@ impl Entrance {
         let desk = self.desk().ok_or_else(|| refused(Refusal::TooManyChecks))?;
         let file = self.files.of(users);
         let digest = desk.digest(&file, &credentials);
-        let version = match desk.ask(digest, &file, &credentials, client).map_err(refused)? {
+        let version = match desk
+            .ask(digest, &file, &credentials, network(client))
+            .map_err(refused)?
+        {
             Asked::Right(version) => version,
             Asked::Waits(verdict) => {
                 let verdict = verdict.await.ok().flatten();
@@ -78,7 +83,7 @@ impl Entrance {
             }
         };
         Ok(Pass {
-            file: Some((file, version)),
+            file: Some((users.to_owned(), file, version)),
         })
     }
 
@@ -124,5 +129,55 @@ fn refused(why: Refusal) -> Response<Payload> {
             StatusCode::SERVICE_UNAVAILABLE,
             "who may see this is not known: the file of users cannot be read\n",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::access::Users;
+
+    fn files() -> Arc<UserFiles> {
+        let files = Arc::new(UserFiles::default());
+        files.set(Path::new("users"), Users::default());
+        files
+    }
+
+    #[tokio::test]
+    async fn who_guesses_from_all_addresses_that_a_customer_has_is_one_client() {
+        let entrance = Entrance::new(files(), Duration::from_secs(60));
+        let mut headers = HeaderMap::new();
+        let mut statuses = Vec::new();
+        for guess in 1..=9 {
+            // `anna:` and a digit.
+            let guessed = format!(
+                "Basic YW5uYTo{}",
+                ["x", "y", "z", "0", "1", "2", "3", "4", "5"][guess - 1]
+            );
+            headers.insert(AUTHORIZATION, HeaderValue::from_str(&guessed).unwrap());
+            let client = format!("2001:db8::{guess}").parse().unwrap();
+            let refused = entrance
+                .admit(Some(Path::new("users")), &headers, client)
+                .await
+                .unwrap_err();
+            statuses.push(refused.status().as_u16());
+        }
+        assert_eq!((statuses[0], statuses[8]), (401, 429), "{statuses:?}");
+    }
+
+    #[test]
+    fn a_pass_is_worth_what_the_file_that_is_named_now_says() {
+        let (files, path) = (files(), Path::new("users"));
+        let file = files.of(path);
+        let version = file.version();
+        let pass = Pass {
+            file: Some((path.to_owned(), file, version)),
+        };
+        assert!(pass.is_valid(Some(path)));
+        assert!(!pass.is_valid(Some(Path::new("others"))) && !pass.is_valid(None));
+        files.set(path, Users::default());
+        assert!(!pass.is_valid(Some(path)), "it has other users");
+        assert!(Pass::default().is_valid(None));
+        assert!(!Pass::default().is_valid(Some(path)), "nobody had asked for a password");
     }
 }

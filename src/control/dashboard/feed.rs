@@ -174,6 +174,15 @@ impl Feed {
         })
     }
 
+    /// Whether a viewer may see what comes next, by the configuration of now.
+    fn still_admits(&self, pass: &Pass) -> bool {
+        let served = self.office.upgrade().map(|office| office.current.load_full());
+        let users = served
+            .as_ref()
+            .and_then(|served| served.config.server.dashboard_users.as_deref());
+        pass.is_valid(users)
+    }
+
     fn say(&self, message: Option<Bytes>) {
         self.whole.take();
         // The last viewer may have left meanwhile.
@@ -201,7 +210,7 @@ async fn show(seat: Seat, sender: mpsc::Sender<Bytes>, pass: Pass) {
     let feed = &seat.0;
     let (mut news, mut ready) = (feed.news.subscribe(), feed.ready.subscribe());
     let mut message = None;
-    while pass.is_valid() {
+    while feed.still_admits(&pass) {
         let next = match message.take() {
             Some(message) => message,
             None => {
