@@ -12,7 +12,7 @@ use super::entrance::Entrance;
 use super::feed::Feed;
 use super::message::json;
 use crate::control::socket::{Desk as _, Office};
-use crate::control::web::{Answering, Asked, Payload, Site, reply, stream};
+use crate::control::web::{Answering, Asked, Names, Payload, Site, reply, stream};
 use crate::model::api::{Range, Series};
 use crate::proxy::UserFiles;
 
@@ -72,9 +72,12 @@ impl Site for Dashboard {
         CONNECTIONS
     }
 
-    fn has_any_name(&self) -> bool {
+    fn names(&self) -> Names {
         let office = self.office.upgrade();
-        office.is_some_and(|office| office.current.load().config.server.dashboard_users.is_some())
+        match office.is_some_and(|office| office.current.load().config.server.dashboard_users.is_some()) {
+            true => Names::Any,
+            false => Names::Near,
+        }
     }
 
     fn answer(self: Rc<Self>, asked: Asked) -> Answering {

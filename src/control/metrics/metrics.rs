@@ -14,7 +14,7 @@ use super::readings::{Certificate, Figures, Readings};
 use super::text::Format;
 use crate::control::happenings::Happening;
 use crate::control::socket::{Desk as _, Office};
-use crate::control::web::{Answering, Asked, Payload, Site, reply};
+use crate::control::web::{Answering, Asked, Names, Payload, Site, reply};
 use crate::telemetry::Totals;
 
 /// Connections at once: whoever scrapes has one.
@@ -110,10 +110,13 @@ impl Site for Metrics {
     }
 
     /// Who may come from elsewhere comes by whatever name that elsewhere has for this machine.
-    fn has_any_name(&self) -> bool {
+    fn names(&self) -> Names {
         let office = self.office.upgrade();
         let address = office.and_then(|office| office.current.load().config.server.metrics);
-        address.is_some_and(|address| !address.ip().is_loopback())
+        match address.is_some_and(|address| !address.ip().is_loopback()) {
+            true => Names::AnyOfPrograms,
+            false => Names::Near,
+        }
     }
 
     fn answer(self: Rc<Self>, asked: Asked) -> Answering {

@@ -13,7 +13,7 @@ mod reply;
 mod server;
 mod sites;
 
-pub(super) use origin::is_same;
+pub(super) use origin::{Names, is_same};
 pub(super) use reply::{Payload, Pieces, reply, stream};
 pub(super) use server::{Answering, Asked, Site};
 pub(super) use sites::{DASHBOARD, METRICS, Places, Sites, wanted};

@@ -1,7 +1,7 @@
 //! Who may ask (E33). A page of somebody else's that is open in the operator's browser can send requests here: under its own name that
 //! it has pointed to 127.0.0.1 (DNS rebinding), from another origin, or as a picture or a script in its own text. None of them is answered.
 
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 
 /// Why a request is not answered, in a sentence for whoever has sent it.
 pub(super) type Objection = &'static str;
@@ -10,17 +10,31 @@ pub(super) type Objection = &'static str;
 pub(super) const READ_ONLY: Objection = "this page can only be read";
 const HOST: Objection = "this name is not the one that is served here; use `localhost` or an IP address";
 const ORIGIN: Objection = "another page may not read this one";
+const BROWSER: Objection = "a browser reads this by `localhost` or an IP address alone";
 
-/// Looks at the head of a request. With `any_name`, everybody who gets in has shown a password, which browsers send to the name alone that
-/// it was typed for: there, any name is as good as another.
-pub(super) fn look(method: &Method, headers: &HeaderMap, any_name: bool) -> Result<(), Objection> {
+/// The names by which a site is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::control) enum Names {
+    /// `localhost` and IP addresses: nobody can point them elsewhere.
+    Near,
+    /// Any, because everybody who gets in has shown a password, which browsers send to the name alone that it was typed for.
+    Any,
+    /// Any, for programs: they ask for what they were told to ask for. A browser may come from a page that has pointed its own name here, and has to
+    /// use a name that is near.
+    AnyOfPrograms,
+}
+
+/// Looks at the head of a request to a site that has these names.
+pub(super) fn look(method: &Method, headers: &HeaderMap, names: Names) -> Result<(), Objection> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return Err(READ_ONLY);
     }
     let host = only(headers, header::HOST).ok_or(HOST)?;
     let name = name_of(host).ok_or(HOST)?;
-    if !any_name && !is_near(name) {
-        return Err(HOST);
+    match names {
+        Names::Near if !is_near(name) => return Err(HOST),
+        Names::AnyOfPrograms if !is_near(name) && is_of_browser(headers) => return Err(BROWSER),
+        Names::Near | Names::Any | Names::AnyOfPrograms => {}
     }
     if headers.contains_key(header::ORIGIN) {
         let origin = only(headers, header::ORIGIN).ok_or(ORIGIN)?;
@@ -39,6 +53,14 @@ pub(super) fn look(method: &Method, headers: &HeaderMap, any_name: bool) -> Resu
         return Err(ORIGIN);
     }
     Ok(())
+}
+
+/// Whether a request has what every browser sends and no page can take away, and no program that scrapes does. `Sec-Fetch-Site` alone would not
+/// do: it is not sent over plain HTTP to other machines, nor `Origin` where the page and what it loads have one name.
+fn is_of_browser(headers: &HeaderMap) -> bool {
+    let marks = ["origin", "sec-fetch-site", "sec-fetch-mode", "accept-language"];
+    let agent = headers.get(header::USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
+    marks.iter().any(|mark| headers.contains_key(*mark)) || agent.starts_with(b"Mozilla/")
 }
 
 /// The value of a field that is there once.
@@ -81,17 +103,17 @@ pub(in crate::control) fn is_same(headers: &HeaderMap, tag: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderName;
 
     use super::*;
 
-    fn asked(method: &Method, fields: &[(&str, &str)], any_name: bool) -> Result<(), Objection> {
+    fn asked(method: &Method, fields: &[(&str, &str)], names: Names) -> Result<(), Objection> {
         let mut headers = HeaderMap::new();
         for (name, value) in fields {
             let name: HeaderName = name.parse().unwrap();
             headers.append(name, HeaderValue::from_str(value).unwrap());
         }
-        look(method, &headers, any_name)
+        look(method, &headers, names)
     }
 
     #[test]
@@ -105,7 +127,7 @@ mod tests {
             "10.1.2.3",
             "[::1]:9146",
         ] {
-            assert_eq!(asked(&Method::GET, &[("host", host)], false), Ok(()), "{host}");
+            assert_eq!(asked(&Method::GET, &[("host", host)], Names::Near), Ok(()), "{host}");
         }
         for host in [
             "evil.example:9146",
@@ -118,19 +140,47 @@ mod tests {
             "[localhost]",
             "",
         ] {
-            assert_eq!(asked(&Method::GET, &[("host", host)], false), Err(HOST), "{host}");
+            assert_eq!(asked(&Method::GET, &[("host", host)], Names::Near), Err(HOST), "{host}");
         }
-        assert_eq!(asked(&Method::GET, &[], false), Err(HOST));
+        assert_eq!(asked(&Method::GET, &[], Names::Near), Err(HOST));
         let twice = [("host", "localhost"), ("host", "evil.example")];
-        assert_eq!(asked(&Method::GET, &twice, false), Err(HOST));
-        assert_eq!(asked(&Method::GET, &[("host", "ops.example.com")], true), Ok(()));
+        assert_eq!(asked(&Method::GET, &twice, Names::Near), Err(HOST));
+        assert_eq!(asked(&Method::GET, &[("host", "ops.example.com")], Names::Any), Ok(()));
+    }
+
+    #[test]
+    fn e33_a_program_asks_by_any_name_and_a_page_that_has_pointed_its_own_here_by_none() {
+        let asks = |host, fields: &[(&str, &str)]| {
+            let all: Vec<_> = [("host", host)].iter().chain(fields).copied().collect();
+            asked(&Method::GET, &all, Names::AnyOfPrograms)
+        };
+        let prometheus = [
+            ("user-agent", "Prometheus/3.1.0"),
+            ("accept", "application/openmetrics-text"),
+            ("accept-encoding", "gzip"),
+        ];
+        for host in ["gate.internal:9147", "10.1.2.3:9147", "localhost"] {
+            assert_eq!(asks(host, &prometheus), Ok(()), "{host}");
+        }
+        // What a page has loaded under its own name, over plain HTTP: there is no `Origin` then, and no `Sec-Fetch-Site`.
+        for mark in [
+            ("accept-language", "en"),
+            ("user-agent", "Mozilla/5.0 (X11)"),
+            ("origin", "http://evil.example:9147"),
+            ("sec-fetch-site", "same-origin"),
+        ] {
+            assert_eq!(asks("evil.example:9147", &[mark]), Err(BROWSER), "{mark:?}");
+        }
+        let reader = [("accept-language", "en"), ("user-agent", "Mozilla/5.0 (X11)")];
+        assert_eq!(asks("10.1.2.3:9147", &reader), Ok(()));
+        assert_eq!(asks("10.1.2.3:9147", &[("origin", "http://evil.example")]), Err(ORIGIN));
     }
 
     #[test]
     fn e33_a_page_of_another_origin_reads_nothing() {
         let from = |fields: &[(&str, &str)]| {
             let all: Vec<_> = [("host", "localhost:9146")].iter().chain(fields).copied().collect();
-            asked(&Method::GET, &all, false)
+            asked(&Method::GET, &all, Names::Near)
         };
         assert_eq!(from(&[("origin", "http://localhost:9146")]), Ok(()));
         for origin in [
@@ -170,7 +220,7 @@ mod tests {
     fn e33_nothing_can_be_posted() {
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
             assert_eq!(
-                asked(&method, &[("host", "localhost")], true),
+                asked(&method, &[("host", "localhost")], Names::Any),
                 Err(READ_ONLY),
                 "{method}"
             );

@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::origin::{self, READ_ONLY};
+use super::origin::{self, Names, READ_ONLY};
 use super::patient::Patient;
 use super::reply::{Payload, reply};
 use crate::tasks::Group;
@@ -44,8 +44,8 @@ pub(in crate::control) trait Site {
     /// Connections that it may have at once; further ones are closed as they come.
     fn connections(&self) -> usize;
 
-    /// Whether it is asked for by any name: where everybody has to show a password.
-    fn has_any_name(&self) -> bool;
+    /// By which names it is asked for.
+    fn names(&self) -> Names;
 
     /// Answers a GET or a HEAD that no page of somebody else's has sent.
     fn answer(self: Rc<Self>, asked: Asked) -> Answering;
@@ -93,7 +93,7 @@ async fn connection(stream: TcpStream, client: SocketAddr, site: Rc<dyn Site>) {
 
 async fn answer(site: Rc<dyn Site>, client: IpAddr, request: Request<Incoming>) -> Response<Payload> {
     let (head, _) = request.into_parts();
-    if let Err(objection) = origin::look(&head.method, &head.headers, site.has_any_name()) {
+    if let Err(objection) = origin::look(&head.method, &head.headers, site.names()) {
         let is_method = objection == READ_ONLY;
         let status = if is_method {
             StatusCode::METHOD_NOT_ALLOWED
