@@ -51,6 +51,10 @@ impl Worst {
         if self.slowest.back().is_none_or(|&(minute, _)| minute != now) {
             self.slowest.push_back((now, Vec::new()));
         }
+        // Where the clock has been set back, several may be of one minute.
+        while self.slowest.len() as u64 > MINUTES {
+            self.slowest.pop_front();
+        }
         let Some((_, minute)) = self.slowest.back_mut() else {
             return;
         };
@@ -61,8 +65,19 @@ impl Worst {
         }
     }
 
-    /// What is older than an hour.
+    /// What is older than an hour. What comes from a minute that is still to come was noted before the clock was set back, and is as old as
+    /// anything of now.
     fn forget(&mut self, now: u64) {
+        let failed = self.failed.iter_mut().map(|(minute, _)| minute);
+        let slowest = self.slowest.iter_mut().map(|(minute, _)| minute);
+        failed
+            .rev()
+            .take_while(|minute| **minute > now)
+            .for_each(|minute| *minute = now);
+        slowest
+            .rev()
+            .take_while(|minute| **minute > now)
+            .for_each(|minute| *minute = now);
         let is_old = |minute: u64| minute + MINUTES <= now;
         while self.failed.front().is_some_and(|&(minute, _)| is_old(minute)) {
             self.failed.pop_front();
@@ -188,6 +203,26 @@ mod tests {
         };
         assert_eq!(kinds(&mut worst, 159), (1, 1));
         assert_eq!(kinds(&mut worst, 160), (0, 0));
+        assert_eq!(worst.kept(), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_again_and_again_makes_nothing_grow_and_keeps_nothing_for_ever() {
+        let mut worst = Worst::default();
+        for number in 0..5_000 {
+            let minute = 2_000 - number / 10 + number % 3;
+            worst.note(request(5, None), minute);
+            worst.note(request(5, Some(Blame::App)), minute);
+        }
+        let (failed, slowest, _) = worst.kept();
+        assert!(failed <= FAILED && slowest <= SLOWEST * 60, "{failed}, {slowest}");
+        let now = 1_000;
+        assert_eq!(
+            worst.shown(now, None, usize::MAX).failed.len(),
+            FAILED,
+            "nothing is lost at once"
+        );
+        assert_eq!(worst.shown(now + MINUTES, None, 1).failed.len(), 0);
         assert_eq!(worst.kept(), (0, 0, 0));
     }
 
