@@ -109,7 +109,7 @@ impl Response {
                 response.length = Some(stretches.iter().map(Stretch::length).sum());
                 let kind = format!("multipart/byteranges; boundary={boundary}");
                 response.say("content-type", Value::Text(kind));
-                response.say_encoding(&file);
+                response.say_variant(&file);
                 response.validate(&file, (tag, now), terms);
                 response.begin(file, stretches.into_iter(), terms);
             }
@@ -134,15 +134,20 @@ impl Response {
     /// What the body is.
     fn describe(&mut self, file: &File) {
         self.say("content-type", Value::Fixed(file.kind.content_type));
-        self.say_encoding(file);
-        if file.kind.shrinks {
-            self.say("vary", Value::Fixed("Accept-Encoding"));
-        }
+        self.say_variant(file);
     }
 
-    fn say_encoding(&mut self, file: &File) {
+    /// Which of the file's codings it is, and that there may be others.
+    fn say_variant(&mut self, file: &File) {
         if let Some(encoding) = file.encoding {
             self.say("content-encoding", Value::Fixed(encoding.name()));
+        }
+        self.say_vary(file);
+    }
+
+    fn say_vary(&mut self, file: &File) {
+        if file.kind.shrinks {
+            self.say("vary", Value::Fixed("Accept-Encoding"));
         }
     }
 
@@ -154,8 +159,8 @@ impl Response {
         }
         if self.status != 304 {
             self.say("accept-ranges", Value::Fixed("bytes"));
-        } else if file.kind.shrinks {
-            self.say("vary", Value::Fixed("Accept-Encoding"));
+        } else {
+            self.say_vary(file);
         }
         if file.is_hashed && terms.is_cached_by_name {
             self.say("cache-control", Value::Text(Cache::Immutable.value()));

@@ -88,6 +88,7 @@ async fn several_parts_come_in_one_answer_and_what_touches_comes_once() {
             let length = answer.body.len().to_string();
             assert_eq!(answer.field("content-length"), Some(&*length), "{range}");
             assert_eq!(answer.field("content-range"), None, "{range}");
+            assert_eq!(answer.field("vary"), Some("Accept-Encoding"), "{range}");
             let expected: Vec<_> = expected
                 .iter()
                 .map(|part| {
