@@ -90,6 +90,66 @@ async fn every_answer_forbids_what_the_page_does_not_need() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_was_let_in_by_a_file_is_shown_nothing_more_when_another_one_is_named() {
+    let pair = Pair::plain_with(ON, "").await;
+    let folder = pair.door.folder();
+    users(folder, &["bert:battery staple"], CHEAP);
+    std::fs::copy(folder.join(crate::access::FILE), folder.join("others")).unwrap();
+    users(folder, &["anna:correct horse"], CHEAP);
+    let here = place(&pair.door).unwrap();
+    let mut of_all = Viewer::join(here, "").await;
+    let mut now = ON.to_owned();
+    let mut anna = None;
+    for file in [crate::access::FILE, "others"] {
+        let next = format!("{ON}\ndashboard_users = \"{}\"", folder.join(file).display());
+        pair.door.replace(&now, &next);
+        pair.door.reload(&[]).await.assert_code(0);
+        now = next;
+        let viewer = anna.as_mut().unwrap_or(&mut of_all);
+        let ended = async { while viewer.next().await.is_some() {} };
+        tokio::time::timeout(secs(20), ended)
+            .await
+            .expect("the viewer is let go");
+        if anna.is_none() {
+            // `anna:correct horse`
+            let known = "Authorization: Basic YW5uYTpjb3JyZWN0IGhvcnNl\r\n";
+            anna = Some(Viewer::join(here, known).await);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_the_door_it_is_well_as_the_documentation_has_it_and_asks_for_its_own_password() {
+    let pair = Pair::plain_with(ON, "").await;
+    users(pair.door.folder(), &["anna:correct horse"], CHEAP);
+    let file = pair.door.folder().join(crate::access::FILE);
+    let guarded = format!("{ON}\ndashboard_users = \"{}\"", file.display());
+    pair.door.replace(ON, &guarded);
+    pair.door.reload(&[]).await.assert_code(0);
+    let text = include_str!("../../../docs/dashboard.md");
+    let (_, recipe) = text.split_once("\n[env.ops]\n").expect("the recipe");
+    let (recipe, _) = recipe.split_once("```").unwrap();
+    let port = place(&pair.door).unwrap().port().to_string();
+    let recipe = recipe.replace("9146", &port).replace("10.0.0.0/8", "127.0.0.0/8");
+    pair.door.rewrite(|text| format!("{text}\n[env.ops]\n{recipe}"));
+    pair.door.reload(&[]).await.assert_code(0);
+    eventually(secs(20), || async {
+        let ops = pair.door.environment("ops").await;
+        holds(ops.healthy_since.is_some(), || format!("{ops:?}"))
+    })
+    .await;
+    let mut client = pair.door.plain().await;
+    let known = "Authorization: Basic YW5uYTpjb3JyZWN0IGhvcnNl\r\n";
+    for (fields, status) in [("", 401), (known, 200)] {
+        let answer = client
+            .request("GET", "ops.example.com", "/", fields, b"")
+            .await
+            .unwrap();
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn with_users_it_may_be_anywhere_and_asks_for_a_password_that_is_checked_within_bounds() {
     let pair = Pair::plain_with(ON, "").await;
     users(pair.door.folder(), &["anna:correct horse"], CHEAP);
