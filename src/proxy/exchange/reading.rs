@@ -10,6 +10,10 @@ use crate::proxy::message::end::End;
 use crate::proxy::stock::deadline::Deadline;
 use crate::proxy::stock::owed::Owed;
 
+/// Who takes less than this before it keeps us waiting again has not read on: otherwise one byte now and then would begin its time anew
+/// each time, and it would never owe anything. It is far more than has to be read in the time after which it is looked at first.
+const READS_ON: u64 = 4096;
+
 /// How a client reads its answer.
 #[derive(Default)]
 pub(crate) struct Reading {
@@ -17,6 +21,8 @@ pub(crate) struct Reading {
     stuck: bool,
     /// Bytes of the answer, where it has not taken them for a while.
     owed: Owed,
+    /// Bytes of the answer that had left when it kept us waiting last.
+    left: Option<u64>,
 }
 
 impl Reading {
@@ -44,7 +50,16 @@ impl Reading {
         soon: Duration,
     ) -> Poll<Cut> {
         if !std::mem::replace(&mut self.stuck, true) {
-            deadline.set(soon);
+            let before = self.left.replace(left);
+            if before.is_none_or(|before| left - before >= READS_ON) {
+                deadline.set(soon);
+            } else {
+                self.owed.begins(left);
+                match judged(self.owed.look(left, 0, rule)) {
+                    Ok(next) => deadline.set(next),
+                    Err(cut) => return Poll::Ready(cut),
+                }
+            }
         }
         while deadline.poll_passed(cx) {
             let taken = client.taken();
@@ -54,12 +69,20 @@ impl Reading {
                 deadline.set(rule.first_look());
                 continue;
             }
-            match self.owed.look(left, taken, rule) {
-                Verdict::Fine(next) => deadline.set(next),
-                Verdict::Silent => return Poll::Ready(Cut(End::STOPPED_READING)),
-                Verdict::Slow => return Poll::Ready(Cut(End::SLOW_READING)),
+            match judged(self.owed.look(left, taken, rule)) {
+                Ok(next) => deadline.set(next),
+                Err(cut) => return Poll::Ready(cut),
             }
         }
         Poll::Pending
+    }
+}
+
+/// When it is to be looked at again, or why it is given up.
+fn judged(verdict: Verdict) -> Result<Duration, Cut> {
+    match verdict {
+        Verdict::Fine(next) => Ok(next),
+        Verdict::Silent => Err(Cut(End::STOPPED_READING)),
+        Verdict::Slow => Err(Cut(End::SLOW_READING)),
     }
 }
