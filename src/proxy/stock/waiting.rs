@@ -5,6 +5,8 @@ use std::task::Waker;
 
 /// So many are looked at to find the one that is missed the least; more only while there is none.
 const LOOKED_AT: usize = 32;
+/// So many in all: a newcomer costs no more than its handshake, however many there are. The next one looks on from there.
+const LOOKED_AT_MOST: usize = 4096;
 
 /// A place in [`Waiting`]; `None` until the first registration.
 #[derive(Debug, Default)]
@@ -104,7 +106,7 @@ impl Waiting {
         let len = self.places.len();
         let (begin, mut looked_at) = (self.hand, 0);
         let mut found: Option<(For, u32, usize)> = None;
-        while looked_at < len && (looked_at < LOOKED_AT || found.is_none()) {
+        while looked_at < len.min(LOOKED_AT_MOST) && (looked_at < LOOKED_AT || found.is_none()) {
             let index = (begin + looked_at) % len;
             looked_at += 1;
             let Some(place) = &self.places[index] else { continue };
