@@ -171,7 +171,7 @@ async fn a_thousand_wrong_passwords_a_second_neither_slow_prod_down_nor_fill_mem
         "{before} KiB before, {most} KiB at most meanwhile"
     );
     // Nor does anything of it last: a guess that is the first of its client is soon checked again.
-    eventually(secs(10), || async {
+    eventually(secs(60), || async {
         let status = it.get_from(9, "/", &basic("anna:wrong")).await.status;
         holds(status == 401, || status.to_string())
     })

@@ -147,7 +147,10 @@ async fn over_an_upgrade_exactly_one_process_tells_and_what_the_old_one_ends_is_
         .await
         .unwrap();
     stage.blue.reached("/wait").await;
-    stage.door.swap("prod", &["--no-wait"]).await.assert_code(exit::DONE);
+    let mut swap = stage.door.watch(&["swap", "prod"]);
+    swap.switched().await;
+    // An upgrade waits for nothing: while the new side is verified, it is refused.
+    swap.drains().await;
     stage.door.watch(&["upgrade"]).finish().await.assert_code(exit::DONE);
     receiver.does(Manner::Answers(200, None, ""));
     stage.blue.release("go");
