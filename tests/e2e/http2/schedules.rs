@@ -460,7 +460,7 @@ async fn whatever_clients_do_every_stream_ends_once_and_nothing_is_left_of_it() 
     pair.blue.on("/large", vec![send(&large)]);
     let only: Option<u64> = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
     // Pools, buffers and the allocator's arenas reach their size first.
-    let (first, all) = (count(100, 1_000) as u64, count(300, 10_000) as u64);
+    let (first, all) = (count(100, 1_000) as u64, count(200, 10_000) as u64);
     let mut played = play_all(&pair, only.map_or(1..first, |seed| seed..seed)).await;
     at_rest(&pair).await;
     let process = pair.door.process();

@@ -350,7 +350,7 @@ async fn mutated_connections_of_http2_reach_no_app_without_an_answer() {
     ))
     .await;
     let (https, trust) = (door.https(), door.trust(&["h2"]));
-    let known = each(seeds(2_000, 10_000), |seed| {
+    let known = each(seeds(1_000, 10_000), |seed| {
         let trust = trust.clone();
         async move {
             match tokio::time::timeout(secs(60), ask(seed, https, trust)).await {
