@@ -1,7 +1,7 @@
 //! The machine: its state, and its input, frame by frame.
 
 use super::event::{Counts, Event};
-use super::partial::{Advance, Block, Piece};
+use super::partial::{Advance, Block, Piece, Unfinished};
 use crate::http2::error::{Broken, Error};
 use crate::http2::frame::{self, FrameHead, HEAD, Kind, PREFACE, flag};
 use crate::http2::hpack::{Decoder, Encoder};
@@ -278,10 +278,14 @@ impl Connection {
         self.streams.get(stream).is_some()
     }
 
-    /// The stream whose head, or trailers, have begun and are not whole.
+    /// A head, or trailers, that have begun and are not whole. `rest` is what has come of the next frame.
     #[must_use]
-    pub fn unfinished_head(&self) -> Option<u32> {
-        self.block.as_ref().map(|block| block.stream)
+    pub fn unfinished_head(&self, rest: &[u8]) -> Option<Unfinished> {
+        match &self.block {
+            Some(block) => Some(Unfinished::Block(block.stream)),
+            None if self.phase == Phase::Open && rest.get(3) == Some(&Kind::HEADERS.0) => Some(Unfinished::Frame),
+            None => None,
+        }
     }
 
     /// What it has counted.

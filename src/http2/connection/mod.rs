@@ -18,4 +18,5 @@ mod send;
 
 pub use connection::{Bounds, Connection, Step};
 pub use event::{Counts, Event};
+pub use partial::Unfinished;
 pub use send::{Fields, NotSent};

@@ -43,6 +43,15 @@ impl Piece {
     }
 }
 
+/// What of a head is there, where it is not whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfinished {
+    /// The beginning of its first frame.
+    Frame,
+    /// Some of its frames, on this stream.
+    Block(u32),
+}
+
 /// A field block that is not whole yet.
 #[derive(Debug)]
 pub(super) struct Block {

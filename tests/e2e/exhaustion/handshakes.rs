@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::common::app::Step;
 use crate::common::client::{Client, connect};
 use crate::common::fixture::{HOST, PLAIN, Pair};
-use crate::common::frames::{CONTINUATION, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, PING, block, encode};
+use crate::common::frames::{CONTINUATION, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, block, encode};
 use crate::common::{ms, secs};
 
 const TIMES: &str = "handshake=500,head=500,idle=60000";
@@ -138,14 +138,7 @@ async fn e22_a_head_over_http2_has_its_time_for_all_of_its_frames_whatever_else_
             .collect(),
     ]
     .concat();
-    let not_even_a_head = encode(PING, 0, 0, b"too slow");
-    for (dribbled, holds_another) in [
-        (&in_one, true),
-        (&in_one, false),
-        (&in_many, true),
-        (&in_many, false),
-        (&not_even_a_head[..16].to_vec(), false),
-    ] {
+    for (dribbled, holds_another) in [(&in_one, true), (&in_one, false), (&in_many, true), (&in_many, false)] {
         let mut frames = Frames::connect(&pair.door, HOST).await;
         if holds_another {
             frames

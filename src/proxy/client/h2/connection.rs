@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use super::floods::Floods;
 use super::rest::Rest;
+use super::slow_head::SlowHead;
 use super::streams::Streams;
-use super::unfinished::Unfinished;
 use super::wire::Wire;
 use crate::http2::error::Code;
 use crate::http2::priority::Priority;
@@ -29,7 +29,7 @@ pub(super) struct ClientH2 {
     pub(super) streams: Streams,
     /// The beginning of a frame whose rest has not come.
     pub(super) inbox: Option<Buffer>,
-    pub(super) unfinished: Unfinished,
+    pub(super) slow_head: SlowHead,
     /// Bytes that the last read has brought.
     pub(super) last_read: usize,
     /// TLS may have kept something of what was written.
@@ -62,7 +62,7 @@ impl ClientH2 {
             wire: Rc::new(Wire::new(io, core.times().linger)),
             streams: Streams::new(),
             inbox: None,
-            unfinished: Unfinished::default(),
+            slow_head: SlowHead::default(),
             last_read: 0,
             unflushed: false,
             floods: Floods::new(),
@@ -120,7 +120,7 @@ impl ClientH2 {
         After::Cut
     }
 
-    /// The client does not come to the end of what it has begun to say (E22).
+    /// The client does not come to the end of a head (E22).
     pub(super) fn cut_short(&self) -> After {
         self.peer.ended.set(Some(End::SLOW_HEAD));
         self.say_end(Code::NO_ERROR);

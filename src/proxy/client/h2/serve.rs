@@ -13,7 +13,6 @@ use super::connection::{After, ClientH2};
 use super::rest::Resting;
 use super::streams::Streams;
 use super::turn::Rank;
-use super::unfinished::Part;
 use super::wire::MAX_HEADER_LIST;
 use crate::http2::error::Code;
 use crate::http2::frame::HEAD;
@@ -167,7 +166,7 @@ impl ClientH2 {
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<bool, After> {
         let for_a_head = self.core.times().head;
         if self.wire.line.borrow().is_choked() {
-            self.unfinished.waits(for_a_head);
+            self.slow_head.waits(for_a_head);
             return Ok(false);
         }
         let mut buffer = self.inbox.take().unwrap_or_else(|| Buffer::behind(self.last_read));
@@ -179,10 +178,8 @@ impl ClientH2 {
                 self.last_read = n;
                 let _look = clock::look();
                 let went_on = self.understand(&mut buffer)?;
-                let head = self.wire.machine.borrow().unfinished_head();
-                let frame = (!buffer.is_empty()).then_some(Part::Frame);
-                self.unfinished
-                    .read(head.map(Part::Head).or(frame), went_on, for_a_head);
+                let head = self.wire.machine.borrow().unfinished_head(buffer.filled());
+                self.slow_head.read(head, went_on, for_a_head);
             }
             Poll::Pending => {}
         }
@@ -217,7 +214,7 @@ impl ClientH2 {
 
     /// Whether it is time for the connection to end.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Option<After> {
-        if self.unfinished.poll_late(cx) {
+        if self.slow_head.poll_late(cx) {
             return Some(self.cut_short());
         }
         let streams = self.wire.open_streams();
