@@ -9,8 +9,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-/// Longer than any operation of a test may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+use super::{count, secs};
+
+/// Longer than any operation of a test may take, also one of a million requests.
+fn patience() -> Duration {
+    secs(count(120, 1800) as u64)
+}
 
 /// What a finished command left behind.
 #[derive(Debug, Clone)]
@@ -85,8 +89,12 @@ impl Operation {
 
     /// The next event; `None` when there are no more.
     pub async fn next(&mut self) -> Option<Event> {
-        let line = match tokio::time::timeout(PATIENCE, self.lines.next_line()).await {
-            Err(_) => panic!("proxyctl printed no event for {PATIENCE:?}; so far: {:#?}", self.events),
+        let line = match tokio::time::timeout(patience(), self.lines.next_line()).await {
+            Err(_) => panic!(
+                "proxyctl printed no event for {:?}; so far: {:#?}",
+                patience(),
+                self.events
+            ),
             Ok(line) => line.expect("proxyctl's output can be read")?,
         };
         let event = serde_json::from_str::<Event>(&line)
@@ -254,9 +262,9 @@ pub async fn run(command: Command) -> Output {
 /// Runs a command to its end, which reads this.
 pub async fn run_with(mut command: Command, input: impl Into<Stdio>) -> Output {
     command.stdin(input).kill_on_drop(true);
-    let output = tokio::time::timeout(PATIENCE, command.output())
+    let output = tokio::time::timeout(patience(), command.output())
         .await
-        .unwrap_or_else(|_| panic!("{command:?} did not end within {PATIENCE:?}"))
+        .unwrap_or_else(|_| panic!("{command:?} did not end within {:?}", patience()))
         .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
     Output {
         code: code_of(output.status),
