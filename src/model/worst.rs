@@ -65,26 +65,9 @@ impl Worst {
         }
     }
 
-    /// What is older than an hour. What comes from a minute that is still to come was noted before the clock was set back, and is as old as
-    /// anything of now.
     fn forget(&mut self, now: u64) {
-        let failed = self.failed.iter_mut().map(|(minute, _)| minute);
-        let slowest = self.slowest.iter_mut().map(|(minute, _)| minute);
-        failed
-            .rev()
-            .take_while(|minute| **minute > now)
-            .for_each(|minute| *minute = now);
-        slowest
-            .rev()
-            .take_while(|minute| **minute > now)
-            .for_each(|minute| *minute = now);
-        let is_old = |minute: u64| minute + MINUTES <= now;
-        while self.failed.front().is_some_and(|&(minute, _)| is_old(minute)) {
-            self.failed.pop_front();
-        }
-        while self.slowest.front().is_some_and(|&(minute, _)| is_old(minute)) {
-            self.slowest.pop_front();
-        }
+        forget(&mut self.failed, now);
+        forget(&mut self.slowest, now);
     }
 
     /// What is remembered in the minute `now`, of one environment or of all, at most `limit` of each kind.
@@ -113,6 +96,18 @@ impl Worst {
         let slowest = self.slowest.iter().flat_map(|(_, minute)| minute);
         let all = self.failed.iter().map(|(_, request)| request).chain(slowest.clone());
         (self.failed.len(), slowest.count(), all.map(size).sum())
+    }
+}
+
+/// Forgets what is older than an hour. What comes from a minute that is still to come was noted before the clock was set back, and is as
+/// old as anything of now.
+fn forget<T>(noted: &mut VecDeque<(u64, T)>, now: u64) {
+    let minutes = noted.iter_mut().rev().map(|(minute, _)| minute);
+    minutes
+        .take_while(|minute| **minute > now)
+        .for_each(|minute| *minute = now);
+    while noted.front().is_some_and(|(minute, _)| minute + MINUTES <= now) {
+        noted.pop_front();
     }
 }
 
