@@ -1,19 +1,37 @@
-//! Who may read and write a file with a secret: a key, a password, a URL that opens something.
+//! Who may read and write a file with a secret, a key, a password, a URL that opens something, and what is said of one that is open.
 //!
 //! The file may belong to root and be read by the group of the daemon's user, as the package sets it up: read by the group is no
 //! fault, and a hint never leads to a mode under which the daemon could not read it.
 
 use std::fmt::Display;
+use std::path::Path;
+
+/// What is wrong with a file that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// What is wrong.
+    pub words: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+/// Complains of a mode under which others get at `what`, which is in the file; `shown` is how the reader knows it.
+#[must_use]
+pub fn complaint(mode: u32, what: &str, shown: &dyn Display, path: &Path) -> Option<Complaint> {
+    let mode = mode & 0o777;
+    is_open(mode).then(|| Complaint {
+        words: format!("mode {mode:04o} of `{shown}` lets others read or write {what}"),
+        hint: hint(&path.display()),
+    })
+}
 
 /// Whether a mode lets others than the owner and the group read it, or others than the owner write it.
-#[must_use]
-pub fn is_open(mode: u32) -> bool {
+fn is_open(mode: u32) -> bool {
     mode & 0o027 != 0
 }
 
 /// What to do about a file that is open. The group comes first: a file of root's without it would be lost to the daemon.
-#[must_use]
-pub fn hint(path: &dyn Display) -> String {
+fn hint(path: &dyn Display) -> String {
     format!(
         "give it to the group of the user that `proxyd` runs as (`chgrp greengate {path}`), and then \
          `chmod 640 {path}`"

@@ -218,13 +218,8 @@ pub(super) fn load(
     }
     let mut warnings = Vec::new();
     let (secret, mode) = private_key(key)?;
-    if secrecy::is_open(mode) {
-        let mode = mode & 0o777;
-        let path = key.display();
-        warnings.push(format!(
-            "{path}: mode {mode:04o} lets others read or write the key; hint: {}",
-            secrecy::hint(&path)
-        ));
+    if let Some(open) = secrecy::complaint(mode, "the key", &key.display(), key) {
+        warnings.push(format!("{}; hint: {}", open.words, open.hint));
     }
     let certified = CertifiedKey::from_der(chain, secret, provider).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => FileError::new(cert, format!("key does not fit ({})", key.display())),

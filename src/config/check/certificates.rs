@@ -87,18 +87,11 @@ fn read(file: &At<String>, folder: &Path, problems: &mut Vec<Diagnostic>) -> Opt
 /// Whether others than the daemon can read a key, or write it.
 fn check_mode(key: &At<String>, folder: &Path, problems: &mut Vec<Diagnostic>) {
     let path = folder.join(&key.value);
-    let Ok(mode) = fs::metadata(&path).map(|metadata| metadata.mode() & 0o777) else {
+    let Ok(mode) = fs::metadata(&path).map(|metadata| metadata.mode()) else {
         return;
     };
-    if secrecy::is_open(mode) {
-        problems.push(
-            Diagnostic::warning(
-                &key.span,
-                format!("mode {mode:04o} of `{}` lets others read or write the key", key.value),
-            )
-            .hint(secrecy::hint(&path.display())),
-        );
-    }
+    let complaint = secrecy::complaint(mode, "the key", &key.value, &path);
+    problems.extend(complaint.map(|it| Diagnostic::open(&key.span, it)));
 }
 
 fn chain(cert: &At<String>, pem: &[u8], problems: &mut Vec<Diagnostic>) -> Option<Vec<CertificateDer<'static>>> {

@@ -82,16 +82,8 @@ fn check_file(
             return;
         }
     };
-    let mode = metadata.mode() & 0o777;
-    if secrecy::is_open(mode) {
-        problems.push(
-            Diagnostic::warning(
-                &file.span,
-                format!("mode {mode:04o} of `{shown}` lets others read or write {what}"),
-            )
-            .hint(secrecy::hint(&shown)),
-        );
-    }
+    let complaint = secrecy::complaint(metadata.mode(), what, &shown, &file.value);
+    problems.extend(complaint.map(|it| Diagnostic::open(&file.span, it)));
     let wrong = match fs::read_to_string(&file.value) {
         Ok(text) => read(&text).err().map(|why| format!("`{shown}` {why}")),
         Err(error) => Some(format!("cannot read `{shown}`: {error}")),

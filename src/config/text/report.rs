@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
 use super::veil::veil;
+use crate::model::secrecy::Complaint;
 use crate::model::treacherous::escape;
 
 /// How serious a [`Diagnostic`] is.
@@ -69,6 +70,11 @@ impl Diagnostic {
 
     pub(crate) fn warning(span: &Range<usize>, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, span, message)
+    }
+
+    /// Of a file with a secret that others get at.
+    pub(crate) fn open(span: &Range<usize>, complaint: Complaint) -> Self {
+        Self::warning(span, complaint.words).hint(complaint.hint)
     }
 
     pub(crate) fn certificate(span: &Range<usize>, message: impl Into<String>) -> Self {
