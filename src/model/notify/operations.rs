@@ -3,7 +3,7 @@
 //!
 //! A swap that is a part of a deployment speaks for it: the deployment has a message of its own only where its swap had none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 
 use super::message::{Draft, Severity, Topic};
 use crate::model::api::{
@@ -14,7 +14,8 @@ use crate::model::argv::typed;
 use crate::model::history::{Entry, Record};
 use crate::model::slot::Slot;
 
-/// Operations under way that are known at once; of more, the oldest are forgotten, and told without who asked for them.
+/// Operations under way that are known at once; of more, the oldest are forgotten, and told without who asked for them. So many apps, too,
+/// are known that do not fall asleep or wake; the oldest that are forgotten are told once more.
 const KNOWN: usize = 256;
 /// Lines of what a command wrote that are told: its last ones.
 const LAST_LINES: usize = 12;
@@ -23,15 +24,17 @@ const LAST_LINES: usize = 12;
 #[derive(Debug, Default)]
 pub struct Operations {
     open: BTreeMap<u64, Open>,
-    /// Environments whose app cannot be stopped or started, and how it was told: every visitor tries again.
-    stuck: BTreeSet<(String, Stuck)>,
+    /// What was told of apps that cannot be stopped or started, oldest first: every visitor tries again.
+    stuck: VecDeque<Stuck>,
 }
 
-/// What an app does not do, and whether that was tried: who is turned away has heard nothing of an app that fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Stuck {
-    Sleep { tried: bool },
-    Wake { tried: bool },
+/// That an environment's app does not fall asleep, or does not wake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stuck {
+    environment: String,
+    kind: Action,
+    /// Whether that was tried: who is turned away has heard nothing of an app that fails.
+    tried: bool,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -105,18 +108,26 @@ impl Operations {
     /// Whether nobody was told yet: that an app does not wake is told once until it does, however many visitors call. What is not told anyway
     /// keeps nothing else from being told.
     fn is_news(&mut self, open: &Open, environment: Option<&str>, event: &Event, is_told: bool) -> bool {
-        let tried = !matches!(event, Event::Common(CommonStep::Refused { .. }));
-        let (stuck, name) = match (open.kind, environment) {
-            (Some(Action::Sleep), Some(name)) => (Stuck::Sleep { tried }, name),
-            (Some(Action::Wake), Some(name)) => (Stuck::Wake { tried }, name),
-            _ => return true,
+        let (Some(kind @ (Action::Sleep | Action::Wake)), Some(name)) = (open.kind, environment) else {
+            return true;
         };
         match event {
-            Event::Common(_) if is_told => {
-                return self.stuck.len() < KNOWN && self.stuck.insert((name.to_owned(), stuck));
+            Event::Common(step) if is_told => {
+                let stuck = Stuck {
+                    environment: name.to_owned(),
+                    kind,
+                    tried: !matches!(step, CommonStep::Refused { .. }),
+                };
+                if self.stuck.contains(&stuck) {
+                    return false;
+                }
+                if self.stuck.len() >= KNOWN {
+                    self.stuck.pop_front();
+                }
+                self.stuck.push_back(stuck);
             }
             Event::Common(_) => {}
-            _ => self.stuck.retain(|(known, _)| known != name),
+            _ => self.stuck.retain(|stuck| stuck.environment != name),
         }
         true
     }

@@ -201,6 +201,27 @@ fn an_app_that_does_not_wake_is_told_once_however_many_visitors_call() {
 }
 
 #[test]
+fn so_many_apps_that_do_not_wake_keep_nobody_from_hearing_of_the_next() {
+    let mut operations = Operations::default();
+    let mut wakes = |environment: usize| {
+        let name = format!("env-{environment}");
+        let of_this = |entry: Entry| Entry {
+            environment: Some(name.clone()),
+            ..entry
+        };
+        let (reason, live) = ("`start` failed".to_owned(), None);
+        operations.hear(&of_this(asked(1, Action::Wake, None)));
+        let told = operations.hear(&of_this(step(1, Event::Common(CommonStep::Failed { reason, live }))));
+        (told.is_some(), operations.stuck.len())
+    };
+    for environment in 0..2 * KNOWN {
+        assert_eq!(wakes(environment), (true, KNOWN.min(environment + 1)));
+        assert!(!wakes(environment).0, "{environment} is told a second time");
+    }
+    assert!(wakes(0).0, "what is forgotten is told once more");
+}
+
+#[test]
 fn a_sleep_or_a_wake_that_nobody_is_told_of_swallows_no_message() {
     let mut operations = Operations::default();
     let mut hear = |number, kind, event: Event| {
