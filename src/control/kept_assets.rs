@@ -11,20 +11,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::clock;
 use super::evidence::prober;
 use super::ports::Keeping;
+use super::served::Stamp;
 use crate::config::Service;
 use crate::durable;
 use crate::model::api::KeptStatus;
@@ -45,46 +46,36 @@ const FOR_INDEX: u32 = 5;
 const LEFT: Duration = Duration::from_secs(3600);
 /// Between two looks at what was kept long enough.
 const SWEEP: Duration = Duration::from_secs(60);
+/// Between two looks at what another process keeps, which says a word for every connection that ends.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What is kept of all environments.
 #[derive(Debug)]
 pub(super) struct KeptAssets {
-    folder: PathBuf,
     /// How long a side that leaves may be held up.
     patience: Duration,
+    /// What the data plane knows of it, and where it lies.
     assets: Arc<Assets>,
     /// By environment.
-    known: Mutex<BTreeMap<String, KeptFiles>>,
-    /// Held while something is written: what is known is never locked for as long as a disk takes. Which index is known of each environment.
-    changing: Mutex<BTreeMap<String, Option<Stamp>>>,
+    known: Mutex<BTreeMap<String, Known>>,
+    /// Held while something is written: what is known is never locked for as long as a disk takes.
+    changing: Mutex<()>,
     /// More is kept than before.
     more: Notify,
 }
 
-/// Tells an index from every other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-}
-
-impl Stamp {
-    fn of(folder: &Path) -> Option<Self> {
-        let index = fs::metadata(folder.join(INDEX)).ok()?;
-        Some(Self {
-            inode: index.ino(),
-            size: index.size(),
-            modified: (index.mtime(), index.mtime_nsec()),
-        })
-    }
+/// What is kept of an environment.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    files: KeptFiles,
+    /// The index that says so; `None` while there is none.
+    index: Option<Stamp>,
 }
 
 impl KeptAssets {
     /// Reads what was kept before. Blocks.
-    pub(super) fn open(folder: &Path, patience: Duration, assets: Arc<Assets>) -> Arc<Self> {
+    pub(super) fn open(assets: Arc<Assets>, patience: Duration) -> Arc<Self> {
         let kept = Self {
-            folder: folder.to_owned(),
             patience,
             assets,
             known: Mutex::default(),
@@ -95,16 +86,19 @@ impl KeptAssets {
         Arc::new(kept)
     }
 
-    /// Another process may have kept something: looks soon.
-    pub(super) fn look_again(&self) {
-        self.more.notify_one();
+    /// Looks again whenever something is `heard` of another process, which may still fetch what a side has had that leaves it.
+    pub(super) async fn follow(self: Arc<Self>, mut heard: watch::Receiver<()>) {
+        while heard.changed().await.is_ok() {
+            self.more.notify_one();
+            sleep(LOOK).await;
+        }
     }
 
     /// Throws away what was kept long enough, for ever, and gets to know what another process keeps.
     pub(super) async fn keep_fresh(self: Arc<Self>) {
         loop {
             let now = unix_now();
-            let due = self.lock().values().filter_map(KeptFiles::next_expiry).min();
+            let due = self.lock().values().filter_map(|known| known.files.next_expiry()).min();
             let left = due.map_or(SWEEP, |due| Duration::from_secs(due.saturating_sub(now)));
             tokio::select! {
                 () = sleep(left.clamp(Duration::from_secs(1), SWEEP)) => {}
@@ -119,7 +113,7 @@ impl KeptAssets {
 
     /// How much is kept of an environment; `None` when nothing is.
     pub(super) fn status(&self, environment: &str) -> Option<KeptStatus> {
-        let (files, bytes) = self.lock().get(environment)?.sum();
+        let (files, bytes) = self.lock().get(environment)?.files.sum();
         (files > 0).then_some(KeptStatus {
             files: files as u64,
             bytes,
@@ -130,14 +124,11 @@ impl KeptAssets {
     fn clean(&self, environment: &str, now: u64) {
         let named: BTreeSet<String> = {
             let known = self.lock();
-            let files = known.get(environment).into_iter().flat_map(KeptFiles::files);
+            let files = known.get(environment).into_iter().flat_map(|known| known.files.files());
             files.map(|file| file.file.clone()).collect()
         };
-        for entry in fs::read_dir(self.folder.join(environment))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
+        let entries = fs::read_dir(self.assets.folder(environment));
+        for entry in entries.into_iter().flatten().flatten() {
             let name = entry.file_name();
             if name.to_str().is_some_and(|name| name == INDEX || named.contains(name)) {
                 continue;
@@ -151,7 +142,7 @@ impl KeptAssets {
 
     /// Environments of which something is, or was, kept.
     fn on_disk(&self) -> BTreeSet<String> {
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let entries = fs::read_dir(self.assets.root()).into_iter().flatten().flatten();
         entries
             .filter_map(|entry| entry.file_name().into_string().ok())
             .collect()
@@ -168,31 +159,22 @@ impl KeptAssets {
         }
     }
 
-    /// Changes what is kept of an environment, on disk first where that differs, and then throws away what is not kept any more. What the change
-    /// returns names files that it does not need; who else does not either, is seen here alone.
+    /// Changes what is kept of an environment, and then throws away the files that the change names as not needed any more. What is new is known
+    /// when it is on disk; where the disk does not take it, what was kept before goes on being served.
     fn change(&self, environment: &str, change: impl FnOnce(&mut KeptFiles) -> Vec<String>) -> io::Result<()> {
-        let mut indexes = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let folder = self.folder.join(environment);
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = self.assets.folder(environment);
         // Closed, it lets the other process of an upgrade go on.
         let turn = fs::File::open(&folder)?;
         flock(&turn, FlockOperation::LockExclusive)?;
-        let known = self.lock().get(environment).cloned().unwrap_or_default();
-        let stamp = Stamp::of(&folder);
-        let before = match indexes.get(environment) == Some(&stamp) {
-            true => known.clone(),
-            false => read(&folder)?.unwrap_or_else(|| known.clone()),
-        };
+        let before = self.learn(environment, &folder)?;
         let mut next = before.clone();
         let gone = change(&mut next);
         if next != before {
             let index = serde_json::to_vec(&next).map_err(io::Error::other)?;
             durable::replace(&folder, INDEX, &index)?;
-        }
-        indexes.insert(environment.to_owned(), Stamp::of(&folder));
-        let named: BTreeSet<&str> = next.files().map(|file| &*file.file).collect();
-        let gone: Vec<_> = gone.iter().filter(|name| !named.contains(&***name)).collect();
-        if next != known {
-            self.know(environment, next.clone());
+            let index = stamp(&folder)?;
+            self.know(environment, Known { files: next, index });
         }
         for name in gone {
             let _ = fs::remove_file(folder.join(name));
@@ -200,15 +182,33 @@ impl KeptAssets {
         Ok(())
     }
 
+    /// What the index says is kept, which another process may have written.
+    fn learn(&self, environment: &str, folder: &Path) -> io::Result<KeptFiles> {
+        let known = self.lock().get(environment).cloned().unwrap_or_default();
+        let index = stamp(folder)?;
+        if index == known.index {
+            return Ok(known.files);
+        }
+        let files = read(folder)?.unwrap_or(known.files);
+        self.know(
+            environment,
+            Known {
+                files: files.clone(),
+                index,
+            },
+        );
+        Ok(files)
+    }
+
     /// This is kept of an environment; tells the data plane.
-    fn know(&self, environment: &str, files: KeptFiles) {
-        self.assets.keep(&environment.into(), files.files().cloned());
-        self.lock().insert(environment.to_owned(), files);
+    fn know(&self, environment: &str, known: Known) {
+        self.assets.keep(&environment.into(), known.files.files().cloned());
+        self.lock().insert(environment.to_owned(), known);
     }
 
     /// Writes one file, which the index does not name yet. Blocks.
     fn write(&self, service: &Service, path: &str, body: &[u8], said: Said) -> io::Result<KeptFile> {
-        let folder = self.folder.join(&*service.environment);
+        let folder = self.assets.folder(&service.environment);
         durable::private_folder(&folder)?;
         // Who reads the one of before goes on reading that, also where both are the same.
         let file = format!("{:032x}", fastrand::u128(..));
@@ -225,7 +225,7 @@ impl KeptAssets {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, KeptFiles>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -349,6 +349,15 @@ impl Lane {
         let written = spawn_blocking(move || kept.write(&service, &path, &body, said)).await;
         // The daemon stops.
         written.map_or(Ok(None), |written| written.map(Some))
+    }
+}
+
+/// Tells the index in a folder from every other; `None` where there is none.
+fn stamp(folder: &Path) -> io::Result<Option<Stamp>> {
+    match fs::metadata(folder.join(INDEX)) {
+        Ok(metadata) => Ok(Some(Stamp::of(&metadata))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -2,7 +2,7 @@
 //! writes the other; nothing here opens a file.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -42,6 +42,12 @@ impl Assets {
             folder,
             ..Self::default()
         }
+    }
+
+    /// Where they lie, in a folder for each environment.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.folder
     }
 
     /// Where those of an environment lie.

@@ -109,11 +109,7 @@ impl Serving {
         let users = UserReader::new();
         users.serve(&config);
         let assets = Arc::new(Assets::new(folder.path().join(kept_assets::FOLDER)));
-        let kept = KeptAssets::open(
-            &folder.path().join(kept_assets::FOLDER),
-            settings.times.keep_assets,
-            assets.clone(),
-        );
+        let kept = KeptAssets::open(assets.clone(), settings.times.keep_assets);
         let front = Front {
             users: users.files(),
             assets,
@@ -173,13 +169,7 @@ impl Serving {
         tasks.spawn_local("certificates", certificates.clone().keep_fresh());
         tasks.spawn_local("users", users.clone().keep_fresh());
         tasks.spawn_local("assets", kept.clone().keep_fresh());
-        let mut heard = earlier.changes();
-        tasks.spawn_local("assets of the process before", async move {
-            // It may still fetch what a side has had that leaves it.
-            while heard.changed().await.is_ok() {
-                kept.look_again();
-            }
-        });
+        tasks.spawn_local("assets of the process before", kept.follow(earlier.changes()));
         let sampler = Sampler::new(totals.clone(), routing.clone(), plane.clone(), current.clone());
         tasks.spawn_local("sampler", sampler.clone().look_every_second());
         let eyes = Eyes {

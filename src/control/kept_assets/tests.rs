@@ -1,9 +1,11 @@
 //! What is kept on disk, by one process and by two.
 
+use std::cell::Cell;
+
 use super::*;
 
 fn open(folder: &Path) -> Arc<KeptAssets> {
-    KeptAssets::open(folder, Duration::ZERO, Arc::default())
+    KeptAssets::open(Arc::new(Assets::new(folder.to_owned())), Duration::ZERO)
 }
 
 /// Writes a file that no index names yet.
@@ -56,21 +58,60 @@ fn n23_two_processes_of_an_upgrade_keep_what_either_of_them_has_fetched() {
 }
 
 #[test]
-fn n23_a_file_that_the_index_names_is_there_whatever_a_change_has_no_need_of() {
+fn n23_what_was_kept_before_is_served_while_the_disk_takes_no_new_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = open(folder.path());
+    put(&old, fetched(folder.path(), "/a"));
+    let over = KeptFile {
+        until: 1,
+        ..fetched(folder.path(), "/over")
+    };
+    let over_file = folder.path().join("prod").join(&over.file);
+    put(&old, over);
+    let in_the_way = folder.path().join("prod").join(format!(".{INDEX}.new"));
+    fs::create_dir(&in_the_way).unwrap();
+
+    // It begins with a change: what was kept long enough goes.
+    let new = open(folder.path());
+    assert_eq!(count(&new), 2);
+    let more = fetched(folder.path(), "/more");
+    new.change("prod", |known| known.put(more.clone())).unwrap_err();
+    let served = |path: &[u8]| new.assets.of(&"prod".into(), &"web".into()).kept(path).is_some();
+    assert!(served(b"/a") && !served(b"/more") && over_file.exists());
+    assert_eq!(count(&new), 2, "only what the index names is known");
+
+    fs::remove_dir(&in_the_way).unwrap();
+    new.sweep(unix_now());
+    assert!(served(b"/a") && !served(b"/over") && !over_file.exists());
+    put(&new, more);
+    assert!(served(b"/more"));
+    assert_eq!((count(&new), count(&open(folder.path()))), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_process_that_says_much_is_looked_at_once_a_second() {
     let folder = tempfile::tempdir().unwrap();
     let kept = open(folder.path());
-    let (file, other) = (fetched(folder.path(), "/a"), fetched(folder.path(), "/b"));
-    let again = file.clone();
-    let change = |known: &mut KeptFiles| {
-        known.put(other.clone());
-        known.put(file);
-        let gone = known.expire(u64::MAX);
-        known.put(again);
-        gone
+    let (says, heard) = watch::channel(());
+    let looks = Cell::new(0);
+    let look = async {
+        loop {
+            kept.more.notified().await;
+            looks.set(looks.get() + 1);
+        }
     };
-    kept.change("prod", change).unwrap();
-    assert_eq!(count(&open(folder.path())), 1);
-    assert!(!folder.path().join("prod").join(&other.file).exists());
+    let speak = async {
+        for _ in 0..100 {
+            says.send_replace(());
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        () = kept.clone().follow(heard) => {}
+        () = look => {}
+        () = speak => {}
+    }
+    assert!((4..=6).contains(&looks.get()), "{} looks in 5 s", looks.get());
 }
 
 #[test]
