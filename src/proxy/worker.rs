@@ -74,8 +74,8 @@ impl Worker {
             group.join(Duration::ZERO).await;
             core.log.borrow_mut().flush();
         });
-        // Connections end here, with their tasks.
-        drop(runtime);
+        // Connections end here, with their tasks. A disk that does not answer is not waited for.
+        runtime.shutdown_background();
     }
 }
 

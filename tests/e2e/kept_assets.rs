@@ -1,11 +1,12 @@
 //! Files of a version that is gone: what clients asked for is kept before the old side is told safe to stop, and served from then on (N23).
 
 use greengate::model::api::{Event, SwapStep};
+use rustix::fs::{FlockOperation, flock};
 
 use crate::common::app::{App, Step, send};
 use crate::common::client::Response;
 use crate::common::fixture::Pair;
-use crate::common::{eventually, secs};
+use crate::common::{eventually, holds, secs};
 
 const KEEP: &str = "stale_assets = { paths = [\"/assets/\"], keep = \"7d\" }\n";
 const OLD: &str = "/assets/old.3f9c2a1b.js";
@@ -196,4 +197,27 @@ async fn n23_neither_an_old_side_that_hangs_nor_a_disk_that_takes_nothing_holds_
             .text()
             .contains("files of a side that leaves cannot be kept")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n26_a_disk_that_does_not_answer_does_not_keep_the_daemon_from_ending() {
+    let pair = Pair::tls(KEEP).await;
+    has(&pair.blue, OLD, SAID, "old script");
+    // Who changes what is kept waits for this, as for a disk that hangs.
+    let folder = pair.door.state_dir().join("assets/prod");
+    std::fs::create_dir_all(&folder).unwrap();
+    let turn = std::fs::File::open(&folder).unwrap();
+    flock(&turn, FlockOperation::LockExclusive).unwrap();
+    gone(&pair, &[OLD]).await;
+    eventually(secs(10), || async {
+        let log = pair.door.process().log().text();
+        holds(log.contains("files of a side that leaves cannot be kept"), || {
+            log.clone()
+        })
+    })
+    .await;
+    pair.door.sigterm();
+    let ended = pair.door.end(secs(20)).await;
+    assert!(ended.success(), "{ended}");
+    drop(turn);
 }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::bound::Bound;
 use super::handoff::{Inheritance, enter};
@@ -16,6 +17,9 @@ use crate::config::LoadError;
 use crate::control::fault::Fault;
 use crate::control::served::Loaded;
 use crate::model::handoff::Phase;
+
+/// What is being read or written when all else has ended may take this long.
+const DISKS: Duration = Duration::from_secs(2);
 
 /// What `proxyd` was told.
 #[derive(Debug, Clone)]
@@ -56,7 +60,7 @@ fn live(file: &Path, inheritance: &mut Option<Inheritance>) -> Result<(), Failur
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Fault::new(format!("there is no runtime: {error}")))?;
-    tokio::task::LocalSet::new().block_on(&runtime, async {
+    let lived: Result<(), Failure> = tokio::task::LocalSet::new().block_on(&runtime, async {
         // From here on a signal waits until it is asked for: one that comes during the start stops the daemon when it serves.
         let signals = Signals::install();
         let mut signals = signals.map_err(|error| Fault::new(format!("signals cannot be received: {error}")))?;
@@ -68,7 +72,10 @@ fn live(file: &Path, inheritance: &mut Option<Inheritance>) -> Result<(), Failur
             End::Replaced => serving.leave(&mut signals).await,
         }
         Ok(())
-    })
+    });
+    // A disk that does not answer holds up the threads that ask it, and not the end (N26).
+    runtime.shutdown_timeout(DISKS);
+    lived
 }
 
 /// Why there is no daemon.

@@ -223,7 +223,7 @@ impl Desk {
         self.saved.send_replace(version);
     }
 
-    fn in_trouble(&self, why: &str) {
+    pub(super) fn in_trouble(&self, why: &str) {
         let told = format!("messages that wait cannot be kept over a restart: {why}");
         if self.trouble.replace(Some(told)).is_none() {
             tracing::warn!(why, "messages that wait cannot be kept over a restart");

@@ -16,7 +16,7 @@ use crate::model::notify::{Schedule, Verdict, test};
 use crate::proxy::Times;
 use crate::tasks::Group;
 
-/// What happened at the very end may take so long to be heard and put down.
+/// What happened at the very end may take so long to be heard, and so long again to be put down.
 const LAST: Duration = Duration::from_secs(1);
 
 /// Tells operators. A clone is another handle of the same.
@@ -80,8 +80,8 @@ impl Notifier {
         self.0.listening.join(LAST).await;
         let sends = self.0.place.borrow().is_some() && !self.0.gone.replace(true);
         self.0.posts.take();
-        if sends {
-            self.0.write().await;
+        if sends && tokio::time::timeout(LAST, self.0.write()).await.is_err() {
+            self.0.in_trouble("the disk does not answer");
         }
         self.0.late.join(LAST).await;
         self.0.tasks.join(Duration::ZERO).await;
