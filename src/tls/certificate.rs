@@ -1,12 +1,10 @@
 //! One certificate with its key, and what it says about itself: the names it covers, who issued it, when it ends.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use instant_acme::CertificateIdentifier;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use x509_parser::certificate::X509Certificate;
@@ -15,16 +13,6 @@ use x509_parser::prelude::{FromDer, X509Version};
 
 use super::clock::unix_seconds;
 use crate::model::renewal::Life;
-
-/// What certificates are made with.
-#[derive(Debug)]
-pub(super) struct Supplies {
-    /// The local CA's folder.
-    pub(super) ca: PathBuf,
-    /// The folder of certificates that were obtained.
-    pub(super) shelf: PathBuf,
-    pub(super) provider: Arc<CryptoProvider>,
-}
 
 /// What clients are shown, with the facts that were read out of it once.
 pub(super) struct Certificate {

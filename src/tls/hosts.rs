@@ -9,13 +9,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::certificate::{Certificate, Supplies, bare};
+use super::certificate::{Certificate, bare};
 use super::clock::unix_seconds;
 use super::files::{self, Pair, Pairs};
-use super::local_ca::{CaError, LocalCa};
+use super::local_ca::CaError;
 use super::resolver::Table;
 use super::shelf::{Issued, obtained};
-use super::stand_in::{lend, local_leaf};
+use super::stand_in::{LocalLeaf, NoLeaf, StandIn, lend, local_leaf};
+use super::supplies::Supplies;
 use crate::config::Tls;
 use crate::model::api::CertificateStatus;
 use crate::model::host::is_local;
@@ -39,25 +40,21 @@ pub struct Host {
 }
 
 /// Every host, and what stands behind its certificate.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Hosts {
-    /// Opened when the first host needs it.
-    ca: Option<Arc<LocalCa>>,
     /// Files by chain and key: hosts that share them share what was read.
     pairs: Pairs,
     /// By name: lower case, without a trailing dot.
     by_name: BTreeMap<Box<str>, Served>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Served {
     source: Source,
     /// What a CA gave for it.
     issued: Option<Issued>,
-    /// One that another host has, or that was shown before, where it has none of its own.
-    lent: Option<Arc<Certificate>>,
-    /// A leaf of the local CA, where nothing else is there to be shown.
-    local: Option<Arc<Certificate>>,
+    /// Where it has none of its own; `None` there, too, where nothing can be shown.
+    stand_in: Option<StandIn>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,10 +73,7 @@ impl Hosts {
         supplies: &Supplies,
         now: SystemTime,
     ) -> Result<(Self, Vec<String>), CaError> {
-        let mut next = Self {
-            ca: old.ca.clone(),
-            ..Self::default()
-        };
+        let mut next = Self::default();
         let mut warnings = Vec::new();
         for host in hosts {
             let name = normal(&host.name);
@@ -102,8 +96,7 @@ impl Hosts {
             let mut served = Served {
                 source,
                 issued: None,
-                lent: None,
-                local: None,
+                stand_in: None,
             };
             if served.source == Source::Acme {
                 let kept = old.by_name.get(&name).and_then(|served| served.issued.clone());
@@ -127,13 +120,13 @@ impl Hosts {
             }
             vacant.insert(served);
         }
-        next.stand_in(old, supplies, now, &mut warnings)?;
+        next.find_stand_ins(old, supplies, now, &mut warnings)?;
         Ok((next, warnings))
     }
 
     /// Finds what is shown for hosts without a certificate of their own. What clients trusted up to now stays, where that can
     /// be: a reload must not be what makes browsers warn.
-    fn stand_in(
+    fn find_stand_ins(
         &mut self,
         old: &Self,
         supplies: &Supplies,
@@ -145,18 +138,21 @@ impl Hosts {
             if served.on_disk(&self.pairs).is_some() {
                 continue;
             }
-            if served.source != Source::Local {
-                served.lent = lend(name, &present, now).or_else(|| lend(name, &former, now));
+            let is_for_it = served.source == Source::Local;
+            if !is_for_it && let Some(lent) = lend(name, &present, now).or_else(|| lend(name, &former, now)) {
+                served.stand_in = Some(StandIn::Lent(lent));
+                continue;
             }
-            if served.lent.is_none() {
-                let kept = old.by_name.get(name).and_then(|served| served.local.clone());
-                served.local = match kept {
-                    Some(kept) => Some(kept),
-                    None => {
-                        let meant = served.source == Source::Local;
-                        local_leaf(&mut self.ca, name, meant, supplies, now, warnings)?
-                    }
-                };
+            let before = old.by_name.get(name).and_then(|served| served.stand_in.clone());
+            if before.as_ref().is_some_and(StandIn::is_local) {
+                served.stand_in = before;
+                continue;
+            }
+            match local_leaf(supplies, name, now, warnings) {
+                Ok(leaf) => served.stand_in = Some(StandIn::Local(leaf)),
+                // It has nothing else to hope for.
+                Err(NoLeaf::Ca(error)) if is_for_it => return Err(error),
+                Err(why) => warnings.push(format!("`{name}`: handshakes are refused, {why}")),
             }
         }
         Ok(())
@@ -168,19 +164,33 @@ impl Hosts {
         shown.cloned().collect()
     }
 
+    /// Lends anew to hosts without a certificate of their own: what another host has now, else what was lent before. Returns whether
+    /// anything is shown that was not shown before.
+    fn lend_again(&mut self, now: SystemTime) -> bool {
+        let owned = self.by_name.values().filter_map(|served| served.on_disk(&self.pairs));
+        let (owned, trusted): (Vec<_>, _) = (owned.cloned().collect(), self.trusted());
+        let mut changed = false;
+        for (name, served) in &mut self.by_name {
+            if served.source == Source::Local || served.on_disk(&self.pairs).is_some() {
+                continue;
+            }
+            let Some(lent) = lend(name, &owned, now).or_else(|| lend(name, &trusted, now)) else {
+                continue;
+            };
+            let before = served.stand_in.as_ref().and_then(StandIn::lent);
+            changed |= before.is_none_or(|before| !Arc::ptr_eq(before, &lent));
+            served.stand_in = Some(StandIn::Lent(lent));
+        }
+        changed
+    }
+
     /// Every pair of files, to be read again where nobody waits for it.
     pub(super) fn pairs(&self) -> Pairs {
         self.pairs.clone()
     }
 
     /// Takes what was read again. Returns whether anything is shown that was not shown before.
-    pub(super) fn refresh(
-        &mut self,
-        read: Pairs,
-        supplies: &Supplies,
-        now: SystemTime,
-        messages: &mut Vec<String>,
-    ) -> bool {
+    pub(super) fn refresh(&mut self, read: Pairs, now: SystemTime, messages: &mut Vec<String>) -> bool {
         let mut changed = false;
         for (paths, pair) in read {
             // One that is missing was taken away by a reload meanwhile.
@@ -189,40 +199,58 @@ impl Hosts {
                 *present = pair;
             }
         }
-        let mut renewed = 0_usize;
-        let present = if changed { self.trusted() } else { Vec::new() };
         for (name, served) in &mut self.by_name {
-            let stood_in = served.lent.is_some() || served.local.is_some();
-            if let Some(covers) = served.on_disk(&self.pairs).map(|shown| shown.covers(name)) {
-                (served.lent, served.local) = (None, None);
-                if stood_in && !covers {
-                    messages.push(format!("the certificate for `{name}` does not cover it"));
-                }
-                continue;
+            if let Some(covers) = served.on_disk(&self.pairs).map(|shown| shown.covers(name))
+                && served.stand_in.take().is_some()
+                && !covers
+            {
+                messages.push(format!("the certificate for `{name}` does not cover it"));
             }
-            let was_lent = served.lent.is_some();
-            changed |= served.take_loan(name, &present, now);
-            if was_lent && served.lent.is_none() {
-                match local_leaf(&mut self.ca, name, false, supplies, now, messages) {
-                    Ok(leaf) => served.local = leaf,
-                    Err(error) => messages.push(format!("`{name}`: handshakes are refused: {error}")),
-                }
-            }
-            let (Some(ca), Some(local)) = (&self.ca, &served.local) else {
+        }
+        // Who lends may have another now, and what was lent may have ended.
+        if changed || !self.in_need_of_leaves(now).is_empty() {
+            changed |= self.lend_again(now);
+        }
+        changed
+    }
+
+    /// Hosts for which the local CA is to make a leaf: theirs is to be renewed, or what was lent to them has ended, and there is no other.
+    pub(super) fn in_need_of_leaves(&self, now: SystemTime) -> Vec<Box<str>> {
+        let in_need = |(_, served): &(_, &Served)| served.needs_leaf(&self.pairs, now);
+        let hosts = self.by_name.iter().filter(in_need);
+        hosts.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Takes leaves for those that still need them. Returns whether anything is shown that was not shown before.
+    pub(super) fn take_leaves(
+        &mut self,
+        made: Vec<(Box<str>, LocalLeaf)>,
+        now: SystemTime,
+        messages: &mut Vec<String>,
+    ) -> bool {
+        let (mut changed, mut renewed) = (false, 0_usize);
+        for (name, leaf) in made {
+            let served = self.by_name.get_mut(&name);
+            let Some(served) = served.filter(|served| served.needs_leaf(&self.pairs, now)) else {
                 continue;
             };
-            if !local.is_due(now) {
-                continue;
-            }
-            match ca.leaf(name, now) {
+            let had_one = served.stand_in.as_ref().is_some_and(StandIn::is_local);
+            match leaf {
                 Ok(leaf) => {
-                    served.local = Some(Arc::new(leaf));
-                    renewed += 1;
-                    changed = true;
+                    served.stand_in = Some(StandIn::Local(leaf));
+                    renewed += usize::from(had_one);
                 }
                 // It was made before, and will be tried again; a clock before 1970 is the one known reason.
-                Err(reason) => messages.push(format!("`{name}`: the local certificate cannot be renewed: {reason}")),
+                Err(why) if had_one => {
+                    messages.push(format!("`{name}`: the local certificate cannot be renewed, {why}"));
+                    continue;
+                }
+                Err(why) => {
+                    served.stand_in = None;
+                    messages.push(format!("`{name}`: handshakes are refused, {why}"));
+                }
             }
+            changed = true;
         }
         if renewed > 0 {
             messages.push(format!("renewed {renewed} of the local CA's certificates"));
@@ -231,7 +259,11 @@ impl Hosts {
     }
 
     pub(super) fn table(&self) -> Table {
-        Table::build(self.by_name.iter().map(|(name, served)| (&**name, self.shown(served))))
+        Table::build(
+            self.by_name
+                .iter()
+                .map(|(name, served)| (&**name, served.shown(&self.pairs))),
+        )
     }
 
     /// What clients of a host are shown.
@@ -252,22 +284,19 @@ impl Hosts {
             return none("not served over TLS".to_owned());
         };
         let mut notes = self.note(served);
-        let Some(shown) = self.shown(served) else {
+        let Some(shown) = served.shown(&self.pairs) else {
             return none(notes.join("; "));
         };
+        let is_trusted = served.trusted(&self.pairs).is_some();
         if let Some(untimely) = shown.untimely(now) {
             notes.push(untimely.to_owned());
-        } else if served.local.is_none() && shown.life().ends_soon(unix_seconds(now)) {
+        } else if is_trusted && shown.life().ends_soon(unix_seconds(now)) {
             notes.push(ENDS_SOON.to_owned());
         }
         if !shown.covers(&name) {
             notes.push("does not cover this host".to_owned());
         }
-        let issuer = if served.local.is_some() {
-            "local CA"
-        } else {
-            shown.issuer()
-        };
+        let issuer = if is_trusted { shown.issuer() } else { "local CA" };
         CertificateStatus {
             issuer: issuer.to_owned(),
             not_after: shown.not_after(),
@@ -290,28 +319,24 @@ impl Hosts {
         if served.source != Source::Acme {
             return false;
         }
-        let present = [Arc::clone(&issued.certificate)];
-        served.issued = Some(issued);
-        (served.lent, served.local) = (None, None);
-        for (name, served) in &mut self.by_name {
-            if served.on_disk(&self.pairs).is_none() {
-                served.take_loan(name, &present, now);
-            }
-        }
+        (served.issued, served.stand_in) = (Some(issued), None);
+        self.lend_again(now);
         true
     }
 
-    /// Returns whether another certificate is there than was obtained before.
-    pub(super) fn read_shelf_again(&mut self, supplies: &Supplies, now: SystemTime) -> bool {
-        let found = self.acme().filter_map(|(name, before)| {
-            let found = obtained(&supplies.shelf, &supplies.provider, name, &mut Vec::new())?;
-            let same = before.is_some_and(|before| before.certificate.chain() == found.certificate.chain());
-            (!same).then(|| (name.to_owned(), found))
-        });
-        let found: Vec<_> = found.collect();
-        found.into_iter().fold(false, |changed, (name, issued)| {
-            self.install(&name, issued, now) || changed
-        })
+    /// Shows what was found on the shelf, where that is another than was obtained before. Returns whether there is any.
+    pub(super) fn take_up(&mut self, found: Vec<(String, Issued)>, now: SystemTime) -> bool {
+        let mut changed = false;
+        for (name, issued) in found {
+            let before = self
+                .by_name
+                .get(name.as_str())
+                .and_then(|served| served.issued.as_ref());
+            if before.is_none_or(|before| before.certificate.chain() != issued.certificate.chain()) {
+                changed |= self.install(&name, issued, now);
+            }
+        }
+        changed
     }
 
     /// Hosts whose certificates end soon, each with its end; those of the local CA are not worth a word.
@@ -336,28 +361,21 @@ impl Hosts {
     /// The certificate of a host by the name it was given.
     #[cfg(test)]
     pub(super) fn certificate(&self, name: &str) -> Option<&Arc<Certificate>> {
-        self.shown(self.by_name.get(name)?)
-    }
-
-    fn shown<'a>(&'a self, served: &'a Served) -> Option<&'a Arc<Certificate>> {
-        served.trusted(&self.pairs).or(served.local.as_ref())
+        self.by_name.get(name)?.shown(&self.pairs)
     }
 
     /// Why something else is shown than was asked for.
     fn note(&self, served: &Served) -> Vec<String> {
-        let none = if served.lent.is_some() {
-            LENT_NOTE
-        } else if served.local.is_some() {
-            "the local CA stands in until it is repaired"
-        } else {
-            "handshakes are refused"
+        let none = match (&served.stand_in, &served.source) {
+            (Some(StandIn::Lent(_)), _) => LENT_NOTE,
+            (Some(StandIn::Local(_)), Source::Acme) => ACME_NOTE,
+            (Some(StandIn::Local(_)), _) => "the local CA stands in until it is repaired",
+            (None, _) => "handshakes are refused",
         };
         match &served.source {
-            Source::Local if served.local.is_none() => vec![none.to_owned()],
-            Source::Local => Vec::new(),
+            Source::Local if served.stand_in.is_some() => Vec::new(),
             Source::Acme if served.issued.is_some() => Vec::new(),
-            Source::Acme if served.local.is_none() => vec![none.to_owned()],
-            Source::Acme => vec![ACME_NOTE.to_owned()],
+            Source::Local | Source::Acme => vec![none.to_owned()],
             Source::Files(paths) => match self.pairs.get(paths).and_then(|pair| Some((pair, pair.problem()?))) {
                 Some((pair, problem)) => {
                     let instead = if pair.current().is_some() {
@@ -382,22 +400,17 @@ impl Served {
         }
     }
 
-    /// What is shown, unless it is of the local CA.
-    fn trusted<'a>(&'a self, pairs: &'a Pairs) -> Option<&'a Arc<Certificate>> {
-        self.on_disk(pairs).or(self.lent.as_ref())
+    fn shown<'a>(&'a self, pairs: &'a Pairs) -> Option<&'a Arc<Certificate>> {
+        self.on_disk(pairs).or(self.stand_in.as_ref().map(StandIn::certificate))
     }
 
-    /// Takes one of these in place of its own, or gives up what is no longer good. Returns whether another is shown.
-    fn take_loan(&mut self, name: &str, present: &[Arc<Certificate>], now: SystemTime) -> bool {
-        if self.source == Source::Local {
-            return false;
-        }
-        let before = self.lent.take();
-        self.lent = lend(name, present, now).or_else(|| lend(name, before.as_slice(), now));
-        if self.lent.is_some() {
-            self.local = None;
-        }
-        self.lent.as_ref().map(Arc::as_ptr) != before.as_ref().map(Arc::as_ptr)
+    /// What is shown, unless it is of the local CA.
+    fn trusted<'a>(&'a self, pairs: &'a Pairs) -> Option<&'a Arc<Certificate>> {
+        self.on_disk(pairs).or(self.stand_in.as_ref().and_then(StandIn::lent))
+    }
+
+    fn needs_leaf(&self, pairs: &Pairs, now: SystemTime) -> bool {
+        self.on_disk(pairs).is_none() && self.stand_in.as_ref().is_some_and(|it| it.is_over(now))
     }
 }
 

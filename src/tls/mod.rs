@@ -8,6 +8,7 @@
 //! - `hosts` which host is shown which certificate, and why
 //! - `resolver` the table that handshakes read: name → certificate, without a lock
 //! - `stand_in` what is shown for a host without a certificate of its own
+//! - `supplies` what certificates are made and read with
 //! - `certificate` one certificate and what it says about itself
 //! - `files` PEM files, read again when they change
 //! - `local_ca` the root in the state folder, and leaves for hosts without another certificate
@@ -28,6 +29,7 @@ mod resolver;
 mod shelf;
 mod stand_in;
 mod store;
+mod supplies;
 mod tickets;
 
 pub use acme::{AcmeError, Authority, Begun, Blame, Challenges, Suggestion, Watch, Way, Wish};

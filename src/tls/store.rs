@@ -8,16 +8,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use rustls::crypto::aws_lc_rs;
 use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, server::ResolvesServerCert};
 
-use super::certificate::{Certificate, Supplies};
+use super::certificate::Certificate;
 use super::hosts::{Host, Hosts};
 use super::local_ca::{self, CaError};
 use super::resolver::Resolver;
 use super::shelf::{self, Bundle, Issued, Meta};
+use super::stand_in::local_leaf;
+use super::supplies::Supplies;
 use super::tickets::Tickets;
 use super::{clock, files};
 use crate::model::api::CertificateStatus;
@@ -100,11 +101,7 @@ impl Store {
 
     fn open_at(hosts: Vec<Host>, state_dir: &Path, now: SystemTime) -> Result<(Arc<Self>, Vec<String>), StoreError> {
         let store = Self {
-            supplies: Supplies {
-                ca: local_ca::folder(state_dir),
-                shelf: shelf::folder(state_dir),
-                provider: Arc::new(aws_lc_rs::default_provider()),
-            },
+            supplies: Supplies::new(state_dir),
             resolver: Arc::new(Resolver::empty()),
             tickets: Arc::new(Tickets::new(now).map_err(|_| StoreError::Randomness)?),
             state: Mutex::default(),
@@ -123,10 +120,12 @@ impl Store {
     }
 
     fn replace_hosts_at(&self, hosts: Vec<Host>, now: SystemTime) -> Result<Vec<String>, StoreError> {
+        // Files are read without the lock. What a refresh finds meanwhile in those that stay, the next one finds again.
+        let old = Hosts::clone(&self.state());
+        let (next, warnings) = Hosts::build(&old, hosts, &self.supplies, now).map_err(StoreError::LocalCa)?;
         let mut state = self.state();
-        let (next, warnings) = Hosts::build(&state, hosts, &self.supplies, now).map_err(StoreError::LocalCa)?;
-        self.resolver.publish(next.table());
         *state = next;
+        self.resolver.publish(state.table());
         Ok(warnings)
     }
 
@@ -219,8 +218,14 @@ impl Store {
 
     /// Shows what another process has put on the shelf since it was read. What is of no use there changes nothing.
     pub fn read_shelf_again(&self) {
+        let Supplies { shelf, provider, .. } = &self.supplies;
+        let found = self.acme_hosts().into_iter().filter_map(|host| {
+            let issued = shelf::obtained(shelf, provider, &host.name, &mut Vec::new())?;
+            Some((host.name, issued))
+        });
+        let found: Vec<_> = found.collect();
         let mut state = self.state();
-        if state.read_shelf_again(&self.supplies, clock::now()) {
+        if state.take_up(found, clock::now()) {
             self.resolver.publish(state.table());
         }
     }
@@ -282,7 +287,7 @@ impl Store {
 
     /// Reads changed files again, renews leaves of the local CA, rotates ticket keys. Keeps the last good certificate on any
     /// error. Returns what the log should say, and says nothing twice; meant to be called every few seconds, by a thread that
-    /// may wait for a disk. Nothing else waits for that: the files are read outside of the lock.
+    /// may wait for a disk. Nothing else waits for that: files are read, and the local CA is opened, outside of the lock.
     pub fn refresh(&self) -> Vec<String> {
         self.refresh_at(clock::now())
     }
@@ -294,7 +299,18 @@ impl Store {
             messages.extend(pair.refresh(&self.supplies.provider, now));
         }
         let mut state = self.state();
-        if state.refresh(read, &self.supplies, now, &mut messages) {
+        if state.refresh(read, now, &mut messages) {
+            self.resolver.publish(state.table());
+        }
+        let in_need = state.in_need_of_leaves(now);
+        drop(state);
+        let made = in_need.into_iter().map(|name| {
+            let leaf = local_leaf(&self.supplies, &name, now, &mut messages);
+            (name, leaf)
+        });
+        let made: Vec<_> = made.collect();
+        let mut state = self.state();
+        if state.take_leaves(made, now, &mut messages) {
             self.resolver.publish(state.table());
         }
         drop(state);

@@ -112,10 +112,14 @@ fn clock_of(day: u8) -> SystemTime {
 
 /// A certificate for these names from the first of January 2030 to the day `until`.
 fn bundle(names: &[&str], until: u8) -> Bundle {
+    bundle_of(names, 1, until)
+}
+
+fn bundle_of(names: &[&str], from: u8, until: u8) -> Bundle {
     let key = rcgen::KeyPair::generate().unwrap();
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     let mut params = rcgen::CertificateParams::new(names).unwrap();
-    (params.not_before, params.not_after) = (clock_of(1).into(), clock_of(until).into());
+    (params.not_before, params.not_after) = (clock_of(from).into(), clock_of(until).into());
     Bundle {
         chain: params.self_signed(&key).unwrap().pem(),
         key: Secret(key.serialize_pem()),
@@ -185,6 +189,69 @@ fn a_host_without_a_certificate_shows_what_another_host_has_for_it_and_follows_i
     assert!(store.refresh_at(clock_of(11)).is_empty());
     assert_eq!(store.status_at("a.example.com", clock_of(11)).issuer, "local CA");
     assert!(shown(&store, "a.example.com").covers("a.example.com"));
+}
+
+#[test]
+fn a_host_is_lent_another_when_what_it_was_lent_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = ["*.example.com", "a.example.com", "b.example.com"].map(|name| host(name, Tls::Acme));
+    let (store, _) = Store::open_at(hosts.to_vec(), folder.path(), clock_of(2)).unwrap();
+    let install = |name, names: &[&str], from, until| {
+        let installed = store.install_at(name, &bundle_of(names, from, until), clock_of(2));
+        installed.unwrap();
+    };
+    install("*.example.com", &["*.example.com"], 1, 10);
+    // Not valid yet, so that it is not lent yet.
+    install("b.example.com", &["b.example.com", "a.example.com"], 9, 30);
+    let shows_what = |of: &str| Arc::ptr_eq(&shown(&store, "a.example.com"), &shown(&store, of));
+    assert!(shows_what("*.example.com"));
+    assert!(store.refresh_at(clock_of(11)).is_empty());
+    assert!(shows_what("b.example.com"));
+    // The last to come is the first to end.
+    install("*.example.com", &["*.example.com"], 1, 12);
+    assert!(store.refresh_at(clock_of(13)).is_empty());
+    assert!(shows_what("b.example.com"));
+}
+
+#[test]
+fn the_local_ca_stands_in_again_also_where_another_host_gets_a_certificate_when_what_was_lent_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = ["*.example.com", "a.example.com", "other.test"].map(|name| host(name, Tls::Acme));
+    let (store, _) = Store::open_at(hosts.to_vec(), folder.path(), clock_of(2)).unwrap();
+    let install = |name, until, now| store.install_at(name, &bundle(&[name], until), clock_of(now)).unwrap();
+    install("*.example.com", 10, 2);
+    install("other.test", 20, 11);
+    store.refresh_at(clock_of(11));
+    let status = store.status_at("a.example.com", clock_of(11));
+    assert_eq!(
+        (status.issuer.as_str(), status.note.as_deref()),
+        ("local CA", Some(ACME_NOTE))
+    );
+}
+
+#[test]
+fn n27_a_local_ca_that_cannot_stand_in_for_what_was_lent_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    crate::durable::write_new(&folder.path().join("ca"), b"", 0o600).unwrap();
+    let hosts = ["*.example.com", "a.example.com"].map(|name| host(name, Tls::Acme));
+    let (store, told) = Store::open_at(hosts.to_vec(), folder.path(), clock_of(2)).unwrap();
+    assert_eq!(told.len(), 2, "{told:?}");
+    let lend = |until, now| {
+        let bundle = bundle(&["*.example.com"], until);
+        store.install_at("*.example.com", &bundle, clock_of(now)).unwrap();
+    };
+    let note = |now| store.status_at("a.example.com", clock_of(now)).note;
+    lend(10, 2);
+    assert_eq!(note(2).as_deref(), Some(LENT_NOTE));
+    let told = store.refresh_at(clock_of(11));
+    assert!(
+        told.len() == 1 && told[0].starts_with("`a.example.com`: handshakes are refused, nothing can stand in"),
+        "{told:?}"
+    );
+    assert!(store.refresh_at(clock_of(11)).is_empty());
+    assert_eq!(note(11).as_deref(), Some("handshakes are refused"));
+    lend(20, 11);
+    assert_eq!(note(11).as_deref(), Some(LENT_NOTE));
 }
 
 #[test]
