@@ -1,7 +1,7 @@
 //! Files of users (`auth.basic`): read at the start and at a reload, and again when they change. What was there before is kept while a
 //! file cannot be used; a file that never could be lets nobody in.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -32,16 +32,38 @@ pub(super) struct UserReader {
     read: Arc<UserFiles>,
     /// Which files each environment asks.
     asked: RefCell<BTreeMap<String, Vec<PathBuf>>>,
+    /// How many configurations were served.
+    served: Cell<u64>,
 }
 
 /// What is known of one file.
 #[derive(Debug, Default)]
 struct Reading {
-    seen: Option<Stamp>,
-    /// Whether `seen` is enough to tell that nothing has changed.
-    settled: bool,
+    seen: Seen,
     users: Option<Users>,
     problem: Option<String>,
+}
+
+/// What a file looked like when it was read last.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    stamp: Option<Stamp>,
+    /// Whether the stamp is enough to tell that nothing has changed.
+    settled: bool,
+}
+
+/// A file that was read, as it was then.
+#[derive(Debug)]
+struct Sight {
+    seen: Seen,
+    users: Result<Users, String>,
+}
+
+/// Files to be looked at, or what was seen of them, under the configuration of this number.
+#[derive(Debug)]
+struct Round<T> {
+    served: u64,
+    files: Vec<(PathBuf, T)>,
 }
 
 /// What a look at a file has brought.
@@ -62,6 +84,7 @@ impl UserReader {
             files: RefCell::default(),
             read: Arc::default(),
             asked: RefCell::default(),
+            served: Cell::new(0),
         })
     }
 
@@ -93,14 +116,20 @@ impl UserReader {
         }
         drop(files);
         *self.asked.borrow_mut() = asked;
-        self.refresh(SystemTime::now());
+        self.served.set(self.served.get() + 1);
+        self.take(self.round().look(SystemTime::now()));
     }
 
     /// Reads again what has changed. Never ends.
     pub(super) async fn keep_fresh(self: Rc<Self>) {
         loop {
             tokio::time::sleep(REFRESH).await;
-            self.refresh(SystemTime::now());
+            // A disk that hangs must not hold up the control thread; the next round begins when this one has ended.
+            let round = self.round();
+            let seen = tokio::task::spawn_blocking(move || round.look(SystemTime::now()));
+            if let Ok(seen) = seen.await {
+                self.take(seen);
+            }
         }
     }
 
@@ -130,14 +159,29 @@ impl UserReader {
         told
     }
 
-    fn refresh(&self, now: SystemTime) {
-        for (path, reading) in self.files.borrow_mut().iter_mut() {
+    fn round(&self) -> Round<Seen> {
+        let files = self.files.borrow();
+        let files = files.iter().map(|(path, reading)| (path.clone(), reading.seen));
+        Round {
+            served: self.served.get(),
+            files: files.collect(),
+        }
+    }
+
+    fn take(&self, round: Round<Sight>) {
+        // A reload has read them meanwhile, and later.
+        if round.served != self.served.get() {
+            return;
+        }
+        let mut files = self.files.borrow_mut();
+        for (path, sight) in round.files {
+            let Some(reading) = files.get_mut(&path) else { continue };
             let is_first = reading.users.is_none() && reading.problem.is_none();
-            let news = reading.look(path, now);
+            let news = reading.take(sight);
             if news == Some(News::Users)
                 && let Some(users) = &reading.users
             {
-                self.read.set(path, users.clone());
+                self.read.set(&path, users.clone());
             }
             let (file, users) = (path.display(), reading.users.as_ref().map_or(0, Users::len));
             match (news, &reading.problem) {
@@ -156,20 +200,43 @@ impl UserReader {
     }
 }
 
-impl Reading {
-    fn look(&mut self, path: &Path, now: SystemTime) -> Option<News> {
+impl Round<Seen> {
+    /// Reads the files that may have changed. Blocks.
+    fn look(self, now: SystemTime) -> Round<Sight> {
+        let changed = |(path, seen): (PathBuf, Seen)| Some((Sight::of(&path, seen, now)?, path));
+        let files = self.files.into_iter().filter_map(changed);
+        Round {
+            served: self.served,
+            files: files.map(|(sight, path)| (path, sight)).collect(),
+        }
+    }
+}
+
+impl Sight {
+    /// Reads a file, unless it is as it was seen before.
+    fn of(path: &Path, before: Seen, now: SystemTime) -> Option<Self> {
         let stamp = std::fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata));
-        if self.settled && stamp == self.seen {
+        if before.settled && stamp == before.stamp {
             return None;
         }
         // Looked at before it is read: a change in between is found the next time.
         let is_old = stamp.is_some_and(|stamp| stamp.is_older_than(TICK, now));
-        self.seen = stamp;
-        match read(path) {
+        let users = read(path);
+        let settled = is_old && users.is_ok();
+        Some(Self {
+            seen: Seen { stamp, settled },
+            users,
+        })
+    }
+}
+
+impl Reading {
+    fn take(&mut self, sight: Sight) -> Option<News> {
+        self.seen = sight.seen;
+        match sight.users {
             Ok(users) => {
-                self.settled = is_old;
                 let is_emptied = users.is_empty() && self.users.as_ref().is_some_and(|before| !before.is_empty());
-                if is_emptied && !is_old {
+                if is_emptied && !self.seen.settled {
                     // Programs that write a file in place empty it first.
                     return None;
                 }
@@ -181,7 +248,6 @@ impl Reading {
                 Some(News::Users)
             }
             Err(why) => {
-                self.settled = false;
                 if self.problem.as_ref() == Some(&why) {
                     return None;
                 }
@@ -234,21 +300,25 @@ mod tests {
         (folder, file, SystemTime::now(), Reading::default())
     }
 
+    fn look(reading: &mut Reading, file: &Path, now: SystemTime) -> Option<News> {
+        reading.take(Sight::of(file, reading.seen, now)?)
+    }
+
     #[test]
     fn what_was_there_is_kept_while_a_file_cannot_be_used() {
         let (_folder, file, now, mut reading) = nothing_yet();
-        assert_eq!(reading.look(&file, now), Some(News::Problem));
-        assert_eq!(reading.look(&file, now), None, "said once");
+        assert_eq!(look(&mut reading, &file, now), Some(News::Problem));
+        assert_eq!(look(&mut reading, &file, now), None, "said once");
         std::fs::write(&file, ANNA).unwrap();
-        assert_eq!(reading.look(&file, now), Some(News::Users));
+        assert_eq!(look(&mut reading, &file, now), Some(News::Users));
         std::fs::write(&file, format!("{ANNA}bert:hunter2\n")).unwrap();
-        assert_eq!(reading.look(&file, now), Some(News::Problem));
+        assert_eq!(look(&mut reading, &file, now), Some(News::Problem));
         assert_eq!(reading.users.as_ref().map(Users::len), Some(1));
         assert!(!reading.problem.as_ref().unwrap().contains("hunter2"), "{reading:?}");
         std::fs::write(&file, ANNA).unwrap();
-        assert_eq!(reading.look(&file, now), Some(News::Recovered));
+        assert_eq!(look(&mut reading, &file, now), Some(News::Recovered));
         std::fs::remove_file(&file).unwrap();
-        assert_eq!(reading.look(&file, now), Some(News::Problem));
+        assert_eq!(look(&mut reading, &file, now), Some(News::Problem));
         assert_eq!(reading.users.as_ref().map(Users::len), Some(1));
     }
 
@@ -256,10 +326,10 @@ mod tests {
     fn an_emptied_file_counts_once_nobody_writes_it_any_more() {
         let (_folder, file, now, mut reading) = nothing_yet();
         std::fs::write(&file, ANNA).unwrap();
-        reading.look(&file, now);
+        look(&mut reading, &file, now);
         std::fs::write(&file, "").unwrap();
-        assert_eq!(reading.look(&file, now), None);
-        assert_eq!(reading.look(&file, now + 2 * TICK), Some(News::Users));
+        assert_eq!(look(&mut reading, &file, now), None);
+        assert_eq!(look(&mut reading, &file, now + 2 * TICK), Some(News::Users));
         assert_eq!(reading.users, Some(Users::default()));
     }
 
@@ -267,9 +337,32 @@ mod tests {
     fn a_file_that_was_written_just_now_is_looked_at_again() {
         let (_folder, file, now, mut reading) = nothing_yet();
         std::fs::write(&file, ANNA).unwrap();
-        reading.look(&file, now);
-        assert!(!reading.settled);
-        reading.look(&file, now + 2 * TICK);
-        assert!(reading.settled);
+        look(&mut reading, &file, now);
+        assert!(!reading.seen.settled);
+        look(&mut reading, &file, now + 2 * TICK);
+        assert!(reading.seen.settled);
+    }
+
+    #[test]
+    fn what_was_read_before_a_reload_does_not_count_behind_it() {
+        let (_folder, file, now, _) = nothing_yet();
+        let text = format!(
+            "[env.prod]\nhost = \"a.example\"\nupstream = 3000\nauth.basic = \"{}\"\n",
+            file.display()
+        );
+        let (config, _) = Config::parse(Path::new("/etc/greengate/proxy.toml"), &text).unwrap();
+        std::fs::write(&file, ANNA).unwrap();
+        let reader = UserReader::new();
+        reader.serve(&config);
+        let users = || reader.files.borrow()[&file].users.as_ref().map(Users::len);
+        let of_before = reader.round().look(now);
+        assert_eq!(of_before.files.len(), 1);
+        std::fs::write(&file, format!("{ANNA}{}", ANNA.replace("anna", "bert"))).unwrap();
+        reader.serve(&config);
+        reader.take(of_before);
+        assert_eq!(users(), Some(2));
+        std::fs::write(&file, ANNA).unwrap();
+        reader.take(reader.round().look(now));
+        assert_eq!(users(), Some(1));
     }
 }
