@@ -133,6 +133,15 @@ pub(super) fn found(folder: &Path) -> Vec<Vec<u8>> {
 #[expect(clippy::disallowed_methods, reason = "what a test writes need not survive a crash")]
 mod tests {
     use super::*;
+    use crate::model::backup::is_passing;
+
+    /// A backup is of what a daemon keeps, and messages are not.
+    fn no_backup_wonders_at(folder: &Path) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(is_passing(&name), "{name}");
+        }
+    }
 
     #[test]
     fn one_process_at_a_time_has_it() {
@@ -141,6 +150,7 @@ mod tests {
         assert!(Place::take(folder.path()).unwrap().is_none());
         drop(first);
         assert!(Place::take(folder.path()).unwrap().is_some());
+        no_backup_wonders_at(folder.path());
     }
 
     #[test]
@@ -154,6 +164,7 @@ mod tests {
         assert!(folder.path().join("notify.broken.json").exists());
         save(folder.path(), b"{}").unwrap();
         assert_eq!(place.load(), Ok(Kept::default()));
+        no_backup_wonders_at(folder.path());
     }
 
     #[test]
@@ -170,5 +181,6 @@ mod tests {
             std::fs::write(folder.path().join(LATE).join(id.to_string()), "x").unwrap();
         }
         assert!(leave(folder.path(), "more", b"x").is_err());
+        no_backup_wonders_at(folder.path());
     }
 }

@@ -8,12 +8,12 @@ use greengate::model::api::exit;
 use greengate::model::slot::Slot;
 
 use super::content;
-use crate::common::app::App;
+use crate::common::app::{App, send};
 use crate::common::door::{Door, QUICK};
 use crate::common::fixture::Pair;
 use crate::common::load::{Kind, Load};
 use crate::common::pebble::{Manners, Pebble, report};
-use crate::common::{count, secs};
+use crate::common::{count, eventually, holds, secs};
 use crate::packaged;
 
 /// A user, with a password that nobody needs here.
@@ -94,6 +94,37 @@ async fn another_machine_serves_the_same_slot_with_the_same_certificates_and_ord
     // The account is the same, too.
     b.proxyctl(&["certs", "renew", "a.example.test"]).await.assert_code(0);
     assert_eq!((asked("/order-plz"), asked("/sign-me-up")), (orders + 1, accounts));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_knows_all_that_a_daemon_puts_into_its_folder() {
+    let more = "stale_assets = { paths = [\"/assets/\"], keep = \"7d\" }\n[[notify]]\ncommand = \"cat\"\n";
+    let pair = Pair::tls(more).await.hasty("notify_look=40").await;
+    let file = "HTTP/1.1 200 OK\r\nContent-Type: text/javascript\r\nContent-Length: 3\r\n\r\nold";
+    pair.blue.on("/assets/old.js", vec![send(file)]);
+    assert_eq!(pair.get("/assets/old.js").await.status, 200);
+    pair.door.swap("prod", &[]).await.assert_done();
+    pair.door.watch(&["upgrade"]).finish().await.assert_code(exit::DONE);
+    let wanted = ["lock", "listeners.json", "assets", "notify.json", "notify.lock"];
+    eventually(secs(10), || async {
+        let there = |name: &&str| pair.door.state_dir().join(name).exists();
+        holds(wanted.iter().all(there), || "not all of it is there".into())
+    })
+    .await;
+    let file = pair.door.folder().join("backup.tar.gz");
+    let made = pair
+        .door
+        .proxyctl(&["backup", file.to_str().unwrap(), "--config", "proxy.toml"])
+        .await;
+    made.assert_code(0);
+    assert!(!made.all().contains("is nothing that the daemon keeps"), "{made:?}");
+    std::fs::write(pair.door.state_dir().join("mine"), "").unwrap();
+    let made = pair
+        .door
+        .proxyctl(&["backup", file.to_str().unwrap(), "--config", "proxy.toml"])
+        .await;
+    made.assert_code(0)
+        .assert_says(&["/state/mine` is nothing that the daemon keeps"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
