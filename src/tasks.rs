@@ -1,9 +1,9 @@
 //! The only spawn: named, cancelled, joined. Nothing in this crate runs on after its owner is gone.
 //!
-//! Two kinds of task exist, and their aftermath. What the control plane starts belongs to a [`Group`]: it has a name, a panic in it is logged under
+//! There are three kinds of task. What the control plane starts belongs to a [`Group`]: it has a name, a panic in it is logged under
 //! that name and ends nothing else, and it is cancelled when the group is dropped. What the data plane starts, a task for each
 //! client connection and each HTTP/2 stream, goes through [`connection`], which costs what `tokio` itself costs: such a task
-//! belongs to its core's runtime and ends with it. What a guard's `Drop` has begun and cannot wait for goes through [`aftermath`].
+//! belongs to its core's runtime and ends with it. What a guard's `Drop` has begun and cannot wait for is [`detached`].
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -81,11 +81,11 @@ pub fn connection(task: impl Future<Output = ()> + 'static) {
     drop(tokio::task::spawn_local(task));
 }
 
-/// Starts a task that sees to the end of what was undone, and outlives who undid it: a `Drop` cannot wait.
+/// Starts a task that outlives who has begun it: a `Drop` cannot wait for what it undoes.
 ///
 /// Nobody joins it. It ends when it is done or with this thread's runtime, so that it has to have a deadline of its own.
 #[expect(clippy::disallowed_methods, reason = "this is the room that spawns")]
-pub fn aftermath(task: impl Future<Output = ()> + Send + 'static) {
+pub fn detached(task: impl Future<Output = ()> + Send + 'static) {
     drop(tokio::spawn(task));
 }
 

@@ -19,7 +19,7 @@ use crate::model::api::{
 };
 use crate::model::notify::{CertificateReading, Nearing};
 use crate::proxy::{Front, TlsChallenges};
-use crate::tls::{Bundle, Challenges, Host, Meta, Secret, Store};
+use crate::tls::{AcmeHost, Bundle, Challenges, Host, Meta, Secret, Store};
 
 /// Between two looks at certificate files and ticket keys.
 const REFRESH: Duration = Duration::from_secs(2);
@@ -91,7 +91,7 @@ impl Certificates {
         self.renewer.run().await;
     }
 
-    /// Learns what the process before this one, which renews nothing any more, has obtained since this one began.
+    /// Learns what the process before this one, which renews nothing any more, has obtained since this one began. Blocks.
     pub(in crate::control) fn take_up(&self) {
         self.renewer.take_up();
     }
@@ -102,8 +102,12 @@ impl Certificates {
     }
 
     /// Ends every renewal: another process goes on with them.
-    pub(in crate::control) async fn stop_renewals(&self) {
-        self.renewer.stop().await;
+    ///
+    /// # Errors
+    /// Why it could not.
+    pub(in crate::control) async fn stop_renewals(&self, patience: Duration) -> Result<(), String> {
+        self.renewer.stop(patience).await?;
+        self.in_memory_alone().map_or(Ok(()), Err)
     }
 
     /// Why another process could not serve what this one does.
@@ -128,26 +132,21 @@ impl Certificates {
     /// How every certificate stands, by host.
     pub(in crate::control) fn report(&self) -> api::Certificates {
         let mut reports: BTreeMap<String, CertificateReport> = BTreeMap::new();
-        for mut report in self.renewer.reports() {
-            let status = self.store.status(&report.host);
-            report.issuer = status.issuer;
-            report.not_after = status.not_after;
-            report.note = status.note;
-            reports.insert(report.host.clone(), report);
+        for report in self.renewer.reports() {
+            reports.insert(report.host.clone(), self.with_what_is_shown(report));
         }
         for host in hosts(&self.config.borrow()) {
-            let status = self.store.status(&host.name);
             let why = match &host.tls {
                 Tls::Off => continue,
                 Tls::Acme | Tls::Internal => "the local CA renews it by itself",
                 Tls::Files { .. } => "its files are read again when they change",
             };
             let name = host.name.trim_matches(['[', ']']).to_owned();
-            reports.entry(name.clone()).or_insert_with(|| CertificateReport {
-                host: name,
-                issuer: status.issuer,
-                not_after: status.not_after,
-                note: status.note,
+            let report = || CertificateReport {
+                host: name.clone(),
+                issuer: String::new(),
+                not_after: String::new(),
+                note: None,
                 obtained: false,
                 challenge: None,
                 imported: false,
@@ -157,7 +156,10 @@ impl Certificates {
                 failures: 0,
                 error: None,
                 unsaved: None,
-            });
+            };
+            reports
+                .entry(name.clone())
+                .or_insert_with(|| self.with_what_is_shown(report()));
         }
         api::Certificates {
             certificates: reports.into_values().collect(),
@@ -208,10 +210,23 @@ impl Certificates {
     /// # Errors
     /// Why there is none.
     pub(in crate::control) async fn renew(&self, request: &RenewRequest) -> Result<CertificateReport, Problem> {
-        let mut report = self.renewer.clone().renew(&request.host).await?;
-        let status = self.store.status(&report.host);
-        (report.issuer, report.not_after, report.note) = (status.issuer, status.not_after, status.note);
-        Ok(report)
+        let report = self.renewer.clone().renew(&request.host).await?;
+        Ok(self.with_what_is_shown(report))
+    }
+
+    fn with_what_is_shown(&self, report: CertificateReport) -> CertificateReport {
+        let CertificateStatus {
+            issuer,
+            not_after,
+            note,
+            ..
+        } = self.store.status(&report.host);
+        CertificateReport {
+            issuer,
+            not_after,
+            note,
+            ..report
+        }
     }
 
     /// Serves what another program obtained, for every host that it covers and that has nothing better.
@@ -234,28 +249,24 @@ impl Certificates {
             code: exit::FAILED,
             reason: format!("`{}` is of no use: {why}", name.escape_debug()),
             hint: None,
-        })?;
-        let (life, covered) = covered;
+        });
+        let (life, covered) = covered?;
         let (mut hosts, mut left) = (Vec::new(), Vec::new());
-        for host in covered {
-            if host.current.is_some_and(|current| current.life.until >= life.until) {
-                left.push(format!("`{}` has one that is good for as long", host.name));
-                continue;
-            }
-            // Nobody waits for a limit of a CA here, and what is shown may be good.
-            if life.from > clock::unix_now() {
-                left.push(format!(
-                    "`{}`: it is not valid yet; is this machine's clock right?",
-                    host.name
-                ));
-                continue;
-            }
-            match self.renewer.import(&host.name, bundle.clone()) {
+        for AcmeHost { name: host, current } in covered {
+            let imported = if current.is_some_and(|current| current.life.until >= life.until) {
+                Err("the host has one that is good for as long".to_owned())
+            } else if life.from > clock::unix_now() {
+                // Nobody waits for a limit of a CA here, and what is shown may be good.
+                Err("it is not valid yet; is this machine's clock right?".to_owned())
+            } else {
+                self.renewer.import(&host, bundle.clone())
+            };
+            match imported {
                 Ok(()) => {
-                    tracing::info!(host = host.name, from = name, "imported a certificate");
-                    hosts.push(host.name);
+                    tracing::info!(host, from = name, "imported a certificate");
+                    hosts.push(host);
                 }
-                Err(why) => left.push(format!("`{}`: {why}", host.name)),
+                Err(why) => left.push(format!("`{host}`: {why}")),
             }
         }
         Ok(Imported { name, hosts, left })

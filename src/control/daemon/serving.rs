@@ -204,6 +204,8 @@ impl Serving {
         office.switcher.first_probes(FIRST_PROBES).await;
         if let Some(inheritance) = inheritance {
             inheritance.wait_for_leave().await?;
+            // The old one has ended its renewals before it gave leave.
+            office.certificates.take_up();
         }
         office.plane.listen(&listeners.http, &listeners.https).map_err(failed)?;
         systemd::forget(&useless);
@@ -225,8 +227,6 @@ impl Serving {
         let renewals = office.certificates.clone();
         tasks.spawn_local("renewals", renewals.renew_what_is_due());
         if let Some(inheritance) = inheritance.take() {
-            // The old one has ended its renewals before it gave leave, and these begin at the next wait.
-            office.certificates.take_up();
             folder.sign();
             let accepted = inheritance.accepted(&earlier, &tasks);
             accepted.map_err(|error| Fault::new(format!("the process before this one cannot be followed: {error}")))?;

@@ -93,6 +93,11 @@ impl Challenges {
         Ok(Posted(Undo::Dns { _taken_away_by: record }))
     }
 
+    /// Waits until no record is left of those that were set in the DNS: whoever sets the next would see it removed.
+    pub async fn settled(&self) {
+        self.records.settled().await;
+    }
+
     fn change(&self, change: impl Fn(&mut Answers)) {
         self.answers.rcu(|answers| {
             let mut answers = Answers::clone(answers);

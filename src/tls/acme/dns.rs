@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::process::Child;
@@ -63,11 +63,23 @@ impl Records {
         Err(format!("ended with {}: {}", output.status, said.trim()))
     }
 
+    /// Waits until every record is taken away of those that were set up to now, or its `cleanup` has failed.
+    pub(super) async fn settled(&self) {
+        let turns: Vec<_> = self.turns().values().cloned().collect();
+        for turn in turns {
+            drop(turn.lock_owned().await);
+        }
+    }
+
     fn turn(&self, name: &str) -> Arc<Turn<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turns = self.turns();
         // Nobody waits for these, and nobody has them.
         turns.retain(|_, turn| Arc::strong_count(turn) > 1);
         turns.entry(name.to_owned()).or_default().clone()
+    }
+
+    fn turns(&self) -> MutexGuard<'_, HashMap<String, Arc<Turn<()>>>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -98,7 +110,7 @@ impl Drop for Record {
             Err(_) => run.spawn().map(|_| None),
         };
         match spawned {
-            Ok(Some(cleanup)) => tasks::aftermath(see_to(cleanup, program, name, self.turn.take())),
+            Ok(Some(cleanup)) => tasks::detached(see_to(cleanup, program, name, self.turn.take())),
             Ok(None) => {}
             Err(error) => left_behind(&program, &name, &format!("cannot be run: {}", files::io_reason(&error))),
         }
@@ -158,7 +170,7 @@ mod tests {
         let hook = hook(folder.path(), "echo \"zone is locked\" >&2\nexit 3");
         let failed = records.post(&hook, "a.com", "v").await.unwrap_err();
         assert_eq!(failed, "ended with exit status: 3: zone is locked");
-        drop(records.turn("_acme-challenge.a.com").lock_owned().await);
+        records.settled().await;
         assert_eq!(
             log(folder.path()),
             ["present _acme-challenge.a.com v", "cleanup _acme-challenge.a.com v"]
@@ -174,8 +186,40 @@ mod tests {
             let mut post = pin!(records.post(&hook, "a.com", "v"));
             assert!(post.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         }
-        drop(records.turn("_acme-challenge.a.com").lock_owned().await);
+        records.settled().await;
         assert_eq!(log(folder.path()).pop().unwrap(), "cleanup _acme-challenge.a.com v");
+    }
+
+    #[tokio::test]
+    async fn records_are_settled_when_the_last_cleanup_has_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let may = folder.path().join("may");
+        let hook = hook(
+            folder.path(),
+            &format!(
+                "[ $1 = present ] || until [ -e {} ]; do sleep 0.01; done",
+                may.display()
+            ),
+        );
+        let records = Records::default();
+        records.settled().await;
+        let one = records.post(&hook, "a.com", "v").await.unwrap();
+        let other = records.post(&hook, "b.com", "v").await.unwrap();
+        drop((one, other));
+        let mut settled = pin!(records.settled());
+        assert!(
+            settled
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
+        crate::durable::write_new(&may, b"", 0o600).unwrap();
+        settled.await;
+        let cleaned = log(folder.path())
+            .iter()
+            .filter(|line| line.starts_with("cleanup"))
+            .count();
+        assert_eq!(cleaned, 2);
     }
 
     #[tokio::test]

@@ -52,7 +52,7 @@ impl std::error::Error for AcmeError {}
 
 impl AcmeError {
     /// Of this machine.
-    pub(super) fn here(message: impl Into<String>) -> Self {
+    pub fn here(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             hint: None,
@@ -61,7 +61,8 @@ impl AcmeError {
         }
     }
 
-    pub(super) fn ca(message: impl Into<String>) -> Self {
+    /// Of the CA.
+    pub fn ca(message: impl Into<String>) -> Self {
         Self {
             blame: Blame::Ca,
             ..Self::here(message)

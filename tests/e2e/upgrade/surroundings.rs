@@ -1,5 +1,6 @@
 //! An upgrade where the disk is full, and one beside a CA.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -142,4 +143,44 @@ async fn the_new_process_renews_and_the_old_one_does_not() {
     alone(&door).await;
     assert_eq!((pebble.ca.orders(NAME), pebble.ca.asked("/sign-me-up").len()), (2, 1));
     assert_eq!(pebble.get(&door, NAME).await, Ok(200));
+}
+
+/// Says in a file when it begins and ends. Its first `present` does not end, and a `cleanup` takes its time: it ends when another `present`
+/// has begun, or after two seconds without any.
+const HOOK: &str = r#"#!/bin/sh
+echo "$1 begins" >> LOG
+presents() { grep -c "present begins" LOG; }
+case "$1" in
+present) [ "$(presents)" -gt 1 ] || exec tail -f /dev/null ;;
+cleanup) for _ in $(seq 20); do [ "$(presents)" -gt 1 ] || sleep 0.1; done ;;
+esac
+echo "$1 ends" >> LOG
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_new_process_sets_no_dns_record_before_the_old_one_has_taken_its_own_away() {
+    let pebble = Pebble::start(Manners::default()).await;
+    let app = App::start("app", "v1").await;
+    let hook = pebble.folder().join("hook");
+    let log = pebble.folder().join("log");
+    std::fs::write(&hook, HOOK.replace("LOG", log.to_str().unwrap())).unwrap();
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let config = pebble.acme(&format!("challenge = {{ dns = \"{}\" }}\n", hook.display()))
+        + &pebble::environment("prod", "\"a.example.test\"", &app);
+    let door = pebble.door(&config).await;
+    let begun = |presents: usize| {
+        let log = &log;
+        eventually(secs(30), move || async move {
+            let log = std::fs::read_to_string(log).unwrap_or_default();
+            holds(log.matches("present begins").count() == presents, || log.clone()).map(|()| log)
+        })
+    };
+    begun(1).await;
+    upgrade(&door).await;
+    let log = begun(2).await;
+    let before: Vec<&str> = log.lines().take(4).collect();
+    assert_eq!(
+        before,
+        ["present begins", "cleanup begins", "cleanup ends", "present begins"]
+    );
 }

@@ -18,23 +18,16 @@ impl Renewer {
         let name = host.name.as_str();
         let outcome = match tokio::time::timeout(PATIENCE, self.obtain(host)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(AcmeError {
-                message: format!("the CA did not come to an end within {} min", PATIENCE.as_secs() / 60),
-                hint: None,
-                retry_after: None,
-                blame: Blame::Ca,
-            }),
+            Err(_) => Err(AcmeError::ca(format!(
+                "the CA did not come to an end within {} min",
+                PATIENCE.as_secs() / 60
+            ))),
         };
         let installed = outcome.and_then(|bundle| match self.store.install(name, &bundle) {
             Ok(life) => Ok((bundle, life)),
             Err(why) => {
                 self.authority().forget_begun(name);
-                Err(AcmeError {
-                    message: format!("the CA's certificate is of no use: {why}"),
-                    hint: None,
-                    retry_after: None,
-                    blame: Blame::Here,
-                })
+                Err(AcmeError::here(format!("the CA's certificate is of no use: {why}")))
             }
         });
         match installed {
@@ -63,7 +56,7 @@ impl Renewer {
                 let chance = fastrand::f64();
                 let mut next = 0;
                 // A reload that came meanwhile lets it be tried at once, by settings that this attempt did not have.
-                let directories = self.overtaken.borrow_mut().remove(name).then(|| self.directories());
+                let directories = self.is_overtaken(name).then(|| self.directories());
                 self.ledger.borrow_mut().change(name, |record| {
                     record
                         .attempts
@@ -133,21 +126,16 @@ impl Renewer {
                 break;
             }
         }
-        Err(failed.unwrap_or_else(|| self.all_held(&host.name)))
-    }
-
-    fn all_held(&self, host: &str) -> AcmeError {
-        let record = self.ledger.borrow().of(host);
-        let first = record.directories.values().min().copied().unwrap_or_default();
-        AcmeError {
-            message: record
-                .attempts
-                .error
-                .unwrap_or_else(|| "every CA has asked to wait".into()),
-            hint: None,
-            retry_after: Some(first.saturating_sub(unix_now()).max(0)),
-            blame: Blame::Ca,
-        }
+        // Every one of them has asked to wait.
+        Err(failed.unwrap_or_else(|| {
+            let record = self.ledger.borrow().of(&host.name);
+            let wait = record.held(&settings.directories).saturating_sub(unix_now());
+            let said = record.attempts.error;
+            AcmeError {
+                retry_after: Some(wait.max(0)),
+                ..AcmeError::ca(said.unwrap_or_else(|| "every CA has asked to wait".into()))
+            }
+        }))
     }
 }
 

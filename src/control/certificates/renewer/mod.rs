@@ -3,11 +3,13 @@
 //!
 //! - `renewer` looks which host is due, and begins attempts
 //! - `attempt` one attempt, from the first CA to the certificate on disk
+//! - `suggestion` when the CA that gave a certificate wants it renewed
 //! - `ledger` what is remembered of attempts over a restart
 
 mod attempt;
 mod ledger;
 mod renewer;
+mod suggestion;
 #[cfg(test)]
 mod tests;
 

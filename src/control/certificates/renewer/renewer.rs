@@ -11,11 +11,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::ledger::{HostRecord, Ledger, Suggested};
+use super::ledger::{HostRecord, Ledger};
 use crate::config::{Acme, Challenge};
 use crate::control::clock::{rfc3339, unix_now};
 use crate::model::api::{CertificateReport, Problem, exit};
-use crate::model::renewal::{self, Reason, VALIDATIONS_PER_HOUR};
+use crate::model::renewal::{Reason, VALIDATIONS_PER_HOUR};
 use crate::tasks::Group;
 use crate::tls::{AcmeHost, Authority, Bundle, Challenges, Store};
 
@@ -25,8 +25,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 4;
 /// Between two tries to put on disk what is served from memory.
 const SAVE_AGAIN: Duration = Duration::from_secs(5);
-/// A CA that does not say when it wants to be asked again about renewal, or cannot be asked, is asked after this.
-const ASK_AGAIN: i64 = 6 * 60 * 60;
 
 /// How an attempt ended, for the user who asked for it.
 pub(super) type Outcome = Result<(), String>;
@@ -34,22 +32,21 @@ pub(super) type Outcome = Result<(), String>;
 /// Everything that renewals need, on the control thread.
 pub(in crate::control) struct Renewer {
     pub(super) store: Arc<Store>,
+    challenges: Arc<Challenges>,
     /// Replaced by a reload; attempts under way keep theirs.
     authority: RefCell<Rc<Authority>>,
     pub(super) ledger: RefCell<Ledger>,
-    /// By host: the requests that wait for the end of its attempt.
-    running: RefCell<BTreeMap<String, Vec<oneshot::Sender<Outcome>>>>,
-    /// Hosts whose attempt began before a reload that lets them be tried at once.
-    pub(super) overtaken: RefCell<BTreeSet<String>>,
+    /// By host.
+    running: RefCell<BTreeMap<String, Running>>,
     /// Hosts about which the CA is being asked.
-    asking: RefCell<BTreeSet<String>>,
+    pub(super) asking: RefCell<BTreeSet<String>>,
     /// Served from memory, because the disk would not take it.
     pub(super) unsaved: RefCell<BTreeMap<String, (Bundle, String)>>,
     /// By host: what became of its attempts in this process.
     renewals: RefCell<BTreeMap<String, Renewals>>,
     /// Whether nothing new begins, because another process is about to do this.
     held: Cell<bool>,
-    tasks: Group,
+    pub(super) tasks: Group,
 }
 
 impl std::fmt::Debug for Renewer {
@@ -67,6 +64,15 @@ pub(in crate::control) struct Renewals {
     pub(in crate::control) failed: u64,
 }
 
+/// An attempt under way.
+#[derive(Debug)]
+struct Running {
+    /// The requests that wait for its end.
+    waiting: Vec<oneshot::Sender<Outcome>>,
+    /// Whether it began before a reload that lets its host be tried at once.
+    overtaken: bool,
+}
+
 /// When the next attempt is, in unix seconds, and why then; `None` when there will be none.
 type Plan = (Option<i64>, String);
 
@@ -82,10 +88,10 @@ impl Renewer {
         let authority = Authority::new(settings.clone(), state_dir, challenges.clone());
         Rc::new(Self {
             store: store.clone(),
+            challenges: challenges.clone(),
             authority: RefCell::new(Rc::new(authority)),
             ledger: RefCell::new(Ledger::open(state_dir, warnings)),
             running: RefCell::default(),
-            overtaken: RefCell::default(),
             asking: RefCell::default(),
             unsaved: RefCell::default(),
             renewals: RefCell::default(),
@@ -103,9 +109,9 @@ impl Renewer {
             *self.authority.borrow_mut() = Rc::new(authority);
         }
         let at_once = |host: &str| changed || added.contains(host);
-        let running = self.running.borrow();
-        let overtaken = running.keys().filter(|host| at_once(host)).cloned();
-        self.overtaken.borrow_mut().extend(overtaken);
+        for (host, running) in self.running.borrow_mut().iter_mut() {
+            running.overtaken |= at_once(host);
+        }
         let mut ledger = self.ledger.borrow_mut();
         ledger.reconsider(&settings.directories, |host, _| at_once(host));
     }
@@ -156,8 +162,8 @@ impl Renewer {
         let next = record.attempts.next_forced(now);
         let (send, receive) = oneshot::channel();
         let name = host.name.clone();
-        if let Some(waiting) = self.running.borrow_mut().get_mut(&name) {
-            waiting.push(send);
+        if let Some(running) = self.running.borrow_mut().get_mut(&name) {
+            running.waiting.push(send);
         } else if next > now {
             let why = if record.attempts.may_validate(now) < next {
                 "as the CA asks for".to_owned()
@@ -182,7 +188,7 @@ impl Renewer {
             Ok(Err(error)) => Err(problem(exit::FAILED, error)),
             Err(_) => Err(problem(
                 exit::FAILED,
-                "this process has ended it, and the next one goes on".into(),
+                format!("an upgrade has cut the attempt for `{name}` off; another one begins by itself"),
             )),
         }
     }
@@ -314,12 +320,18 @@ impl Renewer {
         self.held.set(held);
     }
 
-    /// Ends every attempt. Orders that were begun are on disk, and the next process goes on with them.
-    pub(in crate::control) async fn stop(&self) {
+    /// Ends every attempt: orders that were begun are on disk, and the next process goes on with them. Waits until no record of theirs is
+    /// left in the DNS, where a `cleanup` of this process would take away what the next one sets there.
+    ///
+    /// # Errors
+    /// When that takes longer than `patience`.
+    pub(in crate::control) async fn stop(&self, patience: Duration) -> Result<(), String> {
         self.held.set(true);
         self.tasks.join(Duration::ZERO).await;
         self.running.take();
         self.asking.take();
+        let settled = tokio::time::timeout(patience, self.challenges.settled()).await;
+        settled.map_err(|_| "the DNS command has not taken the record of a challenge away yet".to_owned())
     }
 
     /// A host whose certificate is in memory alone, and why.
@@ -352,18 +364,26 @@ impl Renewer {
 
     fn begin(self: &Rc<Self>, host: AcmeHost, waiting: Vec<oneshot::Sender<Outcome>>) {
         let name = host.name.clone();
-        self.running.borrow_mut().insert(name.clone(), waiting);
-        self.overtaken.borrow_mut().remove(&name);
+        let running = Running {
+            waiting,
+            overtaken: false,
+        };
+        self.running.borrow_mut().insert(name.clone(), running);
         let renewer = self.clone();
         self.tasks.spawn_local(format!("certificate of {name}"), async move {
             let answer = renewer.attempt(&host).await;
             renewer.count(&host.name, answer.is_ok());
-            let waiting = renewer.running.borrow_mut().remove(&host.name);
-            for one in waiting.into_iter().flatten() {
+            let ended = renewer.running.borrow_mut().remove(&host.name);
+            for one in ended.into_iter().flat_map(|ended| ended.waiting) {
                 // A client that has hung up is no failure.
                 let _ = one.send(answer.clone());
             }
         });
+    }
+
+    /// Whether a reload has come since the host's attempt began that lets it be tried at once.
+    pub(super) fn is_overtaken(&self, host: &str) -> bool {
+        self.running.borrow().get(host).is_some_and(|running| running.overtaken)
     }
 
     fn count(&self, host: &str, obtained: bool) {
@@ -379,55 +399,6 @@ impl Renewer {
     /// By host, what became of its attempts in this process.
     pub(in crate::control) fn renewals(&self) -> BTreeMap<String, Renewals> {
         self.renewals.borrow().clone()
-    }
-
-    /// Whether it is time to ask the CA when this certificate should be renewed.
-    fn ask_is_due(&self, host: &AcmeHost, record: &HostRecord, now: i64) -> bool {
-        let Some(current) = &host.current else { return false };
-        let Some(id) = &current.id else { return false };
-        current.life.until > now
-            && match &record.suggestion {
-                Some(known) if known.id == *id => renewal::may_ask(known.ask, now),
-                Some(_) | None => true,
-            }
-    }
-
-    fn ask(self: &Rc<Self>, host: AcmeHost) {
-        let Some(current) = host.current else { return };
-        let Some(id) = current.id else { return };
-        let name = host.name;
-        let renewer = self.clone();
-        self.asking.borrow_mut().insert(name.clone());
-        self.tasks.spawn_local(format!("suggestion for {name}"), async move {
-            let authority = renewer.authority();
-            let first = authority.settings().directories.first().cloned();
-            let directory = current.meta.directory.or(first).unwrap_or_default();
-            let answer = authority.suggestion(&directory, &id).await;
-            let now = unix_now();
-            renewer.ledger.borrow_mut().change(&name, |record| {
-                let known = record.suggestion.take().filter(|known| known.id == id);
-                let (window, wait) = match answer {
-                    Ok(answer) => {
-                        let before = known.and_then(|known| known.window);
-                        if let Some(why) = answer.explanation.filter(|_| before != answer.window) {
-                            tracing::info!(host = name, why, "the CA explains when it wants a renewal");
-                        }
-                        (answer.window, answer.ask_again.unwrap_or(ASK_AGAIN))
-                    }
-                    // What was known still counts, and before a renewal is due it is no trouble.
-                    Err(error) => {
-                        tracing::debug!(host = name, %error, "the CA cannot be asked about renewal");
-                        (known.and_then(|known| known.window), ASK_AGAIN)
-                    }
-                };
-                record.suggestion = Some(Suggested {
-                    id,
-                    window,
-                    ask: renewal::next_question(now, wait),
-                });
-            });
-            renewer.asking.borrow_mut().remove(&name);
-        });
     }
 
     fn save_again(&self) {

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -92,6 +93,24 @@ fn nothing_is_renewed_or_imported_while_another_process_is_about_to_take_over() 
         assert_eq!(renewer.may_change(), Ok(()));
         let failed = renewer.clone().renew(HOST).await.unwrap_err();
         assert_eq!(failed.code, exit::FAILED, "{failed:?}");
+    });
+}
+
+#[test]
+fn who_waits_for_an_attempt_hears_that_an_upgrade_has_cut_it_off() {
+    local(async {
+        let ca = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (_folder, renewer) = renewer(&format!("https://{}/dir", ca.local_addr().unwrap()));
+        let upgrade = async {
+            let line = ca.accept().await.unwrap();
+            assert!(renewer.reports()[0].running);
+            renewer.stop(Duration::from_secs(10)).await.unwrap();
+            drop(line);
+        };
+        let (asked, ()) = tokio::join!(renewer.clone().renew(HOST), upgrade);
+        let problem = asked.unwrap_err();
+        assert!(problem.reason.contains("an upgrade has cut the attempt"), "{problem:?}");
+        assert!(!renewer.reports()[0].running);
     });
 }
 

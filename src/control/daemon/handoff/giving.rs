@@ -202,10 +202,8 @@ async fn converse(
             Step::GiveLeave => {
                 tell(Phase::Ready);
                 // Before the new process begins with them: what is learned afterwards it would never know, and write over.
-                treasure.certificates.stop_renewals().await;
-                if let Some(why) = treasure.certificates.in_memory_alone() {
-                    return Err((Phase::Ready, why));
-                }
+                let stopped = treasure.certificates.stop_renewals(treasure.patience / 2).await;
+                stopped.map_err(|why| (Phase::Ready, why))?;
                 // Where that fails, the next read says that it is gone.
                 let _ = wire::say(&mut said, &Order::Accept).await;
                 Instant::now()
