@@ -106,7 +106,7 @@ impl Attacker {
 
     /// Waits for the end of the connection: the code of its GOAWAY.
     pub(super) async fn end(&self) -> Option<u32> {
-        eventually(secs(10), || async {
+        eventually(secs(30), || async {
             self.heard(|heard| holds(heard.ended, || format!("not ended: {heard:?}")))
         })
         .await;
@@ -115,7 +115,7 @@ impl Attacker {
 
     /// Waits for something to come back.
     pub(super) async fn hears(&self, what: &str, is_so: impl Fn(&Heard) -> bool) {
-        eventually(secs(10), || async {
+        eventually(secs(30), || async {
             self.heard(|heard| holds(is_so(heard), || format!("not {what}: {heard:?}")))
         })
         .await;
