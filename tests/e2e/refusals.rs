@@ -51,7 +51,7 @@ async fn a_candidate_that_answers_503_is_refused_with_its_own_words() {
     output
         .assert_says(&["503"])
         .assert_says(&["connection to 10.0.0.9 lost"]);
-    output.assert_says(&["blue stays live", "nothing was switched", "nothing changed"]);
+    output.assert_says(&["Nothing was switched; blue stays live"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,16 +69,15 @@ async fn a_candidate_that_is_too_slow_is_refused() {
     let pair = Pair::tls("health.timeout = \"100ms\"\n").await;
     pair.green.health(Health::status(200).after(secs(5)));
     let output = refused(&pair, &SWAP, exit::REFUSED).await;
-    output
-        .assert_says(&["timed out", "timeout", "no answer", "too slow", "did not answer"])
-        .assert_says(&["100"]);
+    output.assert_says(&["no answer within 100 ms"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_candidate_that_accepts_and_says_nothing_is_refused() {
     let pair = Pair::tls("health.timeout = \"100ms\"\n").await;
     pair.green.on("/health", vec![Step::Hang]);
-    refused(&pair, &SWAP, exit::REFUSED).await;
+    let output = refused(&pair, &SWAP, exit::REFUSED).await;
+    output.assert_says(&["no answer within 100 ms"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,7 +85,8 @@ async fn a_candidate_that_does_not_speak_http_is_refused() {
     let pair = Pair::tls("").await;
     pair.green
         .on("/health", vec![send("SSH-2.0-OpenSSH_9.2\r\n"), Step::Close]);
-    refused(&pair, &SWAP, exit::REFUSED).await;
+    let output = refused(&pair, &SWAP, exit::REFUSED).await;
+    output.assert_says(&["XXX"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,7 +96,8 @@ async fn a_candidate_that_dies_in_its_answer_is_refused() {
         "/health",
         vec![send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nok"), Step::Close],
     );
-    refused(&pair, &SWAP, exit::REFUSED).await;
+    let output = refused(&pair, &SWAP, exit::REFUSED).await;
+    output.assert_says(&["XXX"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,7 +105,8 @@ async fn a_candidate_that_flaps_is_refused() {
     let pair = Pair::tls("").await;
     pair.green
         .health_script([Health::status(200), Health::status(500).body("flapping")], true);
-    refused(&pair, &SWAP, exit::REFUSED).await;
+    let output = refused(&pair, &SWAP, exit::REFUSED).await;
+    output.assert_says(&["flapping"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,17 +122,10 @@ async fn a_candidate_of_the_wrong_version_is_refused_with_both_versions() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expected_version_that_nobody_can_tell_is_refused() {
     let pair = Pair::tls("").await;
-    let before = pair.door.unmoved("prod").await;
-    let output = pair
-        .door
-        .proxyctl(&["swap", "prod", "--expect-version", "v2", "--deadline", "1s"])
-        .await;
-    assert!(
-        [exit::REFUSED, exit::USAGE].map(i32::from).contains(&output.code),
-        "{output:#?}"
-    );
-    output.assert_says(&["health.version", "version"]);
-    assert_eq!(pair.door.unmoved("prod").await, before);
+    let args = ["swap", "prod", "--expect-version", "v2", "--deadline", "1s"];
+    refused(&pair, &args, exit::USAGE)
+        .await
+        .assert_says(&["no service of `prod` says which version it is", "health.version"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,11 +200,10 @@ async fn a_service_with_one_side_cannot_be_swapped() {
     .await;
     let before = door.unmoved("dev").await;
     for command in ["swap", "rollback"] {
-        let output = door.proxyctl(&[command, "dev"]).await;
-        assert!(
-            [exit::REFUSED, exit::USAGE].map(i32::from).contains(&output.code),
-            "{output:#?}"
-        );
+        door.proxyctl(&[command, "dev"])
+            .await
+            .assert_code(exit::REFUSED)
+            .assert_says(&["give a service `blue` and `green` in place of `upstream`"]);
     }
     assert_eq!(door.unmoved("dev").await, before);
     assert_eq!(

@@ -318,7 +318,9 @@ async fn an_interrupted_proxyctl_stops_watching_and_not_the_swap() {
     })
     .await;
     let output = swap.interrupt().await;
-    output.assert_says(&["goes on", "continues", "still runs", "keeps running"]);
+    output
+        .assert_code(exit::STOPPED_WAITING)
+        .assert_says(&["stopped watching; the swap goes on in the daemon"]);
     pair.green.health(Health::status(200));
     eventually(secs(20), || async {
         let env = pair.door.environment("prod").await;

@@ -40,12 +40,16 @@ impl Output {
         format!("{}\n{}", self.stdout, self.stderr)
     }
 
-    /// Panics unless the command said one of `words`, in any case.
+    /// Panics unless the command said all of these words, in any case.
     #[track_caller]
     pub fn assert_says(&self, words: &[&str]) -> &Self {
         let said = self.all().to_lowercase();
-        let found = words.iter().any(|word| said.contains(&word.to_lowercase()));
-        assert!(found, "it said none of {words:?}\n{self:#?}");
+        for word in words {
+            assert!(
+                said.contains(&word.to_lowercase()),
+                "it did not say {word:?}\n{self:#?}"
+            );
+        }
         self
     }
 }
@@ -238,6 +242,18 @@ impl Finished {
             Some(Event::Swap(SwapStep::Done { safe_to_stop, .. })) => safe_to_stop,
             other => panic!("the last event is not `done` but {other:?}\n{self:#?}"),
         }
+    }
+
+    /// How many exchanges of the old side have finished, were ended politely, and were cut.
+    #[track_caller]
+    pub fn drained(&self) -> (u64, u64, u64) {
+        let drained = self.find(|event| match event {
+            Event::Swap(SwapStep::Drained {
+                finished, ended, cut, ..
+            }) => Some((*finished, *ended, *cut)),
+            _ => None,
+        });
+        drained.unwrap_or_else(|| panic!("no `drained`: {self:#?}"))
     }
 
     /// The first event that `pick` knows.
