@@ -8,7 +8,7 @@ use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::Duration;
 
-use greengate::model::api::{EnvironmentStatus, Status};
+use greengate::model::api::{EnvironmentStatus, Event, Status, UpgradeStep, exit};
 use greengate::model::history::Entry;
 use greengate::model::slot::{Generation, Slot};
 use rustls::ClientConfig;
@@ -255,14 +255,6 @@ impl Door {
         self.folder().join("state")
     }
 
-    /// The whole lines of the access log so far: of a write that is under way, a reader may see a part.
-    pub fn access_log(&self) -> String {
-        let mut bytes = std::fs::read(self.folder().join("access.log")).unwrap_or_default();
-        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-        bytes.truncate(whole);
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
     /// A TLS client configuration that trusts the daemon's own CA.
     pub fn trust(&self, alpn: &[&str]) -> Arc<ClientConfig> {
         trusting(&self.state_dir().join("ca/root.pem"), alpn)
@@ -276,6 +268,18 @@ impl Door {
     /// A raw client over TLS, by server name.
     pub async fn tls(&self, name: &str) -> Result<Client, Broken> {
         Client::tls(self.https(), name, &self.trust(&["http/1.1"])).await
+    }
+
+    /// Panics unless a handshake by this name is refused, and without a certificate.
+    pub async fn refuses_name(&self, name: &str) {
+        let broken = self.tls(name).await.expect_err(name);
+        assert_eq!(broken.kind(), "tls", "{name}: {broken}");
+        let said = broken.to_string().to_lowercase();
+        // `invalid peer certificate` would mean that somebody else's was shown.
+        assert!(
+            !said.contains("invalid peer certificate"),
+            "{name} was shown another host's certificate: {broken}"
+        );
     }
 
     /// An HTTP/2 client over TLS, by server name.
@@ -424,18 +428,35 @@ impl Door {
         .await;
     }
 
-    /// The lines of the access log with these words in them, once there are so many.
-    pub async fn logged(&self, words: &str, wanted: usize) -> Vec<serde_json::Value> {
-        eventually(secs(10), || async {
-            let log = self.access_log();
-            let lines = log.lines().filter(|line| line.contains(words));
-            let lines: Vec<_> = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
-            super::holds(lines.len() == wanted, || {
-                format!("not {wanted} lines with {words:?}: {log}")
-            })
-            .map(|()| lines)
+    /// Waits until the operation that holds `prod` is in this step, or none holds it.
+    pub async fn step(&self, step: Option<&str>) {
+        eventually(secs(30), || async {
+            let now = self.environment("prod").await.operation.map(|holder| holder.step);
+            super::holds(now.as_deref() == step, || format!("the step is {now:?}"))
         })
-        .await
+        .await;
+    }
+
+    /// Upgrades, and returns the process id of the new daemon.
+    pub async fn upgrade(&self) -> u32 {
+        let finished = self.watch(&["upgrade"]).finish().await;
+        finished.assert_code(exit::DONE);
+        let pid = finished.find(|event| match event {
+            Event::Upgrade(UpgradeStep::Upgraded { pid, .. }) => Some(*pid),
+            _ => None,
+        });
+        let pid = pid.expect("the last event names the new process");
+        assert_eq!(self.status().await.pid, pid, "the control socket is the new process'");
+        pid
+    }
+
+    /// Waits until no process but the newest is left.
+    pub async fn alone(&self) {
+        eventually(secs(30), || async {
+            let earlier = self.status().await.earlier;
+            super::holds(earlier.is_empty(), || format!("{earlier:?} still drain"))
+        })
+        .await;
     }
 
     /// Waits until no old side of the environment drains and no operation holds it.
