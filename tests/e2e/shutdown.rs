@@ -73,14 +73,14 @@ async fn n26_a_thousand_idle_connections_send_around_the_signal_and_all_are_answ
 /// Its head has said that the connection stays, before anybody knew better.
 #[tokio::test(flavor = "multi_thread")]
 async fn n26_a_connection_whose_answer_ends_behind_the_grace_has_one_of_its_own() {
-    let pair = Pair::plain("").await.hasty("drain_grace=500").await;
+    let pair = Pair::plain("").hasty("drain_grace=1000").await;
     let head = "HTTP/1.1 200 OK\r\nX-App: blue\r\nContent-Length: 10\r\n\r\nbegun";
     pair.blue
         .on("/long", vec![send(head), Step::Until("end"), send("ended")]);
     let mut client = pair.begin("/long").await;
     client.incoming.until(b"begun").await.unwrap();
     pair.door.sigterm();
-    tokio::time::sleep(ms(1000)).await;
+    tokio::time::sleep(ms(1300)).await;
     pair.blue.release("end");
     assert_eq!(client.response("GET").await.unwrap().text(), "begunended");
     tokio::time::sleep(ms(200)).await;

@@ -80,7 +80,7 @@ async fn n23_a_file_that_only_the_previous_side_has_is_served_while_that_runs() 
         assert_eq!((live.status, live.app()), (404, "green"));
         assert_eq!(live.text(), format!("green does not know {OLD}"));
         // And not when `hold.for` is over.
-        assert!(began.elapsed() < secs(8), "{:?}", began.elapsed());
+        assert!(began.elapsed() < secs(20), "{:?}", began.elapsed());
         assert_eq!(pair.door.environment("prod").await.services[0].held, 0);
     }
 }

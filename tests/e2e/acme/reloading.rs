@@ -122,7 +122,7 @@ async fn n29_a_host_that_is_added_is_served_within_seconds_and_one_that_comes_ba
     let began = tokio::time::Instant::now();
     let other = added(&door, "other", OTHER).await;
     pebble.served(&door, OTHER).await;
-    assert!(began.elapsed() < secs(10), "it took {:?}", began.elapsed());
+    assert!(began.elapsed() < secs(30), "it took {:?}", began.elapsed());
     let before = report(&door, OTHER).await;
     go(&door, "other", OTHER, &other).await;
     assert!(pebble.get(&door, OTHER).await.is_err(), "nobody answers to it");

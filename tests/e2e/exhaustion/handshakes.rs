@@ -35,7 +35,7 @@ where
 }
 
 fn is_in_time(elapsed: Duration) {
-    assert!((ms(400)..secs(4)).contains(&elapsed), "{elapsed:?}");
+    assert!((ms(400)..secs(9)).contains(&elapsed), "{elapsed:?}");
 }
 
 /// The beginning of a ClientHello (RFC 8446 §4.1.2) that never ends.
@@ -52,7 +52,7 @@ fn head() -> impl Iterator<Item = u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e22_a_handshake_has_its_time_as_a_whole() {
-    let pair = Pair::tls("").await.hasty(TIMES).await;
+    let pair = Pair::tls("").hasty(TIMES).await;
     let dribbled = dribble(connect(pair.door.https()).await.unwrap(), hello());
     let silent = async {
         let mut tcp = connect(pair.door.https()).await.unwrap();
@@ -80,8 +80,8 @@ async fn e22_a_handshake_has_its_time_as_a_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e22_a_head_has_its_time_as_a_whole_and_is_answered_with_408() {
-    let (plain, tls) = tokio::join!(async { Pair::plain("").await.hasty(TIMES).await }, async {
-        Pair::tls("").await.hasty(TIMES).await
+    let (plain, tls) = tokio::join!(async { Pair::plain("").hasty(TIMES).await }, async {
+        Pair::tls("").hasty(TIMES).await
     },);
     let (elapsed, answer) = dribble(connect(plain.door.http()).await.unwrap(), head()).await;
     is_in_time(elapsed);
@@ -120,7 +120,7 @@ fn request(target: &str) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e22_a_head_over_http2_has_its_time_for_all_of_its_frames_whatever_else_is_under_way() {
-    let pair = Pair::tls("").await.hasty(TIMES).await;
+    let pair = Pair::tls("").hasty(TIMES).await;
     pair.blue.on("/held", vec![Step::UntilGone]);
     let field = block(&[("x-long", &b"x".repeat(4000))]);
     let in_one = encode(
@@ -158,7 +158,7 @@ async fn e22_a_head_over_http2_has_its_time_for_all_of_its_frames_whatever_else_
 #[tokio::test(flavor = "multi_thread")]
 async fn e22_a_proxy_header_has_its_time_as_a_whole() {
     let server = "trusted_proxies = [\"127.0.0.0/8\"]\nproxy_protocol = true";
-    let pair = Pair::plain_with(server, "").await.hasty(TIMES).await;
+    let pair = Pair::plain_with(server, "").hasty(TIMES).await;
     let header = b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 80";
     let text = header.iter().copied().chain(std::iter::repeat_n(b' ', 0));
     let binary = [

@@ -56,7 +56,7 @@ const ALLOWED: Allowed = Allowed { mib: 8, cpu: secs(1) };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e28_a_window_that_is_held_at_zero_on_100_streams_costs_the_client_its_connection() {
-    let pair = Pair::tls("timeout.idle = \"3s\"\n").await.hasty(TIMES).await;
+    let pair = Pair::tls("timeout.idle = \"3s\"\n").hasty(TIMES).await;
     pair.blue.remember_all();
     let seen = beside_a_good_client(&pair, ALLOWED, async {
         let mut frames = with_window(&pair.door, 0).await;
@@ -66,7 +66,7 @@ async fn e28_a_window_that_is_held_at_zero_on_100_streams_costs_the_client_its_c
         pair.blue.reached("/stream").await;
         let began = Instant::now();
         let seen = until_the_end(&mut frames).await;
-        assert!((secs(2)..secs(8)).contains(&began.elapsed()), "{:?}", began.elapsed());
+        assert!((secs(2)..secs(20)).contains(&began.elapsed()), "{:?}", began.elapsed());
         seen
     })
     .await;
@@ -102,7 +102,7 @@ async fn sip(pair: &Pair, bytes: u32) -> Option<Frame> {
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_a_window_that_is_opened_by_a_few_bytes_at_a_time_is_less_than_the_rate() {
     // Nothing but the rate can end it.
-    let pair = Pair::tls("timeout.idle = \"60s\"\n").await.hasty(TIMES).await;
+    let pair = Pair::tls("timeout.idle = \"60s\"\n").hasty(TIMES).await;
     pair.blue.remember_all();
     let (slow, slower, steady) = tokio::join!(sip(&pair, 5), sip(&pair, 1), sip(&pair, 400));
     assert!(slow.is_some() && slower.is_some(), "{slow:?}, {slower:?}");
@@ -119,7 +119,6 @@ async fn e23_a_window_that_is_opened_by_a_few_bytes_at_a_time_is_less_than_the_r
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_event_streams_and_web_sockets_may_stand_still_over_http2() {
     let pair = Pair::tls("timeout.idle = \"500ms\"\n")
-        .await
         .hasty("pace=500,look_after_client=50,head=60000")
         .await;
     let mut frames = with_window(&pair.door, 0).await;
@@ -161,7 +160,7 @@ async fn e23_event_streams_and_web_sockets_may_stand_still_over_http2() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e28_a_well_behaved_slow_stream_keeps_its_connection_and_those_beside_it_do_not_last() {
-    let pair = Pair::tls("timeout.idle = \"1s\"\n").await.hasty(TIMES).await;
+    let pair = Pair::tls("timeout.idle = \"1s\"\n").hasty(TIMES).await;
     serve(&pair.blue, 200_000);
     let mut frames = with_window(&pair.door, 0).await;
     for stream in 0..20 {
@@ -193,7 +192,7 @@ async fn e28_a_well_behaved_slow_stream_keeps_its_connection_and_those_beside_it
 #[tokio::test(flavor = "multi_thread")]
 async fn e28_a_client_that_never_reads_its_socket_is_given_up() {
     // An app in this process may get no time for a second when the machine is busy; it is not the one that is to be given up.
-    let pair = Pair::tls("timeout.idle = \"3s\"\n").await.hasty(TIMES).await;
+    let pair = Pair::tls("timeout.idle = \"3s\"\n").hasty(TIMES).await;
     serve(&pair.blue, 24 << 20);
     let mut frames = with_window(&pair.door, 1 << 30).await;
     for stream in 0..10 {
@@ -206,14 +205,14 @@ async fn e28_a_client_that_never_reads_its_socket_is_given_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e22_a_connection_that_never_becomes_http2_ends_in_time() {
-    let pair = Pair::tls("").await.hasty("head=500,idle=60000").await;
+    let pair = Pair::tls("").hasty("head=500,idle=60000").await;
     let trust = pair.door.trust(&["h2"]);
     let mut silent = tls(pair.door.https(), HOST, &trust).await.unwrap();
     let mut half = tls(pair.door.https(), HOST, &trust).await.unwrap();
     half.write_all(b"PRI * HTTP/2.0\r\n\r\n").await.unwrap();
     half.flush().await.unwrap();
     let begun = Frames::narrow(&pair.door, HOST).await;
-    let ends = tokio::time::timeout(secs(5), async {
+    let ends = tokio::time::timeout(secs(20), async {
         let (mut one, mut two) = (Vec::new(), Vec::new());
         tokio::join!(silent.read_to_end(&mut one), half.read_to_end(&mut two))
     });
@@ -224,7 +223,7 @@ async fn e22_a_connection_that_never_becomes_http2_ends_in_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e28_a_client_that_does_not_answer_the_goodbye_ends_all_the_same() {
-    let pair = Pair::tls("").await.hasty("head=300,idle=600").await;
+    let pair = Pair::tls("").hasty("head=300,idle=600").await;
     // It acknowledges neither settings nor pings, because it reads nothing.
     let frames = Frames::narrow(&pair.door, HOST).await;
     nothing_is_left(&pair.door, 1).await;

@@ -105,7 +105,7 @@ async fn a_disk_that_hangs_holds_up_its_own_folder_alone() {
     })
     .await;
     let slowest = all.slowest_neighbour().await;
-    assert!(slowest < secs(3), "a neighbour waited {slowest:?}");
+    assert!(slowest < secs(8), "a neighbour waited {slowest:?}");
     assert_eq!(all.disk.unanswered(), 4, "a folder has four threads");
     let mut answers = [0, 0];
     for mut client in waiting {
@@ -120,7 +120,7 @@ async fn a_disk_that_hangs_holds_up_its_own_folder_alone() {
     assert_eq!(line["termination"], "app: folder too slow");
     let line = &all.door.logged("\"status\":504", answers[1]).await[0];
     assert_eq!(line["termination"], "app: timed out");
-    assert!(all.slowest_neighbour().await < secs(3));
+    assert!(all.slowest_neighbour().await < secs(8));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +132,7 @@ async fn a_file_that_cannot_be_read_on_is_cut_when_its_time_is_over() {
         stalled.push(all.ask(&format!("/{STALLS}-{n}.bin")).await);
     }
     let began = Instant::now();
-    assert!(all.slowest_neighbour().await < secs(3));
+    assert!(all.slowest_neighbour().await < secs(8));
     for mut client in stalled {
         assert_eq!(client.head().await.unwrap().0, 200);
         assert!(client.until_end().await.map_or(true, |rest| rest.is_empty()));
