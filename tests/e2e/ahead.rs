@@ -75,10 +75,7 @@ async fn none_is_open(app: &App) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn before_a_switch_as_many_connections_are_made_as_are_in_use_and_an_aborted_one_leaves_none() {
-    let pair = Pair::plain_with(ONE_CORE, LONG)
-        .await
-        .hasty("connect_ahead=30000")
-        .await;
+    let pair = Pair::plain_with(ONE_CORE, LONG).hasty("connect_ahead=30000").await;
     in_use(&pair.door, &pair.blue, 6).await;
     aborted(&pair.door).await;
     ahead(&pair.green, 6).await;
@@ -102,7 +99,7 @@ async fn over_unix_sockets_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_requests_after_a_switch_ride_the_connections_that_were_made_ahead() {
-    let pair = Pair::plain_with(ONE_CORE, LONG).await.hasty(PATIENT).await;
+    let pair = Pair::plain_with(ONE_CORE, LONG).hasty(PATIENT).await;
     in_use(&pair.door, &pair.blue, 5).await;
     pair.door.swap("prod", &[]).await.assert_done();
     let accepted = pair.green.accepted();
@@ -117,7 +114,7 @@ async fn the_first_requests_after_a_switch_ride_the_connections_that_were_made_a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn none_is_made_where_the_app_keeps_none() {
-    let pair = Pair::plain_with(ONE_CORE, LONG).await.hasty(PATIENT).await;
+    let pair = Pair::plain_with(ONE_CORE, LONG).hasty(PATIENT).await;
     for app in [&pair.blue, &pair.green] {
         app.every_answer("Connection: close\r\n");
     }
@@ -134,7 +131,7 @@ async fn none_is_made_where_the_app_keeps_none() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn n10_none_is_made_for_requests_that_would_not_ride_it() {
-    let pair = Pair::plain_with(ONE_CORE, LONG).await.hasty(PATIENT).await;
+    let pair = Pair::plain_with(ONE_CORE, LONG).hasty(PATIENT).await;
     let mut client = pair.door.plain().await;
     for _ in 0..5 {
         assert_eq!(client.post(PLAIN, "/echo", b"body").await.unwrap().status, 200);
@@ -146,10 +143,7 @@ async fn n10_none_is_made_for_requests_that_would_not_ride_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn there_are_at_most_thirty_two() {
-    let pair = Pair::plain_with(ONE_CORE, LONG)
-        .await
-        .hasty("connect_ahead=30000")
-        .await;
+    let pair = Pair::plain_with(ONE_CORE, LONG).hasty("connect_ahead=30000").await;
     in_use(&pair.door, &pair.blue, 40).await;
     aborted(&pair.door).await;
     ahead(&pair.green, 32).await;
@@ -178,7 +172,7 @@ async fn an_app_that_is_slow_to_accept_does_not_hold_the_switch() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn n11_one_that_the_app_closes_in_the_moment_of_its_first_request_is_replaced_at_once() {
-    let pair = Pair::plain_with(ONE_CORE, LONG).await.hasty(PATIENT).await;
+    let pair = Pair::plain_with(ONE_CORE, LONG).hasty(PATIENT).await;
     in_use(&pair.door, &pair.blue, 3).await;
     pair.door.swap("prod", &[]).await.assert_done();
     // The check through the front door has used one of them: that one is busy now.
@@ -202,7 +196,7 @@ async fn n11_one_that_the_app_closes_in_the_moment_of_its_first_request_is_repla
 
 #[tokio::test(flavor = "multi_thread")]
 async fn n9_one_that_the_app_has_closed_is_noticed_before_it_is_used() {
-    let pair = Pair::plain_with(ONE_CORE, LONG).await.hasty(PATIENT).await;
+    let pair = Pair::plain_with(ONE_CORE, LONG).hasty(PATIENT).await;
     in_use(&pair.door, &pair.blue, 3).await;
     pair.door.swap("prod", &[]).await.assert_done();
     pair.green.relaunch("v3").await;

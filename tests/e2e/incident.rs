@@ -72,8 +72,9 @@ async fn an_app_that_dies_at_night_is_found_and_helped_as_the_page_says() {
         "[[notify]]\ncommand = \"sh -c 'cat > {0}.new; mv {0}.new {0}'\"\nevents = \"away\"\nfor = \"5500ms\"\n",
         said.display()
     );
-    let pair = Pair::plain_with("metrics = \"127.0.0.1:0\"", &format!("hold.for = \"1s\"\n{notify}")).await;
-    let pair = pair.hasty("notify_look=40").await;
+    let pair = Pair::plain_with("metrics = \"127.0.0.1:0\"", &format!("hold.for = \"1s\"\n{notify}"))
+        .hasty("notify_look=40")
+        .await;
     let door = &pair.door;
     let prometheus = Prometheus::start(door.site("metrics").unwrap()).await;
     door.swap("prod", &[]).await.assert_code(exit::DONE);
@@ -150,6 +151,7 @@ async fn an_app_that_dies_at_night_is_found_and_helped_as_the_page_says() {
         absent.is_some_and(|one| one.labels["fault"] == "app" && one.value > 0.0),
         "{seen:?}"
     );
+    door.says("the app is away").await;
     let log = door.process().log().text();
     assert_eq!(
         log.matches("the app is away").count(),

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::common::app::Health;
-use crate::common::client::{Client, Response};
+use crate::common::client::Client;
 use crate::common::door::{Door, QUICK};
 use crate::common::fixture::{HOST, Pair};
 use crate::common::load::{Kind, Load, next, open_web_socket};
@@ -13,7 +13,6 @@ use crate::common::process::{Process, until_let_go};
 use crate::common::{count, eventually, holds, ms, secs};
 use futures_util::SinkExt;
 use greengate::model::api::{Event, PauseStep, Progress, exit};
-use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -29,27 +28,6 @@ const EVERY_METHOD: [(Kind, usize); 6] = [
     (Kind::Stream, 2),
     (Kind::H2, 2),
 ];
-
-/// A request on a connection of its own, which may be held.
-fn ask(pair: &Pair, method: &'static str, target: &str) -> JoinHandle<Response> {
-    let (place, target) = (pair.target(), target.to_owned());
-    tokio::spawn(async move {
-        let mut client = place.client().await.expect("the door accepts");
-        let host = place.host.clone();
-        client
-            .request(method, &host, &target, "", b"")
-            .await
-            .expect("an answer")
-    })
-}
-
-async fn step(door: &Door, step: Option<&str>) {
-    eventually(secs(20), || async {
-        let now = door.environment("prod").await.operation.map(|holder| holder.step);
-        holds(now.as_deref() == step, || format!("the step is {now:?}"))
-    })
-    .await;
-}
 
 fn resumed(events: &[Event]) -> bool {
     matches!(events.last(), Some(Event::Pause(PauseStep::Resumed { .. })))
@@ -70,28 +48,28 @@ async fn n13_requests_wait_while_the_command_runs_and_go_on_when_the_app_is_well
     let file = script(&pair.door, "restart.sh", &until_let_go(&begun, &go));
     // What is under way ends before the command begins.
     pair.blue.answer_when("/slow-one", "slow", "slow");
-    let slow = ask(&pair, "POST", "/slow-one");
+    let slow = pair.request("POST", "/slow-one");
     pair.blue.reached("/slow-one").await;
     let pause = pair
         .door
         .watch_plain(&["pause", "prod", "--json", "--", file.to_str().unwrap()]);
-    step(&pair.door, Some("drain")).await;
-    let early = ask(&pair, "POST", "/early");
+    pair.door.step(Some("drain")).await;
+    let early = pair.request("POST", "/early");
     pair.door.held("prod", 1).await;
     assert!(!begun.exists(), "the app still holds a request");
     pair.blue.release("slow");
     assert_eq!(slow.await.unwrap().text(), "slow");
-    step(&pair.door, Some("paused")).await;
+    pair.door.step(Some("paused")).await;
     eventually(secs(10), || async {
         holds(begun.exists(), || "the command did not begin".into())
     })
     .await;
     // The worst restart there is.
     pair.blue.stop_hard().await;
-    let late = ask(&pair, "DELETE", "/late");
+    let late = pair.request("DELETE", "/late");
     pair.door.held("prod", 2).await;
     std::fs::write(&go, "").unwrap();
-    step(&pair.door, Some("gate")).await;
+    pair.door.step(Some("gate")).await;
     pair.blue.health(Health::status(503));
     pair.blue.listen().await;
     pair.door.held("prod", 2).await;
@@ -102,7 +80,7 @@ async fn n13_requests_wait_while_the_command_runs_and_go_on_when_the_app_is_well
     for answer in [early.await.unwrap(), late.await.unwrap()] {
         assert_eq!((answer.status, answer.app()), (200, "blue"));
     }
-    step(&pair.door, None).await;
+    pair.door.step(None).await;
     pair.ledger.assert_no_post_twice();
     let history = pair.door.proxyctl(&["history", "prod"]).await;
     history.assert_says(&["pause #"]).assert_says(&["serves again"]);
@@ -114,8 +92,8 @@ async fn n13_websockets_and_event_streams_end_politely_and_downloads_to_their_en
     let mut socket = open_web_socket(&pair.target(), "/ws").await.unwrap();
     socket.send(Message::text("here")).await.unwrap();
     assert_eq!(next(&mut socket).await.unwrap(), Message::text("here"));
-    let events = ask(&pair, "GET", "/sse?n=100000&ms=20");
-    let download = ask(&pair, "GET", "/stream?chunks=40&size=2000&ms=25");
+    let events = pair.request("GET", "/sse?n=100000&ms=20");
+    let download = pair.request("GET", "/stream?chunks=40&size=2000&ms=25");
     pair.blue.reached("/sse").await;
     pair.blue.reached("/stream").await;
     let begin = tokio::time::Instant::now();
@@ -128,7 +106,8 @@ async fn n13_websockets_and_event_streams_end_politely_and_downloads_to_their_en
     assert!(events.text().ends_with("\n\n"), "an event was cut");
     let finished = pause.finish().await;
     finished.assert_code(exit::DONE);
-    assert!(begin.elapsed() < secs(5), "it took {:?}", begin.elapsed());
+    // `drain.streams` is a minute.
+    assert!(begin.elapsed() < secs(30), "it took {:?}", begin.elapsed());
     assert_eq!(
         download.await.unwrap().body.len(),
         40 * 2000,
@@ -143,7 +122,7 @@ async fn a_plain_pause_lasts_until_resume() {
     let pair = Pair::tls("").await;
     let output = pair.door.proxyctl(&["pause", "prod"]).await;
     output.assert_code(exit::DONE).assert_says(&["proxyctl resume prod"]);
-    let one = ask(&pair, "POST", "/one");
+    let one = pair.request("POST", "/one");
     pair.door.held("prod", 1).await;
     // Nobody else takes the environment meanwhile, and everybody is told who has it.
     for args in [&["swap", "prod"][..], &["pause", "prod"]] {
@@ -181,9 +160,9 @@ async fn a_plain_pause_ends_at_its_limit_by_itself() {
         .proxyctl(&["pause", "prod", "--timeout", "1s"])
         .await
         .assert_code(exit::DONE);
-    let one = ask(&pair, "POST", "/one");
+    let one = pair.request("POST", "/one");
     assert_eq!(one.await.unwrap().status, 200);
-    step(&pair.door, None).await;
+    pair.door.step(None).await;
     let history = pair.door.proxyctl(&["history", "prod"]).await;
     history.assert_says(&["its limit of 1 s was reached"]);
 }
@@ -200,7 +179,7 @@ async fn n13_if_health_does_not_come_back_in_time_the_held_requests_get_503() {
             matches!(event, Event::Pause(PauseStep::Pausing { .. }))
         })
         .await;
-    let held = [ask(&pair, "POST", "/one"), ask(&pair, "GET", "/two")];
+    let held = [pair.request("POST", "/one"), pair.request("GET", "/two")];
     let finished = pause.finish().await;
     assert_eq!(finished.code, i32::from(TIMED_OUT), "{finished:#?}");
     let said = format!("{:?}", finished.events.last());
@@ -211,7 +190,7 @@ async fn n13_if_health_does_not_come_back_in_time_the_held_requests_get_503() {
         assert!(answer.field("retry-after").is_some(), "{answer:?}");
     }
     // What comes after it goes to the app, whatever that says.
-    step(&pair.door, None).await;
+    pair.door.step(None).await;
     assert_eq!(pair.get("/three").await.status, 200);
 }
 
@@ -228,7 +207,7 @@ async fn the_commands_exit_code_is_passed_on_and_ours_are_those_of_timeout() {
         let output = pair.door.proxyctl(&[&["pause", "prod", "--"], command].concat()).await;
         assert_eq!(output.code, code, "{command:?}: {output:#?}");
         // Whatever became of it, the app serves again.
-        step(&pair.door, None).await;
+        pair.door.step(None).await;
         assert_eq!(pair.serving().await, "blue");
     }
     let output = pair
@@ -266,8 +245,8 @@ async fn a_command_that_takes_too_long_is_asked_to_end_and_requests_go_on() {
         "--",
         file.to_str().unwrap(),
     ]);
-    step(&pair.door, Some("paused")).await;
-    let one = ask(&pair, "POST", "/one");
+    pair.door.step(Some("paused")).await;
+    let one = pair.request("POST", "/one");
     let finished = pause.finish().await;
     assert_eq!(finished.code, i32::from(TIMED_OUT), "{finished:#?}");
     assert_eq!(one.await.unwrap().status, 200, "the app was well all the time");
@@ -281,14 +260,14 @@ async fn a_command_that_takes_too_long_is_asked_to_end_and_requests_go_on() {
 async fn a_pause_that_waits_for_a_request_too_long_touches_nothing() {
     let pair = Pair::tls("").await;
     pair.blue.answer_when("/slow-one", "slow", "slow");
-    let slow = ask(&pair, "POST", "/slow-one");
+    let slow = pair.request("POST", "/slow-one");
     pair.blue.reached("/slow-one").await;
     let ran = pair.door.folder().join("ran");
     let args = ["pause", "prod", "--timeout", "1s", "--", "touch", ran.to_str().unwrap()];
     let pause = pair.door.proxyctl(&args);
     let one = async {
-        step(&pair.door, Some("drain")).await;
-        ask(&pair, "POST", "/one").await.unwrap()
+        pair.door.step(Some("drain")).await;
+        pair.request("POST", "/one").await.unwrap()
     };
     let (output, one) = tokio::join!(pause, one);
     output.assert_code(TIMED_OUT).assert_says(&["did not end within 1 s"]);
@@ -308,11 +287,11 @@ async fn n13_a_proxyctl_that_dies_releases_its_pause() {
                 matches!(event, Event::Pause(PauseStep::Paused { .. }))
             })
             .await;
-        let one = ask(&pair, "POST", &format!("/one-{round}"));
+        let one = pair.request("POST", &format!("/one-{round}"));
         pair.door.held("prod", 1).await;
         pause.kill9().await;
         assert_eq!(one.await.unwrap().status, 200, "round {round}");
-        step(&pair.door, None).await;
+        pair.door.step(None).await;
     }
     let history = pair.door.proxyctl(&["history", "prod"]).await;
     history.assert_says(&["whoever asked for it is gone"]);
@@ -359,7 +338,7 @@ async fn behind_its_command_a_pause_can_be_interrupted() {
     let pause = pair
         .door
         .watch_plain(&["pause", "prod", "--timeout", "10m", "--json", "--", "true"]);
-    step(&pair.door, Some("gate")).await;
+    pair.door.step(Some("gate")).await;
     pause.signal_interrupt();
     let finished = pause.finish().await;
     assert_eq!(finished.code, 125, "{finished:#?}");
@@ -474,7 +453,7 @@ async fn n13_uvicorn_is_restarted_in_place_and_no_method_fails() {
 async fn n21_what_a_pause_left_behind_is_waited_for_by_the_swap_after_it() {
     let pair = Pair::tls("").await;
     pair.blue.answer_when("/slow-one", "slow", "slow");
-    let slow = ask(&pair, "POST", "/slow-one");
+    let slow = pair.request("POST", "/slow-one");
     pair.blue.reached("/slow-one").await;
     let lapsed = pair.door.proxyctl(&["pause", "prod", "--timeout", "1s"]).await;
     assert_ne!(lapsed.code, 0, "{}", lapsed.all());
@@ -492,13 +471,13 @@ async fn n13_a_pause_waits_for_what_an_earlier_one_or_a_swap_has_left_at_the_sam
     for by_a_swap in [false, true] {
         let pair = Pair::tls("").await;
         pair.blue.answer_when("/slow-one", "slow", "slow");
-        let slow = ask(&pair, "POST", "/slow-one");
+        let slow = pair.request("POST", "/slow-one");
         pair.blue.reached("/slow-one").await;
         if by_a_swap {
             pair.door.swap("prod", &["--no-wait"]).await.assert_code(exit::DONE);
-            step(&pair.door, None).await;
+            pair.door.step(None).await;
             pair.door.rollback("prod", &["--no-wait"]).await.assert_code(exit::DONE);
-            step(&pair.door, None).await;
+            pair.door.step(None).await;
         } else {
             let lapsed = pair
                 .door
@@ -510,8 +489,8 @@ async fn n13_a_pause_waits_for_what_an_earlier_one_or_a_swap_has_left_at_the_sam
         let pause = pair
             .door
             .watch_plain(&["pause", "prod", "--json", "--", "touch", begun.to_str().unwrap()]);
-        step(&pair.door, Some("drain")).await;
-        let held = ask(&pair, "POST", "/held");
+        pair.door.step(Some("drain")).await;
+        let held = pair.request("POST", "/held");
         pair.door.held("prod", 1).await;
         assert!(!begun.exists(), "the app still holds a request");
         pair.blue.release("slow");

@@ -68,16 +68,6 @@ async fn swap(door: &Door) -> Event {
     serde_json::from_str(answer.text().lines().last().unwrap()).unwrap()
 }
 
-async fn logged(door: &Door, what: &str) {
-    let process = door.process();
-    eventually(secs(10), || async {
-        holds(process.log().text().contains(what), || {
-            format!("{what:?} is not logged")
-        })
-    })
-    .await;
-}
-
 /// A request that the app has and does not answer until it is released.
 async fn under_way(pair: &Pair) -> Client {
     pair.blue.on("/slow", vec![Step::Until("go"), send(SLOW)]);
@@ -89,7 +79,7 @@ async fn n26_sigterm_finishes_what_was_begun_and_serves_newcomers_meanwhile() {
     let pair = Pair::plain("").await;
     let mut client = under_way(&pair).await;
     pair.door.sigterm();
-    logged(&pair.door, "stopping").await;
+    pair.door.says("stopping").await;
     for _ in 0..20 {
         let newcomer = pair.get("/who").await;
         assert_eq!((newcomer.status, newcomer.field("connection")), (200, Some("close")));
@@ -120,7 +110,7 @@ async fn a_second_signal_stops_at_once() {
     let pair = Pair::plain("").await;
     let mut client = under_way(&pair).await;
     pair.door.sigterm();
-    logged(&pair.door, "stopping").await;
+    pair.door.says("stopping").await;
     pair.door.process().interrupt();
     // `drain.requests` is a minute.
     assert_eq!(pair.door.end(secs(30)).await.code(), Some(0));
@@ -140,7 +130,7 @@ async fn n26_what_does_not_end_is_cut_after_the_longest_drain() {
 async fn a_hangup_reloads_and_usr1_opens_the_log_again() {
     let pair = Pair::plain("").await;
     signal(&pair.door, "HUP");
-    logged(&pair.door, "reload: done").await;
+    pair.door.says("reload: done").await;
     assert_eq!(pair.get("/one").await.status, 200);
     pair.door.logged("/one", 1).await;
     let moved = pair.door.folder().join("access.log.1");
@@ -273,5 +263,5 @@ async fn a_log_that_cannot_be_opened_keeps_no_site_down() {
         warnings.iter().any(|warning| warning.contains("/nowhere/access.log")),
         "{warnings:?}"
     );
-    logged(&pair.door, "\"path\":\"/who\"").await;
+    pair.door.says("\"path\":\"/who\"").await;
 }

@@ -1,15 +1,13 @@
 //! A reload is a diff: it publishes one new snapshot, or nothing and all errors at once; what did not change does not notice (N29).
 
 use crate::common::app::{App, Health, Step, send};
-use crate::common::client::Client;
 use crate::common::door::{Door, QUICK, environment};
 use crate::common::fixture::{HOST, Pair};
-use crate::common::load::{Kind, Load, MIXED, next, open_web_socket};
+use crate::common::load::{Kind, Load, MIXED, open_web_socket};
+use crate::common::socket::echo;
 use crate::common::{count, eventually, holds, ms, secs};
-use futures_util::SinkExt;
 use greengate::model::api::{Change, ChangeKind, CommonStep, Event, Progress, ReloadStep, exit};
 use greengate::model::history::Record;
-use tokio_tungstenite::tungstenite::Message;
 
 const OTHER: &str = "other.localhost";
 
@@ -26,12 +24,6 @@ fn reloaded(events: &[Event]) -> usize {
         Some(Event::Reload(ReloadStep::Reloaded { changes, .. })) => *changes,
         other => panic!("the last event is not `reloaded` but {other:?}"),
     }
-}
-
-/// An echo through a WebSocket: it is open, and the same as before.
-async fn echo(socket: &mut crate::common::load::Socket, text: &str) {
-    socket.send(Message::text(text)).await.expect("the WebSocket takes it");
-    assert_eq!(next(socket).await.expect("an echo"), Message::text(text));
 }
 
 /// `GET /who` at a host; the app's name, or the status.
@@ -507,5 +499,4 @@ async fn n29_a_storm_of_reloads_under_load_fails_nobody() {
         .map(|it| it.traffic.app_errors + it.traffic.proxy_errors)
         .sum();
     assert_eq!(errors, 0);
-    drop(Client::plain(door.http()).await);
 }

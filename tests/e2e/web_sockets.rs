@@ -6,23 +6,10 @@ use crate::common::app::{Step, send};
 use crate::common::client::{Client, WEB_SOCKET};
 use crate::common::fixture::{HOST, PLAIN, Pair};
 use crate::common::ms;
+use crate::common::socket::{ACCEPT, ECHO, MESSAGE, NORMAL, RESTART, messages, whole};
 
-const ACCEPT: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                      Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-/// Bytes of a message.
-const MESSAGE: usize = 100_000;
-/// Close, 1000 (RFC 6455 §5.5.1).
-const NORMAL: &[u8] = b"\x88\x02\x03\xe8";
-/// Close, 1012.
-const RESTART: &[u8] = b"\x88\x02\x03\xf4";
 /// How long a client that reads slowly rests behind each part that it has read.
 const REST: Duration = ms(2);
-
-/// So many binary messages, one behind the other.
-fn messages(count: usize) -> Vec<u8> {
-    let head = [&[0x82, 127][..], &(MESSAGE as u64).to_be_bytes()].concat();
-    [&head[..], &[b'm'; MESSAGE]].concat().repeat(count)
-}
 
 /// A WebSocket whose client has next to no room for what it has not read.
 async fn open(pair: &Pair, path: &str) -> Client {
@@ -54,15 +41,6 @@ async fn read_slowly(client: &mut Client, is_over: impl Fn(&[u8]) -> bool) -> bo
     false
 }
 
-/// How many whole messages there are, and what stands behind them.
-fn whole(mut bytes: &[u8]) -> (usize, &[u8]) {
-    let (message, mut count) = (messages(1), 0);
-    while let Some(rest) = bytes.strip_prefix(&message[..]) {
-        (bytes, count) = (rest, count + 1);
-    }
-    (count, bytes)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_app_says_last_arrives_however_slowly_its_client_reads() {
     for pair in [Pair::plain("").await, Pair::tls("").await] {
@@ -81,11 +59,8 @@ async fn what_an_app_says_last_arrives_however_slowly_its_client_reads() {
 #[tokio::test(flavor = "multi_thread")]
 async fn n20_one_that_never_rests_is_told_to_come_again_between_two_messages() {
     for pair in [
-        Pair::plain("drain.streams = \"300ms\"\n")
-            .await
-            .hasty("spread=100")
-            .await,
-        Pair::tls("drain.streams = \"300ms\"\n").await.hasty("spread=100").await,
+        Pair::plain("drain.streams = \"300ms\"\n").hasty("spread=100").await,
+        Pair::tls("drain.streams = \"300ms\"\n").hasty("spread=100").await,
     ] {
         pair.blue
             .on("/busy", vec![send(ACCEPT), Step::Send(messages(400)), Step::Hang]);
@@ -100,8 +75,7 @@ async fn n20_one_that_never_rests_is_told_to_come_again_between_two_messages() {
             rest.len()
         );
         assert!((1..400).contains(&count));
-        // The echo, masked with a key of zeros.
-        client.send(b"\x88\x82\0\0\0\0\x03\xf4").await.unwrap();
+        client.send(ECHO).await.unwrap();
         assert_eq!(whole(&client.until_end().await.unwrap()), (count, RESTART));
         swap.finish().await.assert_done();
     }

@@ -15,14 +15,6 @@ async fn until(it: &Guarded, name_and_password: &str, status: u16) {
     .await;
 }
 
-async fn until_logged(it: &Guarded, words: &str) {
-    eventually(secs(10), || async {
-        let log = it.door.process().log().text();
-        holds(log.contains(words), || log)
-    })
-    .await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_file_counts_without_a_reload_and_forgets_who_was_let_in() {
     let it = Guarded::plain(BASIC).await;
@@ -52,7 +44,7 @@ async fn a_file_that_cannot_be_used_any_more_keeps_who_was_in_it_and_is_told_of(
             Some(text) => write(it.door.folder(), &text),
             None => std::fs::remove_file(&file).unwrap(),
         }
-        until_logged(&it, why).await;
+        it.door.says(why).await;
         assert_eq!(it.get("/", &basic(ANNA)).await.status, 200, "{why}");
         assert_asked(&it.get("/", &basic("bert:hunter2")).await, why);
         let log = it.door.process().log().text();
@@ -60,7 +52,7 @@ async fn a_file_that_cannot_be_used_any_more_keeps_who_was_in_it_and_is_told_of(
         assert!(log.contains(warned) && !log.contains("hunter2"), "{log}");
     }
     write(it.door.folder(), &good);
-    until_logged(&it, "a file of users was read again").await;
+    it.door.says("a file of users was read again").await;
     assert_eq!(it.get("/", &basic(ANNA)).await.status, 200);
 }
 
@@ -73,11 +65,9 @@ async fn n27_without_its_file_dev_is_closed_and_prod_serves() {
     }
     assert_eq!(it.get("/hooks", "").await.app(), "dev");
     assert_eq!(it.door.plain().await.get(PROD, "/").await.unwrap().app(), "prod");
-    let log = it.door.process().log().text();
-    assert!(
-        log.contains("a file of users cannot be used, and nobody gets in by it"),
-        "{log}"
-    );
+    it.door
+        .says("a file of users cannot be used, and nobody gets in by it")
+        .await;
     let line = &it.door.logged("proxy: no file of users", 2).await[0];
     assert_eq!(line["reason"], "the file of `auth.basic` was never read");
     it.door

@@ -99,7 +99,7 @@ async fn another_machine_serves_the_same_slot_with_the_same_certificates_and_ord
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_knows_all_that_a_daemon_puts_into_its_folder() {
     let more = "stale_assets = { paths = [\"/assets/\"], keep = \"7d\" }\n[[notify]]\ncommand = \"cat\"\n";
-    let pair = Pair::tls(more).await.hasty("notify_look=40").await;
+    let pair = Pair::tls(more).hasty("notify_look=40").await;
     let file = "HTTP/1.1 200 OK\r\nContent-Type: text/javascript\r\nContent-Length: 3\r\n\r\nold";
     pair.blue.on("/assets/old.js", vec![send(file)]);
     assert_eq!(pair.get("/assets/old.js").await.status, 200);

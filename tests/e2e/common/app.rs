@@ -237,7 +237,7 @@ impl App {
     pub async fn stop_hard(&self) {
         self.stop_listening().await;
         self.inner.kills.send_modify(|kills| *kills += 1);
-        super::eventually(super::secs(10), || async {
+        super::eventually(super::secs(30), || async {
             super::holds(self.open_connections() == 0, || {
                 "a connection outlived its app".to_owned()
             })
@@ -337,6 +337,18 @@ impl App {
         found.unwrap_or_else(|| panic!("the app saw no request for {path}; it saw {:?}", self.targets()))
     }
 
+    /// The numbers behind this beginning of a target, by the order of their connections: what is read first of connections that are
+    /// made at one moment is the app's choice. Requests on a connection that was there before are left out.
+    pub fn in_order(&self, begin: &str) -> Vec<usize> {
+        let mut seen = self.seen();
+        seen.retain(|request| request.target.starts_with(begin) && request.before == 0);
+        seen.sort_by_key(|request| request.connection);
+        let numbers = seen
+            .iter()
+            .filter_map(|request| request.target.strip_prefix(begin)?.parse().ok());
+        numbers.collect()
+    }
+
     /// Method and target of the last requests.
     pub fn targets(&self) -> Vec<String> {
         self.seen()
@@ -347,7 +359,7 @@ impl App {
 
     /// Waits until a request for this path (without query) has reached the app.
     pub async fn reached(&self, path: &str) {
-        super::eventually(super::secs(10), || async {
+        super::eventually(super::secs(30), || async {
             let found = self
                 .seen()
                 .iter()
@@ -361,7 +373,7 @@ impl App {
 
     /// Waits until the body of a request with this target has ended: whether it was whole.
     pub async fn whole(&self, target: &str) -> bool {
-        super::eventually(super::secs(10), || async {
+        super::eventually(super::secs(30), || async {
             let bodies = self.inner.bodies.lock().unwrap();
             let found = bodies.iter().find(|(of, _)| of == target).map(|(_, whole)| *whole);
             found.ok_or_else(|| format!("no body for {target} has ended; those that have: {bodies:?}"))
@@ -388,7 +400,7 @@ impl App {
 
     /// Waits until it works for no request with this path any more, of which so many have reached it: each was given up.
     pub async fn works_for_none(&self, path: &str) -> usize {
-        super::eventually(super::secs(10), || async {
+        super::eventually(super::secs(30), || async {
             let (reached, given_up) = (self.asked(path), self.given_up(path));
             super::holds(given_up == reached, || {
                 format!("{given_up} of {reached} requests for {path} were given up")

@@ -1,13 +1,15 @@
 //! What most tests begin with: one environment `prod`, two apps, and the door in front of them.
 
+use std::pin::Pin;
+
 use greengate::model::api::SafeToStop;
+use tokio::task::JoinHandle;
 
 use super::app::App;
 use super::client::{Client, Response};
 use super::door::{Door, QUICK, QUICK_PLAIN, TIMES, environment};
-use super::ledger::Ledger;
+use super::ledger::{ID, Ledger};
 use super::load::Target;
-use super::secs;
 
 /// The host that is served over TLS.
 pub const HOST: &str = "app.localhost";
@@ -28,42 +30,79 @@ pub struct Pair {
     host: &'static str,
 }
 
+/// A [`Pair`] that starts when it is awaited.
+#[derive(Debug)]
+pub struct Starting {
+    server: String,
+    defaults: &'static str,
+    host: &'static str,
+    more: String,
+    times: String,
+}
+
+impl Starting {
+    /// With short times of the data plane, as [`TIMES`] takes them.
+    pub fn hasty(self, times: &str) -> Self {
+        Self {
+            times: times.to_owned(),
+            ..self
+        }
+    }
+}
+
+impl IntoFuture for Starting {
+    type Output = Pair;
+    type IntoFuture = Pin<Box<dyn Future<Output = Pair> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(Pair::start(self))
+    }
+}
+
 impl Pair {
     /// Over TLS, at [`HOST`]; `more` are lines of the environment.
-    pub async fn tls(more: &str) -> Self {
-        Self::start("", QUICK, HOST, more).await
-    }
-
-    /// On the plain port, at [`PLAIN`]; `more` are lines of the environment.
-    pub async fn plain(more: &str) -> Self {
-        Self::start("", QUICK_PLAIN, PLAIN, more).await
-    }
-
-    /// As [`Pair::plain`], with lines for `[server]` too.
-    pub async fn plain_with(server: &str, more: &str) -> Self {
-        Self::start(server, QUICK_PLAIN, PLAIN, more).await
-    }
-
-    /// The same with short times of the data plane, as [`TIMES`] takes them.
-    pub async fn hasty(self, times: &str) -> Self {
-        std::fs::write(self.door.folder().join(TIMES), times).expect("the times can be written");
-        self.door.sigterm();
-        self.door.end(secs(30)).await;
-        self.door.restart().await;
-        self
+    pub fn tls(more: &str) -> Starting {
+        Self::tls_with("", more)
     }
 
     /// As [`Pair::tls`], with lines for `[server]` too.
-    pub async fn tls_with(server: &str, more: &str) -> Self {
-        Self::start(server, QUICK, HOST, more).await
+    pub fn tls_with(server: &str, more: &str) -> Starting {
+        Self::with(server, QUICK, HOST, more)
     }
 
-    async fn start(server: &str, defaults: &str, host: &'static str, more: &str) -> Self {
+    /// On the plain port, at [`PLAIN`]; `more` are lines of the environment.
+    pub fn plain(more: &str) -> Starting {
+        Self::plain_with("", more)
+    }
+
+    /// As [`Pair::plain`], with lines for `[server]` too.
+    pub fn plain_with(server: &str, more: &str) -> Starting {
+        Self::with(server, QUICK_PLAIN, PLAIN, more)
+    }
+
+    fn with(server: &str, defaults: &'static str, host: &'static str, more: &str) -> Starting {
+        Starting {
+            server: server.to_owned(),
+            defaults,
+            host,
+            more: more.to_owned(),
+            times: String::new(),
+        }
+    }
+
+    async fn start(starting: Starting) -> Self {
         let ledger = Ledger::default();
         let blue = App::start_in("blue", "v1", &ledger).await;
         let green = App::start_in("green", "v2", &ledger).await;
+        let Starting {
+            defaults, host, more, ..
+        } = starting;
         let config = format!("{defaults}{}{more}\n", environment("prod", host, &blue, &green));
-        let door = Door::start_with(server, &config).await;
+        let any = "127.0.0.1:0".parse().expect("an address");
+        let door = Door::start_at(any, any, &starting.server, &config, |folder| {
+            std::fs::write(folder.join(TIMES), &starting.times).expect("the times can be written");
+        })
+        .await;
         Self {
             door,
             blue,
@@ -99,6 +138,17 @@ impl Pair {
             .await
             .unwrap_or_else(|broken| panic!("GET {target}: {broken}"));
         client
+    }
+
+    /// A request without a body on a connection of its own, which may be held; the ledger knows a POST by its target.
+    pub fn request(&self, method: &'static str, target: &str) -> JoinHandle<Response> {
+        let (place, target) = (self.target(), target.to_owned());
+        tokio::spawn(async move {
+            let mut client = place.client().await.expect("the door accepts");
+            let id = format!("{ID}: {target}\r\n");
+            let answer = client.request(method, &place.host, &target, &id, b"").await;
+            answer.unwrap_or_else(|broken| panic!("{method} {target}: {broken}"))
+        })
     }
 
     /// As [`Pair::ask`], once blue has read the request.

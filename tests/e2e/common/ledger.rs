@@ -31,9 +31,10 @@ impl Ledger {
         self.0.lock().unwrap().get(id).map_or(0, Vec::len)
     }
 
-    /// Panics when an app, or two apps, saw one POST twice.
+    /// Panics when an app, or two apps, saw one POST twice; and when none was seen, which would prove nothing.
     pub fn assert_no_post_twice(&self) {
         let ledger = self.0.lock().unwrap();
+        assert!(!ledger.is_empty(), "no POST with an id was seen");
         let twice: Vec<_> = ledger.iter().filter(|(_, apps)| apps.len() > 1).take(10).collect();
         assert!(
             twice.is_empty(),

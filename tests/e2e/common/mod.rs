@@ -1,7 +1,7 @@
 //! The end-to-end harness: boots the real binaries in a temporary folder, with apps that misbehave on request, clients that
 //! forgive nothing, and a load that counts every failure by kind.
 //!
-//! - [`door`]: `proxyd` and `proxyctl` as processes; [`process`]: any child, its log, and its end; [`printed`]: a `proxyctl` that goes on
+//! - [`door`]: `proxyd` and `proxyctl` as processes; [`written`]: their logs; [`process`]: any child, its log, and its end; [`printed`]: a `proxyctl` that goes on
 //! - [`app`]: a scriptable HTTP/1.1 app; [`ledger`]: which app saw which request
 //! - [`recorder`]: a strict app that writes down what it sees
 //! - [`place`]: Node and uvicorn, as users run them
@@ -54,6 +54,7 @@ pub mod spoken;
 pub mod systemd;
 pub mod tool;
 pub mod wire;
+pub mod written;
 
 use std::future::Future;
 use std::time::Duration;

@@ -73,3 +73,36 @@ pub async fn next(socket: &mut Socket) -> Result<Message, Broken> {
         Ok(Some(Ok(message))) => Ok(message),
     }
 }
+
+/// What an app says that opens a WebSocket for [`WEB_SOCKET`](super::client::WEB_SOCKET).
+pub const ACCEPT: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                          Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+/// Close, 1000, as a server says it (RFC 6455 §5.5.1).
+pub const NORMAL: &[u8] = b"\x88\x02\x03\xe8";
+/// Close, 1012.
+pub const RESTART: &[u8] = b"\x88\x02\x03\xf4";
+/// The client's word for that, masked with a key of zeros.
+pub const ECHO: &[u8] = b"\x88\x82\0\0\0\0\x03\xf4";
+/// Bytes of each of [`messages`].
+pub const MESSAGE: usize = 100_000;
+
+/// So many binary messages, one behind the other.
+pub fn messages(count: usize) -> Vec<u8> {
+    let head = [&[0x82, 127][..], &(MESSAGE as u64).to_be_bytes()].concat();
+    [&head[..], &[b'm'; MESSAGE]].concat().repeat(count)
+}
+
+/// How many whole ones there are, and what stands behind them.
+pub fn whole(mut bytes: &[u8]) -> (usize, &[u8]) {
+    let (message, mut count) = (messages(1), 0);
+    while let Some(rest) = bytes.strip_prefix(&message[..]) {
+        (bytes, count) = (rest, count + 1);
+    }
+    (count, bytes)
+}
+
+/// A text goes there and back.
+pub async fn echo(socket: &mut Socket, text: &str) {
+    socket.send(Message::text(text)).await.expect("the WebSocket takes it");
+    assert_eq!(next(socket).await.expect("an echo"), Message::text(text));
+}

@@ -67,7 +67,6 @@ async fn told_once(pair: &Pair, words: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn e29_newcomers_take_the_places_of_those_who_say_nothing() {
     let pair = Pair::plain_with("max_connections = 10\nworkers = 1", "")
-        .await
         .hasty("spare=0")
         .await;
     let mut kept = pair.door.plain().await;
@@ -100,7 +99,6 @@ async fn e29_newcomers_take_the_places_of_those_who_say_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn e29_what_is_under_way_is_never_closed_for_a_newcomer() {
     let pair = Pair::plain_with("max_connections = 4\nworkers = 1", "")
-        .await
         .hasty("spare=0")
         .await;
     pair.blue.answer_when("/wait", "go", "done");
@@ -129,7 +127,6 @@ async fn e29_what_is_under_way_is_never_closed_for_a_newcomer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn e29_who_has_just_come_keeps_its_place() {
     let pair = Pair::plain_with("max_connections = 4\nworkers = 1", "")
-        .await
         .hasty("spare=60000")
         .await;
     let all = silent(pair.door.http(), 4).await;
@@ -145,7 +142,6 @@ async fn e29_who_has_just_come_keeps_its_place() {
 #[tokio::test(flavor = "multi_thread")]
 async fn e29_unfinished_handshakes_and_idle_http2_connections_make_room_too() {
     let pair = Pair::tls_with("max_connections = 6\nworkers = 1", "")
-        .await
         .hasty("spare=0")
         .await;
     let h2 = pair.door.h2(HOST).await.unwrap();
@@ -229,7 +225,7 @@ async fn e29_loopback_is_a_tunnel_with_many_clients_and_has_no_share() {
 #[tokio::test(flavor = "multi_thread")]
 async fn e29_each_slow_connection_costs_a_constant() {
     let number = count(300, 2000);
-    let pair = Pair::plain("").await.hasty("head=60000").await;
+    let pair = Pair::plain("").hasty("head=60000").await;
     // What the allocator and the buffers begin with is there.
     drop(slow(&pair, 50).await);
     nothing_is_left(&pair.door, 0).await;

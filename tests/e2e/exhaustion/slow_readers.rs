@@ -44,8 +44,8 @@ async fn sip(client: &mut Client, bytes: usize, millis: u64) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_a_client_that_reads_nothing_is_given_up_and_nothing_is_kept_for_it() {
     let (plain, tls) = tokio::join!(
-        async { Pair::plain("timeout.idle = \"700ms\"\n").await.hasty(TIMES).await },
-        async { Pair::tls("timeout.idle = \"700ms\"\n").await.hasty(TIMES).await },
+        async { Pair::plain("timeout.idle = \"700ms\"\n").hasty(TIMES).await },
+        async { Pair::tls("timeout.idle = \"700ms\"\n").hasty(TIMES).await },
     );
     serve_much(&plain.blue);
     serve_much(&tls.blue);
@@ -69,8 +69,8 @@ async fn e23_a_client_that_reads_nothing_is_given_up_and_nothing_is_kept_for_it(
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_a_client_that_reads_slowly_and_steadily_keeps_its_answer() {
     let (plain, tls) = tokio::join!(
-        async { Pair::plain("timeout.idle = \"1s\"\n").await.hasty(TIMES).await },
-        async { Pair::tls("timeout.idle = \"1s\"\n").await.hasty(TIMES).await },
+        async { Pair::plain("timeout.idle = \"1s\"\n").hasty(TIMES).await },
+        async { Pair::tls("timeout.idle = \"1s\"\n").hasty(TIMES).await },
     );
     serve_much(&plain.blue);
     serve_much(&tls.blue);
@@ -102,8 +102,8 @@ async fn trickle(client: &mut Client) {
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_a_client_that_reads_a_few_bytes_a_second_is_given_up() {
     let (plain, tls) = tokio::join!(
-        async { Pair::plain("timeout.idle = \"2s\"\n").await.hasty(TIMES).await },
-        async { Pair::tls("timeout.idle = \"2s\"\n").await.hasty(TIMES).await },
+        async { Pair::plain("timeout.idle = \"2s\"\n").hasty(TIMES).await },
+        async { Pair::tls("timeout.idle = \"2s\"\n").hasty(TIMES).await },
     );
     serve_much(&plain.blue);
     serve_much(&tls.blue);
@@ -135,7 +135,6 @@ async fn e23_a_client_that_reads_a_few_bytes_a_second_is_given_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_an_app_that_sends_slowly_costs_no_client_its_answer() {
     let pair = Pair::plain("timeout.idle = \"1s\"\n")
-        .await
         .hasty("pace=300,look_after_client=50")
         .await;
     let mut client = pair.door.plain().await;
@@ -148,8 +147,8 @@ async fn e23_an_app_that_sends_slowly_costs_no_client_its_answer() {
 async fn e23_event_streams_may_stand_still_over_tls_too() {
     const TIMES: &str = "pace=300,look_after_client=50";
     let (plain, tls) = tokio::join!(
-        async { Pair::plain("timeout.idle = \"300ms\"\n").await.hasty(TIMES).await },
-        async { Pair::tls("timeout.idle = \"300ms\"\n").await.hasty(TIMES).await },
+        async { Pair::plain("timeout.idle = \"300ms\"\n").hasty(TIMES).await },
+        async { Pair::tls("timeout.idle = \"300ms\"\n").hasty(TIMES).await },
     );
     let events = Step::Send(vec![b':'; SIZE]);
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";

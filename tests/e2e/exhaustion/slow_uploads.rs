@@ -35,8 +35,8 @@ async fn trickle(mut client: Client, host: &str, framing: &str, piece: &[u8]) ->
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_an_upload_of_less_than_256_bytes_a_second_gets_408() {
-    let (plain, tls) = tokio::join!(async { Pair::plain("").await.hasty(TIMES).await }, async {
-        Pair::tls("").await.hasty(TIMES).await
+    let (plain, tls) = tokio::join!(async { Pair::plain("").hasty(TIMES).await }, async {
+        Pair::tls("").hasty(TIMES).await
     },);
     let length = "Content-Length: 100000";
     let (one, two, three) = tokio::join!(
@@ -61,7 +61,7 @@ async fn e23_an_upload_of_less_than_256_bytes_a_second_gets_408() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_over_http2_too_and_the_other_streams_go_on() {
-    let pair = Pair::tls("").await.hasty(TIMES).await;
+    let pair = Pair::tls("").hasty(TIMES).await;
     let mut frames = Frames::connect(&pair.door, HOST).await;
     let head = |method: &'static [u8], path: &'static [u8]| {
         [
@@ -93,7 +93,7 @@ async fn e23_over_http2_too_and_the_other_streams_go_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_an_upload_that_stands_still_gets_408_and_one_that_is_fast_enough_does_not() {
-    let pair = Pair::plain("timeout.idle = \"1s\"\n").await.hasty(TIMES).await;
+    let pair = Pair::plain("timeout.idle = \"1s\"\n").hasty(TIMES).await;
     let mut silent = pair.door.plain().await;
     let head = format!("POST /echo HTTP/1.1\r\nHost: {PLAIN}\r\nContent-Length: 100000\r\n\r\n");
     silent.send([head.as_bytes(), &[b'x'; 50_000]].concat()).await.unwrap();
@@ -118,7 +118,7 @@ async fn e23_an_upload_that_stands_still_gets_408_and_one_that_is_fast_enough_do
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_a_slow_app_costs_no_client_its_upload() {
-    let pair = Pair::plain("timeout.idle = \"1s\"\n").await.hasty(TIMES).await;
+    let pair = Pair::plain("timeout.idle = \"1s\"\n").hasty(TIMES).await;
     let app = &pair.blue;
     // It reads late; then the client takes its own time for the rest.
     app.on("/late", vec![Step::Until("read"), Step::ReadBody, send(OK)]);
@@ -149,7 +149,7 @@ async fn e23_a_slow_app_costs_no_client_its_upload() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_an_app_that_does_not_read_at_all_is_the_one_who_failed() {
-    let pair = Pair::plain("timeout.idle = \"500ms\"\n").await.hasty(TIMES).await;
+    let pair = Pair::plain("timeout.idle = \"500ms\"\n").hasty(TIMES).await;
     pair.blue.on("/deaf", vec![Step::Hang]);
     let mut client = pair.door.plain().await;
     let body = vec![b'x'; 32 << 20];
@@ -160,7 +160,7 @@ async fn e23_an_app_that_does_not_read_at_all_is_the_one_who_failed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_an_app_may_think_as_long_as_it_may_when_the_body_is_there() {
-    let pair = Pair::plain("timeout.idle = \"300ms\"\n").await.hasty(TIMES).await;
+    let pair = Pair::plain("timeout.idle = \"300ms\"\n").hasty(TIMES).await;
     pair.blue
         .on("/thinks", vec![Step::ReadBody, Step::Wait(secs(1)), send(OK)]);
     let answer = pair.door.plain().await.post(PLAIN, "/thinks", b"short").await.unwrap();
@@ -169,7 +169,7 @@ async fn e23_an_app_may_think_as_long_as_it_may_when_the_body_is_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_a_client_that_stops_sending_while_it_is_answered_is_the_one_who_failed() {
-    let pair = Pair::plain("timeout.idle = \"500ms\"\n").await.hasty(TIMES).await;
+    let pair = Pair::plain("timeout.idle = \"500ms\"\n").hasty(TIMES).await;
     let begun = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n";
     pair.blue
         .on("/echoes", vec![send(begun), Step::ReadBody, send("0\r\n\r\n")]);
@@ -184,10 +184,7 @@ async fn e23_a_client_that_stops_sending_while_it_is_answered_is_the_one_who_fai
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_tunnels_may_be_as_slow_as_they_like() {
     let idle = "timeout.idle = \"300ms\"\n";
-    let (plain, tls) = (
-        Pair::plain(idle).await.hasty(TIMES).await,
-        Pair::tls(idle).await.hasty(TIMES).await,
-    );
+    let (plain, tls) = (Pair::plain(idle).hasty(TIMES).await, Pair::tls(idle).hasty(TIMES).await);
     tokio::join!(is_slow(&plain, PLAIN), is_slow(&tls, HOST));
 }
 
@@ -209,7 +206,7 @@ async fn is_slow(pair: &Pair, host: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e23_a_request_that_waits_for_its_app_is_not_slow() {
-    let pair = Pair::plain("timeout.idle = \"300ms\"\n").await.hasty(TIMES).await;
+    let pair = Pair::plain("timeout.idle = \"300ms\"\n").hasty(TIMES).await;
     pair.blue.stop_hard().await;
     let mut client = pair.door.plain().await;
     let head = format!("POST /echo HTTP/1.1\r\nHost: {PLAIN}\r\nContent-Length: 8\r\n\r\nhalf");

@@ -1,36 +1,18 @@
 //! What the log says of an app that is away: once when it goes, once when it is back, and nothing that its operator knows (F6).
 
+use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use super::{PLAIN, Pair};
 use crate::common::app::Health;
 use crate::common::client::Response;
-use crate::common::door::Door;
 use crate::common::{eventually, holds, secs};
 use greengate::model::api::exit;
 
 const AWAY: &str = "the app is away: ";
 const BACK: &str = "the app is back";
 const REPLACED: &str = "the app that was away is not in use any more";
-
-/// The lines of the log whose message begins like this.
-fn lines(door: &Door, message: &str) -> Vec<Value> {
-    let text = door.process().log().text();
-    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines
-        .filter(|line| line["message"].as_str().is_some_and(|said| said.starts_with(message)))
-        .collect()
-}
-
-/// The only line whose message begins like this, once it is there.
-async fn the_line(door: &Door, message: &str) -> Value {
-    eventually(secs(30), || async {
-        let mut lines = lines(door, message);
-        holds(lines.len() == 1, || format!("not one line with {message:?}: {lines:?}")).map(|()| lines.remove(0))
-    })
-    .await
-}
 
 /// Requests on connections of their own, which may be held.
 fn ask(pair: &Pair, requests: usize) -> Vec<JoinHandle<Response>> {
@@ -60,7 +42,7 @@ async fn f6_an_app_that_is_away_has_one_line_when_it_goes_and_one_when_it_is_bac
     for _ in 0..3 {
         assert_eq!(pair.get("/one-too-many").await.status, 503);
     }
-    let away = the_line(&pair.door, AWAY).await;
+    let away = pair.door.the_line(AWAY).await;
     assert_eq!(
         (&away["level"], &away["message"]),
         (&"WARN".into(), &"the app is away: connection refused".into())
@@ -75,12 +57,12 @@ async fn f6_an_app_that_is_away_has_one_line_when_it_goes_and_one_when_it_is_bac
 
     pair.blue.listen().await;
     answered(asked).await;
-    let back = the_line(&pair.door, BACK).await;
+    let back = pair.door.the_line(BACK).await;
     assert_eq!(back["level"], "INFO");
     assert_eq!((&back["held"], &back["refused"]), (&5.into(), &3.into()), "{back}");
     assert_eq!(back["address"], pair.blue.address());
     assert!(back["after"].as_str().unwrap().ends_with(" s"), "{back}");
-    assert_eq!(lines(&pair.door, AWAY).len(), 1);
+    assert_eq!(pair.door.lines(AWAY).len(), 1);
     let status = pair.door.environment("prod").await;
     let traffic = &status.services[0].traffic;
     assert_eq!(
@@ -97,7 +79,7 @@ async fn f6_without_a_hold_the_lines_are_the_same() {
     for _ in 0..20 {
         assert_eq!(pair.get("/now").await.status, 503);
     }
-    let away = the_line(&pair.door, AWAY).await;
+    let away = pair.door.the_line(AWAY).await;
     assert_eq!(away["message"], "the app is away: connection refused");
     let line = pair.door.logged("/now", 20).await.remove(0);
     assert_eq!(
@@ -105,7 +87,7 @@ async fn f6_without_a_hold_the_lines_are_the_same() {
         (&"app: unreachable".into(), &"connection refused".into())
     );
     pair.blue.listen().await;
-    let back = the_line(&pair.door, BACK).await;
+    let back = pair.door.the_line(BACK).await;
     assert_eq!((&back["held"], &back["refused"]), (&0.into(), &20.into()), "{back}");
     let traffic = &pair.door.environment("prod").await.services[0].traffic;
     assert_eq!((traffic.app_errors, traffic.proxy_errors), (20, 0), "{traffic:?}");
@@ -117,15 +99,15 @@ async fn f6_an_app_that_nobody_asks_for_is_missed_too_and_one_that_does_not_answ
     let gone = Pair::plain("").await;
     silent.blue.health(Health::status(200).after(secs(600)));
     gone.blue.stop_hard().await;
-    let away = the_line(&gone.door, AWAY).await;
+    let away = gone.door.the_line(AWAY).await;
     assert_eq!(away["message"], "the app is away: connection refused");
-    let away = the_line(&silent.door, AWAY).await;
+    let away = silent.door.the_line(AWAY).await;
     assert_eq!(away["message"], "the app is away: no answer within 200 ms");
     // An answer is one, even if it is no healthy one.
     silent.blue.health(Health::status(500));
     gone.blue.listen().await;
     for pair in [&silent, &gone] {
-        let back = the_line(&pair.door, BACK).await;
+        let back = pair.door.the_line(BACK).await;
         assert_eq!((&back["held"], &back["refused"]), (&0.into(), &0.into()), "{back}");
     }
 }
@@ -151,7 +133,8 @@ async fn f6_what_the_operator_has_planned_is_not_told() {
         [&["pause", "prod"], &["resume", "prod"]],
         [&["maintenance", "prod", "on"], &["maintenance", "prod", "off"]],
     ];
-    for [begin, end] in plans {
+    // The looks are seconds apart.
+    let told = plans.map(async |[begin, end]| {
         let pair = Pair::plain("").await;
         pair.get("/").await;
         pair.door.proxyctl(begin).await.assert_code(exit::DONE);
@@ -163,14 +146,15 @@ async fn f6_what_the_operator_has_planned_is_not_told() {
         pair.blue.listen().await;
         pair.door.proxyctl(end).await.assert_code(exit::DONE);
         assert_eq!(pair.get("/after").await.status, 200, "{begin:?}");
-        assert_eq!(lines(&pair.door, AWAY), Vec::<Value>::new(), "{begin:?}");
+        assert_eq!(pair.door.lines(AWAY), Vec::<Value>::new(), "{begin:?}");
         // Nothing is planned any more.
         pair.blue.stop_hard().await;
         let asked = ask(&pair, 1);
-        the_line(&pair.door, AWAY).await;
+        pair.door.the_line(AWAY).await;
         pair.blue.listen().await;
         answered(asked).await;
-    }
+    });
+    join_all(told).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,13 +162,13 @@ async fn f6_a_side_that_is_away_and_is_swapped_out_is_told_of() {
     let pair = Pair::plain("").await;
     pair.blue.stop_hard().await;
     let asked = ask(&pair, 2);
-    the_line(&pair.door, AWAY).await;
+    pair.door.the_line(AWAY).await;
     pair.door.held("prod", 2).await;
     pair.door.swap("prod", &[]).await;
     answered(asked).await;
-    let replaced = the_line(&pair.door, REPLACED).await;
+    let replaced = pair.door.the_line(REPLACED).await;
     assert_eq!(replaced["address"], pair.blue.address());
     assert_eq!((&replaced["held"], &replaced["refused"]), (&2.into(), &0.into()));
-    assert_eq!(lines(&pair.door, BACK), Vec::<Value>::new());
+    assert_eq!(pair.door.lines(BACK), Vec::<Value>::new());
     assert_eq!(pair.serving().await, "green");
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
-use super::{HOST, PLAIN};
+use super::HOST;
 use crate::common::door::{Door, QUICK, QUICK_PLAIN};
 
 const ROUNDS: usize = 21;
@@ -46,21 +46,17 @@ fn app(pieces: &'static [&'static str]) -> SocketAddr {
     address
 }
 
-async fn door(of: &str, host: &str, app: SocketAddr) -> Door {
-    Door::start(&format!(
-        "{of}[env.prod]\nhost = \"{host}\"\nupstream = \"{app}\"\nhealth.host = \"health\"\n"
-    ))
-    .await
+fn environment(name: &str, host: &str, app: SocketAddr) -> String {
+    format!("[env.{name}]\nhost = \"{host}\"\nupstream = \"{app}\"\nhealth.host = \"health\"\n")
 }
 
 /// The median of some rounds on one connection.
-async fn median(pieces: &'static [&'static str], method: &str, body: &[u8]) -> Duration {
-    let door = door(QUICK_PLAIN, PLAIN, app(pieces)).await;
+async fn median(door: &Door, host: &str, method: &str, body: &[u8]) -> Duration {
     let mut client = door.plain().await;
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
         let began = Instant::now();
-        let answer = client.request(method, PLAIN, "/", "", body).await.unwrap();
+        let answer = client.request(method, host, "/", "", body).await.unwrap();
         times.push(began.elapsed());
         assert_eq!((answer.status, answer.text().as_str()), (200, "hello"));
     }
@@ -107,9 +103,16 @@ async fn f16_an_answer_in_pieces_is_not_held_back_by_a_late_acknowledgement() {
             ],
         ),
     ];
-    for (shape, pieces) in shapes {
+    // An environment for each.
+    let host = |n: usize| format!("app-{n}.test");
+    let mut config = QUICK_PLAIN.to_owned();
+    for (n, (_, pieces)) in shapes.iter().enumerate() {
+        config += &environment(&format!("shape-{n}"), &host(n), app(pieces));
+    }
+    let door = Door::start(&config).await;
+    for (n, (shape, _)) in shapes.iter().enumerate() {
         for (method, body) in [("GET", &b""[..]), ("POST", b"body")] {
-            let median = median(pieces, method, body).await;
+            let median = median(&door, &host(n), method, body).await;
             assert!(median < SOON, "{shape}, {method}: {median:?}");
         }
     }
@@ -117,7 +120,8 @@ async fn f16_an_answer_in_pieces_is_not_held_back_by_a_late_acknowledgement() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f16_nor_is_one_over_http2() {
-    let door = door(QUICK, HOST, app(&[HEAD, "hello"])).await;
+    let prod = environment("prod", HOST, app(&[HEAD, "hello"]));
+    let door = Door::start(&format!("{QUICK}{prod}")).await;
     let h2 = door.h2(HOST).await.unwrap();
     let mut times = Vec::new();
     for _ in 0..ROUNDS {

@@ -28,8 +28,8 @@ fn answer(status: &str, length: usize) -> Step {
 }
 
 /// A door whose app answers early, in every way that apps have.
-async fn early() -> Pair {
-    let pair = Pair::tls("limit.body = \"1GiB\"\n").await;
+async fn early(times: &str) -> Pair {
+    let pair = Pair::tls("limit.body = \"1GiB\"\n").hasty(times).await;
     let blue = &pair.blue;
     // It goes on reading; it closes; it does neither.
     blue.on("/reads-on", vec![answer("413 Content Too Large", 20)]);
@@ -87,7 +87,7 @@ async fn curl_reads_over(version: &str, pair: &Pair, target: &str, status: u16, 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f9_curl_reads_the_early_answer_of_an_app() {
-    let pair = early().await;
+    let pair = early("").await;
     for (target, status, _) in REFUSALS {
         curl_reads(&pair, target, status, &[]).await;
     }
@@ -126,7 +126,7 @@ async fn e36_curl_reads_the_whole_of_what_refuses_its_upload_over_both_protocols
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f9_nodes_pythons_and_nghttp2s_clients_read_it_and_go_on() {
-    let pair = early().await;
+    let pair = early("").await;
     let upload = UPLOAD.to_string();
     let file = pair.door.folder().join("upload");
     std::fs::write(&file, bytes(UPLOAD)).unwrap();
@@ -206,7 +206,7 @@ fn assert_whole_before_reset(seen: &[Frame], answer: &[u8]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f9_a_client_that_stops_in_the_middle_of_its_upload_is_reset_after_a_time() {
-    let pair = early().await.hasty("linger=300").await;
+    let pair = early("linger=300").await;
     let mut frames = Frames::connect(&pair.door, HOST).await;
     for (stream, target) in [(1, "/deaf"), (3, "/closes"), (5, "/fine")] {
         let began = std::time::Instant::now();
@@ -223,7 +223,7 @@ async fn f9_a_client_that_stops_in_the_middle_of_its_upload_is_reset_after_a_tim
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f9_a_client_that_uploads_for_ever_is_reset_after_so_many_bytes_and_nobody_else_notices() {
-    let pair = early().await.hasty("linger=60000").await;
+    let pair = early("linger=60000").await;
     pair.blue.answer_when("/later", "cut", "later");
     let mut frames = Frames::connect(&pair.door, HOST).await;
     ask(&mut frames, 1, GET, "/later", true).await;
@@ -253,7 +253,7 @@ async fn f9_a_client_that_uploads_for_ever_is_reset_after_so_many_bytes_and_nobo
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f9_an_upload_that_is_discarded_keeps_no_swap_waiting_and_a_stop_no_longer_than_it_may_take() {
-    let pair = early().await;
+    let pair = early("").await;
     let mut frames = Frames::connect(&pair.door, HOST).await;
     ask(&mut frames, 1, POST, "/deaf", false).await;
     let mut seen = frames.until_end(1).await;
@@ -267,7 +267,7 @@ async fn f9_an_upload_that_is_discarded_keeps_no_swap_waiting_and_a_stop_no_long
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f9_a_client_that_reads_nothing_before_its_upload_has_ended_gets_the_whole_of_a_large_answer() {
-    let pair = early().await;
+    let pair = early("").await;
     pair.blue.on("/large", vec![answer("200 OK", 400_000)]);
     let mut frames = Frames::narrow(&pair.door, HOST).await;
     ask(&mut frames, 1, POST, "/large", false).await;

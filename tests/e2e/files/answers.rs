@@ -415,6 +415,7 @@ async fn a_folder_that_is_gone_is_a_503_with_one_warning_until_it_is_back() {
         })
     })
     .await;
+    site.door.says("no such folder").await;
     let log = site.door.process().log().text();
     assert_eq!(log.matches("no such folder").count(), 1, "{log}");
 }

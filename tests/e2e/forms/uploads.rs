@@ -68,7 +68,7 @@ async fn n15_whatever_refuses_an_upload_is_read_by_who_sends_all_of_it_first() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn n15_an_upload_that_stood_still_goes_on_to_its_end_and_reads_its_408() {
-    let pair = Pair::plain("timeout.idle = \"1s\"\n").await.hasty("linger=60000").await;
+    let pair = Pair::plain("timeout.idle = \"1s\"\n").hasty("linger=60000").await;
     for framing in FRAMINGS {
         let (end, body) = body(framing);
         let target = format!("/stands-still/{framing}");

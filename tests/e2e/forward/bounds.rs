@@ -84,7 +84,7 @@ async fn questions_take_turns_and_more_than_may_wait_are_refused_at_once() {
     }
     assert!(it.auth.accepted() <= 64, "{}", it.auth.accepted());
     assert!(
-        super::lines(&it.pair.door, "the auth service").is_empty(),
+        it.pair.door.lines("the auth service").is_empty(),
         "that is no fault of the service"
     );
 }

@@ -8,14 +8,10 @@ mod refusals;
 mod stances;
 mod unanswered;
 
-use serde_json::Value;
-
 use crate::common::app::App;
 use crate::common::app::{Step, send};
 use crate::common::client::Response;
-use crate::common::door::Door;
 use crate::common::fixture::Pair;
-use crate::common::{eventually, holds, secs};
 
 /// The path at which the auth service is asked.
 const VERIFY: &str = "/verify";
@@ -69,24 +65,6 @@ fn forward(auth: &App) -> String {
     format!(
         "auth.forward = {{ url = \"http://{address}{VERIFY}?x=1\", copy = [\"Remote-User\", \"Remote-Groups\"], timeout = \"2s\" }}"
     )
-}
-
-/// The lines of the daemon's log whose message begins like this.
-fn lines(door: &Door, message: &str) -> Vec<Value> {
-    let text = door.process().log().text();
-    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines
-        .filter(|line| line["message"].as_str().is_some_and(|said| said.starts_with(message)))
-        .collect()
-}
-
-/// The only line whose message begins like this, once it is there.
-async fn the_line(door: &Door, message: &str) -> Value {
-    eventually(secs(10), || async {
-        let mut lines = lines(door, message);
-        holds(lines.len() == 1, || format!("not one line with {message:?}: {lines:?}")).map(|()| lines.remove(0))
-    })
-    .await
 }
 
 /// Panics unless the request was answered with 503 by the proxy.

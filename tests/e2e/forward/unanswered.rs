@@ -1,6 +1,6 @@
 //! An auth service that is dead, slow, broken or lying: nobody passes, and the log says so once.
 
-use super::{ANNA, Forwarded, LOGIN, assert_closed, lines, the_line};
+use super::{ANNA, Forwarded, LOGIN, assert_closed};
 use crate::common::app::{Step, send};
 use crate::common::client::Client;
 use crate::common::fixture::{HOST, PLAIN};
@@ -24,7 +24,7 @@ async fn a_dead_auth_service_lets_nobody_pass_and_is_told_of_once() {
         "blue",
         "nobody is asked here"
     );
-    let away = the_line(&it.pair.door, AWAY).await;
+    let away = it.pair.door.the_line(AWAY).await;
     assert_eq!(away["level"], "WARN");
     assert_eq!(away["message"], "the auth service does not answer: connection refused");
     assert_eq!(away["address"], it.auth.address());
@@ -35,7 +35,7 @@ async fn a_dead_auth_service_lets_nobody_pass_and_is_told_of_once() {
     it.says(ANNA);
     it.auth.listen().await;
     assert_eq!(client.get(HOST, "/x").await.unwrap().app(), "blue");
-    let back = the_line(&it.pair.door, BACK).await;
+    let back = it.pair.door.the_line(BACK).await;
     assert_eq!((&back["level"], &back["refused"]), (&"INFO".into(), &10.into()));
     assert_eq!(it.pair.blue.requests(), 2);
 }
@@ -64,10 +64,10 @@ async fn a_slow_one_has_its_time_and_no_more() {
         log.iter()
             .all(|line| line["reason"] == "the auth service did not answer within its `timeout`")
     );
-    the_line(&it.pair.door, AWAY).await;
+    it.pair.door.the_line(AWAY).await;
     it.says(ANNA);
     assert_eq!(client.get(PLAIN, "/x").await.unwrap().app(), "blue");
-    the_line(&it.pair.door, BACK).await;
+    it.pair.door.the_line(BACK).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,7 +141,7 @@ async fn a_lying_one_is_believed_in_nothing() {
     it.does(vec![Step::Reset]);
     assert_closed(&client.get(PLAIN, "/x").await.unwrap(), "reset");
     assert_eq!(it.pair.blue.requests(), 0);
-    assert_eq!(lines(&it.pair.door, AWAY).len(), 1, "however often it lies");
+    assert_eq!(it.pair.door.lines(AWAY).len(), 1, "however often it lies");
     // A line of its own is a field of its own, and none that is copied.
     it.says("HTTP/1.1 200 OK\r\nRemote-User: anna\r\nX-Admin: 1\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(client.get(PLAIN, "/x").await.unwrap().status, 200);

@@ -1,7 +1,5 @@
 //! WebSockets on a stream (RFC 8441), which browsers choose wherever they are offered.
 
-use greengate::model::api::{Event, SwapStep};
-
 use crate::common::app::send;
 use crate::common::fixture::{HOST, Pair};
 use crate::common::frames::{DATA, END_STREAM, Frame, Frames, HEADERS, Heads, RST_STREAM, body, text};
@@ -106,11 +104,7 @@ async fn n20_a_web_socket_on_a_stream_is_told_to_come_again_when_its_side_is_dra
     frames.send(DATA, 0, 1, &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xf4]).await;
     let finished = swap.finish().await;
     finished.assert_done();
-    let drained = finished.find(|event| match event {
-        Event::Swap(SwapStep::Drained { ended, cut, .. }) => Some((*ended, *cut)),
-        _ => None,
-    });
-    assert_eq!(drained, Some((1, 0)), "(ended, cut)");
+    assert_eq!(finished.drained(), (0, 1, 0), "(finished, ended, cut)");
     // The next one is green's, on the same connection.
     open(&mut frames, &mut heads, 3, "/ws").await;
     assert_eq!(pair.green.last_seen("/ws").target, "/ws");

@@ -3,7 +3,6 @@
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use super::upgrade;
 use crate::common::app::{App, Health};
 use crate::common::door::{Door, PROGRAM, QUICK, TIMES, environment, with};
 use crate::common::fixture::HOST;
@@ -72,7 +71,7 @@ async fn n25_a_new_process_that_ends_in_any_phase_changes_nothing() {
     refused(&door, &["cannot be started", "No such file"]).await;
     // Whatever went wrong, the next one is not kept from anything.
     symlink(env!("CARGO_BIN_EXE_proxyd"), door.folder().join(PROGRAM)).unwrap();
-    upgrade(&door).await;
+    door.upgrade().await;
     load.more(20).await;
     load.stop().await.assert_no_failures();
 }
@@ -92,7 +91,7 @@ async fn an_upgrade_reads_the_file_as_a_reload_does() {
     refused(&door, &["failed at `gating`", &nowhere.1.to_string(), "refused"]).await;
     let there = App::start("there", "v3").await;
     std::fs::write(&file, good.replace(&blue.address(), &there.address())).unwrap();
-    upgrade(&door).await;
+    door.upgrade().await;
     let mut client = door.target(HOST).client().await.unwrap();
     assert_eq!(client.get(HOST, "/who").await.unwrap().app(), "there");
 }

@@ -15,7 +15,7 @@ use crate::common::load::{Load, MIXED, next, open_web_socket};
 use crate::common::wire::Wire;
 use crate::common::{count, eventually, holds, secs};
 use futures_util::SinkExt as _;
-use greengate::model::api::{Event, SwapStep, UpgradeStep, exit};
+use greengate::model::api::{Event, SwapStep, exit};
 use greengate::model::handoff::EarlierProcess;
 use greengate::model::succession::MAX_DRAINING;
 use rustix::process::{Pid, Signal, kill_process};
@@ -23,28 +23,6 @@ use rustls::HandshakeKind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-
-/// Upgrades, and returns the process id of the new daemon.
-async fn upgrade(door: &Door) -> u32 {
-    let finished = door.watch(&["upgrade"]).finish().await;
-    finished.assert_code(exit::DONE);
-    let pid = finished.find(|event| match event {
-        Event::Upgrade(UpgradeStep::Upgraded { pid, .. }) => Some(*pid),
-        _ => None,
-    });
-    let pid = pid.expect("the last event names the new process");
-    assert_eq!(door.status().await.pid, pid, "the control socket is the new process'");
-    pid
-}
-
-/// Waits until no process but the newest is left.
-async fn alone(door: &Door) {
-    eventually(secs(30), || async {
-        let earlier = door.status().await.earlier;
-        holds(earlier.is_empty(), || format!("{earlier:?} still drain"))
-    })
-    .await;
-}
 
 async fn earlier(door: &Door) -> EarlierProcess {
     let mut earlier = door.status().await.earlier;
@@ -67,7 +45,7 @@ fn inode(address: SocketAddr) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn n24_upgrades_under_load_of_every_kind_fail_nobody_and_the_sockets_stay_the_same() {
     // A thousand that wait are not all heard within the two seconds that other tests give them.
-    let pair = Pair::tls("").await.hasty("drain_grace=10000").await;
+    let pair = Pair::tls("").hasty("drain_grace=10000").await;
     let (http, https) = (inode(pair.door.http()), inode(pair.door.https()));
     let load = Load::start(pair.target(), &MIXED).await;
     let mut pids = BTreeSet::from([pair.door.status().await.pid]);
@@ -81,7 +59,7 @@ async fn n24_upgrades_under_load_of_every_kind_fail_nobody_and_the_sockets_stay_
         });
         let mut idle = futures_util::future::join_all(opened).await;
         load.more(50).await;
-        assert!(pids.insert(upgrade(&pair.door).await), "the same process again");
+        assert!(pids.insert(pair.door.upgrade().await), "the same process again");
         let asked = idle.iter_mut().map(|client| client.get(HOST, "/who"));
         for answer in futures_util::future::join_all(asked).await {
             let answer = answer.expect("the old process answers once more");
@@ -92,7 +70,7 @@ async fn n24_upgrades_under_load_of_every_kind_fail_nobody_and_the_sockets_stay_
             );
         }
         load.more(50).await;
-        alone(&pair.door).await;
+        pair.door.alone().await;
     }
     let tally = load.stop().await;
     eprintln!(
@@ -115,7 +93,7 @@ async fn what_is_under_way_ends_in_the_old_process_and_status_says_what_that_wai
     pair.blue.answer_when("/slow-one", "slow", "slow");
     let mut slow = pair.begin("/slow-one").await;
     let old = pair.door.status().await.pid;
-    upgrade(&pair.door).await;
+    pair.door.upgrade().await;
     eventually(secs(10), || async {
         let one = earlier(&pair.door).await;
         let left = (one.pid, one.connections, one.requests, one.streams);
@@ -133,7 +111,7 @@ async fn what_is_under_way_ends_in_the_old_process_and_status_says_what_that_wai
     drop(slow);
     socket.close(None).await.unwrap();
     drop(socket);
-    alone(&pair.door).await;
+    pair.door.alone().await;
     assert_eq!(pair.door.end(secs(30)).await.code(), Some(0));
     pair.door.proxyctl(&["history"]).await.assert_says(&["upgrade #"]);
     assert_eq!(pair.serving().await, "blue");
@@ -145,7 +123,7 @@ async fn n24_sixteen_processes_may_drain_and_the_next_upgrade_waits_for_one_of_t
     let mut sockets = Vec::new();
     for _ in 0..MAX_DRAINING {
         sockets.push(open_web_socket(&pair.target(), "/ws").await.unwrap());
-        upgrade(&pair.door).await;
+        pair.door.upgrade().await;
     }
     let pid = pair.door.status().await.pid;
     let refused = pair.door.proxyctl(&["upgrade"]).await;
@@ -166,9 +144,9 @@ async fn n24_sixteen_processes_may_drain_and_the_next_upgrade_waits_for_one_of_t
         holds(earlier.iter().all(|one| one.pid != oldest), || format!("{earlier:?}"))
     })
     .await;
-    upgrade(&pair.door).await;
+    pair.door.upgrade().await;
     drop(sockets);
-    alone(&pair.door).await;
+    pair.door.alone().await;
     assert_eq!(pair.serving().await, "blue");
 }
 
@@ -177,7 +155,7 @@ async fn n1_an_app_is_safe_to_stop_only_when_the_earlier_process_has_nothing_in_
     let pair = Pair::tls("").await;
     pair.blue.answer_when("/slow-one", "slow", "slow");
     let mut slow = pair.begin("/slow-one").await;
-    upgrade(&pair.door).await;
+    pair.door.upgrade().await;
     let mut swap = pair.door.watch(&["swap", "prod"]);
     swap.switched().await;
     assert_eq!(pair.serving().await, "green");
@@ -202,7 +180,7 @@ async fn n1_what_is_live_again_by_a_rollback_in_the_new_process_is_not_safe_to_s
         holds(operation.is_none(), || format!("{operation:?}"))
     })
     .await;
-    upgrade(&pair.door).await;
+    pair.door.upgrade().await;
     let rollback = pair.door.watch(&["rollback", "prod"]);
     eventually(secs(10), || async {
         let serving = pair.serving().await;
@@ -220,7 +198,7 @@ async fn n1_what_is_live_again_by_a_rollback_in_the_new_process_is_not_safe_to_s
     });
     assert!(reason.is_some_and(|reason| reason.contains("moved it back while the old side still drained")));
     rollback.finish().await.assert_done();
-    alone(&pair.door).await;
+    pair.door.alone().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -228,7 +206,7 @@ async fn n20_signals_that_do_not_say_stop_cut_nothing_in_a_process_that_drains()
     let pair = Pair::tls("").await;
     let mut socket = open_web_socket(&pair.target(), "/ws").await.unwrap();
     let old = Pid::from_raw(i32::try_from(pair.door.status().await.pid).unwrap()).unwrap();
-    upgrade(&pair.door).await;
+    pair.door.upgrade().await;
     let access_log = pair.door.folder().join("access.log");
     std::fs::rename(&access_log, access_log.with_extension("1")).unwrap();
     for signal in [Signal::HUP, Signal::USR1] {
@@ -242,7 +220,7 @@ async fn n20_signals_that_do_not_say_stop_cut_nothing_in_a_process_that_drains()
     socket.send(Message::text("still here")).await.unwrap();
     assert_eq!(next(&mut socket).await.unwrap(), Message::text("still here"));
     kill_process(old, Signal::TERM).unwrap();
-    alone(&pair.door).await;
+    pair.door.alone().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -284,7 +262,7 @@ async fn n13_a_pause_ends_the_streams_of_the_earlier_process_too() {
     let mut socket = open_web_socket(&pair.target(), "/ws").await.unwrap();
     socket.send(Message::text("here")).await.unwrap();
     assert_eq!(next(&mut socket).await.unwrap(), Message::text("here"));
-    upgrade(&pair.door).await;
+    pair.door.upgrade().await;
     let pause = pair.door.watch(&["pause", "prod"]);
     match next(&mut socket).await.unwrap() {
         Message::Close(Some(frame)) => assert_eq!(frame.code, CloseCode::Restart),
@@ -314,8 +292,8 @@ async fn n28_sessions_are_resumed_by_the_new_process() {
     };
     assert_eq!(kind().await, Some(HandshakeKind::Full));
     assert_eq!(kind().await, Some(HandshakeKind::Resumed));
-    upgrade(&pair.door).await;
+    pair.door.upgrade().await;
     assert_eq!(kind().await, Some(HandshakeKind::Resumed));
-    upgrade(&pair.door).await;
+    pair.door.upgrade().await;
     assert_eq!(kind().await, Some(HandshakeKind::Resumed));
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::{alone, upgrade};
 use crate::common::acme_door::Trick;
 use crate::common::app::{App, Health};
 use crate::common::door::{Door, QUICK, environment};
@@ -57,7 +56,7 @@ fn n25_with_a_full_disk_an_upgrade_is_refused_and_fails_nobody() {
         assert_eq!(door.status().await.pid, pid);
 
         std::fs::remove_file(&ballast).unwrap();
-        assert_ne!(upgrade(&door).await, pid);
+        assert_ne!(door.upgrade().await, pid);
         load.more(50).await;
         load.stop().await.assert_no_failures();
         door.swap("prod", &[]).await.assert_done();
@@ -78,7 +77,7 @@ async fn an_order_under_way_is_ended_by_the_new_process_and_costs_no_second_cert
         holds(!pebble.ca.asked("/certZ/").is_empty(), || "nothing was ordered".into())
     })
     .await;
-    upgrade(&door).await;
+    door.upgrade().await;
     gate.add_permits(1);
     pebble.served(&door, NAME).await;
     assert_eq!((pebble.ca.orders(NAME), pebble.ca.asked("/sign-me-up").len()), (1, 1));
@@ -130,17 +129,17 @@ async fn the_new_process_renews_and_the_old_one_does_not() {
     let first = report(&door, NAME).await;
     let load = Load::start(pebble.target(&door, NAME).await, &MIXED).await;
     load.more(50).await;
-    upgrade(&door).await;
+    door.upgrade().await;
     // The one that drains has the same certificate, and leaves it alone.
     assert_eq!(report(&door, NAME).await.not_after, first.not_after);
     assert_eq!(pebble.ca.orders(NAME), 1);
     door.proxyctl(&["certs", "renew", NAME]).await.assert_code(0);
     assert_eq!(pebble.ca.orders(NAME), 2);
     load.more(50).await;
-    upgrade(&door).await;
+    door.upgrade().await;
     load.more(50).await;
     load.stop().await.assert_no_failures();
-    alone(&door).await;
+    door.alone().await;
     assert_eq!((pebble.ca.orders(NAME), pebble.ca.asked("/sign-me-up").len()), (2, 1));
     assert_eq!(pebble.get(&door, NAME).await, Ok(200));
 }
@@ -176,7 +175,7 @@ async fn the_new_process_sets_no_dns_record_before_the_old_one_has_taken_its_own
         })
     };
     begun(1).await;
-    upgrade(&door).await;
+    door.upgrade().await;
     let log = begun(2).await;
     let before: Vec<&str> = log.lines().take(4).collect();
     assert_eq!(
