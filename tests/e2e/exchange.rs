@@ -1,11 +1,12 @@
 //! One exchange, whole: early answers, lingering closes, large heads, half-closed clients, cuts, interim answers (N14 to N19).
 
 use crate::common::app::{Step, send};
+use crate::common::beside::Peak;
 use crate::common::client::{Client, Response};
 use crate::common::fixture::{HOST, PLAIN, Pair};
 use crate::common::incoming::Broken;
 use crate::common::load::bytes;
-use crate::common::{count, secs};
+use crate::common::{count, ms, secs};
 
 const MEGABYTE: usize = 1 << 20;
 
@@ -413,10 +414,12 @@ async fn head_204_and_304_have_no_body() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_stream_both_ways_and_are_never_whole_in_memory() {
+    const SIZE: usize = 80 * MEGABYTE;
     let pair = Pair::tls("").await;
     let mut client = pair.door.tls(HOST).await.unwrap();
     client.get(HOST, "/").await.unwrap();
-    let before = pair.door.process().own_kib();
+    let process = pair.door.process();
+    let (before, peak) = (process.own_kib(), Peak::follow(&process));
     let target = format!("/stream?chunks=640&size={}&ms=0", 128 * 1024);
     client
         .send(format!("GET {target} HTTP/1.1\r\nHost: {HOST}\r\n\r\n"))
@@ -424,12 +427,23 @@ async fn bodies_stream_both_ways_and_are_never_whole_in_memory() {
         .unwrap();
     // The client does not read at first: what the app sends has to wait at the app, not in the proxy.
     client.incoming.until(b"\r\n\r\n").await.unwrap();
+    tokio::time::sleep(ms(300)).await;
     let answer = client.response("GET").await.unwrap();
-    assert_eq!(answer.body.len(), 640 * 128 * 1024);
-    let grown = pair.door.process().own_kib().saturating_sub(before);
+    assert_eq!(answer.body.len(), SIZE);
+
+    // Neither does the app: what the client sends has to wait at the client.
+    let done = send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone");
+    pair.blue.on("/late", vec![Step::Wait(ms(300)), Step::ReadBody, done]);
+    client.send(upload("/late", SIZE).replace(PLAIN, HOST)).await.unwrap();
+    let piece = vec![b'x'; MEGABYTE];
+    for _ in 0..SIZE / MEGABYTE {
+        client.send(&piece).await.unwrap();
+    }
+    assert_eq!(client.response("POST").await.unwrap().text(), "done");
+    let grown = peak.stop().await.saturating_sub(before);
     assert!(
         grown < 24 * 1024,
-        "80 MiB that streamed through left {grown} KiB behind"
+        "80 MiB each way were {grown} KiB in the proxy at one moment"
     );
 }
 

@@ -243,6 +243,7 @@ async fn e6_request_trailers_that_would_be_believed_are_dropped() {
         );
     }
     assert!(!saw.contains("evil.test") && !saw.contains("Basic eA=="), "{saw}");
+    assert!(saw.contains("trailer X-Fine: 1"), "any other arrives:\n{saw}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -95,29 +95,28 @@ async fn n12_http2_requests_wait_as_well_and_whoever_resets_its_stream_frees_its
 async fn n12_the_window_is_counted_from_the_moment_the_app_went_away() {
     let pair = Pair::plain("hold.for = \"3s\"\n").await;
     pair.blue.stop_hard().await;
-    let began = Instant::now();
     let first = get(&pair, "/first");
     pair.door.held("prod", 1).await;
-    tokio::time::sleep(ms(2000)).await;
+    tokio::time::sleep(ms(1500)).await;
     let second = get(&pair, "/second");
     for (name, one) in [("first", first), ("second", second)] {
         let answer = one.await.unwrap().unwrap();
         assert_eq!(answer.status, 503, "{name}: {}", answer.text());
         assert!(answer.field("retry-after").is_some(), "{name}: {answer:?}");
-        let took = began.elapsed();
-        assert!(
-            took >= ms(2900),
-            "{name} was answered after {took:?}: the window was not used"
-        );
-        assert!(
-            took < ms(4950),
-            "{name} was answered after {took:?}: its own window was given to it"
-        );
     }
     // From now on there is no use in waiting.
-    let asked = Instant::now();
     assert_eq!(pair.get("/third").await.status, 503);
-    assert!(asked.elapsed() < secs(2), "{:?}", asked.elapsed());
+    let mut held = Vec::new();
+    for target in ["\"/first\"", "\"/second\"", "\"/third\""] {
+        held.push(pair.door.logged(target, 1).await[0]["held_ms"].as_u64().unwrap());
+    }
+    assert!(held[0] >= 2900, "{held:?}: the window was not used");
+    // They were answered at the same moment, however late that was.
+    assert!(
+        held[1] + 1000 <= held[0],
+        "{held:?}: its own window was given to the second"
+    );
+    assert!(held[2] < 1000, "{held:?}: the third has waited");
     assert!(service(&pair.door).await.away_since.is_some());
 
     // The connector has gone on: nobody has to fail for the app to be found.
@@ -275,15 +274,17 @@ async fn n12_a_swap_is_verified_at_once_and_not_held() {
     while swap.next().await.is_some() {}
     let finished = swap.finish().await;
     assert_eq!(finished.code, 6, "{finished:#?}");
-    assert!(began.elapsed() < secs(5), "verify waited {:?}", began.elapsed());
+    // `hold.for` is half a minute.
+    assert!(began.elapsed() < secs(20), "verify waited {:?}", began.elapsed());
     assert_eq!(pair.serving().await, "blue");
 }
 
 #[tokio::test]
 async fn n12_the_queue_goes_in_the_order_in_which_it_came() {
     // A request that looks after its client in the moment of the release is awake already, and runs before the first of the queue.
-    let pair = Pair::plain_with("workers = 1", "").await;
-    let pair = pair.hasty("look_after_client=600000").await;
+    let pair = Pair::plain_with("workers = 1", "")
+        .hasty("look_after_client=600000")
+        .await;
     pair.blue.stop_hard().await;
     let mut waiting = Vec::new();
     for n in 0..60 {
@@ -294,14 +295,7 @@ async fn n12_the_queue_goes_in_the_order_in_which_it_came() {
     for one in waiting {
         assert_eq!(one.await.unwrap().unwrap().status, 200);
     }
-    // By the order of their connections: what is read first of connections that are made at one moment is the app's choice.
-    let mut seen = pair.blue.seen();
-    seen.retain(|request| request.target.starts_with("/in-order") && request.before == 0);
-    seen.sort_by_key(|request| request.connection);
-    let order: Vec<usize> = seen
-        .iter()
-        .filter_map(|request| request.target.strip_prefix("/in-order?n=")?.parse().ok())
-        .collect();
+    let order = pair.blue.in_order("/in-order?n=");
     assert!(order.len() > 1 && order.is_sorted(), "{order:?}");
 }
 

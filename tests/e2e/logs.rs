@@ -247,6 +247,7 @@ async fn requests_that_fail_and_the_slowest_are_remembered() {
     assert_eq!((failed.fault, failed.slot.as_str()), (Some(Blame::App), "blue"));
     assert_eq!(failed.request_id.len(), 16, "{failed:?}");
     assert!(requests.slowest.is_sorted_by(|a, b| a.waited_us() >= b.waited_us()));
+    assert_eq!(requests.slowest[0].path, "/slow");
     let nothing: Requests = client.get("/v1/requests?env=dev").await.unwrap();
     assert_eq!(nothing, Requests::default());
 }

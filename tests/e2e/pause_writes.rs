@@ -3,8 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::common::app::{Step, send};
-use crate::common::client::Response;
+use crate::common::app::{Health, Step, send};
 use crate::common::door::{Door, QUICK_PLAIN};
 use crate::common::fixture::{HOST, PLAIN, Pair};
 use crate::common::load::{next, open_web_socket};
@@ -13,30 +12,10 @@ use crate::common::place::{Place, Runtime, python, tests};
 use crate::common::process::until_let_go;
 use crate::common::{eventually, holds, secs};
 use futures_util::SinkExt;
-use greengate::model::api::exit;
-use tokio::task::JoinHandle;
+use greengate::model::api::{Event, Progress, exit};
 use tokio_tungstenite::tungstenite::Message;
 
 const TIMED_OUT: u8 = 124;
-
-/// A request on a connection of its own, which may be held.
-fn ask(pair: &Pair, method: &'static str, target: &str) -> JoinHandle<Response> {
-    let (place, target) = (pair.target(), target.to_owned());
-    tokio::spawn(async move {
-        let mut client = place.client().await.expect("the door accepts");
-        let host = place.host.clone();
-        let answer = client.request(method, &host, &target, "", b"").await;
-        answer.expect("an answer")
-    })
-}
-
-async fn step(door: &Door, step: Option<&str>) {
-    eventually(secs(20), || async {
-        let now = door.environment("prod").await.operation.map(|holder| holder.step);
-        holds(now.as_deref() == step, || format!("the step is {now:?}"))
-    })
-    .await;
-}
 
 /// A command that says that it has begun, and runs until it is let go.
 fn command(door: &Door) -> (PathBuf, PathBuf, PathBuf) {
@@ -69,7 +48,7 @@ async fn n35_the_command_runs_when_no_write_is_inside_and_reads_and_streams_go_o
             send("def"),
         ],
     );
-    let slow = ask(&pair, "POST", "/slow");
+    let slow = pair.request("POST", "/slow");
     pair.blue.reached("/slow").await;
     let mut upload = pair.target().client().await.unwrap();
     upload
@@ -88,13 +67,13 @@ async fn n35_the_command_runs_when_no_write_is_inside_and_reads_and_streams_go_o
     let pause = pair
         .door
         .watch_plain(&["pause", "prod", "--writes", "--json", "--", file.to_str().unwrap()]);
-    step(&pair.door, Some("drain")).await;
+    pair.door.step(Some("drain")).await;
     let mut held = Vec::new();
     for (index, (method, target)) in [("POST", "/w0"), ("PATCH", "/w1"), ("DELETE", "/w2")]
         .into_iter()
         .enumerate()
     {
-        held.push(ask(&pair, method, target));
+        held.push(pair.request(method, target));
         pair.door.held("prod", index as u64 + 1).await;
     }
     let h2 = pair.door.h2(HOST).await.unwrap();
@@ -109,9 +88,9 @@ async fn n35_the_command_runs_when_no_write_is_inside_and_reads_and_streams_go_o
     upload.send("cd").await.unwrap();
     assert_eq!(upload.response("PUT").await.unwrap().status, 200);
     for method in ["GET", "HEAD", "OPTIONS"] {
-        assert_eq!(ask(&pair, method, "/read").await.unwrap().status, 200, "{method}");
+        assert_eq!(pair.request(method, "/read").await.unwrap().status, 200, "{method}");
     }
-    step(&pair.door, Some("drain")).await;
+    pair.door.step(Some("drain")).await;
     assert!(!begun.exists(), "a write is still being answered");
     pair.blue.release("long");
     exists(&begun).await;
@@ -121,7 +100,7 @@ async fn n35_the_command_runs_when_no_write_is_inside_and_reads_and_streams_go_o
         .assert_says(&["4 requests held"]);
     // Readers see nothing of it, whatever they speak.
     for method in ["GET", "HEAD", "OPTIONS"] {
-        assert_eq!(ask(&pair, method, "/read").await.unwrap().status, 200, "{method}");
+        assert_eq!(pair.request(method, "/read").await.unwrap().status, 200, "{method}");
     }
     let reader = pair.door.h2(HOST).await.unwrap();
     assert_eq!(reader.get(HOST, "/read").await.unwrap().status, 200);
@@ -158,7 +137,7 @@ async fn n35_a_write_that_does_not_end_leaves_the_app_alone() {
     let pair = Pair::plain("").await;
     let (file, begun, _) = command(&pair.door);
     pair.blue.answer_when("/slow", "slow", "slow");
-    let slow = ask(&pair, "POST", "/slow");
+    let slow = pair.request("POST", "/slow");
     pair.blue.reached("/slow").await;
     let arguments = [
         "pause",
@@ -172,7 +151,7 @@ async fn n35_a_write_that_does_not_end_leaves_the_app_alone() {
     let output = pair.door.proxyctl(&arguments).await;
     output.assert_code(TIMED_OUT).assert_says(&["the app was not touched"]);
     assert!(!begun.exists());
-    assert_eq!(ask(&pair, "POST", "/next").await.unwrap().status, 200);
+    assert_eq!(pair.request("POST", "/next").await.unwrap().status, 200);
     pair.blue.release("slow");
     assert_eq!(slow.await.unwrap().text(), "slow");
 }
@@ -184,9 +163,9 @@ async fn n35_writes_wait_within_the_bounds_of_hold_and_the_rest_is_refused() {
         .proxyctl(&["pause", "prod", "--writes"])
         .await
         .assert_code(exit::DONE);
-    let held = ask(&pair, "POST", "/held");
+    let held = pair.request("POST", "/held");
     pair.door.held("prod", 1).await;
-    assert_eq!(ask(&pair, "POST", "/refused").await.unwrap().status, 503);
+    assert_eq!(pair.request("POST", "/refused").await.unwrap().status, 503);
     assert_eq!(pair.get("/read").await.status, 200);
     // Nobody else takes the environment meanwhile, and a swap after it goes as ever.
     pair.door
@@ -200,6 +179,47 @@ async fn n35_writes_wait_within_the_bounds_of_hold_and_the_rest_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn n35_writes_are_released_behind_the_gate_and_in_the_order_in_which_they_came() {
+    // Nobody of the queue looks after its client in the moment of the release, and comes first by that.
+    let pair = Pair::plain_with("workers = 1", "")
+        .hasty("look_after_client=600000")
+        .await;
+    pair.door
+        .proxyctl(&["pause", "prod", "--writes"])
+        .await
+        .assert_code(exit::DONE);
+    let mut held = Vec::new();
+    for n in 0..20 {
+        held.push(pair.request("POST", &format!("/in-order?n={n}")));
+        pair.door.held("prod", n + 1).await;
+    }
+    pair.blue.health(Health::status(503));
+    let mut resume = pair.door.watch(&["resume", "prod"]);
+    resume
+        .until("`gating`", |event| {
+            matches!(event, Event::Progress(Progress::Gating { .. }))
+        })
+        .await;
+    // Some looks later they still wait, and who reads does not.
+    let probes = pair.blue.probes();
+    eventually(secs(30), || async {
+        holds(pair.blue.probes() > probes + 3, || {
+            "nobody asks the app for its health".into()
+        })
+    })
+    .await;
+    assert_eq!(pair.get("/read").await.status, 200);
+    assert_eq!(pair.blue.asked("/in-order"), 0);
+    pair.door.held("prod", 20).await;
+    pair.blue.health(Health::status(200));
+    resume.finish().await.assert_code(exit::DONE);
+    for answer in held {
+        assert_eq!(answer.await.unwrap().status, 200);
+    }
+    assert_eq!(pair.blue.in_order("/in-order?n="), (0..20).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn n35_a_pause_of_writes_ends_with_the_one_who_asked_for_it() {
     let pair = Pair::plain("").await;
     let (file, begun, go) = command(&pair.door);
@@ -207,11 +227,11 @@ async fn n35_a_pause_of_writes_ends_with_the_one_who_asked_for_it() {
         .door
         .watch_plain(&["pause", "prod", "--writes", "--json", "--", file.to_str().unwrap()]);
     exists(&begun).await;
-    let held = ask(&pair, "POST", "/held");
+    let held = pair.request("POST", "/held");
     pair.door.held("prod", 1).await;
     pause.kill9().await;
     assert_eq!(held.await.unwrap().status, 200);
-    step(&pair.door, None).await;
+    pair.door.step(None).await;
     std::fs::write(&go, "").unwrap();
 }
 

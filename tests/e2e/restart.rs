@@ -4,8 +4,9 @@ use crate::common::app::{App, Health, Step};
 use crate::common::door::{Door, QUICK, environment};
 use crate::common::fixture::{HOST, Pair};
 use crate::common::load::{Kind, Load};
+use crate::common::operation::run;
 use crate::common::{count, eventually, holds, ms, secs};
-use greengate::model::api::{Event, Progress, SwapStep};
+use greengate::model::api::{Event, Progress, SwapStep, exit};
 use greengate::model::history::{Entry, Record};
 use greengate::model::slot::Slot;
 
@@ -207,6 +208,7 @@ async fn n27_one_missing_certificate_takes_down_nothing_else() {
         other.address()
     );
     let door = Door::start(&format!("{QUICK}{prod}{with_files}")).await;
+    assert_eq!(door.status().await.warnings, Vec::<String>::new());
     door.kill9();
     std::fs::remove_file(&cert).unwrap();
     door.restart().await;
@@ -214,10 +216,10 @@ async fn n27_one_missing_certificate_takes_down_nothing_else() {
         door.tls(HOST).await.unwrap().get(HOST, "/").await.unwrap().app(),
         "good"
     );
-    let status = serde_json::to_string(&door.status().await).unwrap();
+    let warnings = door.status().await.warnings;
     assert!(
-        status.contains("other.pem"),
-        "the status does not name the file that is missing: {status}"
+        warnings.iter().any(|warning| warning.contains("other.pem")),
+        "the status does not name the file that is missing: {warnings:?}"
     );
 }
 
@@ -286,12 +288,12 @@ async fn sigterm_under_load_breaks_no_request_that_was_accepted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_daemon_in_the_same_folder_is_refused_and_disturbs_nobody() {
     let pair = Pair::tls("").await;
-    let second = std::process::Command::new(env!("CARGO_BIN_EXE_proxyd"))
-        .arg("--config")
-        .arg(pair.door.config())
-        .output()
-        .unwrap();
-    assert!(!second.status.success(), "{second:?}");
+    let mut second = tokio::process::Command::new(env!("CARGO_BIN_EXE_proxyd"));
+    second.arg("--config").arg(pair.door.config());
+    run(second)
+        .await
+        .assert_code(exit::FAILED)
+        .assert_says(&[&format!("another daemon (process {})", pair.door.process().pid())]);
     assert_eq!(pair.serving().await, "blue");
     pair.door.status().await;
 }

@@ -149,19 +149,23 @@ async fn a_rollback_pre_empts_the_bake_window() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn n20_the_old_side_is_kept_while_the_new_one_bakes() {
-    let pair = Pair::tls("bake.for = \"2s\"\n").await;
+    let pair = Pair::tls("bake.for = \"1s\"\n").await;
     let load = Load::start(pair.target(), &[(Kind::Get, 4), (Kind::Post, 2)]).await;
+    let finished = pair.door.swap("prod", &[]).await;
+    assert_eq!(finished.assert_done(), Slot::Green);
+    let at = |wanted: fn(&Event) -> bool| finished.events.iter().position(wanted).expect("its step");
+    let baked = at(|event| matches!(event, Event::Swap(SwapStep::Baked { .. })));
+    let drained = at(|event| matches!(event, Event::Swap(SwapStep::Drained { .. })));
+    assert!(baked < drained, "the old side was let go before: {finished:#?}");
+    pair.door.rollback("prod", &["--no-wait"]).await.assert_code(exit::DONE);
+    pair.door.quiet("prod").await;
     for _ in 0..count(1, 5) {
         let mut swap = pair.door.watch(&["swap", "prod"]);
         swap.until("`baking`", |event| {
             matches!(event, Event::Progress(Progress::Baking { .. }))
         })
         .await;
-        let done_before_baked = swap
-            .events()
-            .iter()
-            .any(|event| matches!(event, Event::Swap(SwapStep::Done { .. })));
-        assert!(!done_before_baked, "safe to stop before the bake window was over");
+        assert_eq!(pair.door.environment("prod").await.live, Some(Slot::Green));
         pair.door.rollback("prod", &["--no-wait"]).await.assert_code(exit::DONE);
         drop(swap.finish().await);
         pair.door.quiet("prod").await;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{HOST, Pair};
 use crate::common::app::{Step, send};
 use crate::common::frames::{DATA, Frame, Frames, GOAWAY, HEADERS, RST_STREAM, SETTINGS, body, encode};
+use crate::common::secs;
 use crate::common::tool::{client, curl, good, tool, url};
 
 type Field = (&'static str, &'static [u8]);
@@ -72,6 +73,7 @@ async fn f3_when_a_frame_ends_its_connection_the_log_says_so_and_every_stream_is
             );
         }
     }
+    pair.door.says("broke the rules of HTTP/2").await;
     let log = pair.door.process().log().text();
     let told: Vec<&str> = log
         .lines()
@@ -100,7 +102,10 @@ async fn f3_a_client_that_goes_or_resets_a_stream_is_no_connection_error() {
     assert_eq!(pair.door.logged("/reset", 1).await[0]["termination"], "client: gone");
     drop(frames);
     assert_eq!(pair.door.logged("/gone", 1).await[0]["termination"], "client: gone");
-    assert!(!pair.door.process().log().text().contains("HTTP/2"));
+    pair.door.sigterm();
+    pair.door.end(secs(30)).await;
+    let log = pair.door.process().last_words();
+    assert!(!log.contains("HTTP/2"), "{log}");
 }
 
 /// Sends a head while another stream is open, which has to get its answer: what came for the head.

@@ -6,6 +6,7 @@ use super::{HOST, PLAIN, Pair};
 use crate::common::app::{App, Health, Seen, Step, send};
 use crate::common::door::{Door, QUICK, environment};
 use crate::common::incoming::Head;
+use crate::common::secs;
 
 /// The fields by which an app learns what its visitors asked for.
 const SAID: [&str; 5] = [
@@ -143,7 +144,9 @@ async fn f1_a_redirect_warms_nothing_up() {
             failed,
             "{status}, {listed:?}: {swap:?}"
         );
-        let log = pair.door.process().log().text();
+        pair.door.sigterm();
+        pair.door.end(secs(30)).await;
+        let log = pair.door.process().last_words();
         assert_eq!(
             log.contains("warm-up request failed: answered 302"),
             failed,

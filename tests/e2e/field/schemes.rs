@@ -147,6 +147,9 @@ async fn f15_plain_http_on_the_tls_port_is_told_so_in_plain_http() {
         .unwrap();
     let json: serde_json::Value = serde_json::from_slice(&json.body).unwrap();
     assert!(json["message"].as_str().unwrap().contains(sentence), "{json}");
+    for line in pair.door.logged("\"plain HTTP on the TLS port\"", 8).await {
+        assert_eq!(line["status"], 400, "{line}");
+    }
     assert_eq!(pair.blue.requests(), 0);
     assert_eq!(pair.get("/").await.app(), "blue", "TLS is spoken as before");
 }

@@ -152,22 +152,15 @@ async fn a_slow_auth_service_keeps_no_side_from_draining_and_a_swap_is_verified_
 async fn a_paused_environment_asks_before_the_wait_and_behind_it() {
     let it = Forwarded::plain("").await;
     it.says(ANNA);
-    let pause = it
-        .pair
-        .door
-        .watch_plain(&["pause", "prod", "--json", "--", "sleep", "1"]);
-    eventually(secs(10), || async {
-        let paused = it.pair.door.environment("prod").await.operation.is_some();
-        holds(paused, || "not paused yet".to_owned())
-    })
-    .await;
+    it.pair.door.proxyctl(&["pause", "prod"]).await.assert_code(0);
     it.says(LOGIN);
     assert_eq!(it.pair.get("/").await.status, 302, "strangers do not wait");
     it.says(ANNA);
     let mut client = it.pair.ask("/x").await;
     it.pair.door.held("prod", 1).await;
+    assert_eq!(it.auth.requests(), 2);
+    it.pair.door.proxyctl(&["resume", "prod"]).await.assert_code(0);
     assert_eq!(client.response("GET").await.unwrap().app(), "blue");
-    assert_eq!(pause.finish().await.code, 0);
     assert_eq!(it.auth.requests(), 3);
 }
 

@@ -149,7 +149,7 @@ async fn e24_a_request_with_many_cookies_is_one_with_one_long_field() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_begin_when_a_client_reads_on_that_has_left_downloads_unread() {
-    let pair = Pair::tls("").await.hasty("look_after_client=200").await;
+    let pair = Pair::tls("").hasty("look_after_client=200").await;
     let large = format!(
         "HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n{}",
         "x".repeat(20_000_000)

@@ -7,7 +7,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use fastrand::Rng;
-use greengate::model::api::{Event, SwapStep};
 use rustls::ClientConfig;
 use tokio::task::JoinSet;
 
@@ -481,13 +480,7 @@ async fn whatever_clients_do_every_stream_ends_once_and_nothing_is_left_of_it() 
     // A claim that was not released would keep the old side from being safe to stop.
     let finished = pair.door.swap("prod", &[]).await;
     finished.assert_done();
-    let drained = finished.find(|event| match event {
-        Event::Swap(SwapStep::Drained {
-            finished, ended, cut, ..
-        }) => Some((*finished, *ended, *cut)),
-        _ => None,
-    });
-    assert_eq!(drained.unwrap_or_default(), (0, 0, 0), "(finished, ended, cut)");
+    assert_eq!(finished.drained(), (0, 0, 0), "(finished, ended, cut)");
 
     // Everything was written down when the process has ended.
     let log = pair.door.folder().join("access.log");

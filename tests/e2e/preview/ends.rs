@@ -34,12 +34,21 @@ async fn n33_its_time_ends_it_to_the_second() {
     let pair = Pair::tls("").await;
     let look = Look::open(&pair.door, "prod", &["--for", "3s"]).await;
     assert_eq!(seen_by(&pair, &look.cookie()).await, "green");
+    let until: jiff::Timestamp = pair.door.environment("prod").await.previews[0].until.parse().unwrap();
     // By one request at a time: its end may fall between two.
-    eventually(secs(10), || async {
+    loop {
+        let began = jiff::Timestamp::now();
         let answer = over_h1(&pair.door, HOST, "GET", "/who", &look.cookie()).await;
-        holds(answer.app() == "blue", || format!("{answer:?}"))
-    })
-    .await;
+        if answer.app() == "blue" {
+            assert!(jiff::Timestamp::now() >= until, "over before {until}");
+            break;
+        }
+        assert_eq!(answer.app(), "green", "{answer:?}");
+        assert!(
+            began.as_second() <= until.as_second(),
+            "at {began} it is not over, and ends at {until}"
+        );
+    }
     assert_eq!(seen_by(&pair, &look.cookie()).await, "blue");
     let answer = over_h1(&pair.door, HOST, "GET", "/who", &look.field()).await;
     assert!(answer.status == 403 || answer.app() == "blue", "{answer:?}");
@@ -56,7 +65,7 @@ async fn n33_its_time_ends_it_however_often_somebody_looks() {
     let pair = Pair::tls("").await;
     Look::open(&pair.door, "prod", &["--for", "1s"]).await;
     let over = async { while !pair.door.environment("prod").await.previews.is_empty() {} };
-    tokio::time::timeout(secs(5), over).await.expect("its time is over");
+    tokio::time::timeout(secs(30), over).await.expect("its time is over");
 }
 
 #[tokio::test(flavor = "multi_thread")]

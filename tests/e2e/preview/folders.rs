@@ -6,6 +6,7 @@ use super::{Look, over_h1};
 use crate::common::app::{App, send};
 use crate::common::door::{Door, QUICK};
 use crate::common::fixture::{HOST, Pair};
+use crate::common::secs;
 
 fn write(folder: &Path, name: &str, text: &str) {
     let file = folder.join(name);
@@ -44,7 +45,9 @@ async fn n33_a_folder_is_previewed_as_an_app_is_and_one_that_is_away_is_503_with
         "{}",
         answer.text()
     );
-    let log = door.process().log().text();
+    door.sigterm();
+    door.end(secs(30)).await;
+    let log = door.process().last_words();
     assert!(!log.contains("the folder is away"), "{log}");
 }
 

@@ -8,7 +8,7 @@ use crate::common::fixture::{HOST, Pair};
 use crate::common::{eventually, holds, secs};
 
 /// The access log and the log of the process, once so many lines are there.
-async fn logs(door: &Door, lines: usize) -> String {
+pub(super) async fn logs(door: &Door, lines: usize) -> String {
     eventually(secs(10), || async {
         let log = door.access_log();
         holds(log.lines().count() >= lines, || format!("not {lines} lines: {log}"))

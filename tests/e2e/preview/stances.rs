@@ -5,7 +5,7 @@ use greengate::model::api::{Event, PauseStep, SwapStep, exit};
 use super::{Look, both, over_h1, seen_by, web_socket};
 use crate::common::client::Response;
 use crate::common::fixture::{HOST, Pair};
-use crate::common::{eventually, holds, ms, secs};
+use crate::common::{eventually, holds, secs};
 
 fn says(answer: &Response, words: &str) {
     assert_eq!((answer.status, answer.app()), (503, ""), "{answer:?}");
@@ -46,10 +46,12 @@ async fn n33_a_candidate_that_is_stopped_answers_503_with_a_sentence_at_once_and
         "{:?}",
         service.traffic
     );
-    let log = pair.door.process().log().text();
-    assert!(!log.contains("the app is away"), "{log}");
     pair.green.listen().await;
     assert_eq!(seen_by(&pair, &look.cookie()).await, "green");
+    pair.door.sigterm();
+    pair.door.end(secs(30)).await;
+    let log = pair.door.process().last_words();
+    assert!(!log.contains("the app is away"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,5 +178,5 @@ async fn n33_a_candidate_that_dies_inside_an_answer_is_nobodys_but_its_own() {
         holds(app == "blue", || app)
     })
     .await;
-    tokio::time::timeout(ms(5000), pair.door.quiet("prod")).await.unwrap();
+    pair.door.quiet("prod").await;
 }

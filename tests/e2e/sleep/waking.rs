@@ -38,14 +38,7 @@ async fn n36_a_hundred_requests_at_once_start_a_sleeping_app_once_and_all_are_an
         status.waking_ms.is_some_and(|took| took > 0) && status.since.is_none(),
         "{status:?}"
     );
-    // By the order of their connections: what is read first of connections that are made at one moment is the app's choice.
-    let mut seen = dev.app.seen();
-    seen.retain(|request| request.target.starts_with("/in-order") && request.before == 0);
-    seen.sort_by_key(|request| request.connection);
-    let order: Vec<usize> = seen
-        .iter()
-        .filter_map(|request| request.target.strip_prefix("/in-order?n=")?.parse().ok())
-        .collect();
+    let order = dev.app.in_order("/in-order?n=");
     assert!(!order.is_empty() && order.is_sorted(), "{order:?}");
 }
 
@@ -90,7 +83,7 @@ async fn n36_a_start_that_fails_is_told_at_once_and_tried_again_after_a_pause() 
         .proxyctl(&["history"])
         .await
         .assert_says(&["no luck with the start"]);
-    assert!(dev.door.process().log().text().contains("no luck with the start"));
+    dev.door.says("no luck with the start").await;
     // Behind the pause the next request tries, and then the pause is longer.
     eventually(secs(10), || async {
         assert_eq!(dev.get("/").await.status, 503);
