@@ -6,7 +6,7 @@ use crate::common::fixture::{HOST, Pair};
 use crate::common::{eventually, holds, secs};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use greengate::model::api::{CommonStep, Event, Progress, SwapStep, exit};
+use greengate::model::api::{CommonStep, Event, SwapStep, exit};
 use greengate::model::slot::Slot;
 
 /// Waits until somebody holds the environment at the gate.
@@ -214,10 +214,7 @@ async fn n8_force_still_waits_until_the_candidate_accepts_a_connection() {
     pair.green.health(Health::status(503));
     pair.green.stop_listening().await;
     let mut swap = pair.door.watch(&["swap", "prod", "--force", "--deadline", "30s"]);
-    swap.until("`gating`", |event| {
-        matches!(event, Event::Progress(Progress::Gating { .. }))
-    })
-    .await;
+    swap.gating().await;
     assert_eq!(
         pair.serving().await,
         "blue",

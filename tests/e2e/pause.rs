@@ -7,27 +7,17 @@ use crate::common::app::Health;
 use crate::common::client::Client;
 use crate::common::door::{Door, QUICK};
 use crate::common::fixture::{HOST, Pair};
-use crate::common::load::{Kind, Load, next, open_web_socket};
+use crate::common::load::{EVERY_METHOD, Load, next, open_web_socket};
 use crate::common::port::reserve;
 use crate::common::process::{Process, until_let_go};
 use crate::common::{count, eventually, holds, ms, secs};
 use futures_util::SinkExt;
-use greengate::model::api::{Event, PauseStep, Progress, exit};
+use greengate::model::api::{Event, PauseStep, exit};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 const TIMED_OUT: u8 = 124;
 const FAILED: u8 = 125;
-
-/// Every method, bodies both ways, and HTTP/2. Event streams and WebSockets are ended politely by a pause; they have their own test.
-const EVERY_METHOD: [(Kind, usize); 6] = [
-    (Kind::Get, 4),
-    (Kind::Fresh, 2),
-    (Kind::Post, 4),
-    (Kind::Slow, 2),
-    (Kind::Stream, 2),
-    (Kind::H2, 2),
-];
 
 fn resumed(events: &[Event]) -> bool {
     matches!(events.last(), Some(Event::Pause(PauseStep::Resumed { .. })))
@@ -138,11 +128,7 @@ async fn a_plain_pause_lasts_until_resume() {
     // `resume` waits for health, and says what it waits for.
     pair.blue.health(Health::status(503));
     let mut resume = pair.door.watch(&["resume", "prod"]);
-    resume
-        .until("`gating`", |event| {
-            matches!(event, Event::Progress(Progress::Gating { .. }))
-        })
-        .await;
+    resume.gating().await;
     pair.door.held("prod", 1).await;
     pair.blue.health(Health::status(200));
     let finished = resume.finish().await;

@@ -12,7 +12,7 @@ use crate::common::place::{Place, Runtime, python, tests};
 use crate::common::process::until_let_go;
 use crate::common::{eventually, holds, secs};
 use futures_util::SinkExt;
-use greengate::model::api::{Event, Progress, exit};
+use greengate::model::api::exit;
 use tokio_tungstenite::tungstenite::Message;
 
 const TIMED_OUT: u8 = 124;
@@ -195,11 +195,7 @@ async fn n35_writes_are_released_behind_the_gate_and_in_the_order_in_which_they_
     }
     pair.blue.health(Health::status(503));
     let mut resume = pair.door.watch(&["resume", "prod"]);
-    resume
-        .until("`gating`", |event| {
-            matches!(event, Event::Progress(Progress::Gating { .. }))
-        })
-        .await;
+    resume.gating().await;
     // Some looks later they still wait, and who reads does not.
     let probes = pair.blue.probes();
     eventually(secs(30), || async {

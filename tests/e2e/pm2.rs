@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::common::client::Client;
 use crate::common::door::{Door, QUICK};
 use crate::common::fixture::HOST;
-use crate::common::load::{Kind, Load};
+use crate::common::load::{EVERY_METHOD, Kind, Load};
 use crate::common::operation::{Output, run};
 use crate::common::place::{npm_program, tests};
 use crate::common::port::reserve;
@@ -19,16 +19,6 @@ use tempfile::TempDir;
 
 /// What may be asked twice, and is answered in one piece.
 const GETS: [(Kind, usize); 3] = [(Kind::Get, 6), (Kind::Fresh, 3), (Kind::Slow, 4)];
-
-/// Every method, bodies both ways, and HTTP/2.
-const EVERY_METHOD: [(Kind, usize); 6] = [
-    (Kind::Get, 4),
-    (Kind::Fresh, 2),
-    (Kind::Post, 4),
-    (Kind::Slow, 2),
-    (Kind::Stream, 2),
-    (Kind::H2, 2),
-];
 
 /// How PM2 runs the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,12 +1,14 @@
 //! The daemon ends: as asked, and by `kill -9` at any moment; what is live afterwards is what was written down (N27).
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use crate::common::app::{App, Health, Step};
 use crate::common::door::{Door, QUICK, environment};
 use crate::common::fixture::{HOST, Pair};
 use crate::common::load::{Kind, Load};
 use crate::common::operation::run;
 use crate::common::{count, eventually, holds, ms, secs};
-use greengate::model::api::{Event, Progress, SwapStep, exit};
+use greengate::model::api::{Event, SwapStep, exit};
 use greengate::model::history::{Entry, Record};
 use greengate::model::slot::Slot;
 
@@ -118,10 +120,7 @@ async fn n27_a_killed_gate_switched_nothing_and_is_torn() {
     let pair = Pair::tls("").await;
     pair.green.health(Health::status(503));
     let mut swap = pair.door.watch(&["swap", "prod", "--deadline", "60s"]);
-    swap.until("`gating`", |event| {
-        matches!(event, Event::Progress(Progress::Gating { .. }))
-    })
-    .await;
+    swap.gating().await;
     let operation = pair
         .door
         .environment("prod")
@@ -197,6 +196,7 @@ async fn n27_one_missing_certificate_takes_down_nothing_else() {
     let made = rcgen::generate_simple_self_signed(vec!["other.example.com".to_owned()]).unwrap();
     std::fs::write(&cert, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     let files = format!(
         "tls = {{ cert = \"{}\", key = \"{}\" }}\n",
         cert.display(),

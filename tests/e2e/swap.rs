@@ -313,10 +313,7 @@ async fn an_interrupted_proxyctl_stops_watching_and_not_the_swap() {
     let pair = Pair::tls("").await;
     pair.green.health(Health::status(503));
     let mut swap = pair.door.watch(&["swap", "prod", "--deadline", "30s"]);
-    swap.until("`gating`", |event| {
-        matches!(event, Event::Progress(Progress::Gating { .. }))
-    })
-    .await;
+    swap.gating().await;
     let output = swap.interrupt().await;
     output
         .assert_code(exit::STOPPED_WAITING)

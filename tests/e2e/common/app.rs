@@ -257,6 +257,14 @@ impl App {
         self.script().routes.insert(path.to_owned(), steps);
     }
 
+    /// One answer of one path, whatever is asked of it.
+    pub fn says(&self, path: &str, status: &str, body: &str) {
+        let length = body.len();
+        let (name, _) = self.inner.identity.lock().unwrap().clone();
+        let answer = format!("HTTP/1.1 {status}\r\nX-App: {name}\r\nContent-Length: {length}\r\n\r\n{body}");
+        self.on(path, vec![send(answer)]);
+    }
+
     /// A path whose answer waits until `gate` is released.
     pub fn answer_when(&self, path: &str, gate: &'static str, body: &str) {
         let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());

@@ -97,6 +97,16 @@ pub const MIXED: [(Kind, usize); 9] = [
     (Kind::H2WebSocket, 2),
 ];
 
+/// Every method, bodies both ways, and HTTP/2: what comes to an end by itself, which event streams and WebSockets do not.
+pub const EVERY_METHOD: [(Kind, usize); 6] = [
+    (Kind::Get, 4),
+    (Kind::Fresh, 2),
+    (Kind::Post, 4),
+    (Kind::Slow, 2),
+    (Kind::Stream, 2),
+    (Kind::H2, 2),
+];
+
 /// The kinds that need no TLS.
 pub const MIXED_PLAIN: [(Kind, usize); 7] = [
     (Kind::Get, 4),

@@ -107,6 +107,14 @@ impl Operation {
         Some(event)
     }
 
+    /// What it has written beside its events, once it has ended.
+    async fn stderr(&mut self) -> String {
+        let mut stderr = String::new();
+        let pipe = self.child.stderr.as_mut().expect("a pipe");
+        drop(pipe.read_to_string(&mut stderr).await);
+        stderr
+    }
+
     /// Reads on until an event is `wanted`, and panics when the operation ends without one.
     pub async fn until(&mut self, what: &str, wanted: impl Fn(&Event) -> bool) -> Event {
         while let Some(event) = self.next().await {
@@ -114,15 +122,7 @@ impl Operation {
                 return event;
             }
         }
-        let mut stderr = String::new();
-        drop(
-            self.child
-                .stderr
-                .take()
-                .expect("a pipe")
-                .read_to_string(&mut stderr)
-                .await,
-        );
+        let stderr = self.stderr().await;
         panic!(
             "the operation ended without {what}: {:#?}\nstderr: {stderr}",
             self.events
@@ -133,6 +133,14 @@ impl Operation {
     pub async fn switched(&mut self) -> Event {
         self.until("`switched`", |event| {
             matches!(event, Event::Swap(SwapStep::Switched { .. }))
+        })
+        .await
+    }
+
+    /// Waits until the gate has looked, and does not let it pass yet.
+    pub async fn gating(&mut self) -> Event {
+        self.until("`gating`", |event| {
+            matches!(event, Event::Progress(Progress::Gating { .. }))
         })
         .await
     }
@@ -185,15 +193,7 @@ impl Operation {
     /// Reads all events that are left, and waits for the end.
     pub async fn finish(mut self) -> Finished {
         while self.next().await.is_some() {}
-        let mut stderr = String::new();
-        drop(
-            self.child
-                .stderr
-                .take()
-                .expect("a pipe")
-                .read_to_string(&mut stderr)
-                .await,
-        );
+        let stderr = self.stderr().await;
         let status = self.child.wait().await.expect("proxyctl can be waited for");
         Finished {
             events: self.events,

@@ -6,7 +6,6 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use super::fuse::{Disk, HANGS};
-use crate::common::app::{App, Step, send};
 use crate::common::client::WEB_SOCKET;
 use crate::common::fixture::{PLAIN, Pair};
 use crate::common::{eventually, holds, secs};
@@ -24,14 +23,6 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 
 fn key(path: &Path) -> String {
     format!("public = \"{}\"", path.display())
-}
-
-/// What an app says of a path.
-fn says(app: &App, path: &str, status: &str, body: &str) {
-    let length = body.len();
-    let answer = format!("HTTP/1.1 {status}\r\nX-App: app\r\nContent-Length: {length}\r\n\r\n{body}");
-    let steps: Vec<Step> = vec![send(answer)];
-    app.on(path, steps);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,9 +129,9 @@ async fn each_colour_has_files_of_its_own_and_old_pages_still_get_theirs() {
         green.path().display()
     );
     let pair = Pair::plain(&more).await;
-    says(&pair.green, "/assets/old.js", "404 Not Found", "");
-    says(&pair.green, "/assets/none.js", "404 Not Found", "");
-    says(&pair.blue, "/assets/none.js", "404 Not Found", "");
+    pair.green.says("/assets/old.js", "404 Not Found", "");
+    pair.green.says("/assets/none.js", "404 Not Found", "");
+    pair.blue.says("/assets/none.js", "404 Not Found", "");
     assert_eq!(pair.get("/assets/which.js").await.text(), "blue");
     pair.door.swap("prod", &[]).await.assert_done();
     assert_eq!(pair.serving().await, "green");

@@ -1,20 +1,12 @@
 //! Files of the version before (N23), where a folder is on either side of a swap.
 
 use super::Site;
-use crate::common::app::{App, Step, send};
+use crate::common::app::App;
 use crate::common::door::{Door, QUICK_PLAIN};
 use crate::common::fixture::PLAIN;
 
 const ASSETS: &str = "stale_assets = [\"/assets/\"]\nhealth.path = \"/\"\n";
 const OLD: &str = "/assets/app.3f9c2a1b.js";
-
-/// What an app says of a path.
-fn says(app: &App, path: &str, status: &str, body: &str) {
-    let length = body.len();
-    let answer = format!("HTTP/1.1 {status}\r\nX-App: app\r\nContent-Length: {length}\r\n\r\n{body}");
-    let steps: Vec<Step> = vec![send(answer)];
-    app.on(path, steps);
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn n23_a_folder_gives_what_only_the_folder_before_it_has_and_no_page_in_its_place() {
@@ -65,10 +57,10 @@ async fn n23_an_app_and_a_folder_know_what_the_other_has_forgotten() {
         std::fs::write(folder.path().join(name), content).unwrap();
     }
     let app = App::start("app", "v1").await;
-    says(&app, "/", "200 OK", "app");
-    says(&app, "/assets/of-app.js", "200 OK", "let app = 1;");
-    says(&app, "/assets/of-folder.js", "404 Not Found", "");
-    says(&app, "/assets/none.js", "404 Not Found", "not of the app");
+    app.says("/", "200 OK", "app");
+    app.says("/assets/of-app.js", "200 OK", "let app = 1;");
+    app.says("/assets/of-folder.js", "404 Not Found", "");
+    app.says("/assets/none.js", "404 Not Found", "not of the app");
     let config = format!(
         "{QUICK_PLAIN}\n[env.prod]\nhost = \"{PLAIN}\"\nblue = \"{}\"\ngreen = \"files:{}\"\n{ASSETS}",
         app.address(),
