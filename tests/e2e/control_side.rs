@@ -177,7 +177,7 @@ async fn write_wildly(server: &str) {
 
 /// Panics where a text commands a terminal.
 #[track_caller]
-pub(super) fn assert_tame(text: &str) {
+fn assert_tame(text: &str) {
     let wild = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || c == '\u{202e}';
     if let Some(at) = text.find(wild) {
         let line = text[..at].lines().last().unwrap_or_default();

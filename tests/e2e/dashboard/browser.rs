@@ -216,7 +216,7 @@ async fn the_page_shows_a_daemon_through_a_day_and_objections_there_are_none() {
 
     // The app dies: that does not look like no traffic.
     green.stop_hard().await;
-    let held = door.plain().await.get(PLAIN, "/who").await.unwrap();
+    let held = door.plain().await.get(PLAIN, "/who/\u{9b}2J").await.unwrap();
     assert_eq!(held.status, 503);
     browser.reads("#verdict h1", "prod does not answer").await;
     browser.reads("[data-key=prod] .standing", "does not answer").await;
@@ -229,6 +229,8 @@ async fn the_page_shows_a_daemon_through_a_day_and_objections_there_are_none() {
         .await;
     browser.is_well_made("with a dead app").await;
     browser.reads("#requests", "the app: ").await;
+    // What a client sent is text, as what an app says is (E34).
+    browser.reads("#requests", "/who/\\u{9b}2J").await;
     green.listen().await;
     eventually(secs(60), || async {
         let status = door.plain().await.get(PLAIN, "/who").await.unwrap().status;

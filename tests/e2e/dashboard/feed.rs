@@ -3,13 +3,10 @@
 use serde_json::Value;
 
 use super::{HERE, ON, Viewer, ask, place};
-use crate::common::app::Health;
 use crate::common::client::Client;
 use crate::common::fixture::{HOST, Pair};
 use crate::common::load::{Kind, Load, MIXED_PLAIN};
 use crate::common::{eventually, holds, secs};
-use crate::control_side::assert_tame;
-use greengate::model::api::exit;
 
 /// The whole state, which comes first.
 async fn whole(viewer: &mut Viewer) -> Value {
@@ -102,43 +99,6 @@ async fn a_viewer_sees_how_things_stand_and_a_swap_step_by_step() {
         (&failed["path"], &failed["fault"], &failed["slot"]),
         (&"/status/500".into(), &"app".into(), &"green".into())
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn e34_what_a_client_or_an_app_says_comes_to_a_viewer_escaped() {
-    let pair = Pair::plain_with(ON, "hold.for = \"100ms\"\n").await;
-    let mut viewer = Viewer::join(place(&pair.door).unwrap(), "").await;
-    pair.green
-        .health(Health::status(503).body("\u{1b}[2J\u{9b}2J\u{202e}owned\u{7}"));
-    let refused = pair.door.proxyctl(&["swap", "prod", "--deadline", "1s"]).await;
-    refused.assert_code(exit::REFUSED);
-    let refused = viewer
-        .until("app's words", |_, data| {
-            let text = data["entry"].to_string();
-            text.contains("owned").then(|| data.clone())
-        })
-        .await;
-    assert_strings_tame(&refused);
-    pair.blue.stop_hard().await;
-    pair.get("/\u{9b}2J\u{202e}owned").await;
-    let failed = viewer
-        .until("request that failed", |_, data| {
-            data["requests"]["failed"].get(0).cloned()
-        })
-        .await;
-    let path = failed["path"].as_str().unwrap();
-    assert!(path.ends_with("owned"), "{failed}");
-    assert_strings_tame(&failed);
-}
-
-/// Panics where a string in here commands a terminal.
-fn assert_strings_tame(value: &Value) {
-    match value {
-        Value::String(text) => assert_tame(text),
-        Value::Array(values) => values.iter().for_each(assert_strings_tame),
-        Value::Object(fields) => fields.values().for_each(assert_strings_tame),
-        _ => (),
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
