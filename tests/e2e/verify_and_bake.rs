@@ -154,9 +154,13 @@ async fn n20_the_old_side_is_kept_while_the_new_one_bakes() {
     let finished = pair.door.swap("prod", &[]).await;
     assert_eq!(finished.assert_done(), Slot::Green);
     let at = |wanted: fn(&Event) -> bool| finished.events.iter().position(wanted).expect("its step");
-    let baked = at(|event| matches!(event, Event::Swap(SwapStep::Baked { .. })));
-    let drained = at(|event| matches!(event, Event::Swap(SwapStep::Drained { .. })));
-    assert!(baked < drained, "the old side was let go before: {finished:#?}");
+    let verified = at(|event| matches!(event, Event::Swap(SwapStep::Verified { .. })));
+    let baked = at(|event| matches!(event, Event::Swap(SwapStep::Baked { elapsed_ms, .. }) if *elapsed_ms >= 1000));
+    let done = at(|event| matches!(event, Event::Swap(SwapStep::Done { .. })));
+    assert!(
+        verified < baked && baked < done,
+        "the old side was let go before: {finished:#?}"
+    );
     pair.door.rollback("prod", &["--no-wait"]).await.assert_code(exit::DONE);
     pair.door.quiet("prod").await;
     for _ in 0..count(1, 5) {

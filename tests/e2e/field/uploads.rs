@@ -126,7 +126,8 @@ async fn e36_curl_reads_the_whole_of_what_refuses_its_upload_over_both_protocols
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f9_nodes_pythons_and_nghttp2s_clients_read_it_and_go_on() {
-    let pair = early("").await;
+    // `httpx` notices no reset while it waits for room, so that it has to be given all the time that it takes.
+    let pair = early("linger=60000").await;
     let upload = UPLOAD.to_string();
     let file = pair.door.folder().join("upload");
     std::fs::write(&file, bytes(UPLOAD)).unwrap();

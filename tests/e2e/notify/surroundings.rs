@@ -57,7 +57,7 @@ async fn a_storm_is_bounded_and_what_is_dropped_is_counted() {
     hung.does(Manner::Hangs);
     let stage = Stage::telling(&hung, "", "notify_answer=60000").await;
     stage.door.rewrite(|text| format!("{text}\n[typo]\n"));
-    let storm = count(600, 10_000);
+    let storm = count(300, 10_000);
     for _ in 0..storm {
         let mut reload = Stream::ask(&stage.door.socket(), "/v1/reload", &ReloadRequest { dry_run: false }).await;
         let end = reload.end().await;

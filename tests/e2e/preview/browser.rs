@@ -16,7 +16,7 @@ use crate::common::{eventually, holds, secs};
 
 /// What each window says of its next visit, which begins with `go`.
 async fn visits(browser: &Process, seen: usize) -> Vec<Value> {
-    eventually(secs(60), || async {
+    eventually(secs(120), || async {
         if let Some(status) = browser.ended() {
             panic!("the browser has ended with {status}: {}", browser.log().text());
         }

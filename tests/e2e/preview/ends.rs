@@ -210,7 +210,8 @@ async fn n33_a_start_ends_what_the_file_leaves_no_room_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn n33_an_upgrade_takes_it_along_and_what_was_begun_goes_on() {
-    let pair = Pair::tls("").await;
+    // The connection of before is let go by nobody meanwhile.
+    let pair = Pair::tls("").hasty("drain_grace=60000").await;
     let look = Look::open(&pair.door, "prod", &[]).await;
     let mut socket = web_socket(&pair.door, &look.cookie()).await;
     let mut kept = pair.door.tls(HOST).await.unwrap();
