@@ -218,15 +218,16 @@ async fn n36_a_web_socket_that_moves_something_keeps_it_awake_and_one_that_is_ne
 
 #[tokio::test(flavor = "multi_thread")]
 async fn n36_strangers_and_probes_do_not_keep_it_awake() {
+    // Longer than from one look at its health to the next, every 5 s.
     let dev = Sleeper::made(Made {
-        after: "2s",
+        after: "6s",
         more: "auth.allow = [\"192.0.2.0/24\"]",
         ..Made::default()
     })
     .await;
     let mut client: Client = dev.target().client().await.unwrap();
     let probes = dev.app.probes();
-    eventually(secs(20), || async {
+    eventually(secs(30), || async {
         assert_eq!(dev.get("/").await.status, 403);
         let state = dev.status().await.state;
         holds(state == SleepState::Asleep, || format!("{state:?}"))
