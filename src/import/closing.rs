@@ -1,13 +1,38 @@
 //! Keeping clients out, where what a configuration said cannot be said again: rather nobody enters than everybody.
 
-use super::draft::Settings;
+use super::draft::{Setting, Settings};
 use super::value::Value;
 
 /// What is asked of those who want to enter.
 const ASKED: &[&str] = &["auth.basic", "auth.allow", "auth.forward"];
 
 /// Paths that are exempt from it.
-const EXCEPT: &str = "auth.except";
+pub(super) const EXCEPT: &str = "auth.except";
+
+/// What becomes of what is said of the first page alone.
+pub(super) const FIRST_PAGE: &str = "a path is a prefix, and below `/` is all of the site: let the app answer there";
+
+/// What an answer says that is given in place of all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Nobody may enter.
+    Denied,
+    /// There is nothing: it keeps nobody out, and serves nobody.
+    Nothing,
+    /// Something.
+    Other,
+}
+
+impl Answer {
+    /// That of a status.
+    pub(super) fn of(status: &str) -> Self {
+        match status.parse() {
+            Ok(401 | 403) => Self::Denied,
+            Ok(400..=599) => Self::Nothing,
+            _ => Self::Other,
+        }
+    }
+}
 
 /// The networks of this machine alone.
 pub(super) fn this_machine() -> Value {
@@ -24,10 +49,35 @@ pub(super) fn is_restriction(key: &str, value: &Value) -> bool {
     is_asked(key) && *value != Value::text("off")
 }
 
+/// The one key that lets in nobody but this machine.
+pub(super) fn closed(remark: &str) -> Setting {
+    Setting {
+        remark: Some(remark.to_owned()).filter(|remark| !remark.is_empty()),
+        ..Setting::of("auth.allow", this_machine())
+    }
+}
+
+/// The key that takes away what is exempt further out.
+pub(super) fn without_exceptions() -> Setting {
+    Setting::of(EXCEPT, Value::List(Vec::new()))
+}
+
 /// Lets in nobody but this machine.
 pub(super) fn close(settings: &mut Settings, remark: &str) {
-    settings.set_with("auth.allow", this_machine(), Some(remark.to_owned()));
+    settings.put(closed(remark));
     settings.remove(EXCEPT);
+}
+
+/// Says of a part that what is exempt around it is not exempt from what it asks for.
+pub(super) fn hold(part: &mut Settings, around: &Settings) {
+    if is_restricted(part) && around.get(EXCEPT).is_some() && part.get(EXCEPT).is_none() {
+        part.put(without_exceptions());
+    }
+}
+
+/// Whether nobody but this machine may enter.
+pub(super) fn is_closed(settings: &Settings) -> bool {
+    settings.get("auth.allow") == Some(&this_machine())
 }
 
 /// Whether not everybody may enter.
@@ -72,7 +122,7 @@ pub(super) fn restrictions(settings: &Settings) -> Settings {
         .iter()
         .filter(|setting| is_restriction(&setting.key, &setting.value));
     for setting in asked {
-        all.set_with(&setting.key, setting.value.clone(), setting.remark.clone());
+        all.put(setting.clone());
     }
     all
 }
@@ -82,7 +132,7 @@ pub(super) fn ask_for(settings: &mut Settings, other: &Settings) {
     for setting in restrictions(other).iter() {
         let known = settings.get(&setting.key);
         match known.filter(|known| is_restriction(&setting.key, known)) {
-            None => settings.set_with(&setting.key, setting.value.clone(), setting.remark.clone()),
+            None => settings.put(setting.clone()),
             Some(known) if *known == setting.value => {}
             Some(_) => close(settings, "two rules are about it, of which it can have one"),
         }

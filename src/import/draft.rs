@@ -1,6 +1,7 @@
 //! What was understood of a configuration, whichever language it is written in: sites with their hosts, routes by path, and
 //! settings in the words of `proxy.toml`.
 
+use super::pattern::Around;
 use super::source::Place;
 use super::value::Value;
 
@@ -32,6 +33,7 @@ pub(super) struct Site {
     /// What holds for all of its routes.
     pub(super) settings: Settings,
     pub(super) routes: Vec<Route>,
+    pub(super) kept: Vec<Kept>,
     pub(super) notes: Vec<Note>,
     /// Whether it is served without TLS.
     pub(super) plain: bool,
@@ -49,6 +51,33 @@ pub(super) struct Route {
     pub(super) notes: Vec<Note>,
     pub(super) reach: Reach,
     pub(super) rank: Rank,
+    /// The prefix that it stands in, if endings are to hold there alone.
+    pub(super) within: Option<String>,
+}
+
+/// What was kept from clients, or from a folder, at paths that no prefix and no ending says.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub(super) place: Place,
+    /// The rule as it stands there.
+    pub(super) shown: String,
+    pub(super) around: Around,
+    /// The prefix that it stands in.
+    pub(super) within: Option<String>,
+    /// What is asked of those who want to enter.
+    pub(super) settings: Settings,
+    pub(super) why: Why,
+}
+
+/// Why clients did not get what is at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// They were kept out.
+    Denied,
+    /// The answer was that there is nothing: no folder gives it away, but an app is not closed for it with more than that.
+    Nothing,
+    /// An app made something else of it, of which a folder would show the source.
+    Source,
 }
 
 /// How much of what is below its path a route was about. Of two apps at one path the one that reaches further is taken.
@@ -71,10 +100,6 @@ pub(super) enum Rank {
     Over,
     /// This one, before expressions.
     First,
-    /// None: it is about some paths of these, and asks clients for more.
-    Around,
-    /// The same, where files are served.
-    AroundFiles,
 }
 
 /// Who answers.
@@ -141,12 +166,24 @@ impl Route {
             notes: Vec::new(),
             reach: Reach::Below,
             rank: Rank::Longest,
+            within: None,
         }
     }
 
     /// Whether it says nothing that differs from what is around it.
     pub(super) fn is_empty(&self) -> bool {
         self.target.is_none() && self.settings.is_empty() && self.notes.is_empty()
+    }
+}
+
+impl Setting {
+    /// A key without a remark.
+    pub(super) fn of(key: &str, value: Value) -> Self {
+        Self {
+            key: key.to_owned(),
+            value,
+            remark: None,
+        }
     }
 }
 
@@ -158,19 +195,20 @@ impl Settings {
 
     /// As [`Settings::set`], with a remark.
     pub(super) fn set_with(&mut self, key: &str, value: Value, remark: Option<String>) {
-        match self.0.iter_mut().find(|setting| setting.key == key) {
-            Some(setting) => (setting.value, setting.remark) = (value, remark),
-            None => self.0.push(Setting {
-                key: key.to_owned(),
-                value,
-                remark,
-            }),
+        let key = key.to_owned();
+        self.put(Setting { key, value, remark });
+    }
+
+    /// As [`Settings::set`], with all that is said of it.
+    pub(super) fn put(&mut self, setting: Setting) {
+        match self.0.iter_mut().find(|known| known.key == setting.key) {
+            Some(known) => *known = setting,
+            None => self.0.push(setting),
         }
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Value> {
-        self.0
-            .iter()
+        self.iter()
             .find(|setting| setting.key == key)
             .map(|setting| &setting.value)
     }
@@ -192,7 +230,7 @@ impl Settings {
     pub(super) fn under(&self, nearer: &Self) -> Self {
         let mut all = self.clone();
         for setting in &nearer.0 {
-            all.set_with(&setting.key, setting.value.clone(), setting.remark.clone());
+            all.put(setting.clone());
         }
         all
     }

@@ -7,13 +7,14 @@
 //! - `draft` sites, routes, settings, and what needs a look
 //! - `source` the files that were read, and places in them; `files` where they are read from
 //! - `closing` keeping clients out where what was said cannot be said again; `reached` at which addresses a site was
-//! - `pattern`, `spell` and `value` expressions of paths, addresses and times, and TOML
+//! - `expression` regular expressions, `pattern` what of them `path` and `at` can say; `spell` and `value` addresses and times, and TOML
 
 mod arrange;
 mod caddy;
 mod closing;
 mod directive;
 mod draft;
+mod expression;
 mod fields;
 mod files;
 mod nginx;

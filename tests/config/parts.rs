@@ -1,4 +1,4 @@
-//! How many entries `at` may have, how many paths they may name, and how many sets of rules they may make.
+//! How many entries `at` may have, how many paths they may name, and how many sets of rules they may make; and what is an ending.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -53,4 +53,35 @@ fn a_thousand_sets_of_rules_are_as_many_as_they_may_make() {
     accepted(&crossed(90, 10));
     let error = refused(&crossed(91, 10));
     assert!(error.contains("match paths in more than 1000 combinations"), "{error}");
+}
+
+#[test]
+fn names_and_the_leftovers_of_editors_are_endings_too() {
+    let endings = ["*/composer.json", "*readme.txt", "*~", "*#"];
+    let entries = endings.map(|ending| (ending.to_owned(), "log = false".to_owned()));
+    let config = accepted(&site(entries.into_iter()));
+    let service = config.services().next().unwrap();
+    for (path, is_logged) in [
+        ("/composer.json", Some(false)),
+        ("/x/composer.json", Some(false)),
+        ("/xcomposer.json", Some(true)),
+        ("/a/my-readme.txt", Some(false)),
+        ("/readme.txt/x", Some(true)),
+        ("/a.txt~", Some(false)),
+        // E20: what is an ending to one reader alone is refused.
+        ("/%23a.txt%23", None),
+        ("/x%2fcomposer.json", None),
+        ("/a.txt%7E", None),
+        ("/a%23b", Some(true)),
+    ] {
+        let found = service
+            .parts
+            .find(path.as_bytes())
+            .map(|place| service.policy(place).log);
+        assert_eq!(found, is_logged, "{path}");
+    }
+    for ending in ["*", "*css", "*/", "*.", "*/a/b", "*#a", "*a%", "*/.", "*a?"] {
+        let error = refused(&site(std::iter::once((ending.to_owned(), "log = false".to_owned()))));
+        assert!(error.contains("is not an ending"), "{ending}: {error}");
+    }
 }

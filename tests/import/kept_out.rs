@@ -1,35 +1,8 @@
 //! What was not open to everybody is not open to everybody afterwards: what cannot be said again is closed, with a note.
 
-use crate::{Made, caddy, nginx};
-
-/// How a part that only this machine may reach is written.
-const CLOSED: &str = r#"auth.allow = ["127.0.0.1", "::1"]"#;
+use crate::{CLOSED, caddy, nginx};
 
 const PHP: &str = "fastcgi_pass unix:/run/php.sock;";
-
-impl Made {
-    /// The tables that hold, without comments, one text for each.
-    fn tables(&self) -> Vec<String> {
-        let lines = self.text.lines().filter(|line| !line.starts_with('#'));
-        let lines: Vec<&str> = lines
-            .map(|line| line.split(" #").next().unwrap_or(line).trim())
-            .collect();
-        let tables = lines.split(|line| line.is_empty()).filter(|table| !table.is_empty());
-        tables.map(|table| table.join("\n")).collect()
-    }
-
-    /// Whether a table with this key is closed for all but this machine.
-    fn closes(&self, key: &str) -> bool {
-        let about = self.tables().into_iter().filter(|table| table.contains(key));
-        let closed: Vec<bool> = about.map(|table| table.contains(CLOSED)).collect();
-        !closed.is_empty() && closed.iter().all(|closed| *closed)
-    }
-
-    /// Whether anything is served.
-    fn serves(&self) -> bool {
-        self.tables().iter().any(|table| table.contains("host "))
-    }
-}
 
 #[test]
 fn a_folder_in_the_place_of_a_php_site_does_not_give_its_source_away() {
@@ -171,7 +144,13 @@ fn a_site_of_this_machine_alone_is_one_of_this_machine_alone() {
         assert!(!made.closes("= \"a.com\""), "{listen}: {}", made.text);
         assert!(made.says("nginx.conf:2"), "{listen}: {}", made.text);
     }
-    for bind in ["127.0.0.1", "127.0.0.1 ::1", "localhost", "unix//run/c.sock"] {
+    for bind in [
+        "127.0.0.1",
+        "tcp4/127.0.0.1",
+        "127.0.0.1 ::1",
+        "localhost",
+        "unix//run/c.sock",
+    ] {
         let made = caddy(&format!(
             "a.com {{\n\treverse_proxy localhost:1\n}}\nb.com {{\n\tbind {bind}\n\treverse_proxy localhost:2\n}}\n"
         ));
@@ -182,10 +161,52 @@ fn a_site_of_this_machine_alone_is_one_of_this_machine_alone() {
             made.text
         );
     }
-    let made = caddy("{\n\tdefault_bind 127.0.0.1\n}\na.com {\n\treverse_proxy localhost:1\n}\n");
-    assert!(made.closes("= \"a.com\"") && made.says("Caddyfile:2"), "{}", made.text);
     let made = caddy("{\n\tdefault_bind 127.0.0.1\n}\na.com {\n\tbind 0.0.0.0\n\treverse_proxy localhost:1\n}\n");
     assert!(!made.closes("= \"a.com\""), "{}", made.text);
+}
+
+#[test]
+fn where_all_is_served_to_this_machine_alone_so_is_what_the_server_listens_at() {
+    // A tunnel on this machine is the only client.
+    let site = "location / { proxy_pass http://127.0.0.1:3000; }";
+    let made = nginx(&format!(
+        "server {{ listen 127.0.0.1:8080; server_name a.com; {site} }}
+         server {{ listen [::1]:8080; listen unix:/run/n.sock; server_name b.com; {site} }}"
+    ));
+    assert!(!made.text.contains("auth.allow"), "{}", made.text);
+    assert!(
+        made.text.contains("127.0.0.1:8080") && made.text.contains("[::1]:8080"),
+        "{}",
+        made.text
+    );
+    assert!(!made.text.contains("[::]"), "{}", made.text);
+    // What has no listener there has none anywhere else.
+    assert!(made.text.contains("https = \"127.0.0.1:443\""), "{}", made.text);
+    for config in [
+        "{\n\tdefault_bind 127.0.0.1\n}\na.com {\n\treverse_proxy localhost:1\n}\n",
+        "a.com {\n\tbind tcp4/127.0.0.1\n\treverse_proxy localhost:1\n}\n",
+    ] {
+        let made = caddy(config);
+        assert!(!made.text.contains("auth.allow"), "{}", made.text);
+        assert!(made.text.contains("https = \"127.0.0.1:443\""), "{}", made.text);
+    }
+    // `[server]` has no sockets.
+    let made = nginx(&format!(
+        "server {{ listen unix:/run/n.sock; server_name a.com; {site} }}"
+    ));
+    assert!(made.closes("= \"a.com\""), "{}", made.text);
+    let made = caddy(
+        "http://a.com, https://a.org {\n\tbind 127.0.0.1\n\treverse_proxy localhost:1\n}\nb.com {\n\treverse_proxy localhost:2\n}\n",
+    );
+    assert_eq!(
+        made.text.matches("only this machine reached it").count(),
+        1,
+        "{}",
+        made.text
+    );
+    let made =
+        caddy("a.com {\n\tbind 10.0.0.1\n\treverse_proxy localhost:1\n}\nb.com {\n\treverse_proxy localhost:2\n}\n");
+    assert!(made.says("Caddyfile:1"), "{}", made.text);
 }
 
 #[test]

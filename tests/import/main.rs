@@ -2,12 +2,16 @@
 //! stands in a folder is imported by the real `proxyctl`, and compared with `proxy.toml` and `summary.txt` beside it. What is no
 //! configuration is refused with exactly the report beside it.
 //!
-//! - `paths` which of two rules wins; `kept_out` nothing opens that was closed
+//! - `paths` which of two rules wins; `kept_out` nothing opens that was closed; `around` what no path says
+//! - `ordinary` whole sites stay usable; `seen` what a stranger gets of them
 
 #![expect(clippy::unwrap_used, reason = "helpers fail a test by panicking, too")]
 
+mod around;
 mod kept_out;
+mod ordinary;
 mod paths;
+mod seen;
 
 use std::fs;
 use std::io::Write as _;
@@ -44,6 +48,9 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
+/// How a part that only this machine may reach is written.
+const CLOSED: &str = r#"auth.allow = ["127.0.0.1", "::1"]"#;
+
 /// What an import comes to.
 struct Made {
     text: String,
@@ -56,6 +63,33 @@ impl Made {
         self.text
             .lines()
             .any(|line| line.starts_with('#') && line.contains(place))
+    }
+
+    /// Whether this is said, wherever its lines break.
+    fn tells(&self, what: &str) -> bool {
+        self.text.replace("\n#   ", " ").contains(what)
+    }
+
+    /// The tables that hold, without comments, one text for each.
+    fn tables(&self) -> Vec<String> {
+        let lines = self.text.lines().filter(|line| !line.starts_with('#'));
+        let lines: Vec<&str> = lines
+            .map(|line| line.split(" #").next().unwrap_or(line).trim())
+            .collect();
+        let tables = lines.split(|line| line.is_empty()).filter(|table| !table.is_empty());
+        tables.map(|table| table.join("\n")).collect()
+    }
+
+    /// Whether a table with this key is closed for all but this machine.
+    fn closes(&self, key: &str) -> bool {
+        let about = self.tables().into_iter().filter(|table| table.contains(key));
+        let closed: Vec<bool> = about.map(|table| table.contains(CLOSED)).collect();
+        !closed.is_empty() && closed.iter().all(|closed| *closed)
+    }
+
+    /// Whether anything is served.
+    fn serves(&self) -> bool {
+        self.tables().iter().any(|table| table.contains("host "))
     }
 }
 

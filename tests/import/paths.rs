@@ -58,7 +58,7 @@ fn a_first_page_that_is_kept_from_clients_keeps_them_out_of_all() {
         "server {{ server_name a.com; auth_basic x; auth_basic_user_file u; {APP}\nlocation = / {{ auth_basic off; proxy_pass http://127.0.0.1:3000; }} }}"
     ));
     assert!(
-        bare(&made).contains("auth.basic = \"u\"") && !bare(&made).contains("off\"\n[["),
+        bare(&made).contains("auth.basic = \"u\"") && !bare(&made).contains("auth.basic = \"off\""),
         "{}",
         made.text
     );

@@ -110,11 +110,19 @@ fn pattern(value: &Value, problems: &mut Problems) -> Option<PathPattern> {
         });
         return None;
     }
-    let is_plain =
-        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'*' | b'?' | b'#' | b'%' | b'\\' | b';');
-    if ending.len() < 2 || !ending.starts_with('.') || !ending.bytes().all(is_plain) {
+    if !is_ending(ending) {
         problems.push(refuse("is not an ending"));
         return None;
     }
     Some(PathPattern::Ending(ending.into()))
+}
+
+/// Whether names end so: with `.css`, or as all that are called `/composer.json`, or as the leftovers of editors do, `~` and `#`.
+/// Letters alone are none: `css` is what somebody writes who means `.css`.
+fn is_ending(text: &str) -> bool {
+    let is_plain =
+        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'*' | b'?' | b'#' | b'%' | b'\\' | b';');
+    let name = text.strip_prefix('/').unwrap_or(text);
+    let says_so = name.len() < text.len() || name.contains(['.', '~']);
+    text == "#" || (says_so && !matches!(name, "" | ".") && name.bytes().all(is_plain))
 }

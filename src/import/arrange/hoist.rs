@@ -14,17 +14,23 @@ pub(super) fn common(all: &mut [&mut Settings]) -> Settings {
     let Some(first) = all.first() else { return common };
     let wanted: Vec<Setting> = first
         .iter()
-        .filter(|setting| !OWN.iter().any(|own| setting.key.starts_with(own)))
-        .filter(|setting| all.iter().all(|other| other.get(&setting.key) == Some(&setting.value)))
+        .filter(|setting| !is_own(&setting.key))
+        // What is said for another reason is another thing.
+        .filter(|setting| all.iter().all(|other| other.iter().any(|one| one == *setting)))
         .cloned()
         .collect();
     for setting in wanted {
         for settings in all.iter_mut() {
             settings.remove(&setting.key);
         }
-        common.set_with(&setting.key, setting.value, setting.remark);
+        common.put(setting);
     }
     common
+}
+
+/// Whether a key belongs to one service alone.
+pub(super) fn is_own(key: &str) -> bool {
+    OWN.iter().any(|own| key.starts_with(own))
 }
 
 #[cfg(test)]

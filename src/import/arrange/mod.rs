@@ -3,9 +3,11 @@
 //!
 //! - `names` what environments and services are called
 //! - `service` the services of a site, `parts` their entries of `at`; `table` what both are
+//! - `keep` what was kept from clients at paths that no entry says: the one place that decides what is closed for it
 //! - `hoist` what is said once
 
 mod hoist;
+mod keep;
 mod names;
 mod parts;
 mod service;
@@ -41,7 +43,6 @@ pub(super) fn document(draft: Draft, file: &str) -> Document {
             .hosts
             .first()
             .map_or(names::PRODUCTION, |host| names::environment(host));
-        let common = site.settings.clone();
         let label = site
             .hosts
             .first()
@@ -66,9 +67,6 @@ pub(super) fn document(draft: Draft, file: &str) -> Document {
                     what: format!("{} has an app of `{name}` behind it", service.hosts.join(" ")),
                     nearest: "an environment of its own needs an app of its own".to_owned(),
                 });
-            }
-            for part in &mut service.parts {
-                parts::take_away(&common, &service.settings, part);
             }
             add(&mut environments[at], &label, service, &mut notes, place);
         }
@@ -295,7 +293,7 @@ fn push_environment(blocks: &mut Vec<Block>, environment: Environment) {
         for part in service.parts {
             let mut block = Block::new(format!("[[{title}.at]]"));
             block.notes = part.notes;
-            block.push(setting("path", Value::texts(part.paths)));
+            block.push(Setting::of("path", Value::texts(part.paths)));
             push_all(&mut block, &part.settings);
             blocks.push(block);
         }
@@ -306,7 +304,7 @@ fn push_environment(blocks: &mut Vec<Block>, environment: Environment) {
 fn block(title: &str, notes: Vec<Note>, service: &Service) -> Block {
     let mut block = Block::new(title);
     block.notes = notes;
-    block.push(setting("host", Value::texts(service.hosts.clone())));
+    block.push(Setting::of("host", Value::texts(service.hosts.clone())));
     if service.hosts.iter().all(|host| host.starts_with("*.")) && service.settings.get("health.host").is_none() {
         let host = service.hosts.first().map(|host| host.replacen('*', "www", 1));
         block.keys.extend(host.map(|host| Key {
@@ -319,32 +317,24 @@ fn block(title: &str, notes: Vec<Note>, service: &Service) -> Block {
         }));
     }
     if service.path != "/" {
-        block.push(setting("path", Value::text(service.path.as_str())));
+        block.push(Setting::of("path", Value::text(service.path.as_str())));
     }
     if service.target.strip {
-        block.push(setting("strip_prefix", Value::Flag(true)));
+        block.push(Setting::of("strip_prefix", Value::Flag(true)));
     }
     match &service.target.slots {
-        Slots::Upstream(addresses) => block.push(setting("upstream", slot(addresses))),
+        Slots::Upstream(addresses) => block.push(Setting::of("upstream", slot(addresses))),
         Slots::Pair { blue, green } => {
-            block.push(setting("blue", slot(blue)));
-            block.push(setting("green", slot(green)));
+            block.push(Setting::of("blue", slot(blue)));
+            block.push(Setting::of("green", slot(green)));
         }
-        Slots::Folder(folder) => block.push(setting("upstream", Value::Text(format!("files:{folder}")))),
+        Slots::Folder(folder) => block.push(Setting::of("upstream", Value::Text(format!("files:{folder}")))),
         Slots::Nothing(_) => {
-            block.push(setting("upstream", Value::text("PORT")));
+            block.push(Setting::of("upstream", Value::text("PORT")));
             block.out = Some(Out::Said);
         }
     }
     block
-}
-
-fn setting(key: &str, value: Value) -> Setting {
-    Setting {
-        key: key.to_owned(),
-        value,
-        remark: None,
-    }
 }
 
 /// A port, an address, or a list of these.

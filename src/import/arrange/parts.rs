@@ -52,15 +52,12 @@ pub(super) fn add(site: &Site, mut routes: Vec<Route>, services: &mut [Service])
         let width = route.paths.first().map_or(0, String::len);
         match (is_of_endings(route), route.rank) {
             (false, Rank::First) => (2, width),
-            (_, Rank::Around | Rank::AroundFiles) => (3, width),
             (true, _) => (1, 0),
             (false, _) => (0, width),
         }
     });
     for route in routes {
-        if matches!(route.rank, Rank::Around | Rank::AroundFiles) {
-            add_around(&route, services);
-        } else if is_of_endings(&route) {
+        if is_of_endings(&route) {
             add_endings(route, services);
         } else {
             add_prefixes(site, route, services);
@@ -95,6 +92,13 @@ fn add_prefixes(site: &Site, route: Route, services: &mut [Service]) {
             let before = service.settings.clone();
             service.settings = before.under(&route.settings);
             closing::ask_for(&mut service.settings, &before);
+            if notes.is_empty() && closing::is_closed(&route.settings) {
+                notes.push(Note {
+                    place: route.place,
+                    what: format!("all of `{}` is kept from clients", service.path),
+                    nearest: "what answers there answers this machine alone".to_owned(),
+                });
+            }
             service.notes.append(&mut notes);
             continue;
         }
@@ -148,37 +152,6 @@ pub(super) fn restrict_below(route: &Route, services: &mut [Service]) {
     }
 }
 
-/// Asks clients for more, wherever a path may be about what was kept from them.
-fn add_around(route: &Route, services: &mut [Service]) {
-    let is_about = |service: &Service| !service.is_first && (route.rank == Rank::Around || serves_files(service));
-    for path in &route.paths {
-        let around = table::enclosing(services, path).map(|service| service.path.clone());
-        for service in services.iter_mut().filter(|service| is_about(service)) {
-            let is_whole = spell::is_below(&service.path, path);
-            if !is_whole && Some(&service.path) != around.as_ref() {
-                continue;
-            }
-            let is_below = |part: &&mut Part| is_whole || part.paths.iter().any(|one| spell::is_below(one, path));
-            for part in service.parts.iter_mut().filter(is_below) {
-                if closing::has_word(&part.settings) {
-                    closing::ask_for(&mut part.settings, &route.settings);
-                }
-            }
-            if is_whole {
-                closing::ask_for(&mut service.settings, &route.settings);
-                continue;
-            }
-            let mut settings = closing::restrictions(&service.settings);
-            closing::ask_for(&mut settings, &route.settings);
-            service.parts.push(Part {
-                paths: vec![path.clone()],
-                settings,
-                notes: Vec::new(),
-            });
-        }
-    }
-}
-
 /// Adds endings to the service of their app, and to every other one what keeps clients out.
 fn add_endings(route: Route, services: &mut [Service]) {
     let restrictions = closing::restrictions(&route.settings);
@@ -206,12 +179,18 @@ fn add_endings(route: Route, services: &mut [Service]) {
             nearest: "an app is chosen by host and prefix; no folder gives these away meanwhile".to_owned(),
         });
     }
-    for (at, service) in services.iter_mut().enumerate().filter(|(_, service)| !service.is_first) {
+    let around = route
+        .within
+        .as_deref()
+        .map(|within| table::at_or_below(services, within));
+    let is_about = |at: usize| around.as_ref().is_none_or(|around| around.contains(&at));
+    let all = services.iter_mut().enumerate();
+    for (at, service) in all.filter(|(at, service)| !service.is_first && is_about(*at)) {
         let mut settings = match Some(at) == main {
             true => route.settings.clone(),
             false => restrictions.clone(),
         };
-        if is_other(service) && serves_files(service) {
+        if is_other(service) && service.serves_files() {
             closing::close(&mut settings, "an app made something else of them");
         }
         if !settings.is_empty() {
@@ -225,14 +204,6 @@ fn add_endings(route: Route, services: &mut [Service]) {
     if let Some(first) = services.first_mut() {
         first.notes.append(&mut notes);
     }
-}
-
-fn serves_files(service: &Service) -> bool {
-    let parts = service.parts.iter().map(|part| &part.settings);
-    matches!(service.target.slots, Slots::Folder(_))
-        || parts
-            .chain([&service.settings])
-            .any(|settings| settings.get("public").is_some())
 }
 
 /// Whether settings let in whom the ones around them keep out.

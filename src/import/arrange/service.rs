@@ -1,7 +1,7 @@
 //! The services of a site: one for each app and prefix, with an `at` entry for each part that differs only in its settings.
 
-use super::parts;
 use super::table::{Service, enclosing, shown};
+use super::{hoist, keep, parts};
 use crate::import::closing;
 use crate::import::draft::{Elsewhere, Note, Rank, Route, Settings, Site, Slots, Target};
 use crate::import::value::Value;
@@ -34,7 +34,12 @@ pub(super) fn services(mut site: Site) -> (Vec<Service>, Vec<Elsewhere>, Vec<Not
     }
     for service in &mut services {
         finish(service);
+        for part in &mut service.parts {
+            parts::take_away(&site.settings, &service.settings, part);
+        }
     }
+    // Behind all that opens something.
+    keep::keep(&site, &mut services);
     (services, Vec::new(), Vec::new())
 }
 
@@ -86,12 +91,11 @@ fn place(site: &Site, routes: Vec<Route>) -> (Vec<Service>, Vec<Route>) {
 
 /// Keeps what a route sets whose path has a service already, and says so where its app is another one.
 fn join(service: &mut Service, route: &Route, target: &Target) {
-    let own = ["public", "files.", "health.", "redirect", "rewrite"];
     let mut settings = Settings::default();
     for setting in route.settings.iter() {
-        let is_own = own.iter().any(|own| setting.key.starts_with(own));
+        let is_own = hoist::is_own(&setting.key);
         if service.settings.get(&setting.key).is_none() && (service.target == *target || !is_own) {
-            settings.set_with(&setting.key, setting.value.clone(), setting.remark.clone());
+            settings.put(setting.clone());
         }
     }
     closing::ask_for(&mut service.settings, &route.settings);

@@ -24,6 +24,17 @@ pub(super) struct Part {
     pub(super) notes: Vec<Note>,
 }
 
+impl Service {
+    /// Whether some of what it answers are files of a folder.
+    pub(super) fn serves_files(&self) -> bool {
+        let parts = self.parts.iter().map(|part| &part.settings);
+        matches!(self.target.slots, Slots::Folder(_))
+            || parts
+                .chain([&self.settings])
+                .any(|settings| settings.get("public").is_some())
+    }
+}
+
 /// Who answers, in a few words.
 pub(super) fn shown(slots: &Slots) -> String {
     match slots {
@@ -38,4 +49,12 @@ pub(super) fn shown(slots: &Slots) -> String {
 pub(super) fn enclosing<'s>(services: &'s [Service], path: &str) -> Option<&'s Service> {
     let around = services.iter().filter(|service| spell::is_below(path, &service.path));
     around.max_by_key(|service| service.path.len())
+}
+
+/// The places of the services that answer at a path and below it.
+pub(super) fn at_or_below(services: &[Service], path: &str) -> Vec<usize> {
+    let around = enclosing(services, path).map(|service| &service.path);
+    let answers = |service: &Service| spell::is_below(&service.path, path) || Some(&service.path) == around;
+    let all = services.iter().enumerate().filter(|(_, service)| answers(service));
+    all.map(|(at, _)| at).collect()
 }

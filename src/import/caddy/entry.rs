@@ -3,16 +3,17 @@
 use super::matcher::Matcher;
 use super::scope::{Scope, prefixes};
 use super::words;
-use crate::import::closing;
+use crate::import::closing::{self, Answer};
 use crate::import::directive::Directive;
-use crate::import::draft::{Note, Route, Settings, Slots};
+use crate::import::draft::{Kept, Note, Route, Settings, Slots, Why};
+use crate::import::pattern::{self, Around};
 use crate::import::spell;
 use crate::import::value::Value;
 
 impl Scope {
     /// `respond`, `abort` and `error`: what keeps clients out is carried over, an answer is not.
     pub(super) fn respond(&mut self, directive: &Directive, matcher: Matcher, args: &[String]) {
-        if !keeps_out(directive, args) {
+        if answer(directive, args) == Answer::Other {
             self.look(
                 directive,
                 "an answer of its own is the app's to give, or a file's in `public`",
@@ -24,6 +25,8 @@ impl Scope {
         if directive.name != "abort" && args.iter().any(says_more) {
             self.look(directive, "who may not enter gets 403");
         }
+        let mut settings = Settings::default();
+        closing::close(&mut settings, "for nobody but this machine");
         let (matcher, allowed) = match matcher {
             Matcher::Outside(networks) => (Matcher::All, networks),
             Matcher::Some { paths, outside } => {
@@ -39,20 +42,50 @@ impl Scope {
                 self.carried += 1;
                 return;
             }
-            Matcher::Hosts(_) | Matcher::Except(_) | Matcher::WebSockets | Matcher::More => {
+            Matcher::Except(paths) => {
+                self.look(
+                    directive,
+                    "all of `/` is kept from clients but for what `auth.except` names",
+                );
+                (
+                    self.asked_at(directive, Matcher::Except(paths), &mut settings),
+                    Vec::new(),
+                )
+            }
+            Matcher::Around(expressions) => {
+                let why = match answer(directive, args) {
+                    Answer::Nothing => Why::Nothing,
+                    Answer::Denied | Answer::Other => Why::Denied,
+                };
+                self.keep(directive, &expressions, why);
+                return;
+            }
+            Matcher::Hosts(_) | Matcher::WebSockets | Matcher::More => {
                 self.look(directive, "who may enter is asked by path and network: `auth.allow`");
                 return;
             }
         };
-        let mut settings = Settings::default();
-        match allowed.is_empty() {
-            true => closing::close(&mut settings, "for nobody but this machine"),
-            false => settings.set(
-                "auth.allow",
-                Value::List(allowed.into_iter().map(Value::Text).collect()),
-            ),
+        if !allowed.is_empty() {
+            let allowed = allowed.into_iter().map(Value::Text).collect();
+            settings.set("auth.allow", Value::List(allowed));
         }
         self.set(directive, matcher, settings);
+    }
+
+    /// Keeps clients out of what some expressions match, wherever that is.
+    pub(super) fn keep(&mut self, directive: &Directive, expressions: &[String], why: Why) {
+        let mut settings = Settings::default();
+        closing::close(&mut settings, "for nobody but this machine");
+        let all = expressions.iter().map(|expression| pattern::around(expression));
+        self.kept.push(Kept {
+            place: directive.place,
+            shown: directive.shown(),
+            around: all.reduce(Around::and).unwrap_or_default(),
+            within: self.paths.first().filter(|_| self.paths.len() == 1).cloned(),
+            settings,
+            why,
+        });
+        self.carried += 1;
     }
 
     /// Keeps clients out of what this block itself is about, and of none that stands in another one.
@@ -68,7 +101,7 @@ impl Scope {
     /// Whether a block does nothing but keep out those of its matcher, which is carried over then.
     pub(super) fn keeps_all_out(&mut self, directive: &Directive, matcher: &Matcher) -> bool {
         let [only] = directive.below() else { return false };
-        let is_it = matches!(only.name.as_str(), "respond" | "abort" | "error") && keeps_out(only, &only.args);
+        let is_it = is_answer(only) && answer(only, &only.args) != Answer::Other;
         if is_it {
             self.respond(only, matcher.clone(), &only.args);
         }
@@ -92,11 +125,11 @@ impl Scope {
             return Some(Matcher::Paths(paths));
         }
         if !protects(directive, args) {
-            self.look(directive, FIRST_PAGE);
+            self.look(directive, closing::FIRST_PAGE);
         } else {
             self.look(
                 directive,
-                "below `/` is all of the site: all of it is kept from clients so",
+                "a path is a prefix: all of `/` that no other rule is about is kept from clients so",
             );
             if directive.block.is_none() || !matches!(directive.name.as_str(), "handle" | "handle_path" | "route") {
                 return Some(Matcher::All);
@@ -108,13 +141,13 @@ impl Scope {
     }
 
     /// The requests that clients are asked for something at: at least those of a matcher.
-    fn asked_at(&mut self, directive: &Directive, matcher: Matcher, settings: &mut Settings) -> Matcher {
+    pub(super) fn asked_at(&mut self, directive: &Directive, matcher: Matcher, settings: &mut Settings) -> Matcher {
         const MORE: &str = "who may enter is asked by path: it is asked of more requests so";
         match matcher {
             Matcher::All | Matcher::Paths(_) => matcher,
             Matcher::Except(mut paths) => {
                 if paths.iter().any(|path| path == "/") {
-                    self.look(directive, FIRST_PAGE);
+                    self.look(directive, closing::FIRST_PAGE);
                     paths.retain(|path| path != "/");
                 }
                 if !paths.is_empty() {
@@ -127,7 +160,12 @@ impl Scope {
                 self.look(directive, MORE);
                 Matcher::Paths(paths)
             }
-            Matcher::Some { .. } | Matcher::Outside(_) | Matcher::Hosts(_) | Matcher::WebSockets | Matcher::More => {
+            Matcher::Some { .. }
+            | Matcher::Outside(_)
+            | Matcher::Around(_)
+            | Matcher::Hosts(_)
+            | Matcher::WebSockets
+            | Matcher::More => {
                 self.look(directive, MORE);
                 Matcher::All
             }
@@ -200,21 +238,29 @@ impl Scope {
     }
 }
 
-/// What becomes of what is said of the first page alone.
-const FIRST_PAGE: &str = "a path is a prefix, and below `/` is all of the site: let the app answer there";
+/// Whether a directive is an answer in place of all others.
+fn is_answer(directive: &Directive) -> bool {
+    matches!(directive.name.as_str(), "respond" | "abort" | "error")
+}
 
-/// Whether an answer is one that serves nothing.
-fn keeps_out(directive: &Directive, args: &[String]) -> bool {
-    let is_refusal =
-        |arg: &String| arg.len() == 3 && arg.starts_with(['4', '5']) && arg.bytes().all(|byte| byte.is_ascii_digit());
-    matches!(directive.name.as_str(), "abort" | "error") || args.iter().any(is_refusal)
+/// What an answer says.
+fn answer(directive: &Directive, args: &[String]) -> Answer {
+    let mut said = args
+        .iter()
+        .map(|arg| Answer::of(arg))
+        .filter(|said| *said != Answer::Other);
+    match (said.next(), directive.name.as_str()) {
+        (Some(said), _) => said,
+        (None, "abort" | "error") => Answer::Denied,
+        (None, _) => Answer::Other,
+    }
 }
 
 /// Whether a directive keeps clients out, or one in its block does.
 fn protects(directive: &Directive, args: &[String]) -> bool {
     match directive.name.as_str() {
         "basic_auth" | "basicauth" | "forward_auth" => true,
-        "respond" | "abort" | "error" => keeps_out(directive, args),
+        _ if is_answer(directive) => answer(directive, args) == Answer::Denied,
         _ => directive.below().iter().any(|inner| protects(inner, &inner.args)),
     }
 }

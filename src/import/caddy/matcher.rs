@@ -15,8 +15,10 @@ pub(super) enum Matcher {
     Hosts(Vec<String>),
     /// Those of clients that are outside of these networks.
     Outside(Vec<String>),
-    /// Those for all paths but these.
+    /// Those for all paths but these, of which there may be none that we can say.
     Except(Vec<String>),
+    /// Some of those whose path matches one of these regular expressions.
+    Around(Vec<String>),
     /// Some of those for these paths, or for all where there is none: of clients outside of these networks, if there is one.
     Some {
         paths: Vec<String>,
@@ -91,17 +93,19 @@ pub(super) fn read(directive: &Directive) -> Matcher {
 
 /// Several that all have to be: as far as they are about paths and networks, these are more than they match.
 fn some(lines: &[Directive]) -> Matcher {
-    let (mut about, mut outside) = (Vec::new(), Vec::new());
+    let (mut about, mut outside, mut around) = (Vec::new(), Vec::new(), None);
     for line in lines {
         match one(line) {
             Matcher::Paths(paths) if about.is_empty() => about = paths,
             Matcher::Outside(networks) if outside.is_empty() => outside = networks,
+            found @ (Matcher::Around(_) | Matcher::Except(_)) => around = around.or(Some(found)),
             _ => {}
         }
     }
-    match about.is_empty() && outside.is_empty() {
-        true => Matcher::More,
-        false => Matcher::Some { paths: about, outside },
+    match (around, about.is_empty() && outside.is_empty()) {
+        (Some(around), true) => around,
+        (None, true) => Matcher::More,
+        (_, false) => Matcher::Some { paths: about, outside },
     }
 }
 
@@ -111,8 +115,10 @@ fn one(line: &Directive) -> Matcher {
         "path_regexp" => line
             .args
             .last()
-            .and_then(|regexp| pattern::paths(regexp))
-            .map_or(Matcher::More, Matcher::Paths),
+            .map_or(Matcher::More, |regexp| match pattern::paths(regexp) {
+                Some(paths) => Matcher::Paths(paths),
+                None => Matcher::Around(vec![regexp.clone()]),
+            }),
         "host" => Matcher::Hosts(line.args.iter().map(|host| host.to_ascii_lowercase()).collect()),
         "not" => {
             let (name, args) = match (line.args.split_first(), line.below()) {
@@ -126,6 +132,7 @@ fn one(line: &Directive) -> Matcher {
                     Matcher::Outside(networks(&words))
                 }
                 ("path", Matcher::Paths(paths)) => Matcher::Except(paths),
+                ("path" | "path_regexp", _) => Matcher::Except(Vec::new()),
                 _ => Matcher::More,
             }
         }
@@ -142,7 +149,7 @@ fn paths(words: &[String]) -> Matcher {
             Some(prefix) if prefix.starts_with('/') && !prefix.contains('*') => prefix.to_owned(),
             None if word.starts_with('/') && !word.contains('*') => word.clone(),
             _ if word.starts_with("*.") && !word[1..].contains(['*', '/']) => word.clone(),
-            _ => return Matcher::More,
+            _ => return Matcher::Around(words.iter().map(|word| format!("^{}$", expression(word))).collect()),
         };
         all.push(found);
     }
@@ -151,6 +158,19 @@ fn paths(words: &[String]) -> Matcher {
     } else {
         Matcher::Paths(all)
     }
+}
+
+/// A text of Caddy's with asterisks as a regular expression.
+pub(super) fn expression(path: &str) -> String {
+    let mut all = String::new();
+    for char in path.chars() {
+        match char {
+            '*' => all.push_str(".*"),
+            char if char.is_alphanumeric() || char == '/' => all.push(char),
+            char => all.extend(['\\', char]),
+        }
+    }
+    all
 }
 
 #[cfg(test)]
@@ -179,7 +199,9 @@ mod tests {
             ("@a path /api/* *.js", paths(&["/api/", "*.js"])),
             ("@a path /", paths(&["/"])),
             ("@a path *", Matcher::All),
-            ("@a path /a/*/b", Matcher::More),
+            ("@a path /a/*/b", Matcher::Around(vec!["^/a/.*/b$".into()])),
+            ("@a not path /a/*/b", Matcher::Except(Vec::new())),
+            (r"@a path_regexp x ^/v\d+", Matcher::Around(vec![r"^/v\d+".into()])),
             (r"@a path_regexp x \.(js|css)$", paths(&["*.js", "*.css"])),
             ("@a host A.example.com", Matcher::Hosts(vec!["a.example.com".into()])),
             (

@@ -3,10 +3,11 @@
 //! - `lex` words, `read` directives, blocks, snippets and `import`
 //! - `words` placeholders, times and addresses; `matcher` which requests
 //! - `scope` a block of directives; `plain` those without a block, `entry` who may enter,
-//!   `leading` what leads elsewhere, `proxy` a `reverse_proxy`
+//!   `leading` what leads elsewhere, `proxy` a `reverse_proxy`, `folder` files
 //! - `options` what holds for all sites; `site` its addresses and certificate
 
 mod entry;
+mod folder;
 mod leading;
 mod lex;
 mod matcher;
@@ -20,6 +21,7 @@ mod words;
 
 use super::draft::{Draft, Note};
 use super::files::Files;
+use super::reached::{self, Reached};
 use super::source::{Flaw, Sources};
 
 /// What was understood of the first file of `sources` and those that it imports.
@@ -35,9 +37,14 @@ pub(super) fn draft(files: &dyn Files, sources: &mut Sources) -> Result<Draft, F
     }
     let options = options::read(&read.options, &mut draft);
     let mut ports = site::Ports::default();
+    let mut reached = Vec::new();
     for directive in &read.sites {
+        let own = site::reached(directive, &options);
         site::read(directive, &options, &mut ports, &mut draft);
+        reached.resize(draft.sites.len(), own);
     }
-    ports.listen(&options, &mut draft);
+    let all = Reached::all(reached.iter().cloned());
+    ports.listen(&options, &all, &mut draft);
+    reached::limit(&mut draft.sites, &reached, &all);
     Ok(draft)
 }

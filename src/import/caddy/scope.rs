@@ -2,11 +2,11 @@
 
 use super::matcher::{self, Matcher, Named};
 use super::{plain, proxy};
+use crate::import::closing;
 use crate::import::directive::Directive;
-use crate::import::draft::{Elsewhere, Note, Rank, Reach, Route, Settings, Slots, Target};
+use crate::import::draft::{Elsewhere, Kept, Note, Rank, Reach, Route, Settings, Slots, Target};
 use crate::import::source::Place;
 use crate::import::spell;
-use crate::import::value::Value;
 
 /// What a block comes to.
 #[derive(Debug, Clone, Default)]
@@ -18,21 +18,22 @@ pub(super) struct Scope {
     pub(super) notes: Vec<Note>,
     pub(super) carried: usize,
     pub(super) routes: Vec<Route>,
+    pub(super) kept: Vec<Kept>,
     /// Hosts that have routes of their own, by a matcher.
     pub(super) hosts: Vec<(Place, Vec<String>, Scope)>,
     /// Where all of it leads.
     pub(super) whole: Option<(Place, String)>,
-    root: Option<String>,
-    fallback: Option<Tried>,
-    serves_files: Option<Place>,
+    pub(super) root: Option<String>,
+    pub(super) fallback: Option<Tried>,
+    pub(super) serves_files: Option<Place>,
     /// The file that is shown for what is not there.
-    missing: Option<(Place, String)>,
+    pub(super) missing: Option<(Place, String)>,
     named: Named,
 }
 
 /// What `try_files` ends in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Tried {
+pub(super) enum Tried {
     Page(String),
     Nothing,
 }
@@ -118,7 +119,11 @@ impl Scope {
     /// Sets what holds for the requests of a matcher.
     pub(super) fn set(&mut self, directive: &Directive, matcher: Matcher, settings: Settings) {
         match matcher {
-            Matcher::All => self.settings = self.settings.under(&settings),
+            Matcher::All => {
+                let before = self.settings.clone();
+                self.settings = before.under(&settings);
+                closing::ask_for(&mut self.settings, &before);
+            }
             Matcher::Paths(paths) => self.routes.push(Route {
                 settings,
                 rank: Rank::Over,
@@ -184,8 +189,17 @@ impl Scope {
                 self.hosts.push((directive.place, hosts, inner));
                 return;
             }
-            Matcher::Outside(_) | Matcher::Some { .. } if self.keeps_all_out(directive, &matcher) => return,
-            Matcher::Outside(_) | Matcher::Except(_) | Matcher::Some { .. } | Matcher::WebSockets | Matcher::More => {
+            Matcher::Outside(_) | Matcher::Except(_) | Matcher::Around(_) | Matcher::Some { .. }
+                if self.keeps_all_out(directive, &matcher) =>
+            {
+                return;
+            }
+            Matcher::Outside(_)
+            | Matcher::Except(_)
+            | Matcher::Around(_)
+            | Matcher::Some { .. }
+            | Matcher::WebSockets
+            | Matcher::More => {
                 self.look(
                     directive,
                     "an `at` entry is about paths: prefixes, or endings as `*.js`",
@@ -209,46 +223,9 @@ impl Scope {
             route.notes.append(&mut notes);
             self.routes.push(route);
         }
+        self.kept.append(&mut inner.kept);
         self.hosts.append(&mut inner.hosts);
         self.notes.append(&mut notes);
-    }
-
-    fn root(&mut self, directive: &Directive) {
-        // One word alone is the folder, although it looks as a path does.
-        let folder = directive.args.last().filter(|folder| !folder.contains('{'));
-        let matched = directive.args.len() > 1 && directive.arg(0) != "*";
-        match folder {
-            Some(folder) if !matched => {
-                self.root = Some(folder.trim_end_matches('/').to_owned());
-                self.carried += 1;
-            }
-            Some(_) | None => self.look(directive, "a folder has one name, for all of a service"),
-        }
-    }
-
-    fn try_files(&mut self, directive: &Directive) {
-        let Some((last, before)) = directive.args.split_last() else {
-            self.look(directive, "it names no file");
-            return;
-        };
-        let known = |one: &String| matches!(one.as_str(), "{path}" | "{path}/" | "{path}/index.html");
-        self.fallback = match last.as_str() {
-            _ if !before.iter().all(known) => {
-                self.look(
-                    directive,
-                    "a file is asked for by its whole name; `files.fallback` is the page of what is missing",
-                );
-                return;
-            }
-            "=404" | "{path}" | "{path}/" => Some(Tried::Nothing),
-            page if page.starts_with('/') && !page.contains(['{', '?']) => Some(Tried::Page(page.to_owned())),
-            page if !page.contains(['{', '?', '=']) => Some(Tried::Page(format!("/{page}"))),
-            _ => {
-                self.look(directive, "`files.fallback` is the page of what is missing");
-                return;
-            }
-        };
-        self.carried += 1;
     }
 
     fn pass(&mut self, directive: &Directive, matcher: Matcher, args: &[String]) {
@@ -281,7 +258,7 @@ impl Scope {
                 self.hosts.push((directive.place, hosts, inner));
                 return;
             }
-            Matcher::Outside(_) | Matcher::Except(_) | Matcher::Some { .. } | Matcher::More => {
+            Matcher::Outside(_) | Matcher::Except(_) | Matcher::Around(_) | Matcher::Some { .. } | Matcher::More => {
                 self.look(directive, "`path` takes a prefix, and `host` a name");
                 return;
             }
@@ -297,7 +274,7 @@ impl Scope {
         }
     }
 
-    fn add(&mut self, place: Place, paths: Vec<String>, slots: Slots, settings: Settings) {
+    pub(super) fn add(&mut self, place: Place, paths: Vec<String>, slots: Slots, settings: Settings) {
         let strip = self.strip && paths != ["/"];
         self.routes.push(Route {
             target: Some(Target { slots, strip }),
@@ -319,81 +296,6 @@ impl Scope {
             Slots::Nothing(why.to_owned()),
             Settings::default(),
         );
-    }
-
-    fn file_server(&mut self, directive: &Directive, matcher: Matcher, args: &[String]) {
-        if args.iter().any(|arg| arg == "browse") {
-            self.look(directive, "folders are not listed");
-        }
-        for inner in directive.below() {
-            match inner.name.as_str() {
-                "root" => self.root(inner),
-                "index" if !inner.args.iter().any(|name| name == "index.html") => {
-                    self.look(inner, "a folder shows its `index.html`");
-                }
-                "index" | "hide" | "precompressed" | "pass_thru" | "disable_canonical_uris" => self.carried += 1,
-                _ => self.look(inner, "folders are not listed, and have `index.html`"),
-            }
-        }
-        match matcher {
-            Matcher::All => {
-                self.serves_files = Some(directive.place);
-                self.carried += 1;
-            }
-            Matcher::Paths(paths) => match self.root.clone() {
-                Some(root) => {
-                    self.carried += 1;
-                    self.add(
-                        directive.place,
-                        prefixes(&paths),
-                        Slots::Folder(root),
-                        Settings::default(),
-                    );
-                }
-                None => self.look(directive, "no `root` says where the files are"),
-            },
-            _ => self.look(directive, "`public` looks into a folder before the app"),
-        }
-    }
-
-    /// The files of this block, once everything in it is known.
-    fn files(&mut self) {
-        let missing = self.missing.take();
-        let Some(place) = self.serves_files else {
-            self.notes.extend(missing.map(|(place, _)| Note {
-                place,
-                what: "`handle_errors`".to_owned(),
-                nearest: plain::nearest("handle_errors").to_owned(),
-            }));
-            return;
-        };
-        let Some(root) = self.root.clone() else {
-            self.notes.push(Note {
-                place,
-                what: "`file_server`".to_owned(),
-                nearest: "no `root` says where the files are".to_owned(),
-            });
-            return;
-        };
-        let paths = self.own_paths();
-        let mut settings = Settings::default();
-        self.carried += usize::from(missing.is_some());
-        match (self.fallback.clone(), missing) {
-            (Some(Tried::Page(page)), _) => settings.set("files.fallback", Value::Text(page)),
-            (_, Some((_, page))) => settings.set("files.not_found", Value::Text(page)),
-            (_, None) => {}
-        }
-        let passed = self.routes.iter_mut().find(|route| {
-            route.paths == paths
-                && route
-                    .target
-                    .as_ref()
-                    .is_some_and(|target| !matches!(target.slots, Slots::Folder(_)))
-        });
-        match passed {
-            Some(route) => route.settings.set("public", Value::Text(root)),
-            None => self.add(place, paths, Slots::Folder(root), settings),
-        }
     }
 
     /// Hosts that lead elsewhere as a whole.

@@ -26,17 +26,32 @@ struct Address {
 
 impl Ports {
     /// Says where to listen, if that is not the usual.
-    pub(super) fn listen(mut self, options: &Options, draft: &mut Draft) {
+    pub(super) fn listen(mut self, options: &Options, reached: &Reached, draft: &mut Draft) {
         self.plain.extend(options.http_port);
         self.tls.extend(options.https_port);
         for (key, mut ports, usual) in [("http", self.plain, 80), ("https", self.tls, 443)] {
             ports.sort_unstable();
             ports.dedup();
-            if !ports.is_empty() && ports != [usual] {
-                let addresses = ports.iter().map(|port| format!("[::]:{port}"));
+            let host = if reached.listens_here() { "127.0.0.1" } else { "[::]" };
+            if reached.listens_here() && ports.is_empty() {
+                ports.push(usual);
+            }
+            if host != "[::]" || (!ports.is_empty() && ports != [usual]) {
+                let addresses = ports.iter().map(|port| format!("{host}:{port}"));
                 draft.server.set(key, Value::texts(addresses));
             }
         }
+    }
+}
+
+/// Where a site listens.
+pub(super) fn reached(directive: &Directive, options: &Options) -> Reached {
+    let binds = directive.below().iter().filter(|one| one.name == "bind");
+    let bound: Vec<&str> = binds.flat_map(|one| one.args.iter().map(String::as_str)).collect();
+    match (bound.as_slice(), &options.reached) {
+        ([], Some(reached)) => reached.clone(),
+        ([], None) => Reached::everywhere(),
+        (bound, _) => Reached::at(bound.iter().copied()),
     }
 }
 
@@ -69,16 +84,6 @@ pub(super) fn read(directive: &Directive, options: &Options, ports: &mut Ports, 
         .filter(|one| one.name != "tls")
         .cloned()
         .collect();
-    let bound: Vec<&str> = rest
-        .iter()
-        .filter(|one| one.name == "bind")
-        .flat_map(|one| one.args.iter().map(String::as_str))
-        .collect();
-    let reached = match (bound.as_slice(), &options.reached) {
-        ([], Some(reached)) => reached.clone(),
-        ([], None) => Reached::everywhere(),
-        (bound, _) => Reached::at(bound.iter().copied()),
-    };
     let mut scope = Scope::of_site(&rest);
     notes.append(&mut scope.notes);
     for is_plain in [false, true] {
@@ -121,7 +126,6 @@ pub(super) fn read(directive: &Directive, options: &Options, ports: &mut Ports, 
         if is_plain {
             settings.set_with("tls", Value::text("off"), Some(NO_TLS.to_owned()));
         }
-        let known = draft.sites.len();
         push(
             &scope,
             directive.place,
@@ -131,9 +135,6 @@ pub(super) fn read(directive: &Directive, options: &Options, ports: &mut Ports, 
             is_plain,
             draft,
         );
-        for site in draft.sites.iter_mut().skip(known) {
-            reached.limit(site, &reached);
-        }
     }
     draft.notes.append(&mut notes);
     draft.carried += scope.carried + scope.hosts.iter().map(|(_, _, inner)| inner.carried).sum::<usize>();
@@ -170,6 +171,7 @@ fn push(
             hosts: own.clone(),
             settings: settings.under(&inner.settings),
             routes: inner.routes.clone(),
+            kept: inner.kept.clone(),
             notes: said,
             plain,
         });
@@ -189,6 +191,7 @@ fn push(
         hosts: hosts.to_vec(),
         settings,
         routes: scope.routes.clone(),
+        kept: scope.kept.clone(),
         notes,
         plain,
     });

@@ -206,7 +206,7 @@ impl Level {
                     Value::List(allowed.into_iter().map(Value::Text).collect()),
                 );
             }
-            (true, true) => self.close("for nobody but this machine"),
+            (true, true) => closing::close(&mut self.settings, "for nobody but this machine"),
             (false, _) if self.is_open => self.settings.set("auth.allow", Value::text("off")),
             (false, _) => {}
         }
@@ -221,11 +221,6 @@ impl Level {
                 self.settings.set("timeout.idle", time());
             }
         }
-    }
-
-    /// Lets in nobody but this machine.
-    pub(super) fn close(&mut self, remark: &str) {
-        closing::close(&mut self.settings, remark);
     }
 
     fn add_header(&mut self, directive: &Directive, is_tls: bool) -> bool {

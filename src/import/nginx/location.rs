@@ -2,10 +2,12 @@
 
 use super::http::Http;
 use super::level::Level;
+use crate::import::closing;
 use crate::import::directive::Directive;
 use crate::import::draft::{Rank, Reach};
 use crate::import::pattern;
 use crate::import::source::Place;
+use crate::import::spell;
 
 /// A location as it is read, before it is known what stands around it.
 #[derive(Debug)]
@@ -14,6 +16,10 @@ pub(super) struct Location<'d> {
     pub(super) shown: String,
     pub(super) on: On,
     pub(super) rank: Rank,
+    /// The prefix of the location that it stands in.
+    pub(super) within: Option<String>,
+    /// Whether nginx answered itself that there is nothing.
+    pub(super) answers_nothing: bool,
     pub(super) level: Level,
     /// The last directive that says who answers, of each kind.
     pub(super) pass: Option<&'d Directive>,
@@ -34,8 +40,6 @@ pub(super) enum On {
     Exact(String),
     /// What an expression comes to: prefixes, or endings.
     Several(Vec<String>),
-    /// Files and folders whose name begins with a dot.
-    Hidden,
     /// Where CAs look.
     Challenge,
     /// `@name`, which others refer to.
@@ -53,6 +57,8 @@ impl<'d> Location<'d> {
             shown: directive.shown(),
             on: on(&directive.args),
             rank: rank(&directive.args),
+            within: None,
+            answers_nothing: false,
             level: Level::default(),
             pass: None,
             foreign: None,
@@ -87,7 +93,7 @@ impl<'d> Location<'d> {
         // Nothing but nginx itself leads there.
         let is_internal = directive.below().iter().any(|inner| inner.name == "internal");
         if is_internal && !matches!(location.on, On::Named(_)) {
-            level.close("nginx kept it from clients");
+            closing::close(&mut level.settings, "nginx kept it from clients");
         }
         level.tell_of_pages();
         location.level = level;
@@ -108,7 +114,15 @@ impl<'d> Location<'d> {
         match &self.on {
             On::Prefix(path) | On::Exact(path) => vec![path.clone()],
             On::Several(paths) => paths.clone(),
-            On::Hidden | On::Challenge | On::Named(_) | On::Expression(_) => Vec::new(),
+            On::Challenge | On::Named(_) | On::Expression(_) => Vec::new(),
+        }
+    }
+
+    /// The prefix that what stands in it is about, too.
+    pub(super) fn prefix(&self) -> Option<String> {
+        match self.paths().as_slice() {
+            [path] if path.starts_with('/') => Some(spell::prefix(path)),
+            _ => self.within.clone(),
         }
     }
 }
@@ -140,7 +154,7 @@ fn on(args: &[String]) -> On {
     }
     match modifier {
         "=" => On::Exact(path.to_owned()),
-        "~" | "~*" if path.contains(r"/\.") || path.starts_with(r"\.ht") || path.starts_with(r"^\.") => On::Hidden,
+        "~" | "~*" if pattern::is_first_page(path) => On::Exact("/".to_owned()),
         "~" | "~*" => pattern::paths(path).map_or_else(|| On::Expression(path.to_owned()), On::Several),
         _ if path.starts_with('@') => On::Named(path.to_owned()),
         _ => On::Prefix(path.to_owned()),
@@ -162,7 +176,11 @@ mod tests {
             read(r"~* \.(js|css)$"),
             On::Several(vec!["*.js".into(), "*.css".into()])
         );
-        assert_eq!(read(r"~ /\.(?!well-known)"), On::Hidden);
+        assert_eq!(read(r"~ ^/$"), On::Exact("/".into()));
+        assert_eq!(
+            read(r"~ /\.(?!well-known)"),
+            On::Expression(r"/\.(?!well-known)".into())
+        );
         assert_eq!(read(r"~ ^/user/\d+"), On::Expression(r"^/user/\d+".into()));
         assert_eq!(read("@app"), On::Named("@app".into()));
         assert_eq!(read("^~ /.well-known/acme-challenge/"), On::Challenge);

@@ -32,7 +32,7 @@ use server::{Listener, Server};
 use super::directive::Directive;
 use super::draft::{Draft, Note, Site};
 use super::files::Files;
-use super::reached::Reached;
+use super::reached::{self, Reached};
 use super::source::{Flaw, Sources};
 use super::value::Value;
 
@@ -58,11 +58,15 @@ pub(super) fn draft(files: &dyn Files, sources: &mut Sources) -> Result<Draft, F
         .iter()
         .map(|directive| Server::read(directive, &outer.http, &outer.level))
         .collect();
-    listen(&servers, &mut draft);
     let all = Reached::all(servers.iter().map(Server::reached));
+    listen(&servers, &all, &mut draft);
+    let mut reached = Vec::new();
     for server in servers {
-        server.into_draft(&outer.level, &all, &mut draft);
+        let own = server.reached();
+        server.into_draft(&outer.level, &mut draft);
+        reached.resize(draft.sites.len(), own);
     }
+    reached::limit(&mut draft.sites, &reached, &all);
     let trusted = outer.http.trusted();
     if !trusted.is_empty() {
         let trusted = trusted.into_iter().map(Value::Text).collect();
@@ -115,7 +119,7 @@ impl<'d> Outer<'d> {
 }
 
 /// Says where to listen, if that is not the usual.
-fn listen(servers: &[Server<'_>], draft: &mut Draft) {
+fn listen(servers: &[Server<'_>], reached: &Reached, draft: &mut Draft) {
     let all: Vec<&Listener> = servers.iter().flat_map(|server| &server.listeners).collect();
     for (key, is_tls, usual) in [("http", false, 80), ("https", true, 443)] {
         let mut addresses: Vec<String> = Vec::new();
@@ -131,6 +135,10 @@ fn listen(servers: &[Server<'_>], draft: &mut Draft) {
         }
         addresses.sort();
         addresses.dedup();
+        // The usual is every address.
+        if addresses.is_empty() && reached.listens_here() {
+            addresses.push(format!("127.0.0.1:{usual}"));
+        }
         if !addresses.is_empty() && addresses != [format!("[::]:{usual}")] {
             draft.server.set(key, Value::texts(addresses));
         }

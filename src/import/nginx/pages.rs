@@ -30,7 +30,7 @@ impl Routes<'_> {
         let matched = |location: &&Location<'_>| match &location.on {
             On::Exact(path) => path == page,
             On::Prefix(path) => path != "/" && page.starts_with(path.as_str()),
-            On::Several(_) | On::Hidden | On::Challenge | On::Named(_) | On::Expression(_) => false,
+            On::Several(_) | On::Challenge | On::Named(_) | On::Expression(_) => false,
         };
         let path = |location: &Location<'_>| location.paths().into_iter().next().unwrap_or_default();
         let location = found.iter().filter(matched).max_by_key(|location| path(location).len());

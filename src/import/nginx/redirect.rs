@@ -1,5 +1,6 @@
 //! `return` and `rewrite`: where a request is led, in nginx's words and in ours.
 
+use crate::import::closing::FIRST_PAGE;
 use crate::import::directive::Directive;
 use crate::import::pattern;
 use crate::import::spell;
@@ -28,9 +29,6 @@ pub(super) struct Rewrite {
 
 /// What is said of a host that leads elsewhere for now.
 pub(super) const FOR_GOOD: &str = "`[redirect]` leads elsewhere for good, with 308";
-
-/// What becomes of what is said of the first page alone.
-pub(super) const FIRST_PAGE: &str = "a path is a prefix, and below `/` is all of the site: let the app answer there";
 
 /// Whether a `return` or a `rewrite` leads elsewhere for good, so that browsers remember it.
 pub(super) fn is_for_good(directive: &Directive) -> bool {

@@ -2,10 +2,9 @@
 
 use super::level::Level;
 use super::location::Location;
-use super::redirect::FIRST_PAGE;
 use super::routes::{Routes, files};
-use crate::import::closing;
-use crate::import::draft::{Note, Route, Settings, Slots};
+use crate::import::closing::{self, Answer};
+use crate::import::draft::{Note, Route, Settings};
 use crate::import::source::Place;
 use crate::import::value::Value;
 
@@ -58,28 +57,12 @@ impl<'d> Routes<'d> {
         }
     }
 
-    /// Files whose name begins with a dot: no folder gives them away, but an app may.
-    pub(super) fn hide(&mut self, routes: &[Route]) {
-        let root = routes.iter().find(|route| route.paths.iter().any(|path| path == "/"));
-        let target = root.and_then(|route| route.target.as_ref());
-        let is_folder = target.is_none_or(|target| matches!(target.slots, Slots::Folder(_) | Slots::Nothing(_)));
-        for location in std::mem::take(&mut self.hidden) {
-            if is_folder {
-                self.level.carried += location.level.carried;
-                continue;
-            }
-            self.level.notes.push(Note {
-                place: location.place,
-                what: format!("`{}`", location.shown),
-                nearest: "no folder gives dotfiles away; an app has to refuse them itself".to_owned(),
-            });
-        }
-    }
-
     /// What is said of the first page alone is no rule about all that is below it; only what keeps clients out is held for all.
     pub(super) fn first_page(&mut self, locations: Vec<Location<'d>>, routes: &mut Vec<Route>) {
         for location in locations {
             let (place, shown) = (location.place, location.shown.clone());
+            let status = location.returns.map_or("", |returns| returns.arg(0));
+            let answers_nothing = Answer::of(status) == Answer::Nothing;
             let before = self.whole.take();
             for route in self.resolve(location) {
                 let root = routes.iter().find(|route| route.paths.iter().any(|path| path == "/"));
@@ -89,7 +72,7 @@ impl<'d> Routes<'d> {
                         && settings.all(|setting| root.settings.get(&setting.key) == Some(&setting.value))
                 };
                 let is_alike = self.whole.is_none() && root.map_or(route.is_empty(), is_of);
-                let is_kept = root.is_some() && closing::is_restricted(&route.settings);
+                let is_kept = root.is_some() && closing::is_restricted(&route.settings) && !answers_nothing;
                 if is_kept {
                     routes.push(Route {
                         settings: closing::restrictions(&route.settings),
@@ -102,10 +85,10 @@ impl<'d> Routes<'d> {
                         place,
                         what: format!("`{shown}`"),
                         nearest: if is_kept {
-                            "a path is a prefix, and below `/` is all of the site: all of it is kept from clients so"
+                            "a path is a prefix: all of `/` that no other rule is about is kept from clients so"
                                 .to_owned()
                         } else {
-                            FIRST_PAGE.to_owned()
+                            closing::FIRST_PAGE.to_owned()
                         },
                     });
                 }

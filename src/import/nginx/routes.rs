@@ -9,8 +9,9 @@ use super::level::{Folder, Level};
 use super::location::{Location, On};
 use super::passing;
 use super::redirect::{self, Leads, Rewrite};
+use crate::import::closing::{self, Answer};
 use crate::import::directive::Directive;
-use crate::import::draft::{Note, Rank, Route, Settings, Slots, Target};
+use crate::import::draft::{Kept, Note, Rank, Route, Settings, Slots, Target};
 use crate::import::spell;
 use crate::import::value::Value;
 
@@ -29,9 +30,18 @@ pub(super) struct Routes<'d> {
     rewritten: Vec<Route>,
     /// Who gets what is no file, as an `if` says.
     pub(super) missing: Option<Target>,
-    pub(super) hidden: Vec<Location<'d>>,
     /// What expressions have kept from folders, or from clients.
-    pub(super) kept: Vec<Route>,
+    pub(super) kept: Vec<Kept>,
+    pub(super) whole: Option<(Leads, &'d Directive)>,
+}
+
+/// What the locations of a server come to.
+pub(super) struct Found<'d> {
+    /// The server's own.
+    pub(super) level: Level,
+    pub(super) routes: Vec<Route>,
+    pub(super) kept: Vec<Kept>,
+    /// Where all of it leads, if it leads elsewhere.
     pub(super) whole: Option<(Leads, &'d Directive)>,
 }
 
@@ -47,7 +57,6 @@ impl<'d> Routes<'d> {
             asked: BTreeMap::new(),
             rewritten: Vec::new(),
             missing: None,
-            hidden: Vec::new(),
             kept: Vec::new(),
             whole: None,
         }
@@ -65,6 +74,7 @@ impl<'d> Routes<'d> {
         for nested in &location.nested {
             let mut inner = Location::read(nested, self.http, self.is_tls, &location.level);
             inner.level.settings = location.level.settings.under(&inner.level.settings);
+            inner.within = location.prefix();
             if inner.level.folder.is_none() {
                 inner.level.folder.clone_from(&location.level.folder);
             }
@@ -76,7 +86,6 @@ impl<'d> Routes<'d> {
         }
         match location.on {
             On::Challenge => self.level.carried += location.level.carried,
-            On::Hidden => self.hidden.push(location),
             _ => self.found.push(location),
         }
     }
@@ -98,8 +107,8 @@ impl<'d> Routes<'d> {
         });
     }
 
-    /// The server's level, its routes, and where all of it leads if it leads elsewhere.
-    pub(super) fn finish(mut self) -> (Level, Vec<Route>, Option<(Leads, &'d Directive)>) {
+    /// What all of them come to.
+    pub(super) fn finish(mut self) -> Found<'d> {
         let found = std::mem::take(&mut self.found);
         let mut inside = self.inside(&found);
         inside.extend(self.error_pages(&found));
@@ -130,13 +139,16 @@ impl<'d> Routes<'d> {
         }
         routes.append(&mut self.rewritten);
         self.root(&mut routes);
-        self.hide(&routes);
         self.first_page(first_pages, &mut routes);
-        match routes.iter().any(|route| route.target.is_some()) {
-            true => routes.append(&mut self.kept),
-            false => routes.retain(|route| !route.is_empty()),
+        if routes.iter().all(|route| route.target.is_none()) {
+            routes.retain(|route| !route.is_empty());
         }
-        (self.level, routes, self.whole)
+        Found {
+            level: self.level,
+            routes,
+            kept: self.kept,
+            whole: self.whole,
+        }
     }
 
     /// The paths of locations that no client is meant to reach: `auth_request` asks them, or they are pages of errors.
@@ -280,6 +292,7 @@ impl<'d> Routes<'d> {
             settings,
             reach: location.reach(),
             rank: location.rank,
+            within: location.within.clone(),
             notes: std::mem::take(&mut location.level.notes),
             ..Route::new(location.place, paths)
         };
@@ -318,17 +331,17 @@ impl<'d> Routes<'d> {
                 location.level.carry();
                 lead(settings, &leads, Some(302), &path);
             }
-            (Some(403 | 404 | 410 | 444), _) => {
-                let status = returns.arg(0);
-                let mut closed = Level::default();
-                closed.close(&format!("nginx answered {status}"));
-                *settings = settings.under(&closed.settings);
-                location.level.look(returns, "who may not enter gets 403");
-            }
-            _ => location.level.look(
-                returns,
-                "an answer of its own is the app's to give, or a file's in `public`",
-            ),
+            _ => match Answer::of(returns.arg(0)) {
+                Answer::Other => location.level.look(
+                    returns,
+                    "an answer of its own is the app's to give, or a file's in `public`",
+                ),
+                answer => {
+                    location.answers_nothing = answer == Answer::Nothing && !closing::is_restricted(settings);
+                    closing::close(settings, &format!("nginx answered {}", returns.arg(0)));
+                    location.level.look(returns, "who may not enter gets 403");
+                }
+            },
         }
     }
 

@@ -6,8 +6,9 @@ use super::level::Level;
 use super::location::{Location, On};
 use super::redirect::{self, Leads};
 use super::routes::Routes;
+use crate::import::closing::Answer;
 use crate::import::directive::Directive;
-use crate::import::draft::{Draft, Elsewhere, NO_TLS, Note, Route, Settings, Site};
+use crate::import::draft::{Draft, Elsewhere, Kept, NO_TLS, Note, Route, Settings, Site};
 use crate::import::reached::Reached;
 use crate::import::source::Place;
 use crate::import::value::Value;
@@ -36,6 +37,9 @@ pub(super) struct Server<'d> {
     key: Option<String>,
     level: Level,
     routes: Vec<Route>,
+    kept: Vec<Kept>,
+    /// Whether it answers all requests that there is nothing, whatever its locations say.
+    answers_nothing: bool,
     whole: Option<(Leads, &'d Directive)>,
     elsewhere: Vec<Elsewhere>,
 }
@@ -54,6 +58,8 @@ impl<'d> Server<'d> {
             key: None,
             level: Level::within(outer),
             routes: Vec::new(),
+            kept: Vec::new(),
+            answers_nothing: false,
             whole: None,
             elsewhere: Vec::new(),
         };
@@ -76,10 +82,14 @@ impl<'d> Server<'d> {
         for inner in rest {
             server.route(inner, &mut routes);
         }
-        let (level, found, whole) = routes.finish();
-        server.level = level;
-        server.routes = found;
-        server.whole = server.whole.take().or(whole);
+        let found = routes.finish();
+        server.level = found.level;
+        server.kept = found.kept;
+        // Before its locations are looked for.
+        if !server.answers_nothing {
+            server.routes = found.routes;
+        }
+        server.whole = server.whole.take().or(found.whole);
         server
     }
 
@@ -116,7 +126,10 @@ impl<'d> Server<'d> {
                     self.whole = Some((leads, directive));
                 }
                 // Hosts that nobody serves get 404 anyway.
-                None if matches!(directive.arg(0), "403" | "404" | "421" | "444") => routes.level.carry(),
+                None if Answer::of(directive.arg(0)) != Answer::Other => {
+                    self.answers_nothing = true;
+                    routes.level.carry();
+                }
                 None => routes.level.look(
                     directive,
                     "an answer of its own is the app's to give, or a file's in `public`",
@@ -228,14 +241,14 @@ impl<'d> Server<'d> {
     /// Where it listens, as far as it says so: every address otherwise.
     pub(super) fn reached(&self) -> Reached {
         match (self.listeners.is_empty(), self.has_socket) {
-            (true, true) => Reached::here(),
+            (true, true) => Reached::by_socket(),
             (true, false) => Reached::everywhere(),
             (false, _) => Reached::at(self.listeners.iter().map(|listener| listener.address.as_str())),
         }
     }
 
     /// Puts it into the draft: as a site, as redirects of its hosts, or as nothing where the proxy does it by itself.
-    pub(super) fn into_draft(mut self, outer: &Level, others: &Reached, draft: &mut Draft) {
+    pub(super) fn into_draft(mut self, outer: &Level, draft: &mut Draft) {
         draft.carried += self.level.carried;
         let mut notes = std::mem::take(&mut self.level.notes);
         notes.append(&mut self.unnamed);
@@ -279,17 +292,15 @@ impl<'d> Server<'d> {
             });
             self.hosts.push("localhost".to_owned());
         }
-        let reached = self.reached();
-        let mut site = Site {
+        draft.sites.push(Site {
             place: self.place,
             hosts: self.hosts,
             settings,
             routes: self.routes,
+            kept: self.kept,
             notes,
             plain: !self.is_tls,
-        };
-        reached.limit(&mut site, others);
-        draft.sites.push(site);
+        });
     }
 
     /// Hosts that lead elsewhere as a whole.

@@ -49,7 +49,7 @@ impl Routes<'_> {
             level.carried += named.level.carried + 1;
             level.notes.extend(named.level.notes.clone());
             for setting in named.level.settings.iter() {
-                settings.set_with(&setting.key, setting.value.clone(), setting.remark.clone());
+                settings.put(setting.clone());
             }
             settings.set("public", Value::text(folder.path.as_str()));
             let mut variables = Level::within(&named.level);

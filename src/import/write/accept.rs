@@ -98,7 +98,7 @@ fn refuse(document: &mut Document, text: &str, sources: &Sources) -> bool {
                     *place = out;
                     found = true;
                     match (is_asked, is_part) {
-                        (true, true) => closed::close(&mut document.blocks[block], "what it asked for cannot be"),
+                        (true, true) => closed::close(document, block, "what it asked for cannot be"),
                         (true, false) => closed::take_out_below(document, block, &one.message),
                         (false, true) if is_whole => closed::take_out_around(document, block, &one.message),
                         (false, _) => {}

@@ -6,16 +6,20 @@ use crate::import::draft::Setting;
 use crate::import::spell;
 use crate::import::value::Value;
 
-/// Lets nobody but this machine in, whatever a table has said.
-pub(super) fn close(block: &mut Block, remark: &str) {
-    let setting = Setting {
-        key: "auth.allow".to_owned(),
-        value: closing::this_machine(),
-        remark: Some(remark.to_owned()),
-    };
-    // What it has said, and was refused, still shows as a comment.
-    let is_allow = |key: &&mut Key| key.setting.key == "auth.allow" && key.out.is_none();
-    match block.keys.iter_mut().find(is_allow) {
+/// Lets nobody but this machine into a part, whatever it and the tables around it have said.
+pub(super) fn close(document: &mut Document, at: usize, remark: &str) {
+    let is_exempt = document.blocks.iter().any(|block| block.get(closing::EXCEPT).is_some());
+    let block = &mut document.blocks[at];
+    put(block, closing::closed(remark));
+    if is_exempt {
+        put(block, closing::without_exceptions());
+    }
+}
+
+/// Says a key. What a table has said of it, and was refused, still shows as a comment.
+fn put(block: &mut Block, setting: Setting) {
+    let is_it = |key: &&mut Key| key.setting.key == setting.key && key.out.is_none();
+    match block.keys.iter_mut().find(is_it) {
         Some(known) => known.setting = setting,
         None => block.push(setting),
     }
@@ -98,25 +102,14 @@ fn close_around(document: &mut Document, left_out: &str, host: &str, path: &str)
         return;
     }
     let mut block = Block::new(part.as_str());
-    let except = document.blocks.iter().any(|block| block.get("auth.except").is_some());
-    let mut say = |key: &str, value: Value| {
-        block.push(Setting {
-            key: key.to_owned(),
-            value,
-            remark: None,
-        });
-    };
-    say("path", wanted);
-    if except {
-        say("auth.except", Value::List(Vec::new()));
-    }
-    close(&mut block, &format!("until `{left_out}` answers there"));
+    put(&mut block, Setting::of("path", wanted));
     let last = document
         .blocks
         .iter()
         .rposition(|block| block.title == service || block.title == part);
     let behind = last.map_or(document.blocks.len(), |last| last + 1);
     document.blocks.insert(behind, block);
+    close(document, behind, &format!("until `{left_out}` answers there"));
 }
 
 fn hosts(block: &Block) -> Vec<String> {
