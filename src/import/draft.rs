@@ -50,6 +50,8 @@ pub(super) struct Route {
     pub(super) settings: Settings,
     pub(super) notes: Vec<Note>,
     pub(super) reach: Reach,
+    /// Whether it was about names that go on behind its path, too: `/data`, of which `/database` is one.
+    pub(super) goes_on: bool,
     pub(super) rank: Rank,
     /// The prefix that it stands in, if endings are to hold there alone.
     pub(super) within: Option<String>,
@@ -165,6 +167,7 @@ impl Route {
             settings: Settings::default(),
             notes: Vec::new(),
             reach: Reach::Below,
+            goes_on: false,
             rank: Rank::Longest,
             within: None,
         }

@@ -52,6 +52,11 @@ pub(super) fn paths(expression: &str) -> Option<Vec<String>> {
     (!all.is_empty()).then_some(all)
 }
 
+/// Whether an expression is about names that go on behind a path, too.
+pub(super) fn goes_on(expression: &str) -> bool {
+    around(expression).regions.iter().any(|region| region.goes_on)
+}
+
 /// Whether an expression is about the first page alone.
 pub(super) fn is_first_page(expression: &str) -> bool {
     let is_first = |shape: &Shape| shape.at_end && is_text(shape, "/");

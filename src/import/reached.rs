@@ -87,7 +87,8 @@ pub(super) fn limit(sites: &mut [Site], reached: &[Reached], all: &Reached) {
 
 /// Keeps a site to this machine, whatever its routes say of clients.
 fn keep_here(site: &mut Site) {
-    for settings in site.routes.iter_mut().map(|route| &mut route.settings) {
+    let routes = site.routes.iter_mut().map(|route| &mut route.settings);
+    for settings in routes.chain(site.kept.iter_mut().map(|kept| &mut kept.settings)) {
         settings.remove("auth.allow");
         settings.remove(closing::EXCEPT);
     }
@@ -103,7 +104,7 @@ fn host(address: &str) -> String {
         .unwrap_or(address);
     if address
         .strip_prefix("unix")
-        .is_some_and(|rest| rest.contains(['/', ':']))
+        .is_some_and(|rest| rest.starts_with(['/', ':', '+']))
     {
         return SOCKET.to_owned();
     }
@@ -143,6 +144,7 @@ mod tests {
             ("unix+h2c//run/a.sock", SOCKET),
             ("unix:/run/a.sock", SOCKET),
             ("10.0.0.1:80", "10.0.0.1"),
+            ("unixhost:80", "unixhost"),
             ("{$BIND}", "{$BIND}"),
         ] {
             assert_eq!(host(address), expected, "{address}");

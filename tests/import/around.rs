@@ -113,6 +113,26 @@ fn a_folder_gives_nothing_away_that_was_denied() {
 }
 
 #[test]
+fn names_that_go_on_behind_a_closed_path_are_told_of_a_folder() {
+    for rule in ["/data", "~ ^/data", "~ ^/(data|x)", "^~ /data"] {
+        let rule = format!("location {rule} {{ deny all; }}");
+        let made = folder(&rule);
+        made.shows(&[("a.com/data/x", Closed), ("a.com/database", File)]);
+        assert!(made.tells("names that go on behind `/data"), "{rule}: {}", made.text);
+        assert_eq!(app(&rule).looks, 0, "{rule}: {}", app(&rule).text);
+    }
+    for rule in ["/data/", "= /data", "~ ^/data/", "~ ^/data(/|$)", "~ ^/data$"] {
+        let made = folder(&format!("location {rule} {{ deny all; }}"));
+        assert_eq!(
+            (made.seen("a.com/data"), made.looks),
+            (Closed, 0),
+            "{rule}: {}",
+            made.text
+        );
+    }
+}
+
+#[test]
 fn an_app_is_not_closed_as_a_whole_and_a_note_says_what_is_not_closed() {
     for rule in [
         r"~ secret",
@@ -175,6 +195,12 @@ fn no_part_opens_what_is_closed_as_a_whole() {
         assert_eq!(made.seen(&format!("a.com{path}")), Closed, "{path}\n{}", made.text);
     }
     assert!(!made.text.contains("auth.allow = \"off\""), "{}", made.text);
+    assert!(!made.text.contains("10.0.0.0/8"), "{}", made.text);
+    // Nor does what another expression asks for.
+    let made = folder(
+        "location ~ ^/a/[0-9]+/b { allow 10.0.0.0/8; deny all; } location ~ secret { deny all; }
+         location ~ ^/c/[0-9]+/d { allow 10.0.0.0/8; deny all; }",
+    );
     assert!(!made.text.contains("10.0.0.0/8"), "{}", made.text);
     // A part of it neither.
     let made = folder(

@@ -133,6 +133,7 @@ fn a_site_of_this_machine_alone_is_one_of_this_machine_alone() {
              server {{ {listen} server_name b.com; allow 10.0.0.0/8; deny all;
              location / {{ proxy_pass http://127.0.0.1:3001; }}
              location /x {{ allow 10.0.0.0/8; deny all; proxy_pass http://127.0.0.1:3001; }}
+             location ~ ^/z/[0-9]+/a {{ allow 10.0.0.0/8; deny all; proxy_pass http://127.0.0.1:3001; }}
              location /y {{ allow all; proxy_pass http://127.0.0.1:3002; }} }}"
         ));
         assert!(made.closes("= \"b.com\""), "{listen}: {}", made.text);

@@ -31,16 +31,22 @@ enum Choice {
 
 /// Asks clients for what was asked of them at paths that we cannot say, and says of every part what is exempt around it.
 pub(super) fn keep(site: &Site, services: &mut [Service]) {
-    for kept in &site.kept {
+    let mut wholes = Vec::new();
+    for kept in site.kept.iter().filter(|kept| closing::is_restricted(&kept.settings)) {
         let plans = plans(kept, services);
         let note = note(kept, &plans, services);
         for (at, plan) in &plans {
-            apply(kept, &site.settings, plan, &mut services[*at]);
+            close_paths(kept, &site.settings, plan, &mut services[*at]);
+            wholes.extend(plan.is_whole.then_some((kept, *at)));
         }
         let at = plans.iter().find(|(_, plan)| plan.is_told()).map_or(0, |(at, _)| *at);
         if let (Some(service), Some(note)) = (services.get_mut(at), note) {
             service.notes.push(note);
         }
+    }
+    // Last, so that no part of another rule opens any of it.
+    for (kept, at) in wholes {
+        close_whole(kept, &mut services[at]);
     }
     for service in services {
         for part in &mut service.parts {
@@ -126,18 +132,16 @@ fn is_app(service: &Service) -> bool {
     matches!(service.target.slots, Slots::Upstream(_) | Slots::Pair { .. })
 }
 
-fn apply(kept: &Kept, site: &Settings, plan: &Plan, service: &mut Service) {
-    if plan.is_whole {
-        closing::ask_for(&mut service.settings, &kept.settings);
-        // What they say themselves would open them.
-        for part in service
-            .parts
-            .iter_mut()
-            .filter(|part| closing::has_word(&part.settings))
-        {
-            closing::ask_for(&mut part.settings, &kept.settings);
-        }
+fn close_whole(kept: &Kept, service: &mut Service) {
+    closing::ask_for(&mut service.settings, &kept.settings);
+    let parts = service.parts.iter_mut().map(|part| &mut part.settings);
+    // What they say themselves would open them.
+    for settings in parts.filter(|settings| closing::has_word(settings)) {
+        closing::ask_for(settings, &kept.settings);
     }
+}
+
+fn close_paths(kept: &Kept, site: &Settings, plan: &Plan, service: &mut Service) {
     if plan.paths.is_empty() {
         return;
     }

@@ -113,6 +113,17 @@ fn add_prefixes(site: &Site, route: Route, services: &mut [Service]) {
                 nearest: "`path` of an `at` entry takes a prefix".to_owned(),
             });
         }
+        if route.goes_on && service.serves_files() && closing::is_restricted(&settings) {
+            notes.push(Note {
+                place: route.place,
+                what: format!(
+                    "names that go on behind `{}`, as `{}x`, are given away",
+                    paths.join(" "),
+                    paths[0]
+                ),
+                nearest: "`path` ends where a segment does: name those that there are".to_owned(),
+            });
+        }
         service.parts.push(Part {
             paths,
             settings,

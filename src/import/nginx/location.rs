@@ -16,6 +16,7 @@ pub(super) struct Location<'d> {
     pub(super) shown: String,
     pub(super) on: On,
     pub(super) rank: Rank,
+    goes_on: bool,
     /// The prefix of the location that it stands in.
     pub(super) within: Option<String>,
     /// Whether nginx answered itself that there is nothing.
@@ -57,6 +58,7 @@ impl<'d> Location<'d> {
             shown: directive.shown(),
             on: on(&directive.args),
             rank: rank(&directive.args),
+            goes_on: goes_on(&directive.args),
             within: None,
             answers_nothing: false,
             level: Level::default(),
@@ -109,6 +111,14 @@ impl<'d> Location<'d> {
         }
     }
 
+    /// Whether it is about names that go on behind its path, too.
+    pub(super) fn goes_on(&self) -> bool {
+        match self.on {
+            On::Prefix(_) => self.reach() == Reach::From,
+            _ => self.goes_on,
+        }
+    }
+
     /// Its paths as `path` and `at` write them.
     pub(super) fn paths(&self) -> Vec<String> {
         match &self.on {
@@ -145,6 +155,11 @@ fn rank(args: &[String]) -> Rank {
         "~" | "~*" => Rank::Over,
         _ => Rank::Longest,
     }
+}
+
+fn goes_on(args: &[String]) -> bool {
+    let (modifier, path) = words(args);
+    modifier.starts_with('~') && pattern::goes_on(path)
 }
 
 fn on(args: &[String]) -> On {

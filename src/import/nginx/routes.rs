@@ -291,6 +291,7 @@ impl<'d> Routes<'d> {
             target,
             settings,
             reach: location.reach(),
+            goes_on: location.goes_on(),
             rank: location.rank,
             within: location.within.clone(),
             notes: std::mem::take(&mut location.level.notes),
