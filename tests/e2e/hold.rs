@@ -11,7 +11,7 @@ use crate::common::incoming::Broken;
 use crate::common::ledger::ID;
 use crate::common::load::Target;
 use crate::common::{count, eventually, holds, ms, secs};
-use greengate::model::api::ServiceStatus;
+use greengate::model::api::{ServiceStatus, exit};
 use greengate::model::slot::Slot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -156,7 +156,7 @@ async fn n12_the_queue_is_bounded_in_requests_and_in_bytes() {
     pair.blue.stop_hard().await;
     let mut large = pair.door.plain().await;
     let body = vec![7; 15_000];
-    // In one piece: what has not arrived with the head is not read while the request waits, and does not count.
+    // In one piece: of what has not arrived with the head nothing is read while the request waits.
     let mut request = format!("POST /echo HTTP/1.1\r\nHost: {PLAIN}\r\nContent-Length: 15000\r\n\r\n").into_bytes();
     request.extend_from_slice(&body);
     large.send(&request).await.unwrap();
@@ -168,6 +168,68 @@ async fn n12_the_queue_is_bounded_in_requests_and_in_bytes() {
     pair.blue.listen().await;
     assert_eq!(large.response("POST").await.unwrap().body, body);
     assert_eq!(small.await.unwrap().unwrap().status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n12_what_has_come_of_held_uploads_is_bounded_too() {
+    let pair = Pair::tls("hold.max_bytes = \"600KiB\"\n").await;
+    let body = crate::common::load::bytes(200_000);
+    // Both while the app is away and in a pause, when nothing of a body was read yet.
+    for pauses in [false, true] {
+        if pauses {
+            pair.door.proxyctl(&["pause", "prod"]).await.assert_code(exit::DONE);
+        } else {
+            pair.blue.stop_hard().await;
+        }
+        let mut waiting = Vec::new();
+        for n in 0..8 {
+            let (h2, body) = (pair.door.h2(HOST).await.unwrap(), body.clone());
+            waiting.push(tokio::spawn(async move {
+                h2.post(HOST, &format!("/echo?n={n}"), &body).await
+            }));
+        }
+        eventually(secs(20), || async {
+            let refused = waiting.iter().filter(|one| one.is_finished()).count();
+            holds(refused >= 5, || format!("{refused} of 8 uploads of 200 KB are refused"))
+        })
+        .await;
+        // Who comes with little is still let in.
+        let small = get(&pair, "/small");
+        pair.door.held("prod", 4).await;
+        if pauses {
+            pair.door.proxyctl(&["resume", "prod"]).await.assert_code(exit::DONE);
+        } else {
+            pair.blue.listen().await;
+        }
+        assert_eq!(small.await.unwrap().unwrap().status, 200);
+        let mut statuses = Vec::new();
+        for one in waiting {
+            let answer = one.await.unwrap().unwrap();
+            assert!(answer.status == 503 || answer.body == body, "{answer:?}");
+            statuses.push(answer.status);
+        }
+        statuses.sort_unstable();
+        assert_eq!(statuses, [[200; 3].as_slice(), &[503; 5]].concat());
+    }
+    let refused = pair.door.logged("\"proxy: hold is full\"", 10).await;
+    assert!(refused.iter().all(|line| line["protocol"] == "HTTP/2"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n12_over_http1_a_buffer_of_each_held_upload_counts() {
+    let pair = Pair::plain("hold.max_bytes = \"100KiB\"\n").await;
+    pair.blue.stop_hard().await;
+    let head = format!("POST /echo HTTP/1.1\r\nHost: {PLAIN}\r\nContent-Length: 300000\r\n\r\n");
+    let mut first = pair.door.plain().await;
+    first.send(&head).await.unwrap();
+    pair.door.held("prod", 1).await;
+    let mut second = pair.door.plain().await;
+    second.send(&head).await.unwrap();
+    assert_eq!(second.response("POST").await.unwrap().status, 503);
+    pair.blue.listen().await;
+    let body = vec![7; 300_000];
+    first.send(&body).await.unwrap();
+    assert!(first.response("POST").await.unwrap().body == body);
 }
 
 #[tokio::test(flavor = "multi_thread")]

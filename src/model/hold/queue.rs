@@ -190,6 +190,27 @@ impl<W> Queue<W> {
         true
     }
 
+    /// What the request of a place keeps in memory has become this much. Whether there is room for that; then it may also be that it
+    /// waits no longer.
+    #[must_use]
+    pub fn grow(&mut self, number: u64, bytes: u64, bounds: &Bounds) -> bool {
+        let Some(place) = self.waiting.get_mut(&number) else {
+            return true;
+        };
+        let tally = if place.doubtful {
+            &mut self.doubtful
+        } else {
+            &mut self.sure
+        };
+        let more = bytes.saturating_sub(place.bytes);
+        if more > 0 && tally.bytes.saturating_add(more) > bounds.max_bytes {
+            return false;
+        }
+        tally.bytes += more;
+        place.bytes += more;
+        true
+    }
+
     /// Frees a place, if it is still taken.
     pub fn leave(&mut self, number: u64) {
         if let Some(place) = self.waiting.remove(&number) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::http1::head::ResponseHead;
 use crate::proxy::message::error::ProxyError;
+use crate::proxy::stock::buffers::RECORDS;
 use crate::proxy::stock::deadline::Deadline;
 
 /// The client's side, as far as forwarding needs it. It knows nothing of how a body is framed for the app.
@@ -28,6 +29,12 @@ pub(crate) trait Client {
 
     /// Writes interim responses that wait.
     fn poll_flush_interim(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ProxyError>>;
+
+    /// Bytes of memory that the request needs on the client's side while nobody takes its body, of which `left` bytes are still to come
+    /// at most. Over HTTP/1 that is what a buffer may have of it.
+    fn keeps(&self, left: u64) -> u64 {
+        left.min(RECORDS as u64)
+    }
 
     /// Whether the client is known to have gone.
     fn is_gone(&mut self) -> bool;

@@ -147,9 +147,10 @@ impl Exchange {
     }
 
     /// How many bytes of memory the request needs while it waits.
-    pub(crate) fn kept(&self) -> usize {
+    pub(crate) fn kept(&self, client: &impl Client) -> u64 {
         let vouched = self.vouched.as_ref().map_or(0, |(_, fields)| fields.len());
-        self.sending.out.bytes.len() + self.built.as_ref().map_or(0, Vec::len) + vouched
+        let ours = self.sending.out.bytes.len() + self.built.as_ref().map_or(0, Vec::len) + vouched;
+        ours as u64 + client.keeps(self.sending.left())
     }
 
     /// Goes by the rules of the service that it is with: those of its head, once it has a claim there.

@@ -175,7 +175,7 @@ async fn stand_in_queue(
     // Who is let in now may not be any more when the wait is over.
     exchange.vouched = None;
     let bounds = &exchange.service.config.hold;
-    let bytes = exchange.kept() as u64;
+    let bytes = exchange.kept(client);
     let queue = match exchange.queues_for_writes {
         true => &exchange.service.writes,
         false => &exchange.service.queue,
@@ -190,24 +190,23 @@ async fn stand_in_queue(
     if seen.is_some_and(|seen| !Arc::ptr_eq(&seen, &exchange.record.core().view().snapshot)) {
         return Ok(None);
     }
-    let (every, idempotent) = (exchange.times().look_after_client, exchange.method.is_idempotent());
-    verdict(place, client, deadline, every, idempotent).await.map(Some)
+    verdict(place, exchange, client, deadline).await.map(Some)
 }
 
 /// What becomes of a request in the queue. One that may not be repeated is not sent for a client that may have left.
 async fn verdict(
     mut place: Place,
+    exchange: &Exchange,
     client: &mut impl Client,
     deadline: &mut Deadline,
-    every: Duration,
-    idempotent: bool,
 ) -> Result<Pass, ProxyError> {
+    let (every, idempotent) = (exchange.times().look_after_client, exchange.method.is_idempotent());
     deadline.set(every);
     poll_fn(|cx| {
         match place.poll_verdict(cx) {
             Poll::Ready(Verdict::Go(pass)) => return Poll::Ready(Ok(pass)),
             Poll::Ready(Verdict::Refused(why)) => return Poll::Ready(Err(why.into())),
-            Poll::Pending => {}
+            Poll::Pending => place.keeps(exchange.kept(client))?,
         }
         match client.watch(cx, deadline, every) {
             None => Poll::Pending,

@@ -170,6 +170,20 @@ impl Sending {
         Ok(())
     }
 
+    /// How many bytes of the body are still to come, at most.
+    pub(crate) fn left(&self) -> u64 {
+        let all = match self.framing {
+            Framing::None => 0,
+            Framing::Length(length) => length,
+            Framing::Chunked | Framing::UntilClose => self.limit,
+        };
+        if self.done {
+            0
+        } else {
+            all.saturating_sub(self.received)
+        }
+    }
+
     /// Whether the client is the one who has to move: all that it has sent has left, and its body has not ended.
     pub(crate) fn is_owed(&self) -> bool {
         self.owed.is_owed() && !self.broken

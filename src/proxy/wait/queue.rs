@@ -142,6 +142,7 @@ impl Queue {
             queue: self.clone(),
             number,
             bounds,
+            bytes,
             verdict,
         })
     }
@@ -240,6 +241,8 @@ pub(crate) struct Place {
     queue: Arc<Queue>,
     pub(crate) number: u64,
     bounds: Bounds,
+    /// What the request keeps in memory.
+    bytes: u64,
     verdict: oneshot::Receiver<Verdict>,
 }
 
@@ -250,6 +253,23 @@ impl Place {
         Pin::new(&mut self.verdict)
             .poll(cx)
             .map(|verdict| verdict.unwrap_or(Verdict::Refused(Refusal::Over)))
+    }
+
+    /// The request keeps so many bytes in memory now: more of it may have come.
+    ///
+    /// # Errors
+    /// When there is no room for that.
+    pub(crate) fn keeps(&mut self, bytes: u64) -> Result<(), ProxyError> {
+        if bytes <= self.bytes {
+            return Ok(());
+        }
+        self.bytes = bytes;
+        let mut state = self.queue.lock();
+        if state.queue.grow(self.number, bytes, &self.bounds) {
+            return Ok(());
+        }
+        state.outages.refused(1);
+        Err(Refusal::Full.into())
     }
 
     /// The client has ended its direction: it is gone, or it has only said everything (N17). Its place is free for others; the

@@ -63,6 +63,30 @@ fn n12_the_queue_is_bounded_in_bytes() {
 }
 
 #[test]
+fn n12_what_a_request_takes_up_while_it_waits_counts_too() {
+    let mut queue = Queue::default();
+    let (one, other) = (1, 2);
+    for name in [1, 2] {
+        assert_eq!(queue.enter(away(name), &bounds(), at(0)), Ok(u64::from(name)));
+    }
+    assert!(queue.grow(one, 900, &bounds()), "exactly full");
+    assert!(!queue.grow(other, 101, &bounds()));
+    assert!(
+        queue.grow(other, 100, &bounds()) && queue.grow(other, 0, &bounds()),
+        "no more than before"
+    );
+    assert_eq!(queue.enter(away(3), &bounds(), at(0)), Err(Refusal::Full));
+    // Those in doubt have bytes of their own.
+    assert!(queue.doubt(one, &bounds()));
+    assert!(queue.grow(one, 1000, &bounds()) && !queue.grow(one, 1001, &bounds()));
+    assert!(queue.grow(other, 1000, &bounds()));
+    queue.leave(one);
+    assert_eq!(released(&queue.release_all()), [2]);
+    assert!(queue.grow(other, u64::MAX, &bounds()), "it waits no longer");
+    assert_empty(&mut queue);
+}
+
+#[test]
 fn n12_the_window_is_counted_from_the_moment_the_app_went_away() {
     let mut queue = Queue::default();
     assert!(queue.enter(away(1), &bounds(), at(5_000)).is_ok());

@@ -107,6 +107,11 @@ impl Channel {
         bytes
     }
 
+    /// How many bytes of it are kept.
+    pub(crate) fn kept(&self) -> usize {
+        self.received.borrow().bytes.len()
+    }
+
     /// Nobody knows when more comes: no memory is kept for it.
     pub(crate) fn rests(&self) {
         let received = &mut *self.received.borrow_mut();

@@ -98,6 +98,11 @@ impl Client for Upload<'_> {
         Poll::Ready(Ok(()))
     }
 
+    /// What has come. More may, up to the window, and is asked for when it has.
+    fn keeps(&self, _left: u64) -> u64 {
+        self.channel.kept() as u64
+    }
+
     /// A stream that was reset is dropped, and the exchange with it.
     fn is_gone(&mut self) -> bool {
         false
