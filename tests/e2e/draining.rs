@@ -77,13 +77,62 @@ async fn n20_events_end_at_the_boundary_of_an_event() {
     assert_eq!(finished.drained(), (0, 5, 0), "(finished, ended, cut)");
 }
 
+/// The head of an event stream with more fields, and what its app has sent of it.
+fn events(fields: &str, sent: &str) -> Step {
+    let length = sent.len();
+    send(format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{fields}Transfer-Encoding: chunked\r\n\r\n{length:x}\r\n{sent}\r\n"
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n20_events_may_end_with_any_kind_of_line() {
+    let pair = Pair::plain("drain.streams = \"1s\"\n").await;
+    let ends = ["\n\n", "\r\n\r\n", "\r\r"];
+    let mut clients = Vec::new();
+    for (n, end) in ends.iter().enumerate() {
+        let target = format!("/events/{n}");
+        pair.blue
+            .on(&target, vec![events("", &format!("data: 1{end}")), Step::UntilGone]);
+        let mut client = pair.ask(&target).await;
+        client.incoming.until(b"data: 1").await.unwrap();
+        clients.push(client);
+    }
+    let finished = pair.door.swap("prod", &[]).await;
+    finished.assert_done();
+    for (mut client, end) in clients.into_iter().zip(ends) {
+        let answer = client.response("GET").await.expect("a clean end");
+        assert_eq!(answer.text(), format!("data: 1{end}"));
+    }
+    assert_eq!(finished.drained(), (0, 3, 0), "(finished, ended, cut)");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n20_a_stream_that_stops_within_an_event_is_as_patient_as_ever_and_no_more() {
+    let pair = Pair::plain("timeout.stream = \"2s\"\n").await;
+    pair.blue
+        .on("/half", vec![events("", "data: 1\n\ndata: h"), Step::UntilGone]);
+    let mut client = pair.ask("/half").await;
+    client.incoming.until(b"data: h").await.unwrap();
+    let began = Instant::now();
+    pair.door.proxyctl(&["pause", "prod"]).await.assert_code(exit::DONE);
+    assert!(began.elapsed() > secs(1), "within {:?}", began.elapsed());
+    let broken = client.response("GET").await.expect_err("half of an event looked whole");
+    assert!(matches!(broken.kind(), "truncated" | "reset"), "{broken}");
+    let line = &pair.door.logged("/half", 1).await[0];
+    assert_eq!(line["termination"], "app: stopped sending", "{line}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn n20_any_other_body_is_cut_and_never_given_a_false_end() {
     let pair = Pair::plain("drain.streams = \"1s\"\n").await;
     let length = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nfirst";
     pair.blue.on("/length", vec![send(length), Step::Hang]);
+    // Nobody sees where the events end of a stream that the app itself has encoded.
+    let encoded = events("Content-Encoding: gzip\r\n", "\u{1f}\u{8}\n\n");
+    pair.blue.on("/encoded", vec![encoded, Step::UntilGone]);
     let mut clients = Vec::new();
-    for target in ["/stream?chunks=100000&size=10&ms=20", "/length"] {
+    for target in ["/stream?chunks=100000&size=10&ms=20", "/length", "/encoded"] {
         let mut client = pair.ask(target).await;
         client.incoming.until(b"\r\n\r\n").await.unwrap();
         clients.push(client);
@@ -97,7 +146,7 @@ async fn n20_any_other_body_is_cut_and_never_given_a_false_end() {
             .expect_err("a body that was cut looked whole");
         assert!(matches!(broken.kind(), "truncated" | "reset"), "{broken}");
     }
-    assert_eq!(finished.drained(), (0, 0, 2), "(finished, ended, cut)");
+    assert_eq!(finished.drained(), (0, 0, 3), "(finished, ended, cut)");
 }
 
 #[tokio::test(flavor = "multi_thread")]

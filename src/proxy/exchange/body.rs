@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use tokio::time::Instant;
 
+use super::events::Tail;
 use crate::http1::chunked::BodyDecoder;
 use crate::http1::framing::Framing;
 use crate::model::termination::Termination;
@@ -25,14 +26,18 @@ pub(crate) struct Body {
     pub(crate) halfway: bool,
     pub(crate) over: bool,
     pub(crate) is_event_stream: bool,
-    /// The end of what was passed on, to know an event's boundary: the last two bytes that are not carriage returns.
-    pub(crate) tail: [u8; 2],
+    /// It is an event stream whose events can be seen, and may end behind one: nobody has encoded it.
+    pub(crate) has_events: bool,
+    /// How what was passed on of it ends.
+    pub(crate) tail: Tail,
     /// When the waiting for the head began.
     pub(crate) waits_since: Option<Instant>,
     /// Interim responses so far.
     pub(crate) interim: u32,
     /// When this stream ends, because the old side's time is over.
     pub(crate) leaves_at: Option<Instant>,
+    /// That time has come within an event, whose end is waited for.
+    pub(crate) is_leaving: bool,
     /// The last read filled its buffer: the app has more than a small one at hand.
     pub(crate) plenty: bool,
 }
@@ -73,10 +78,12 @@ impl Body {
             halfway: false,
             over: false,
             is_event_stream: false,
-            tail: *b"\n\n",
+            has_events: false,
+            tail: Tail::Event,
             waits_since: None,
             interim: 0,
             leaves_at: None,
+            is_leaving: false,
             plenty: false,
         }
     }
@@ -101,9 +108,9 @@ impl Body {
         }
     }
 
-    /// Whether this is an event stream whose time has come: then it ends at the next boundary, and not at an earlier moment.
+    /// Whether this is an event stream whose time has come: then it ends behind an event, and not at an earlier moment.
     pub(crate) fn leaves_now(&self, now: impl FnOnce() -> Instant) -> bool {
-        self.is_event_stream && self.leaves_at.is_some_and(|at| now() >= at)
+        self.has_events && self.leaves_at.is_some_and(|at| now() >= at)
     }
 
     /// Whether the body was read to its end, and nothing came behind it.
@@ -151,30 +158,5 @@ impl Body {
             self.inbox = None;
         }
         Ok(strays)
-    }
-}
-
-/// The last two bytes that end lines or text, with CR as a line end of its own when it stands alone.
-pub(crate) fn tail(before: [u8; 2], bytes: &[u8]) -> [u8; 2] {
-    let mut tail = before;
-    // Only the end of a long piece matters: four bytes hold any boundary (CR LF CR LF).
-    for &byte in &bytes[bytes.len().saturating_sub(4)..] {
-        if byte != b'\r' {
-            tail = [tail[1], byte];
-        }
-    }
-    tail
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn n20_an_events_boundary_is_seen_across_pieces() {
-        assert_eq!(tail(*b"xx", b"data: 1\n\n"), *b"\n\n");
-        assert_eq!(tail(*b"xx", b"data: 1\r\n\r\n"), *b"\n\n");
-        assert_eq!(tail(tail(*b"xx", b"data: 1\n"), b"\n"), *b"\n\n");
-        assert_ne!(tail(*b"\n\n", b"data"), *b"\n\n");
     }
 }

@@ -130,6 +130,7 @@ impl Exchange {
         self.app_idle = terms.idle;
         // One that says its length has to keep to it, and cannot end at an earlier event.
         self.body.is_event_stream = terms.is_event_stream && !matches!(framing, Framing::Length(_));
+        self.body.has_events = self.body.is_event_stream && !terms.is_encoded;
         self.reusable = terms.keep_alive && !self.upgrade;
         self.body.begin(framing, self.head.len);
         Ok(())

@@ -9,7 +9,7 @@
 //! - `public` files that are there before the app is asked
 //! - `attempt` one attempt: connect or reuse, send, wait for the head; the retry rule
 //! - `look_up` what is asked of a folder in place of an app; `file` the answer on its way
-//! - `head`, `body`, `pieces` the response as it is read
+//! - `head`, `body`, `pieces` the response as it is read; `events` where an event stream may end
 //! - `encode` an answer's body, encoded on its way; `ribbon` what is appended to pages; `length` what the head says of it
 //! - `sending` the request as it is sent; `reading` how the client reads its answer
 //! - `error_page` the operator's page for an error of ours
@@ -26,6 +26,7 @@ pub(crate) mod decide;
 pub(crate) mod encode;
 mod ending;
 mod error_page;
+mod events;
 pub(crate) mod exchange;
 pub(crate) mod fields;
 mod file;

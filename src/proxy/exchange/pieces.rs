@@ -3,8 +3,9 @@
 
 use std::task::{Context, Poll};
 
-use super::body::{Cut, Piece, tail};
+use super::body::{Cut, Piece};
 use super::client::Client;
+use super::events::Tail;
 use super::exchange::Exchange;
 use crate::http1::framing::Framing;
 use crate::proxy::message::end::End;
@@ -32,8 +33,8 @@ impl Exchange {
     pub(crate) fn drop_piece(&mut self, n: usize) {
         let body = &mut self.body;
         if let Some(inbox) = &mut body.inbox {
-            if body.is_event_stream {
-                body.tail = tail(body.tail, &inbox.filled()[..n]);
+            if body.has_events {
+                body.tail = body.tail.with(&inbox.filled()[..n]);
             }
             inbox.consume(n);
             body.ready -= n;
@@ -77,7 +78,7 @@ impl Exchange {
                 self.body.over = true;
                 return Poll::Ready(Ok(Piece::End));
             }
-            if self.body.tail == *b"\n\n" && self.body.leaves_now(clock::now) {
+            if self.body.tail == Tail::Event && self.body.leaves_now(clock::now) {
                 return Poll::Ready(Ok(self.end_of_events()));
             }
             match self.poll_read_body(cx, deadline, fast) {
@@ -88,9 +89,14 @@ impl Exchange {
         }
         match self.poll_patience(cx, deadline) {
             Poll::Ready(Err(cut)) => Poll::Ready(Err(cut)),
-            // Until it comes to a boundary, an event stream goes on.
-            Poll::Ready(Ok(())) if self.body.tail != *b"\n\n" => Poll::Pending,
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(self.end_of_events())),
+            Poll::Ready(Ok(())) if self.body.tail == Tail::Event => Poll::Ready(Ok(self.end_of_events())),
+            // Until it comes to the end of an event, an event stream goes on, and may be as silent as before.
+            Poll::Ready(Ok(())) => {
+                if !std::mem::replace(&mut self.body.is_leaving, true) {
+                    deadline.set(self.silence());
+                }
+                self.poll_silence(cx, deadline).map(Err)
+            }
             Poll::Pending => self.poll_silence(cx, deadline).map(Err),
         }
     }
@@ -151,7 +157,7 @@ impl Exchange {
         {
             claim.wake_when_impatient(cx.waker());
         }
-        if patience >= Patience::Polite && patience < Patience::EndStreams && self.body.is_event_stream {
+        if patience >= Patience::Polite && patience < Patience::EndStreams && self.body.has_events {
             // From here on it ends at an event's boundary, also where more bytes come first.
             self.body.leaves_at.get_or_insert_with(clock::now);
             return Poll::Ready(Ok(()));
@@ -172,7 +178,7 @@ impl Exchange {
                     return Poll::Pending;
                 }
             }
-            if self.body.is_event_stream {
+            if self.body.has_events {
                 return Poll::Ready(Ok(()));
             }
         }
@@ -189,15 +195,7 @@ impl Exchange {
 
     /// Keeps only the part of the piece up to the first event's boundary in it.
     fn stop_at_boundary(&mut self) {
-        let mut seen = self.body.tail;
-        let mut end = None;
-        for (index, byte) in self.piece().iter().enumerate() {
-            seen = tail(seen, &[*byte]);
-            if seen == *b"\n\n" {
-                end = Some(index + 1);
-                break;
-            }
-        }
+        let end = self.body.tail.first_event(self.piece());
         if let (Some(end), Some(inbox)) = (end, &mut self.body.inbox) {
             inbox.keep(0..end);
             self.body.ready = end;

@@ -13,6 +13,8 @@ pub(crate) struct Terms {
     pub(crate) idle: Option<Duration>,
     /// The body is `text/event-stream`.
     pub(crate) is_event_stream: bool,
+    /// And the app has encoded it, so that nobody sees where its events end. Not looked for in other bodies.
+    pub(crate) is_encoded: bool,
 }
 
 impl Terms {
@@ -38,6 +40,7 @@ impl Terms {
             keep_alive,
             idle,
             is_event_stream: is_events,
+            is_encoded: is_events && is_encoded(head, buffer),
         }
     }
 }
@@ -56,6 +59,14 @@ fn keep_alive_timeout(value: &[u8]) -> Option<Duration> {
         .map(Duration::from_secs)
 }
 
+fn is_encoded(head: &ResponseHead, buffer: &[u8]) -> bool {
+    let mut fields = head.fields.iter();
+    fields.any(|field| {
+        eq_ignore_case(field.name.of(buffer), b"content-encoding")
+            && list(field.value.of(buffer)).any(|coding| !eq_ignore_case(coding, b"identity"))
+    })
+}
+
 fn is_event_stream(content_type: &[u8]) -> bool {
     let essence = content_type
         .split(|byte| *byte == b';')
@@ -68,6 +79,7 @@ fn is_event_stream(content_type: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http1::head::{Limits, Parsed};
 
     #[test]
     fn n9_the_apps_own_keep_alive_is_read() {
@@ -84,5 +96,26 @@ mod tests {
     fn event_streams_are_known_with_parameters() {
         assert!(is_event_stream(b"Text/Event-Stream; charset=utf-8"));
         assert!(!is_event_stream(b"text/event-streams"));
+    }
+
+    #[test]
+    fn n18_event_streams_that_the_app_has_encoded_are_told_apart() {
+        for (encoding, expected) in [
+            ("", false),
+            ("Content-Encoding: identity\r\n", false),
+            ("Content-Encoding: \r\n", false),
+            ("content-encoding: gzip\r\n", true),
+            ("Content-Encoding: Identity\r\nContent-Encoding: br\r\n", true),
+            ("Content-Encoding: identity, zstd\r\n", true),
+        ] {
+            let bytes = format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{encoding}\r\n");
+            let mut head = ResponseHead::new();
+            let limits = Limits {
+                bytes: 1000,
+                fields: 10,
+            };
+            assert_eq!(head.parse(bytes.as_bytes(), limits), Ok(Parsed::Whole));
+            assert_eq!(Terms::of(&head, bytes.as_bytes()).is_encoded, expected, "{encoding}");
+        }
     }
 }
