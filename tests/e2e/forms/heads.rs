@@ -70,6 +70,22 @@ async fn e24_a_head_of_64_kib_and_100_fields_passes_and_one_byte_or_field_more_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn e24_empty_lines_before_a_head_count_for_nothing() {
+    let pair = Pair::plain("").await;
+    // Eight are passed over before a request, and one more belongs to no line of it.
+    for lines in [1, 8, 9] {
+        for (bytes, status) in [(BYTES, 200), (BYTES + 1, 431)] {
+            let (head, ..) = over_h1(PLAIN, "/led", bytes, 10);
+            let mut client = pair.target().client().await.unwrap();
+            client.send("\r\n".repeat(lines) + &head).await.unwrap();
+            let answer = client.response("GET").await;
+            let answer = answer.unwrap_or_else(|broken| panic!("{lines} empty lines, {bytes} bytes: {broken}"));
+            assert_eq!(answer.status, status, "{lines} empty lines, {bytes} bytes");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn e24_over_http2_too_where_each_field_counts_32_bytes_more_and_pseudo_fields_are_no_fields() {
     let pair = Pair::tls("").await;
     for (n, (bytes, fields, status)) in CASES.into_iter().enumerate() {

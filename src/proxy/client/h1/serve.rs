@@ -225,7 +225,8 @@ impl ClientH1 {
                     Ok(Parsed::Whole) => return Next::Head,
                     Ok(Parsed::Partial) => {
                         if buffer.is_full() {
-                            buffer.make_room(REQUEST_LIMITS.bytes + 1);
+                            // With the empty line that may stand before a head, and does not count.
+                            buffer.make_room(REQUEST_LIMITS.bytes + b"\r\n".len());
                         }
                     }
                     Err(error) => return Next::Refused(ProxyError::Head(error)),
