@@ -430,6 +430,20 @@ async fn e12_a_host_that_is_missing_doubled_or_strange() {
         saw.starts_with("GET /head HTTP/1.1\r\n"),
         "the app gets origin-form: {saw}"
     );
+    // Without a path it is the server that OPTIONS asks of (RFC 9112 §3.2.4), and the first page for the others.
+    for (line, expected) in [
+        (format!("OPTIONS http://{PLAIN}"), "OPTIONS *"),
+        (format!("OPTIONS http://{PLAIN}/"), "OPTIONS /"),
+        (format!("GET http://{PLAIN}"), "GET /"),
+    ] {
+        client
+            .send(format!("{line} HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"))
+            .await
+            .unwrap();
+        assert_eq!(client.response("GET").await.unwrap().status, 200, "{line}");
+        let targets = pair.blue.targets();
+        assert_eq!(targets.last().map(String::as_str), Some(expected), "{line}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -192,7 +192,12 @@ pub(crate) fn of_http1<'r>(head: &'r RequestHead, buffer: &'r [u8]) -> Result<Re
     let target = match written {
         [b'/', ..] => written,
         b"*" if head.method == Method::Options => written,
-        _ => origin_form(written, host)?,
+        _ => match origin_form(written, host)? {
+            // RFC 9112 §3.2.4.
+            b"" if head.method == Method::Options => b"*",
+            b"" => b"/",
+            target => target,
+        },
     };
     let upgrade = upgrade_named && websocket && head.method == Method::Get && head.version == Version::Http11;
     // RFC 9110 §7.8: HTTP/1.0 has no upgrades. Of any other, a reader that skips the body could take it for the new protocol (E7).
@@ -327,7 +332,7 @@ fn is_same_authority(one: &[u8], other: &[u8], default_port: &[u8]) -> bool {
     eq_ignore_case(bare(one, default_port), bare(other, default_port))
 }
 
-/// The path and query of an absolute-form target, which has to name the same authority as Host (E12).
+/// The path and query of an absolute-form target, which has to name the same authority as Host (E12); empty where it has none.
 fn origin_form<'r>(written: &'r [u8], host: &[u8]) -> Result<&'r [u8], ProxyError> {
     let differs = ProxyError::BadRequest("the request target is neither a path nor a URL of this host");
     let scheme = [(&b"http://"[..], HTTP_PORT), (b"https://", HTTPS_PORT)]
@@ -346,7 +351,7 @@ fn origin_form<'r>(written: &'r [u8], host: &[u8]) -> Result<&'r [u8], ProxyErro
     }
     match rest.get(end) {
         Some(b'/') => Ok(&rest[end..]),
-        None => Ok(b"/"),
+        None => Ok(b""),
         Some(_) => Err(ProxyError::BadRequest("a URL with a query and no path")),
     }
 }
