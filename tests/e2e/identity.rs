@@ -65,6 +65,18 @@ async fn e14_a_trusted_proxy_is_believed() {
     let chain = values(&head, "x-forwarded-for").join(", ");
     assert!(chain.starts_with("203.0.113.66"), "{head}");
     assert_eq!(values(&head, "x-forwarded-proto"), ["https"], "{head}");
+    // A list that is sent on has no empty elements, whatever came (RFC 9110 §5.6.1.1).
+    for (fields, expected) in [
+        ("X-Forwarded-For: \r\n", "127.0.0.1"),
+        ("X-Forwarded-For: ,\r\nX-Forwarded-For: \r\n", "127.0.0.1"),
+        (
+            "X-Forwarded-For: 203.0.113.66,, 203.0.113.67,\r\n",
+            "203.0.113.66, 203.0.113.67, 127.0.0.1",
+        ),
+    ] {
+        let head = seen_by_app(&mut pair.door.plain().await, PLAIN, fields).await;
+        assert_eq!(values(&head, "x-forwarded-for"), [expected], "{head}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -149,8 +149,9 @@ pub(crate) fn request<'r, F: Fields<'r>>(
 
     out.extend_from_slice(b"x-forwarded-for: ");
     if peer.trusted {
-        for value in forwarded_for {
-            out.extend_from_slice(value);
+        // One by one: what is sent has no empty elements (RFC 9110 §5.6.1.1).
+        for hop in forwarded_for.into_iter().flat_map(list) {
+            out.extend_from_slice(hop);
             out.extend_from_slice(b", ");
         }
     }
