@@ -16,6 +16,7 @@ pub enum Name {
     /// Any other by which proxies tell apps of the client, or of the scheme, host, port, prefix or URL that it asked for.
     Forwarding,
     Host,
+    IfMatch,
     IfNoneMatch,
     KeepAlive,
     Proxy,
@@ -71,6 +72,7 @@ impl Name {
             (7, b'r') => &[(b"referer", Self::Referer)],
             (7, b't') => &[(b"trailer", Self::Trailer)],
             (7, b'u') => &[(b"upgrade", Self::Upgrade)],
+            (8, b'i') => &[(b"if-match", Self::IfMatch)],
             (8, b'x') => &[(b"x-scheme", Self::Forwarding)],
             (9, b'c') => &[(b"client-ip", Self::Forwarding)],
             (9, b'f') => &[(b"forwarded", Self::Forwarded)],
@@ -205,7 +207,7 @@ impl Name {
     /// What the name is with `_` for `-`. Those that mean nothing in a request are harmless in any spelling.
     fn twin(self) -> Self {
         match self {
-            Self::IfNoneMatch | Self::RetryAfter | Self::UserAgent | Self::XRobotsTag => Self::Other,
+            Self::IfMatch | Self::IfNoneMatch | Self::RetryAfter | Self::UserAgent | Self::XRobotsTag => Self::Other,
             _ => Self::Twin,
         }
     }
@@ -297,6 +299,7 @@ mod tests {
         ("Expect", Name::Expect),
         ("Forwarded", Name::Forwarded),
         ("Host", Name::Host),
+        ("If-Match", Name::IfMatch),
         ("If-None-Match", Name::IfNoneMatch),
         ("Keep-Alive", Name::KeepAlive),
         ("Proxy", Name::Proxy),
@@ -388,7 +391,9 @@ mod tests {
     fn a_twin_is_known_in_any_case_and_mixture() {
         for (text, kind) in all().filter(|(text, _)| text.contains('-')) {
             let twin = match kind {
-                Name::IfNoneMatch | Name::RetryAfter | Name::UserAgent | Name::XRobotsTag => Name::Other,
+                Name::IfMatch | Name::IfNoneMatch | Name::RetryAfter | Name::UserAgent | Name::XRobotsTag => {
+                    Name::Other
+                }
                 _ => Name::Twin,
             };
             let first = text.replacen('-', "_", 1);

@@ -115,6 +115,7 @@ fn is_forbidden(kind: Name, name: &[u8]) -> bool {
         | Name::XRequestId => true,
         Name::Accept
         | Name::Date
+        | Name::IfMatch
         | Name::IfNoneMatch
         | Name::Referer
         | Name::RetryAfter

@@ -240,6 +240,14 @@ async fn a_weak_tag_reaches_the_app_as_it_has_written_it() {
             "{seen}"
         );
     }
+    // So it is where a client changes what it has got: no tag that is weak could let it (RFC 9110 §13.1.1).
+    for answer in pair.both("GET", "/head", &[gzip, ("if-match", known)]).await {
+        let seen = answer.text().to_lowercase();
+        assert!(
+            seen.contains("if-match: \"strong\", w/\"own\", \"other\"\r\n"),
+            "{seen}"
+        );
+    }
     // What the app says of its page says the same of the page that the client has.
     pair.blue.on(
         "/same",

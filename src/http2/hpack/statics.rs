@@ -50,7 +50,7 @@ pub(super) static TABLE: [(&[u8], &[u8], Key); LEN] = [
     (b"expires", b"", Key::Field(Name::Other)),
     (b"from", b"", Key::Field(Name::Other)),
     (b"host", b"", Key::Field(Name::Host)),
-    (b"if-match", b"", Key::Field(Name::Other)),
+    (b"if-match", b"", Key::Field(Name::IfMatch)),
     (b"if-modified-since", b"", Key::Field(Name::Other)),
     (b"if-none-match", b"", Key::Field(Name::IfNoneMatch)),
     (b"if-range", b"", Key::Field(Name::Other)),

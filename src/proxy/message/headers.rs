@@ -111,7 +111,7 @@ pub(crate) fn request<'r, F: Fields<'r>>(
                     field(out, name, &left);
                 }
             }
-            Name::IfNoneMatch if manner.weakened.is_some() && !is_nominated(&nominated, name) => {
+            Name::IfMatch | Name::IfNoneMatch if manner.weakened.is_some() && !is_nominated(&nominated, name) => {
                 let value = manner
                     .weakened
                     .map_or(value.into(), |weakened| weakened.restored(value));
@@ -122,6 +122,7 @@ pub(crate) fn request<'r, F: Fields<'r>>(
             | Name::ContentType
             | Name::Cookie
             | Name::Date
+            | Name::IfMatch
             | Name::IfNoneMatch
             | Name::ProxyAuthenticate
             | Name::Referer
@@ -270,6 +271,7 @@ pub(crate) fn response<'b>(fields: &'b [Field], buffer: &'b [u8]) -> impl Iterat
             | Name::Forwarded
             | Name::Forwarding
             | Name::Host
+            | Name::IfMatch
             | Name::IfNoneMatch
             | Name::Proxy
             | Name::ProxyAuthorization

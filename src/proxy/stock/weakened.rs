@@ -1,5 +1,6 @@
-//! Which entity tags were strong before answers were encoded, so that an app finds the tags in `If-None-Match` that it has written.
-//! An app that compares them as texts would otherwise never answer 304.
+//! Which entity tags were strong before answers were encoded, so that an app finds the tags in `If-None-Match` and `If-Match` that it has
+//! written. An app that compares them as texts would otherwise never answer 304, and none could take a change for a tag that is weak (RFC 9110
+//! §13.1.1). The text is the same in every encoding, so what a client changes is what the app means by the tag.
 //!
 //! Shared by all cores, without a lock, and of a fixed size: 16 KiB. A tag that was forgotten reaches the app in its weak form, which is
 //! right for apps that compare as RFC 9110 §13.1.2 says, and costs the others a whole answer.
@@ -32,7 +33,7 @@ impl Weakened {
         self.0[place].load(Ordering::Relaxed) == mark
     }
 
-    /// A value of `If-None-Match` as the app would have got it.
+    /// A value of `If-None-Match` or `If-Match` as the app would have got it.
     pub(crate) fn restored<'v>(&self, value: &'v [u8]) -> Cow<'v, [u8]> {
         let mut restored = Vec::new();
         let (mut copied, mut at) = (0, 0);
