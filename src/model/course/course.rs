@@ -145,14 +145,19 @@ impl Course {
             Phase::Following => {
                 // The one that runs is ended, and those behind it are left out.
                 self.after.truncate(1);
+                self.unkeep();
                 Reaction::End
+            }
+            Phase::Freeing => {
+                self.unkeep();
+                Reaction::Wait
             }
             Phase::Swapping | Phase::Explaining => Reaction::End,
             Phase::Stopping => {
                 self.after.clear();
                 Reaction::Wait
             }
-            Phase::Returning | Phase::Undoing | Phase::Freeing | Phase::Releasing | Phase::Over => Reaction::Wait,
+            Phase::Returning | Phase::Undoing | Phase::Releasing | Phase::Over => Reaction::Wait,
         }
     }
 
@@ -374,9 +379,19 @@ impl Course {
     /// The old side runs on for a while, for an instant way back. Nothing holds the environment meanwhile.
     fn keep(&mut self) -> Act {
         self.locked = false;
+    /// Nobody is going to wait for the end of `keep`.
+    fn unkeep(&mut self) {
+        if !self.stop.is_empty() {
+            self.fate.get_or_insert(Fate::Unkept);
+        }
+    }
+
         self.phase = Phase::Keeping;
         Act::Keep(std::mem::take(&mut self.keep))
     }
+        if self.fate.is_some() {
+            return self.resume();
+        }
 
     fn resume(&mut self) -> Act {
         if self.fate.is_some() {

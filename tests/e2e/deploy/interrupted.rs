@@ -87,6 +87,20 @@ async fn while_the_old_side_is_kept_it_runs_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_wants_it_to_end_before_the_old_side_is_kept_does_not_wait_for_that() {
+    let stage = Stage::start("keep = \"10m\"").await;
+    stage.put("hold-after");
+    let deploy = stage.deploy("v2", &[]);
+    stage.reached("after").await;
+    let output = deploy.interrupt().await;
+    output.assert_code(exit::STOPPED_WAITING);
+    output.assert_says(&["green is live, and blue runs on"]);
+    output.assert_says(&["this command stops it:\n  sh stop.sh blue"]);
+    assert!(stage.runs(Slot::Blue));
+    stage.free().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_terminal_that_goes_away_says_so_twice_and_a_parent_passes_ctrl_c_on_and_that_is_one_wish() {
     for [first, second] in [
         [Signal::HUP, Signal::HUP],

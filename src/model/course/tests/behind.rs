@@ -87,6 +87,17 @@ fn an_interruption_behind_the_switch_leaves_the_rest_to_the_daemon_or_to_people(
         ("release:Done", Input::Released),
         ("keep:600", Input::Kept),
     ];
-    let end = interrupt(script, "keep:600", Reaction::End, &[&started[..], &keep].concat());
+    let end = interrupt(
+        script.clone(),
+        "keep:600",
+        Reaction::End,
+        &[&started[..], &keep].concat(),
+    );
     assert_eq!(end, "end:Unkept:7:stop-old");
 }
+
+    // Nobody waits for ten minutes who wanted it to end before they began.
+    for (at, reaction) in [("tell", Reaction::End), ("release:Done", Reaction::Wait)] {
+        let end = interrupt(script.clone(), at, reaction, &[&started[..], &keep[..3]].concat());
+        assert_eq!(end, "end:Unkept:7:stop-old", "{at}");
+    }
