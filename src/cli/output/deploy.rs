@@ -180,7 +180,7 @@ pub fn deploy_ended(ending: &Ending, of: Subject<'_>, done: Option<&Line>, out: 
         Fate::Served => Some(old),
         Fate::Overtaken => {
             say(format!(
-                "`{name}` was switched meanwhile, or another holds it: {old} is left as it is."
+                "`{name}` was switched or changed meanwhile, or another holds it: {old} is left as it is."
             ));
             Some(old)
         }

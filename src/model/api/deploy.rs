@@ -27,7 +27,7 @@ pub struct DeployRequest {
     /// `--wait`: how long to wait for another operation to end, in milliseconds; without it the answer is at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_ms: Option<u64>,
-    /// Only while this is what is published: what comes later was switched by somebody else.
+    /// Only if nobody has switched since this was published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Generation>,
 }
@@ -195,6 +195,21 @@ pub struct DeployPlan {
     pub idle_since: Option<String>,
 }
 
+impl DeployPlan {
+    /// Whether both sides of each of its services run in a later plan where they did in this one, whichever is live.
+    #[must_use]
+    pub fn is_where_it_was(&self, later: &Self) -> bool {
+        self.services.iter().all(|was| {
+            let mut same = later.services.iter().filter(|is| is.name == was.name);
+            same.any(|is| {
+                [&was.live, &was.idle]
+                    .iter()
+                    .all(|side| [&is.live, &is.idle].contains(side))
+            })
+        })
+    }
+}
+
 /// One service of a deployment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeployService {
@@ -328,8 +343,31 @@ mod tests {
     }
 
     #[test]
+    fn sides_may_change_places_and_more_may_come_but_none_may_move() {
+        let before = plan();
+        let mut after = plan();
+        let DeployService { live, idle, .. } = &mut after.services[0];
+        std::mem::swap(live, idle);
+        after.services.push(DeployService {
+            name: "api".into(),
+            ..after.services[0].clone()
+        });
+        assert!(before.is_where_it_was(&after));
+        assert!(!after.is_where_it_was(&before), "a service is gone");
+        after.services[0].idle.addresses = vec!["127.0.0.1:3020".parse().unwrap()];
+        assert!(!before.is_where_it_was(&after));
+    }
+
+    #[test]
     fn a_plan_names_both_sides_of_every_service() {
-        let plan = DeployPlan {
+        is_written(
+            &plan(),
+            r#"{"services":[{"name":"web","live":{"slot":"blue","addresses":["127.0.0.1:3000"]},"idle":{"slot":"green","addresses":["127.0.0.1:3010"]},"idle_answers":true}],"names_version":true,"protected":false,"generation":118,"live":"blue","idle":"green","deployed_live":{"version":"8b71ff7","since":"2026-01-01T00:00:00.000Z"},"idle_since":"2026-01-01T00:00:00.000Z"}"#,
+        );
+    }
+
+    fn plan() -> DeployPlan {
+        DeployPlan {
             table: None,
             services: vec![DeployService {
                 name: "web".into(),
@@ -355,10 +393,6 @@ mod tests {
             }),
             deployed_idle: None,
             idle_since: Some("2026-01-01T00:00:00.000Z".into()),
-        };
-        is_written(
-            &plan,
-            r#"{"services":[{"name":"web","live":{"slot":"blue","addresses":["127.0.0.1:3000"]},"idle":{"slot":"green","addresses":["127.0.0.1:3010"]},"idle_answers":true}],"names_version":true,"protected":false,"generation":118,"live":"blue","idle":"green","deployed_live":{"version":"8b71ff7","since":"2026-01-01T00:00:00.000Z"},"idle_since":"2026-01-01T00:00:00.000Z"}"#,
-        );
+        }
     }
 }

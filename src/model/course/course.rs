@@ -267,7 +267,7 @@ impl Course {
             // Our own swap may have been saved when the daemon died. Either side may serve, so neither is touched.
             Locked::Switched if self.asked => return self.leave(Fate::Failed),
             Locked::Switched => {}
-            Locked::Held => self.forsake(),
+            Locked::Changed | Locked::Held => self.forsake(),
             Locked::Unreachable => {
                 self.fate = Some(Fate::Unreachable);
                 self.forsake();
@@ -287,7 +287,10 @@ impl Course {
             }
             Some(_) if !self.locked => {
                 self.phase = Phase::Returning;
-                Act::Lock(self.generation)
+                Act::Lock {
+                    since: self.generation,
+                    switched: false,
+                }
             }
             Some(part) => Act::Run(part.stop[0].clone()),
             None => self.release(),
@@ -376,9 +379,6 @@ impl Course {
         }
     }
 
-    /// The old side runs on for a while, for an instant way back. Nothing holds the environment meanwhile.
-    fn keep(&mut self) -> Act {
-        self.locked = false;
     /// Nobody is going to wait for the end of `keep`.
     fn unkeep(&mut self) {
         if !self.stop.is_empty() {
@@ -386,12 +386,15 @@ impl Course {
         }
     }
 
-        self.phase = Phase::Keeping;
-        Act::Keep(std::mem::take(&mut self.keep))
-    }
+    /// The old side runs on for a while, for an instant way back. Nothing holds the environment meanwhile.
+    fn keep(&mut self) -> Act {
+        self.locked = false;
         if self.fate.is_some() {
             return self.resume();
         }
+        self.phase = Phase::Keeping;
+        Act::Keep(std::mem::take(&mut self.keep))
+    }
 
     fn resume(&mut self) -> Act {
         if self.fate.is_some() {
@@ -399,7 +402,10 @@ impl Course {
             return self.release();
         }
         self.phase = Phase::Resuming;
-        Act::Lock(self.generation)
+        Act::Lock {
+            since: self.generation,
+            switched: true,
+        }
     }
 
     fn resumed(&mut self, locked: Locked) -> Act {
@@ -408,9 +414,10 @@ impl Course {
             return self.go_on();
         }
         let fate = match locked {
-            Locked::Ours | Locked::Switched | Locked::Held => Fate::Overtaken,
+            Locked::Ours | Locked::Switched | Locked::Changed | Locked::Held => Fate::Overtaken,
             Locked::Unreachable => Fate::Unstopped,
         };
+        // What may be live by now is nobody's to stop.
         if locked != Locked::Switched {
             self.standing.extend(self.stop.drain(..));
         }
@@ -428,15 +435,7 @@ impl Course {
             return self.end();
         }
         self.phase = Phase::Releasing;
-        Act::Release(match self.fate {
-            None | Some(Fate::Served | Fate::Overtaken | Fate::Unkept | Fate::NotAwaited | Fate::GoesOn) => {
-                DeployOutcome::Done
-            }
-            Some(Fate::Refused(_)) => DeployOutcome::Refused,
-            Some(Fate::Interrupted) => DeployOutcome::Interrupted,
-            Some(Fate::RolledBack) => DeployOutcome::RolledBack,
-            Some(Fate::Unstopped | Fate::Lost | Fate::Unreachable | Fate::Failed) => DeployOutcome::Failed,
-        })
+        Act::Release(self.fate.map_or(DeployOutcome::Done, Fate::outcome))
     }
 
     fn end(&mut self) -> Act {

@@ -1,7 +1,7 @@
 //! How a deployment ended, and with which exit code.
 
 use super::script::Task;
-use crate::model::api::exit;
+use crate::model::api::{DeployOutcome, exit};
 
 /// How a deployment ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Ending {
 pub enum Fate {
     /// The new side serves, and everything is done.
     Served,
-    /// The new side served; the environment was switched meanwhile, or another holds it, so that the old side is left as it is.
+    /// The new side served; the environment was switched or changed meanwhile, or another holds it, so that the old side is left as it is.
     Overtaken,
     /// The new side serves, but the old one could not be stopped.
     Unstopped,
@@ -39,6 +39,19 @@ pub enum Fate {
     GoesOn,
     /// The swap failed after the switch, or the daemon went away behind it: a person has to look.
     Failed,
+}
+
+impl Fate {
+    /// What the daemon is told of it.
+    pub(super) fn outcome(self) -> DeployOutcome {
+        match self {
+            Self::Served | Self::Overtaken | Self::Unkept | Self::NotAwaited | Self::GoesOn => DeployOutcome::Done,
+            Self::Refused(_) => DeployOutcome::Refused,
+            Self::Interrupted => DeployOutcome::Interrupted,
+            Self::RolledBack => DeployOutcome::RolledBack,
+            Self::Unstopped | Self::Lost | Self::Unreachable | Self::Failed => DeployOutcome::Failed,
+        }
+    }
 }
 
 impl Ending {

@@ -18,8 +18,13 @@ pub enum Act {
     Swap,
     /// Show what the candidate has said; [`Input::Shown`].
     Explain(Vec<Task>),
-    /// Take the lock again if the environment is still at this generation; [`Input::Locked`].
-    Lock(Generation),
+    /// Take the lock again if nobody has switched since this generation, and both sides are where they were; [`Input::Locked`].
+    Lock {
+        /// What was published then.
+        since: Generation,
+        /// Whether the candidate is what has to be live.
+        switched: bool,
+    },
     /// Free the lock; [`Input::Released`].
     Release(DeployOutcome),
     /// Let the old side run on for so long; [`Input::Kept`].
@@ -83,8 +88,10 @@ pub enum Swapped {
 pub enum Locked {
     /// It is ours, and what was live is live.
     Ours,
-    /// The environment was switched meanwhile.
+    /// The environment was switched meanwhile, as far as we know.
     Switched,
+    /// What has to be live is, but sides have moved meanwhile, or it was switched to and fro.
+    Changed,
     /// Another operation holds it.
     Held,
     /// The daemon does not answer.

@@ -10,10 +10,11 @@ use super::scene::{Scene, Surroundings};
 use super::touch::{allowed, touched};
 use crate::model::api::{
     CommonStep, DeployPlan, DeployRequest, DeployStep, Event, Holder, Kind, OperationRequest, Problem, ReleaseRequest,
-    Step, StepRequest, WaitingStatus, exit,
+    Step, StepRequest, SwapStep, WaitingStatus, exit,
 };
 use crate::model::clock::Moment;
 use crate::model::history::Caller;
+use crate::model::slot::Generation;
 
 /// The deployments of one environment.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ pub struct Deployments {
     queue: Queue,
     /// Dry runs that are answered when the sides were looked at.
     dry: Vec<(u64, DeployRequest)>,
+    /// What a switch has published last, if one has since this process began.
+    switched: Option<Generation>,
     stopped: bool,
 }
 
@@ -157,6 +160,9 @@ impl Deployments {
 
     /// An operation of the environment's switch says something.
     pub fn hear(&mut self, operation: u64, event: &Event) {
+        if let Event::Swap(SwapStep::Switched { generation, .. } | SwapStep::RolledBack { generation, .. }) = event {
+            self.switched = Some(*generation);
+        }
         for held in self.held.iter_mut().chain(&mut self.above) {
             held.hear(operation, event);
         }
@@ -176,7 +182,7 @@ impl Deployments {
             let (reason, live) = (STOPPING.into(), Some(scene.state.live));
             return tell(CommonStep::Failed { reason, live }.into());
         }
-        let plan = match plan(scene.rules, scene.state, &request) {
+        let plan = match plan(scene.rules, scene.state, &request, self.switched) {
             Ok(plan) => plan,
             Err(problem) => return tell(refused(problem)),
         };
@@ -365,7 +371,7 @@ impl Deployments {
             else {
                 break;
             };
-            match plan(scene.rules, scene.state, &request) {
+            match plan(scene.rules, scene.state, &request, self.switched) {
                 Ok(plan) => self.hold(operation, request, caller, plan, now, effects),
                 Err(problem) => {
                     let event = refused(problem);

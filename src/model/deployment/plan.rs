@@ -4,12 +4,18 @@ use crate::model::api::{
     CommonStep, DeployPlan, DeployRequest, DeployService, Event, Holder, Kind, Problem, Side, exit,
 };
 use crate::model::deploy::check_version;
-use crate::model::slot::Slot;
+use crate::model::slot::{Generation, Slot};
 use crate::model::state::EnvironmentState;
 use crate::model::switch::Rules;
 
-/// The plan, as far as it can be known without looking; a refusal where there is nothing to deploy or it may not be.
-pub(super) fn plan(rules: &Rules, state: &EnvironmentState, request: &DeployRequest) -> Result<DeployPlan, Problem> {
+/// The plan, as far as it can be known without looking; a refusal where there is nothing to deploy or it may not be. `switched` is what
+/// a switch has published last, where that is known: a reload counts on.
+pub(super) fn plan(
+    rules: &Rules,
+    state: &EnvironmentState,
+    request: &DeployRequest,
+    switched: Option<Generation>,
+) -> Result<DeployPlan, Problem> {
     let name = &rules.name;
     if rules.protected && !request.dry_run && request.confirmed.as_deref() != Some(name) {
         let hint = format!("type its name, or say `--yes={name}`");
@@ -25,6 +31,7 @@ pub(super) fn plan(rules: &Rules, state: &EnvironmentState, request: &DeployRequ
     }
     if let Some(since) = request.since
         && since != state.generation
+        && switched.is_none_or(|switched| switched > since)
     {
         let reason = format!(
             "`{name}` was switched meanwhile: generation {} is live, no longer {since}",

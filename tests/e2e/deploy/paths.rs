@@ -6,6 +6,7 @@ use greengate::model::slot::Slot;
 
 use super::stage::Stage;
 use crate::common::count;
+use crate::common::fixture::PLAIN;
 use crate::common::load::{Load, MIXED, next, open_web_socket};
 use futures_util::SinkExt as _;
 use tokio_tungstenite::tungstenite::Message;
@@ -257,6 +258,32 @@ async fn an_old_side_that_is_kept_runs_on_and_is_stopped_when_nobody_has_switche
     assert_eq!(deploy.finish().await.code, i32::from(exit::DONE));
     stage.serves("v2").await;
     assert!(stage.runs(Slot::Green), "{:?}", stage.steps());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_while_the_old_side_is_kept_switches_nothing_and_so_it_is_stopped() {
+    let stage = Stage::of_two_services().await;
+    let config = stage.door.config();
+    let text = std::fs::read_to_string(&config).unwrap();
+    let stop = "stop = \"sh stop.sh web-{slot}\"\n";
+    let text = text.replace(stop, &format!("{stop}keep = \"5s\"\n"));
+    std::fs::write(&config, &text).unwrap();
+    stage.door.proxyctl(&["reload"]).await.assert_code(exit::DONE);
+    let mut deploy = stage.deploy("v2", &[]);
+    deploy
+        .until("the lock to be free", |event| {
+            matches!(event, Event::Deploy(DeployStep::Released { .. }))
+        })
+        .await;
+    let before = stage.door.environment("prod").await.generation;
+    let more = format!("[env.prod.service.more]\nhost = \"{PLAIN}\"\npath = \"/more\"\nupstream = \"127.0.0.1:9\"\n");
+    std::fs::write(&config, text + &more).unwrap();
+    stage.door.proxyctl(&["reload"]).await.assert_code(exit::DONE);
+    assert!(stage.door.environment("prod").await.generation > before, "it counts on");
+    assert!(!stage.steps().contains(&"stop web-blue".to_owned()), "it came too late");
+    let finished = deploy.finish().await;
+    assert_eq!((finished.code, &*finished.stderr), (0, ""));
+    assert_eq!(stage.steps()[2..], ["stop web-blue", "stop api-blue"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

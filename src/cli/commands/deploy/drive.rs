@@ -7,14 +7,17 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::child::{Group, told};
-use super::hold::Hold;
+use super::hold::{self, Hold};
 use super::show::Show;
 use super::steps::Steps;
 use crate::cli::client::{Client, ClientError};
 use crate::cli::exit::{Outcome, Stop};
 use crate::cli::signals::Interruptions;
-use crate::model::api::{DeployOutcome, DeployRequest, Event, OperationRequest, ReleaseRequest, SwapStep, exit};
+use crate::model::api::{
+    DeployOutcome, DeployPlan, DeployRequest, Event, OperationRequest, ReleaseRequest, SwapStep, exit,
+};
 use crate::model::course::{Act, Course, Input, Locked, Reaction, Script, Swapped};
+use crate::model::slot::Generation;
 
 /// How long the loss of the lock may come behind what else shows that the daemon went away.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -45,19 +48,19 @@ impl Deployment<'_> {
     pub(super) async fn run(&self, script: Script, hold: Hold, interruptions: &mut Interruptions) -> Outcome {
         let (group, mut interrupted) = (Group::default(), false);
         let mut until = self.until;
-        let (live, idle) = (hold.plan.live, hold.plan.idle);
+        let plan = hold.plan.clone();
         let steps = Steps::new(self.client, &group, self.show);
-        let (mut course, mut act) = Course::begin(script, hold.plan.generation);
+        let (mut course, mut act) = Course::begin(script, plan.generation);
         let mut hold = Some(hold);
         loop {
             if let Act::End(ending) = &act {
-                self.show.ending(ending, live, idle);
+                self.show.ending(ending, plan.live, plan.idle);
                 return Ok(ending.code());
             }
             let is_release = matches!(act, Act::Release(_));
             let operation = hold.as_ref().map(|hold| hold.operation);
             let (end, ending) = watch::channel(false);
-            let mut performed = pin!(self.perform(act, operation, &steps, ending));
+            let mut performed = pin!(self.perform(act, operation, &plan, &steps, ending));
             let done = loop {
                 let why = tokio::select! {
                     biased;
@@ -104,6 +107,7 @@ impl Deployment<'_> {
         &self,
         act: Act,
         operation: Option<u64>,
+        plan: &DeployPlan,
         steps: &Steps<'_>,
         ending: watch::Receiver<bool>,
     ) -> Done {
@@ -144,19 +148,10 @@ impl Deployment<'_> {
                 },
                 () = told(&mut ended) => Done::new(Input::Swapped(Swapped::Unwatched)),
             },
-            Act::Lock(since) => {
-                let seen = self.show.lines_alone();
-                tokio::select! {
-                    held = Hold::retake(self.client, &self.lock, since, self.patience, seen) => match held {
-                        Ok(hold) => Done {
-                            hold: Some(hold),
-                            ..Done::new(Input::Locked(Locked::Ours))
-                        },
-                        Err(locked) => Done::new(Input::Locked(locked)),
-                    },
-                    () = told(&mut ended) => Done::new(Input::Locked(Locked::Unreachable)),
-                }
-            }
+            Act::Lock { since, switched } => tokio::select! {
+                done = self.lock_again(since, switched, plan) => done,
+                () = told(&mut ended) => Done::new(Input::Locked(Locked::Unreachable)),
+            },
             Act::Keep(time) => {
                 self.show.keeping(time);
                 tokio::select! {
@@ -171,6 +166,36 @@ impl Deployment<'_> {
             }
             Act::End(_) => Done::new(Input::Released),
         }
+    }
+
+    /// Takes the lock again where both sides are as `plan` knew them; `switched` says that its idle one has to be live.
+    async fn lock_again(&self, since: Generation, switched: bool, plan: &DeployPlan) -> Done {
+        let seen = self.show.lines_alone();
+        let live = if switched { plan.idle } else { plan.live };
+        let changed = |now: &DeployPlan| match now.live == live {
+            true => Locked::Changed,
+            false => Locked::Switched,
+        };
+        let locked = match Hold::retake(self.client, &self.lock, since, self.patience, seen).await {
+            Ok(hold) if hold.plan.live == live && plan.is_where_it_was(&hold.plan) => {
+                return Done {
+                    hold: Some(hold),
+                    ..Done::new(Input::Locked(Locked::Ours))
+                };
+            }
+            Ok(hold) => {
+                let locked = changed(&hold.plan);
+                self.release(Some(hold.operation), DeployOutcome::Done).await;
+                hold.end().await;
+                locked
+            }
+            Err(Locked::Switched) => {
+                let now = hold::plan(self.client, self.lock.clone(), |_| {}).await;
+                now.map_or(Locked::Switched, |now| changed(&now))
+            }
+            Err(locked) => locked,
+        };
+        Done::new(Input::Locked(locked))
     }
 
     /// A swap, or its gate alone, within the deployment; and whether the daemon may have gone away in it.

@@ -76,15 +76,17 @@ fn whatever_happens_it_ends_and_stops_no_side_that_may_serve() {
                     }
                 }),
                 Act::Explain(_) => Input::Shown,
-                Act::Lock(_) => {
+                Act::Lock { switched, .. } => {
+                    assert_eq!(*switched, may_be_old, "seed {seed}");
                     let answers = [
                         Locked::Ours,
                         Locked::Ours,
                         Locked::Switched,
+                        Locked::Changed,
                         Locked::Held,
                         Locked::Unreachable,
                     ];
-                    let answer = answers[usize::try_from(roll(5)).unwrap()];
+                    let answer = answers[usize::try_from(roll(6)).unwrap()];
                     locked = answer == Locked::Ours;
                     Input::Locked(answer)
                 }

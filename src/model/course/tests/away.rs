@@ -33,6 +33,7 @@ fn a_daemon_that_goes_away_before_the_switch_is_waited_for_and_the_candidate_sto
     let back = |locked| [("lock@7", Input::Locked(locked))];
     let end = |locked| lost("migrate", &[&until[..], &back(locked)].concat());
     assert_eq!(end(Locked::Held), "end:Lost:1:stop-api+stop-web");
+    assert_eq!(end(Locked::Changed), "end:Lost:1:stop-api+stop-web");
     assert_eq!(end(Locked::Unreachable), "end:Unreachable:3:stop-api+stop-web");
     assert_eq!(end(Locked::Switched), "end:Lost:1:", "the candidate may be live");
     // It may have saved our switch before it died.

@@ -18,10 +18,13 @@ fn an_old_side_that_is_kept_is_stopped_under_a_lock_of_its_own() {
     let stopped = [("lock@8", OURS), ("stop-old", WELL), ("release:Done", Input::Released)];
     assert_eq!(with(&stopped), "end:Served:0:");
     assert_eq!(with(&[("lock@8", Input::Locked(Locked::Switched))]), "end:Overtaken:0:");
-    assert_eq!(
-        with(&[("lock@8", Input::Locked(Locked::Held))]),
-        "end:Overtaken:0:stop-old"
-    );
+    for locked in [Locked::Changed, Locked::Held] {
+        assert_eq!(
+            with(&[("lock@8", Input::Locked(locked))]),
+            "end:Overtaken:0:stop-old",
+            "{locked:?}"
+        );
+    }
     assert_eq!(
         with(&[("lock@8", Input::Locked(Locked::Unreachable))]),
         "end:Unstopped:1:stop-old"
@@ -94,10 +97,10 @@ fn an_interruption_behind_the_switch_leaves_the_rest_to_the_daemon_or_to_people(
         &[&started[..], &keep].concat(),
     );
     assert_eq!(end, "end:Unkept:7:stop-old");
-}
 
     // Nobody waits for ten minutes who wanted it to end before they began.
     for (at, reaction) in [("tell", Reaction::End), ("release:Done", Reaction::Wait)] {
         let end = interrupt(script.clone(), at, reaction, &[&started[..], &keep[..3]].concat());
         assert_eq!(end, "end:Unkept:7:stop-old", "{at}");
     }
+}

@@ -83,7 +83,7 @@ fn word(act: &Act) -> String {
             .map(|task| task.command.to_string())
             .collect::<Vec<_>>()
             .join("+"),
-        Act::Lock(generation) => format!("lock@{generation}"),
+        Act::Lock { since, .. } => format!("lock@{since}"),
         Act::Release(outcome) => format!("release:{outcome:?}"),
         Act::Keep(time) => format!("keep:{}", time.as_secs()),
         Act::End(ending) => {

@@ -136,6 +136,14 @@ fn n32_what_was_switched_meanwhile_is_not_held_for_who_knew_the_generation_befor
     assert_eq!((prod.code_of(2), prod.holder()), (Some(exit::REFUSED), None));
     prod.ask(4, since(2));
     assert_eq!(prod.holder(), Some(4));
+    assert_eq!(prod.release(4), Ok(()));
+    // A reload that adds a service counts on, and switches nothing.
+    prod.state.generation = Generation(3);
+    prod.ask(5, since(2));
+    assert_eq!(prod.holder(), Some(5));
+    assert_eq!(prod.release(5), Ok(()));
+    prod.ask(6, since(1));
+    assert_eq!((prod.code_of(6), prod.holder()), (Some(exit::REFUSED), None));
 }
 
 #[test]
