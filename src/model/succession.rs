@@ -21,6 +21,7 @@ pub fn as_it_stands(event: Event, saved: Option<&EnvironmentState>, pid: u32) ->
             let (live, generation) = (now.live, now.generation);
             SwapStep::RolledBack {
                 reason,
+                by: None,
                 live,
                 generation,
             }

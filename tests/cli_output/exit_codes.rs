@@ -95,6 +95,7 @@ fn refused(code: u8) -> Event {
 fn every_ending_has_its_exit_code() {
     let rolled_back = Event::Swap(SwapStep::RolledBack {
         reason: "bad".into(),
+        by: None,
         live: Slot::Blue,
         generation: Generation(3),
     });

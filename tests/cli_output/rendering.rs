@@ -195,19 +195,22 @@ fn a_refusal_shows_the_apps_own_words_and_what_still_serves() {
 
 #[test]
 fn a_bad_new_side_is_told_with_the_step_that_found_it() {
-    let rolled_back = |after: usize| {
+    let rolled_back = |after: usize, by: Option<&str>| {
         let mut events: Vec<_> = a_swap().into_iter().take(after).collect();
         events.push(Event::Swap(SwapStep::RolledBack {
             reason: "version 1 instead of 2".into(),
+            by: by.map(str::to_owned),
             live: Slot::Blue,
             generation: Generation(119),
         }));
         texts(&events)
     };
-    let lines = rolled_back(4);
+    let lines = rolled_back(4, None);
     assert_eq!(lines[lines.len() - 2], "✗ verify  version 1 instead of 2");
-    assert!(lines[lines.len() - 1].starts_with("blue is live again (generation 119)"));
-    let lines = rolled_back(5);
+    let by_itself = "blue is live again (generation 119): it was switched, and rolled back by itself.";
+    assert_eq!(lines[lines.len() - 1], by_itself);
+    let lines = rolled_back(5, Some("ann"));
+    assert!(lines[lines.len() - 1].ends_with("and rolled back by ann."), "{lines:?}");
     assert_eq!(lines[lines.len() - 2], "✗ bake    version 1 instead of 2");
 }
 

@@ -10,7 +10,7 @@ use crate::cli::client::{Client, percent_encode};
 use crate::cli::exit::Outcome;
 use crate::cli::output;
 use crate::cli::output::commands;
-use crate::cli::output::text::{Style, addresses, count, escape, period, short_address};
+use crate::cli::output::text::{Style, addresses, count, doer, escape, period, short_address};
 use crate::model::api::{
     Action, CommonStep, DeployStep, Event, MaintenanceStep, Move, PauseStep, PreviewStep, ReloadStep, SleepStep,
     SwapStep, UpgradeStep, exit,
@@ -201,6 +201,7 @@ fn ending(read: &Read, asked: &str, style: Style) -> Option<String> {
             }
             Event::Reload(ReloadStep::Invalid { errors, .. }) => Some(format!(
                 "{} refused: the file has {}",
+                doer(by.as_deref()),
                 style.red("✗"),
                 count(*errors as u64, "error", "errors")
             )),

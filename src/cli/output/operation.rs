@@ -3,7 +3,9 @@
 use super::evidence::{complaint, gate_reports, refusal, served};
 use super::line::{INDENT, Line, Mark, Stream, err, step};
 use super::parity::table;
-use super::text::{Style, address, addresses, bytes, change, count, escape, latency, period, short_address, thousands};
+use super::text::{
+    Style, address, addresses, bytes, change, count, doer, escape, latency, period, short_address, thousands,
+};
 use crate::model::api::{Check, CommonStep, Event, HealthStatus, Kind, Move, SafeToStop, Side, SwapStep, Traffic};
 use crate::model::slot::{Address, Slot};
 
@@ -218,13 +220,15 @@ fn lines(event: &Event, told: &mut Transcript) -> Vec<Line> {
         }
         Event::Swap(SwapStep::RolledBack {
             reason,
+            by,
             live,
             generation,
         }) => vec![
             step(style, Mark::Bad, told.step, &escape(reason)),
             err(format!(
-                "{} is live again (generation {generation}): it was switched, and rolled back by itself.",
-                style.slot(*live)
+                "{} is live again (generation {generation}): it was switched, and rolled back by {}.",
+                style.slot(*live),
+                doer(by.as_deref())
             )),
         ],
         Event::Common(CommonStep::Failed { reason, live }) => {

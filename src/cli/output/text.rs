@@ -7,6 +7,12 @@ use std::fmt::Write as _;
 use crate::model::slot::{Address, Slot};
 pub use crate::model::treacherous::escape;
 
+/// Who rolled something back: a user, or nobody.
+#[must_use]
+pub(crate) fn doer(by: Option<&str>) -> Cow<'_, str> {
+    by.map_or("itself".into(), escape)
+}
+
 /// Colour, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Style {

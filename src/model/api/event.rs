@@ -323,10 +323,13 @@ pub enum SwapStep {
     },
     /// Only the gate was asked for, and it is open; nothing was switched (final, exit 0).
     Passed,
-    /// It switched, the new side was bad, and the old side serves again (final, exit 6).
+    /// It switched, and the old side serves again: the new one was bad, or somebody wanted it back (final, exit 6).
     RolledBack {
         /// Why.
         reason: String,
+        /// Who rolled it back; nobody did where it was by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
         /// The slot that is live again.
         live: Slot,
         /// The environment's generation.

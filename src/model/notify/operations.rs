@@ -177,9 +177,12 @@ fn told(open: &Open, environment: Option<&str>, event: &Event) -> Option<Draft> 
             draft.help = environment.map(|name| format!("proxyctl rollback {name}"));
             Some(draft)
         }
-        Event::Swap(SwapStep::RolledBack { reason, live, .. }) => {
-            let title = format!("switched, and rolled back by itself; {live} serves again");
-            let mut draft = draft(Topic::Rollback, Severity::Critical, title);
+        Event::Swap(SwapStep::RolledBack { reason, by, live, .. }) => {
+            // Somebody who wants the old side back knows of it.
+            let severity = by.as_ref().map_or(Severity::Critical, |_| Severity::Info);
+            let doer = by.as_deref().unwrap_or("itself");
+            let title = format!("switched, and rolled back by {doer}; {live} serves again");
+            let mut draft = draft(Topic::Rollback, severity, title);
             draft.lines.push(format!("Why: {reason}."));
             draft.help = Some(history);
             Some(draft)

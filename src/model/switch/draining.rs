@@ -160,6 +160,7 @@ impl Switch {
         let mut answer = |operation, reason| {
             let event = SwapStep::RolledBack {
                 reason,
+                by: Some(user.to_owned()),
                 live,
                 generation,
             };

@@ -84,6 +84,7 @@ impl Switch {
             current.operation,
             SwapStep::RolledBack {
                 reason,
+                by: None,
                 live,
                 generation,
             },

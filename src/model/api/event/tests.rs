@@ -207,6 +207,7 @@ fn lines() -> Vec<(Event, String)> {
         (
             Event::Swap(SwapStep::RolledBack {
                 reason: "too many errors".into(),
+                by: None,
                 live: Slot::Blue,
                 generation: Generation(119),
             }),

@@ -128,6 +128,7 @@ fn a_swap_that_is_over_is_one_topic_and_a_rollback_another() {
         3,
         SwapStep::RolledBack {
             reason: "bake: 12 % of the answers are errors".into(),
+            by: None,
             live: Slot::Blue,
             generation: Generation(120),
         },
@@ -135,6 +136,21 @@ fn a_swap_that_is_over_is_one_topic_and_a_rollback_another() {
     let draft = draft.unwrap();
     assert_eq!((draft.topic, draft.severity), (Topic::Rollback, Severity::Critical));
     assert!(draft.title.contains("rolled back by itself; blue serves again"));
+}
+
+#[test]
+fn a_swap_that_somebody_wanted_back_is_told_with_who_it_was_and_pages_nobody() {
+    let mut operations = Operations::default();
+    operations.hear(&asked(1, Action::Swap, None));
+    let back = SwapStep::RolledBack {
+        reason: "a rollback by ann undid it while the old side still drained".into(),
+        by: Some("ann".into()),
+        live: Slot::Blue,
+        generation: Generation(120),
+    };
+    let draft = operations.hear(&step(1, back)).unwrap();
+    assert_eq!((draft.topic, draft.severity), (Topic::Rollback, Severity::Info));
+    assert_eq!(draft.title, "prod: switched, and rolled back by ann; blue serves again");
 }
 
 #[test]

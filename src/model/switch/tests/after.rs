@@ -12,6 +12,7 @@ fn a_new_side_that_is_bad_through_the_front_door_is_rolled_back() {
         reason,
         live,
         generation,
+        by: None,
     }) = stage.last(1)
     else {
         panic!("{:?}", stage.last(1));
@@ -166,11 +167,11 @@ fn a_new_side_that_turns_out_worse_is_rolled_back() {
         before: Sample::default(),
     }];
     stage.pass(Duration::from_secs(2));
-    let Event::Swap(SwapStep::RolledBack { reason, live, .. }) = stage.last(1) else {
+    let Event::Swap(SwapStep::RolledBack { reason, by, live, .. }) = stage.last(1) else {
         panic!("{:?}", stage.last(1));
     };
     assert!(reason.contains("web: 50.0 % of 100 requests failed"), "{reason}");
-    assert_eq!(*live, Slot::Blue);
+    assert_eq!((by, *live), (&None, Slot::Blue));
 }
 
 #[test]
@@ -200,11 +201,11 @@ fn a_rollback_pre_empts_the_bake_window() {
         "not before it is true"
     );
     stage.pass(Duration::from_secs(2));
-    let Event::Swap(SwapStep::RolledBack { reason, live, .. }) = stage.last(1) else {
+    let Event::Swap(SwapStep::RolledBack { reason, by, live, .. }) = stage.last(1) else {
         panic!("{:?}", stage.last(1));
     };
     assert_eq!(reason, "a rollback by ci pre-empted the bake window");
-    assert_eq!(*live, Slot::Blue);
+    assert_eq!((by.as_deref(), *live), (Some("ci"), Slot::Blue));
     assert!(stage.switch.holder().is_none(), "a rollback does not bake");
     stage.drain(2);
     stage.drain(3);

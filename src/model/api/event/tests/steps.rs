@@ -24,3 +24,16 @@ fn a_pause_says_when_it_is_one_of_writes() {
     assert_eq!(serde_json::to_string(&pausing).unwrap(), line);
     assert_eq!(serde_json::from_str::<Event>(line).unwrap(), pausing);
 }
+
+#[test]
+fn a_swap_that_somebody_rolled_back_says_who_it_was() {
+    let line = r#"{"event":"rolled-back","reason":"a rollback undid it","by":"ann","live":"blue","generation":119}"#;
+    let back = Event::Swap(SwapStep::RolledBack {
+        reason: "a rollback undid it".into(),
+        by: Some("ann".into()),
+        live: Slot::Blue,
+        generation: Generation(119),
+    });
+    assert_eq!(serde_json::to_string(&back).unwrap(), line);
+    assert_eq!(serde_json::from_str::<Event>(line).unwrap(), back);
+}
