@@ -122,7 +122,7 @@ pub struct CommandEnded {
     /// The signal that killed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// Why it could not be started.
+    /// Why it could not be started, or was ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// The end of what it wrote, at most [`CommandEnded::OUTPUT`] bytes of it.

@@ -6,6 +6,8 @@ use rustix::process::Signal;
 
 use super::stage::Stage;
 use crate::common::ms;
+use crate::common::operation::run;
+use crate::common::place::python;
 
 const BEFORE: &str = "before = \"sh step.sh before\"";
 
@@ -98,6 +100,26 @@ async fn who_wants_it_to_end_before_the_old_side_is_kept_does_not_wait_for_that(
     output.assert_says(&["this command stops it:\n  sh stop.sh blue"]);
     assert!(stage.runs(Slot::Blue));
     stage.free().await;
+}
+
+/// Runs a program on a terminal of its own, as whoever sits at one does.
+const ON_A_TERMINAL: &str = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_asks_on_the_terminal_fails_in_place_of_waiting_for_ever() {
+    let stage = Stage::start("before = \"sh -c 'read answer < /dev/tty'\"").await;
+    let deploy = stage.door.command(&["deploy", "prod", "--version", "v2"]);
+    let mut terminal = tokio::process::Command::from(python());
+    terminal
+        .args(["-c", ON_A_TERMINAL])
+        .arg(deploy.as_std().get_program())
+        .args(deploy.as_std().get_args())
+        .current_dir(stage.door.folder());
+    let output = run(terminal).await;
+    output.assert_code(exit::REFUSED);
+    output.assert_says(&["asked something on the terminal, and was ended"]);
+    assert_eq!(stage.steps().last().unwrap(), "stop green");
+    stage.serves("v1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,10 +9,11 @@ use std::process::Stdio;
 use std::rc::Rc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
+use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -25,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long output is waited for behind the end of its command.
 const REST: Duration = Duration::from_millis(100);
 
+/// What is said of a command that wants to know something of whoever sits at the terminal.
+const ASKED: &str = "asked something on the terminal, and was ended: what a deploy runs can ask nobody";
+
 /// How a command ended.
 #[derive(Debug)]
 pub(super) struct Ended {
@@ -32,7 +36,7 @@ pub(super) struct Ended {
     pub(super) exit: Option<i32>,
     /// The signal that killed it.
     pub(super) signal: Option<i32>,
-    /// Why it could not be started.
+    /// Why it could not be started, or was ended.
     pub(super) error: Option<String>,
     /// What it has written.
     pub(super) output: Rc<RefCell<Output>>,
@@ -92,14 +96,15 @@ pub(super) async fn run(
         elapsed: began.elapsed(),
         held,
     };
+    // From before it runs, so that none is missed.
+    let mut stops = Stops::listen();
     let (mut child, mut receiver) = match spawn(line) {
         Ok(spawned) => spawned,
         Err(error) => return ended(None, None, Some(error), None),
     };
-    group
-        .0
-        .set(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
-    let (mut buffer, mut open, mut asked) = (vec![0; 8 * 1024], true, false);
+    let pid = pid(&child);
+    group.0.set(pid);
+    let (mut buffer, mut open, mut asked, mut asks) = (vec![0; 8 * 1024], true, false, false);
     let mut killed = None::<Instant>;
     let status = loop {
         tokio::select! {
@@ -111,6 +116,13 @@ pub(super) async fn run(
             () = told(&mut ending), if !asked => {
                 asked = true;
                 group.send(Signal::TERM);
+                killed = Some(Instant::now() + PATIENCE);
+            }
+            () = stops.at_the_terminal(pid), if !asks => {
+                (asks, asked) = (true, true);
+                group.send(Signal::TERM);
+                // What is stopped hears of it when it goes on.
+                group.send(Signal::CONT);
                 killed = Some(Instant::now() + PATIENCE);
             }
             () = sleep_until(killed.unwrap_or_else(Instant::now)), if killed.is_some() => {
@@ -132,6 +144,7 @@ pub(super) async fn run(
     output.borrow_mut().flush(&mut tell);
     let held = is_held.then_some(receiver);
     match status {
+        Ok(status) if asks && !status.success() => ended(None, None, Some(ASKED.to_owned()), held),
         Ok(status) => ended(status.code(), status.signal(), None, held),
         Err(error) => ended(None, None, Some(format!("cannot be waited for: {error}")), held),
     }
@@ -152,9 +165,16 @@ pub(super) async fn holds(
         ..of.clone()
     };
     let asked = async {
+        let mut stops = Stops::listen();
         let mut command = command(&line)?;
         command.kill_on_drop(true).stdin(Stdio::null());
-        command.output().await.map_err(|error| refusal(&line, &error))
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().map_err(|error| refusal(&line, &error))?;
+        let pid = pid(&child);
+        tokio::select! {
+            output = child.wait_with_output() => output.map_err(|error| refusal(&line, &error)),
+            () = stops.at_the_terminal(pid) => Err(ASKED.to_owned()),
+        }
     };
     let asked = tokio::select! {
         asked = asked => asked,
@@ -194,6 +214,40 @@ fn spawn(line: &CommandLine) -> Result<(Child, Receiver), String> {
     // The command holds the writing end of the pipe, and lets it go here.
     let child = command.spawn().map_err(cannot)?;
     Ok((child, receiver))
+}
+
+fn pid(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
+}
+
+/// Notices that a command was stopped.
+struct Stops(Option<unix::Signal>);
+
+impl Stops {
+    /// They are listened for from this call on; where the system does not let us, none is noticed.
+    fn listen() -> Self {
+        Self(unix::signal(SignalKind::child()).ok())
+    }
+
+    /// Resolves when the system stops it for asking on the terminal: in a group of its own it is in the background there. A new
+    /// session would have no terminal, but to begin one between fork and exec takes `unsafe`.
+    async fn at_the_terminal(&mut self, pid: Option<Pid>) {
+        let (Some(changes), Some(pid)) = (&mut self.0, pid) else {
+            return std::future::pending().await;
+        };
+        // What has ended is left to be waited for.
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        loop {
+            let signal = waitid(WaitId::Pid(pid), options).ok().flatten();
+            let signal = signal.and_then(|status| status.stopping_signal());
+            if signal.is_some_and(|it| [Signal::TTIN.as_raw(), Signal::TTOU.as_raw()].contains(&it)) {
+                return;
+            }
+            if changes.recv().await.is_none() {
+                return std::future::pending().await;
+            }
+        }
+    }
 }
 
 fn command(line: &CommandLine) -> Result<Command, String> {
