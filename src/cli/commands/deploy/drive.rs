@@ -77,6 +77,7 @@ impl Deployment<'_> {
                     }
                     () = gone(&mut hold) => {
                         course.lose();
+                        steps.lose();
                         hold = None;
                         continue;
                     }
@@ -88,11 +89,12 @@ impl Deployment<'_> {
                     let _ = end.send(true);
                 }
             };
-            if done.troubled && timeout(SETTLE, gone(&mut hold)).await.is_ok() {
+            if done.troubled && hold.is_some() && timeout(SETTLE, gone(&mut hold)).await.is_ok() {
                 course.lose();
                 hold = None;
             }
             if let Some(held) = done.hold {
+                steps.hold();
                 hold = Some(held);
             }
             if is_release && let Some(released) = hold.take() {

@@ -1,12 +1,12 @@
 //! The commands of a deployment: the daemon is asked for each before it runs, and told how it ended.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::child::{self, Ended, Group, told};
 use super::kept::Output;
@@ -15,14 +15,19 @@ use crate::cli::client::{Client, ClientError};
 use crate::model::api::{CommandBegun, CommandEnded, Stage, Step, StepRequest, exit, millis};
 use crate::model::course::{Ran, Task};
 
-/// Between two questions whether a side has drained.
+/// Between two questions whether a side has drained, and between two tries to ask at all.
 const AGAIN: Duration = Duration::from_millis(100);
+
+/// How long a daemon is tried that does not take a word, though our lock says that it is there: its socket takes so many at once.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the commands.
 pub(super) struct Steps<'a> {
     client: &'a Client,
     group: &'a Group,
     show: &'a Show,
+    /// Whether the lock went away, and the daemon with it.
+    lost: Cell<bool>,
     left_behind: RefCell<LeftBehind>,
 }
 
@@ -40,8 +45,19 @@ impl<'a> Steps<'a> {
             client,
             group,
             show,
+            lost: Cell::default(),
             left_behind: RefCell::default(),
         }
+    }
+
+    /// The lock went away: nobody is tried any more.
+    pub(super) fn lose(&self) {
+        self.lost.set(true);
+    }
+
+    /// There is a lock again.
+    pub(super) fn hold(&self) {
+        self.lost.set(false);
     }
 
     /// Runs a command under the lock of `operation`; and says whether the daemon may have gone away.
@@ -114,7 +130,10 @@ impl<'a> Steps<'a> {
                     self.show.denied(task, &problem);
                     return (false, false);
                 }
-                Err(_) => return (false, true),
+                Err(error) => {
+                    self.unheard(error);
+                    return (false, true);
+                }
             }
         }
     }
@@ -133,15 +152,111 @@ impl<'a> Steps<'a> {
             elapsed_ms: millis(ended.elapsed),
         };
         self.show.ran(task, &record);
-        self.tell(operation, Step::Ended(record)).await.is_err()
+        match self.tell(operation, Step::Ended(record)).await {
+            Ok(()) => false,
+            Err(error) => {
+                self.unheard(error);
+                true
+            }
+        }
     }
 
+    /// Says why the daemon could not be asked, where it has not gone away: that is said at the end.
+    fn unheard(&self, error: ClientError) {
+        if !self.lost.get() && !matches!(error, ClientError::Refused(_)) {
+            self.show.trouble(&error.into());
+        }
+    }
+
+    /// Tells the daemon of a command, and tries that for a while as long as we hold its lock.
     async fn tell(&self, operation: Option<u64>, step: Step) -> Result<(), ClientError> {
         let operation = operation.ok_or(ClientError::Cut)?;
         let request = StepRequest { operation, step };
-        self.client
-            .post::<serde_json::Value>("/v1/deploy/step", &request)
-            .await
-            .map(drop)
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let told = self.client.post::<serde_json::Value>("/v1/deploy/step", &request).await;
+            match told.map(drop) {
+                Err(error) if !matches!(error, ClientError::Refused(_)) && Instant::now() < until => {
+                    sleep(AGAIN).await;
+                    if self.lost.get() {
+                        return Err(error);
+                    }
+                }
+                told => return told,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::UnixListener;
+
+    use super::*;
+    use crate::model::api::Kind;
+    use crate::model::deploy::CommandLine;
+
+    fn task(argv: &[&str]) -> Task {
+        let command = CommandLine {
+            argv: argv.iter().copied().map(str::to_owned).collect(),
+            cwd: None,
+            env: BTreeMap::new(),
+            only_if: Vec::new(),
+        };
+        Task {
+            stage: Stage::Before,
+            service: None,
+            slot: None,
+            command,
+        }
+    }
+
+    /// Runs a command under a daemon that closes this many connections before it answers one.
+    async fn run(argv: &[&str], closes: usize, lost: bool) -> (Ran, bool, usize) {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("control.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let seen = Cell::new(0);
+        let daemon = async {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                seen.set(seen.get() + 1);
+                if seen.get() <= closes {
+                    continue;
+                }
+                let mut request = Vec::new();
+                // A request of these ends with its body.
+                while !request.ends_with(b"}}}") {
+                    assert!(stream.read_buf(&mut request).await.unwrap() > 0);
+                }
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+                stream.write_all(answer).await.unwrap();
+            }
+        };
+        let (client, group, show) = (
+            Client::new(socket),
+            Group::default(),
+            Show::new("prod", Kind::Swap, true),
+        );
+        let steps = Steps::new(&client, &group, &show);
+        if lost {
+            steps.lose();
+        }
+        let (_end, ending) = watch::channel(false);
+        let task = task(argv);
+        let steps = async { steps.run(Some(1), &task, ending).await };
+        tokio::select! {
+            (ran, troubled) = steps => (ran, troubled, seen.get()),
+            () = daemon => unreachable!(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_closes_a_connection_is_asked_again_as_long_as_it_holds_the_lock() {
+        assert_eq!(run(&["true"], 2, false).await, (Ran::Well, false, 4));
+        assert_eq!(run(&["true"], 2, true).await, (Ran::Denied, true, 1));
     }
 }
