@@ -110,7 +110,7 @@ fn a_process_of_pm2_is_restarted_or_where_a_file_describes_it_started_anew() {
             ecosystem: ecosystem.map(template),
         }))
     };
-    let exists = "Succeeds(pm2 describe web-green) ";
+    let exists = "Prints(pm2 ping) Succeeds(pm2 describe web-green) ";
     green(&["3010"], |values| {
         let start = |ecosystem| shown(pm2(ecosystem).start(values));
         assert_eq!(start(None), ["pm2 restart web-green --update-env"]);

@@ -27,7 +27,7 @@ impl Pm2 {
         let ecosystem = ecosystem.fill(&values.together())?;
         self.each(values, |name, instance| {
             vec![
-                CommandLine::new(["pm2", "delete", name], instance).only_if(exists(name)),
+                where_known(CommandLine::new(["pm2", "delete", name], instance), name),
                 CommandLine::new(["pm2", "start", &ecosystem, "--only", name], instance),
             ]
         })
@@ -35,14 +35,14 @@ impl Pm2 {
 
     pub(in crate::model::deploy) fn stop(&self, values: Values<'_>) -> Result<Vec<CommandLine>, NoValue> {
         self.each(values, |name, instance| {
-            vec![CommandLine::new(["pm2", "stop", name], instance).only_if(exists(name))]
+            vec![where_known(CommandLine::new(["pm2", "stop", name], instance), name)]
         })
     }
 
     pub(in crate::model::deploy) fn log(&self, values: Values<'_>) -> Result<Vec<CommandLine>, NoValue> {
         self.each(values, |name, instance| {
             let argv = ["pm2", "logs", name, "--nostream", "--raw", "--lines", LOG_LINES];
-            vec![CommandLine::new(argv, instance).only_if(exists(name))]
+            vec![where_known(CommandLine::new(argv, instance), name)]
         })
     }
 
@@ -71,7 +71,10 @@ impl Pm2 {
     }
 }
 
-/// PM2 fails at what it does not know.
-fn exists(name: &str) -> Condition {
-    Condition::new(Met::Succeeds, ["pm2", "describe", name])
+/// A command for a process that PM2 knows. `describe` fails at one that it does not know, and would fail as well where there is no PM2
+/// to be asked: that is a failure of the command.
+fn where_known(command: CommandLine, name: &str) -> CommandLine {
+    command
+        .only_if(Condition::new(Met::Prints, ["pm2", "ping"]))
+        .only_if(Condition::new(Met::Succeeds, ["pm2", "describe", name]))
 }
