@@ -424,6 +424,7 @@ fn entry(time: &str, operation: u64, record: Record) -> Read {
         record,
     };
     Read {
+        place: 0,
         raw: serde_json::to_string(&entry).unwrap(),
         entry,
     }
@@ -463,6 +464,35 @@ fn the_last_of_history_comes_with_what_was_done_within_it() {
         let numbers: Vec<_> = rows.iter().filter_map(|row| row[0].entry.operation).collect();
         assert_eq!(numbers, kept, "{limit}");
     }
+}
+
+#[test]
+fn history_for_scripts_is_in_the_order_of_the_journal_whatever_the_clock_said() {
+    let asked = |within| Record::Asked {
+        kind: Action::Swap,
+        caller: Caller {
+            uid: 1000,
+            user: "alice".into(),
+        },
+        within,
+    };
+    let planned = || Record::Step {
+        event: Box::new(Event::Common(CommonStep::Planned)),
+    };
+    let lines = [
+        entry("10:00:00", 1, asked(None)),
+        entry("10:00:01", 2, asked(None)),
+        // The clock was set back.
+        entry("09:00:00", 1, planned()),
+        entry("09:00:01", 2, planned()),
+    ];
+    let lines = lines
+        .into_iter()
+        .enumerate()
+        .map(|(place, read)| Read { place, ..read });
+    let ordered = history::in_order(history::group(lines));
+    let places: Vec<_> = ordered.iter().map(|read| read.place).collect();
+    assert_eq!(places, [0, 1, 2, 3]);
 }
 
 #[test]

@@ -25,6 +25,8 @@ const ENTRIES: u32 = 512;
 /// One entry, as the daemon wrote it and as we read it.
 #[derive(Debug, Clone)]
 pub struct Read {
+    /// Its place in the journal.
+    pub place: usize,
     /// The line.
     pub raw: String,
     /// What it says.
@@ -45,20 +47,18 @@ pub async fn run(client: &Client, args: &HistoryArgs) -> Outcome {
         path += &format!("&env={}", percent_encode(name));
     }
     let text = client.text(&path).await?;
-    let mut rows = group(text.lines().filter_map(|raw| {
+    let mut rows = group(text.lines().enumerate().filter_map(|(place, raw)| {
         // A journal may have a torn tail, and a newer daemon may write what we do not know.
         let entry = serde_json::from_str(raw).ok()?;
         Some(Read {
+            place,
             raw: raw.to_owned(),
             entry,
         })
     }));
     keep_last(&mut rows, args.limit as usize);
     if args.json {
-        // Back into the journal's order: operations of two environments may interleave.
-        let mut entries: Vec<_> = rows.into_iter().flatten().collect();
-        entries.sort_by(|a, b| a.entry.time.cmp(&b.entry.time));
-        for read in entries {
+        for read in in_order(rows) {
             output::out(&read.raw);
         }
         return Ok(exit::DONE);
@@ -117,6 +117,14 @@ pub fn keep_last(rows: &mut Vec<Vec<Read>>, limit: usize) {
     let alone: Vec<usize> = (0..rows.len()).filter(|&at| stands_alone(&rows[at])).collect();
     let first = alone.get(alone.len().saturating_sub(limit)).copied();
     rows.drain(..first.filter(|_| limit > 0).unwrap_or(rows.len()));
+}
+
+/// Back into the journal's order: operations of two environments may interleave, and a clock may be set back.
+#[must_use]
+pub fn in_order(rows: Vec<Vec<Read>>) -> Vec<Read> {
+    let mut entries: Vec<_> = rows.into_iter().flatten().collect();
+    entries.sort_by_key(|read| read.place);
+    entries
 }
 
 /// One operation, or one start or stop of the daemon.
@@ -189,10 +197,11 @@ fn ending(read: &Read, asked: &str, style: Style) -> Option<String> {
             Event::Common(CommonStep::Refused { reason, .. }) => {
                 Some(format!("{} refused{}: {}", style.red("✗"), took(), escape(reason)))
             }
-            Event::Swap(SwapStep::RolledBack { reason, live, .. }) => Some(format!(
-                "{} rolled back to {} by itself{}: {}",
+            Event::Swap(SwapStep::RolledBack { reason, by, live, .. }) => Some(format!(
+                "{} rolled back to {} by {}{}: {}",
                 style.red("✗"),
                 style.slot(*live),
+                doer(by.as_deref()),
                 took(),
                 escape(reason)
             )),
@@ -201,7 +210,6 @@ fn ending(read: &Read, asked: &str, style: Style) -> Option<String> {
             }
             Event::Reload(ReloadStep::Invalid { errors, .. }) => Some(format!(
                 "{} refused: the file has {}",
-                doer(by.as_deref()),
                 style.red("✗"),
                 count(*errors as u64, "error", "errors")
             )),
