@@ -77,6 +77,27 @@ async fn n13_requests_wait_while_the_command_runs_and_go_on_when_the_app_is_well
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn n13_who_stops_watching_a_pause_is_told_that_requests_are_still_held() {
+    let pair = Pair::plain("").await;
+    pair.blue.answer_when("/slow-one", "slow", "slow");
+    let slow = pair.request("POST", "/slow-one");
+    pair.blue.reached("/slow-one").await;
+    let pause = pair.door.watch(&["pause", "prod"]);
+    pair.door.step(Some("drain")).await;
+    let output = pause.interrupt().await;
+    output.assert_code(exit::STOPPED_WAITING);
+    output.assert_says(&["requests are still held"]);
+    output.assert_says(&["`proxyctl resume prod`"]);
+    let held = pair.request("GET", "/held");
+    pair.door.held("prod", 1).await;
+    pair.blue.release("slow");
+    slow.await.unwrap();
+    pair.door.step(Some("paused")).await;
+    pair.door.proxyctl(&["resume", "prod"]).await.assert_code(exit::DONE);
+    assert_eq!(held.await.unwrap().status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn n13_websockets_and_event_streams_end_politely_and_downloads_to_their_end() {
     let pair = Pair::tls("").await;
     let mut socket = open_web_socket(&pair.target(), "/ws").await.unwrap();

@@ -21,7 +21,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Outcome, Stop};
 use crate::cli::output;
 use crate::cli::output::text::escape;
-use crate::cli::signals::{Interruptions, listen};
+use crate::cli::signals::{Interruptions, listen, stop_signal};
 use crate::model::api::{Event, PauseRequest, PauseStep, ResumeRequest, exit, millis};
 
 /// What a command that outlives its pause is given after SIGTERM.
@@ -66,14 +66,32 @@ pub async fn run(client: &Client, args: &PauseArgs) -> Outcome {
 /// A pause that lasts until `resume`, or its limit.
 async fn hold(client: &Client, request: &PauseRequest, json: bool) -> Outcome {
     let mut watcher = Watcher::of_upkeep(json, "Nothing is held.");
+    let begun = Cell::new(false);
+    // Only from here on: before, Ctrl-C may simply end us.
+    let stopped = stop_signal()?;
     let held = client.ask("/v1/pause", request, |line| {
+        begun.set(true);
         watcher.see(line);
         match &line.event {
             Some(Event::Pause(PauseStep::Paused { .. })) => ControlFlow::Break(exit::DONE),
             Some(_) | None => ControlFlow::Continue(()),
         }
     });
-    let code = held.await?;
+    let held = tokio::select! {
+        held = held => Some(held),
+        () = stopped => None,
+    };
+    watcher.step_aside();
+    let Some(held) = held else {
+        let name = escape(&request.environment);
+        let why = match begun.get() {
+            true => "stopped watching; requests are still held, until somebody resumes or until the limit",
+            false => "stopped watching; the daemon has not answered yet, and may still pause",
+        };
+        let ends = format!("`proxyctl resume {name}` ends the pause");
+        return Err(Stop::new(exit::STOPPED_WAITING, why).hint(ends));
+    };
+    let code = held?;
     if code == exit::DONE && !json {
         let name = escape(&request.environment);
         output::err(&format!("Held until `proxyctl resume {name}`, or until the limit."));
