@@ -23,6 +23,8 @@ pub(crate) const MAX_HEADER_LIST: u32 = 64 * 1024;
 const WINDOW: (u32, u32) = (256 * 1024, 1024 * 1024);
 /// Bytes of a table for heads, on either side: what everybody has (RFC 9113 §6.5.2).
 const TABLE: u32 = 4096;
+/// Bytes of one head as they come (E24, E27): what is too large is read so far that it can be answered, as long as a client may mean it.
+const BLOCK: usize = 4 * MAX_HEADER_LIST as usize;
 /// Frames that may continue one head (E27): a head at the bound, in the smallest frames that clients make.
 const CONTINUATIONS: u32 = 64;
 
@@ -56,7 +58,7 @@ impl Wire {
                 ..Settings::default()
             },
             window: WINDOW.1,
-            block: MAX_HEADER_LIST as usize,
+            block: BLOCK,
             continuations: CONTINUATIONS,
             encoder_table: TABLE,
         };
