@@ -167,8 +167,8 @@ mod tests {
     #[test]
     fn n24_everywhere_is_one_socket_for_each_family_where_none_is_for_both() {
         let only_v6 = || {
-            let listen = Listen::At(vec!["[::]:0".parse().unwrap()]);
-            crate::proxy::bind(&listen).unwrap().remove(0)
+            let each = ["[::]:0", "0.0.0.0:0"].map(|address| address.parse().unwrap());
+            crate::proxy::bind(&Listen::At(each.into())).unwrap().remove(0)
         };
         // The system gives a port of one family; in the other it may be taken.
         let both = std::iter::repeat_with(only_v6).take(100).find_map(|v6| {

@@ -15,18 +15,28 @@ const BACKLOG: i32 = 4096;
 /// The socket's own, with the address in front.
 pub fn bind(listen: &Listen) -> io::Result<Vec<std::net::TcpListener>> {
     match listen {
-        Listen::At(addresses) => addresses.iter().map(|address| bind_one(*address, true)).collect(),
-        Listen::Everywhere(port) => {
-            // One socket for both families; IPv4 alone where the kernel has IPv6 switched off.
-            let both = bind_one((Ipv6Addr::UNSPECIFIED, *port).into(), false);
-            let listener = match both {
-                Err(error) if !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {
-                    bind_one((Ipv4Addr::UNSPECIFIED, *port).into(), true)?
-                }
-                both => both?,
+        Listen::At(addresses) => {
+            let is_everywhere = |address: &SocketAddr| {
+                let has_own = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
+                address.ip() == Ipv6Addr::UNSPECIFIED && !addresses.iter().any(has_own)
             };
-            Ok(vec![listener])
+            let bound = addresses.iter().map(|address| match is_everywhere(address) {
+                true => bind_everywhere(address.port()),
+                false => bind_one(*address, true),
+            });
+            bound.collect()
         }
+        Listen::Everywhere(port) => Ok(vec![bind_everywhere(*port)?]),
+    }
+}
+
+/// One socket for both families; IPv4 alone where the kernel has IPv6 switched off.
+fn bind_everywhere(port: u16) -> io::Result<std::net::TcpListener> {
+    match bind_one((Ipv6Addr::UNSPECIFIED, port).into(), false) {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {
+            bind_one((Ipv4Addr::UNSPECIFIED, port).into(), true)
+        }
+        both => both,
     }
 }
 
@@ -59,6 +69,7 @@ fn bind_one(address: SocketAddr, v6_only: bool) -> io::Result<std::net::TcpListe
 #[cfg(test)]
 mod tests {
     use super::*;
+    use socket2::SockRef;
 
     #[test]
     fn an_address_in_use_is_named() {
@@ -67,5 +78,16 @@ mod tests {
         let error = bind(&Listen::At(vec![taken])).unwrap_err();
         assert!(error.to_string().contains(&taken.to_string()), "{error}");
         assert!(error.to_string().contains("hint:"), "{error}");
+    }
+
+    #[test]
+    fn every_address_is_one_of_both_families_unless_ipv4_has_a_socket_of_its_own() {
+        let (every, v4): (SocketAddr, SocketAddr) = ("[::]:0".parse().unwrap(), "0.0.0.0:0".parse().unwrap());
+        let alone = bind(&Listen::At(vec![every])).unwrap();
+        let port = alone[0].local_addr().unwrap().port();
+        std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let beside = bind(&Listen::At(vec![every, v4])).unwrap();
+        let is_v6_alone = |listener| SockRef::from(listener).only_v6().unwrap();
+        assert!(is_v6_alone(&beside[0]) && !is_v6_alone(&alone[0]));
     }
 }
