@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use super::connection::{self, Transport};
+use super::connection::{self, Counted, Transport};
 use crate::model::client::network;
 use crate::proxy::core::core::Core;
 use crate::proxy::stock::descriptors::is_exhausted;
@@ -31,7 +31,6 @@ const TELL_EVERY: Duration = Duration::from_secs(5);
 
 /// Accepts for one core until it stops.
 pub(crate) async fn accept(core: Rc<Core>, listener: TcpListener, transport: Transport) {
-    let own = &core.shared.connections[core.id];
     let mut trouble = Trouble::default();
     loop {
         for _ in 0..ACCEPTS_PER_WAKE {
@@ -50,9 +49,9 @@ pub(crate) async fn accept(core: Rc<Core>, listener: TcpListener, transport: Tra
                             continue;
                         }
                     }
-                    own.fetch_add(1, Ordering::Relaxed);
+                    let counted = Counted::one(&core);
                     core.shared.counted[core.id].accepted();
-                    tasks::connection(connection::serve(core.clone(), tcp, peer, transport));
+                    tasks::connection(connection::serve(counted, tcp, peer, transport));
                 }
                 Err(error) => trouble.survive(&core, &listener, &error).await,
             }

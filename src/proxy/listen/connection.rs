@@ -39,9 +39,9 @@ pub(crate) enum Transport {
     Tls,
 }
 
-/// Serves an accepted connection, which is counted already.
-pub(crate) async fn serve(core: Rc<Core>, tcp: TcpStream, address: SocketAddr, transport: Transport) {
-    let _counted = Counted::new(&core);
+/// Serves an accepted connection, which is counted until then.
+pub(crate) async fn serve(counted: Counted, tcp: TcpStream, address: SocketAddr, transport: Transport) {
+    let core = counted.core.clone();
     let _ = tcp.set_nodelay(true);
     let mut client = address.ip().to_canonical();
     let mut trusted = core.shared.is_trusted(client);
@@ -268,14 +268,17 @@ async fn read_exact(tcp: &TcpStream, bytes: &mut [u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Counts a connection until it ends, and whether it is from before the draining.
-struct Counted {
+/// Counts a connection from its accept to its end.
+pub(crate) struct Counted {
     core: Rc<Core>,
+    /// Whether it has come since draining began. Known from when it is counted: draining may begin before it is served.
     newcomer: bool,
 }
 
 impl Counted {
-    fn new(core: &Rc<Core>) -> Self {
+    /// Counts one more.
+    pub(crate) fn one(core: &Rc<Core>) -> Self {
+        core.shared.connections[core.id].fetch_add(1, Ordering::Relaxed);
         Self {
             core: core.clone(),
             newcomer: core.drain_began.get().is_some(),
