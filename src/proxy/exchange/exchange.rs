@@ -12,6 +12,7 @@ use super::fields;
 use super::record::Record;
 use super::sending::Sending;
 use crate::config::Policy;
+use crate::http1::framing::Framing;
 use crate::http1::head::{Method, ResponseHead};
 use crate::model::access::Credentials;
 use crate::model::pace::Rule;
@@ -192,8 +193,9 @@ impl Exchange {
         let clean = self.reusable && self.sending.done && !self.sending.broken && self.body.is_over();
         if clean
             && self.sending.out.is_empty()
-            && let (Some(upstream), Some(seat)) = (self.upstream.take(), &self.seat)
+            && let (Some(mut upstream), Some(seat)) = (self.upstream.take(), &self.seat)
         {
+            upstream.bodiless = self.body.framing == Framing::None;
             self.service.pool.put(seat.instance, upstream, self.app_idle, now);
         }
         self.disconnect();

@@ -1,10 +1,13 @@
 //! One connection to an app, as the exchanges of a core use it one after the other.
 
 use std::io;
+use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -20,6 +23,8 @@ pub(crate) struct Upstream {
     pub(crate) reused: bool,
     /// Whether its descriptor is the reserve's: then it is not kept.
     pub(crate) lent: bool,
+    /// Whether the last answer had no body: an app that sends one all the same may still be sending it.
+    pub(crate) bodiless: bool,
     /// Whether the app has written an answer in pieces, each of which waits for the acknowledgement of the one before (F16).
     in_pieces: bool,
     /// Whether bytes came that were not acknowledged by [`Upstream::await_rest`].
@@ -39,15 +44,24 @@ impl Upstream {
             io,
             reused: false,
             lent: false,
+            bodiless: false,
             in_pieces: false,
             fresh: false,
         })
     }
 
     /// Whether nothing has come since the last exchange: neither an end nor bytes that nobody asked for. No system call unless
-    /// the kernel has reported an event.
+    /// the kernel has reported an event, or the last answer had no body, behind which one would be taken for the next answer.
     pub(crate) fn is_quiet(&self) -> bool {
         let mut byte = [0];
+        if self.bodiless {
+            let fd = match &self.io {
+                Stream::Tcp(tcp) => tcp.as_fd(),
+                Stream::Unix(unix) => unix.as_fd(),
+            };
+            let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+            return matches!(recv(fd, &mut byte[..], flags), Err(Errno::AGAIN));
+        }
         let read = match &self.io {
             Stream::Tcp(tcp) => tcp.try_read(&mut byte),
             Stream::Unix(unix) => unix.try_read(&mut byte),
