@@ -45,6 +45,8 @@ pub struct Times {
     pub spare: Duration,
     /// What a client may still send after an answer that did not wait for its body is read for so long (N15).
     pub linger: Duration,
+    /// A client whose last answer said that the connection ends has so long to end its side (RFC 9112 §9.6).
+    pub parting: Duration,
     /// When draining, a connection that waits for a request is closed after this (N26).
     pub drain_grace: Duration,
     /// At the drain deadline streams end spread over this period, so that their clients do not all come back at once (N20).
@@ -95,6 +97,7 @@ impl Times {
         warm: Duration::from_millis(500),
         spare: Duration::from_secs(1),
         linger: Duration::from_secs(10),
+        parting: Duration::from_secs(2),
         drain_grace: Duration::from_secs(10),
         spread: Duration::from_secs(3),
         echo: Duration::from_secs(2),
@@ -141,6 +144,7 @@ impl Times {
             "warm" => &mut self.warm,
             "spare" => &mut self.spare,
             "linger" => &mut self.linger,
+            "parting" => &mut self.parting,
             "drain_grace" => &mut self.drain_grace,
             "spread" => &mut self.spread,
             "echo" => &mut self.echo,

@@ -110,6 +110,46 @@ async fn n15_over_tls_and_h2_too() {
     }
 }
 
+/// RFC 9112 §9.6: to what comes behind the end of a connection, an RST answers, and takes away what was not read yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn n15_the_last_answer_of_a_connection_arrives_whole_whatever_its_client_still_says() {
+    let body = bytes(256 * 1024);
+    for (pair, host) in [(Pair::plain(""), PLAIN), (Pair::tls(""), HOST)] {
+        let pair = pair.hasty("parting=60000").await;
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        pair.blue.on("/large", vec![send(&head), Step::Send(body.clone())]);
+        let mut client = if host == HOST {
+            Client::narrow_tls(pair.door.https(), HOST, &pair.door.trust(&["http/1.1"])).await
+        } else {
+            Client::narrow(pair.door.http()).await
+        }
+        .unwrap();
+        let ask = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        client.send(ask("/large")).await.unwrap();
+        // The door is done with it; what the client has not read is the kernel's.
+        pair.door.logged("/large", 1).await;
+        for target in ["/behind", "/further"] {
+            client.send(ask(target)).await.unwrap();
+        }
+        let answer = client.response("GET").await.unwrap();
+        assert!(answer.body == body, "{} bytes", answer.body.len());
+        assert_eq!(client.until_end().await.unwrap(), b"");
+        assert_eq!(pair.blue.asked("/behind"), 0);
+    }
+}
+
+/// RFC 9112 §9.8: over TLS a body whose end is the connection's is whole where close_notify says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn n15_an_early_answer_of_unknown_length_ends_as_whole() {
+    let pair = Pair::tls("").await;
+    pair.blue
+        .on("/early", vec![send("HTTP/1.1 200 OK\r\n\r\nwhole"), Step::Close]);
+    let mut client = pair.door.tls(HOST).await.unwrap();
+    let head = format!("POST /early HTTP/1.0\r\nHost: {HOST}\r\nContent-Length: 1000\r\n\r\nbegun");
+    client.send(head).await.unwrap();
+    assert_eq!(client.response("POST").await.unwrap().text(), "whole");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn n15_a_chunked_upload_is_measured_while_it_comes() {
     let pair = Pair::plain("limit.body = \"1MiB\"\n").await;

@@ -284,7 +284,8 @@ async fn connect_from(local: Ipv4Addr, address: SocketAddr) -> Result<TcpStream,
     connect.await.map_err(|error| Broken::Connect(error.to_string()))
 }
 
-async fn narrow(address: SocketAddr) -> Result<TcpStream, Broken> {
+/// A TCP connection whose kernel takes next to nothing that its client has not read.
+pub async fn narrow(address: SocketAddr) -> Result<TcpStream, Broken> {
     let connect = async {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(4096)?;

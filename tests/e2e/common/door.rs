@@ -489,7 +489,7 @@ const INHERITED: [&str; 9] = [
 fn times(folder: &Path) -> String {
     let grace = DRAIN_GRACE.as_millis();
     let more = std::fs::read_to_string(folder.join(TIMES)).unwrap_or_default();
-    format!("drain_grace={grace},linger=3000,spread=500,echo=500,{more}")
+    format!("drain_grace={grace},linger=3000,parting=1000,spread=500,echo=500,{more}")
 }
 
 fn spawn(folder: &Path) -> Process {

@@ -60,6 +60,11 @@ impl Response {
         self.open_ended || cut.0.termination == Termination::ClientGone || cut.is_unread()
     }
 
+    /// Whether the end of the connection is the end of the body.
+    pub(crate) fn is_open_ended(&self) -> bool {
+        self.open_ended
+    }
+
     /// Writes the response, piece by piece, while the upload goes on.
     pub(crate) fn poll(
         &mut self,
@@ -92,7 +97,9 @@ impl Response {
                 Poll::Ready(Ok(Piece::End | Piece::EndOfEvents)) => self.end(reply),
                 Poll::Ready(Err(cut)) => {
                     // What the app has said is the client's, even if it is not whole.
-                    let _ = wire.poll_write_all(cx, &mut self.out);
+                    if let Poll::Ready(Ok(())) = wire.poll_flush_interim(cx) {
+                        let _ = wire.poll_write_all(cx, &mut self.out);
+                    }
                     let _ = Pin::new(&mut wire.io).poll_flush(cx);
                     return Poll::Ready(Err(cut));
                 }

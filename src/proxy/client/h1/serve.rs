@@ -52,6 +52,8 @@ enum After {
     KeepAlive,
     /// A clean end: everything was said and everything was read.
     Close,
+    /// Nobody is there any more, or has to make room.
+    Gone,
     /// The client may still be sending (N15).
     Linger,
     /// Its stream was cut: it must not look like a clean end.
@@ -98,6 +100,10 @@ impl ClientH1 {
             match after {
                 After::KeepAlive => {}
                 After::Close => {
+                    self.part().await;
+                    break;
+                }
+                After::Gone => {
                     self.close().await;
                     break;
                 }
@@ -129,7 +135,7 @@ impl ClientH1 {
         };
         match self.refuse(&error, record, json, is_head).await {
             After::Abort => self.wire.io.abort(),
-            After::KeepAlive | After::Close | After::Linger => self.linger().await,
+            After::KeepAlive | After::Close | After::Gone | After::Linger => self.linger().await,
         }
     }
 
@@ -175,7 +181,7 @@ impl ClientH1 {
         let mut head = RequestHead::new();
         match self.next_head(&mut head).await {
             Next::Head => {}
-            Next::End => return After::Close,
+            Next::End => return After::Gone,
             Next::Refused(error) => {
                 let record = Record::new(&self.core, &self.peer);
                 return self.refuse(&error, record, false, false).await;
@@ -212,7 +218,7 @@ impl ClientH1 {
         let reply = Reply::error(error, record, None, json, is_head);
         match self.pass(reply, false).await {
             After::Abort => After::Abort,
-            After::KeepAlive | After::Close | After::Linger => After::Linger,
+            After::KeepAlive | After::Close | After::Gone | After::Linger => After::Linger,
         }
     }
 
@@ -275,10 +281,16 @@ impl ClientH1 {
             }
             Ok(()) => {
                 reply.finish();
-                match (response.keep_alive, self.wire.body_is_done()) {
-                    (true, true) => After::KeepAlive,
-                    (_, false) => After::Linger,
-                    (false, true) => After::Close,
+                if !self.wire.body_is_done() {
+                    if response.is_open_ended() {
+                        // Over TLS only close_notify says that it is whole.
+                        self.close().await;
+                    }
+                    After::Linger
+                } else if response.keep_alive {
+                    After::KeepAlive
+                } else {
+                    After::Close
                 }
             }
         }
@@ -287,6 +299,8 @@ impl ClientH1 {
     /// 101: from here on both sides are bytes.
     async fn tunnel(&mut self, reply: Reply) -> After {
         let mut out = Out::new();
+        // What the client has not taken yet of a head before it leaves first.
+        out.bytes.append(&mut self.wire.interim);
         status_line(&mut out.bytes, 101, b"");
         reply.for_each_field(|name, value| field(&mut out.bytes, name, value));
         out.bytes
@@ -300,6 +314,14 @@ impl ClientH1 {
         self.close().await;
         // What the client has not got yet must not be thrown away by an RST to what it still says.
         After::Linger
+    }
+
+    /// Nothing more is said; and what the client has not got yet is not thrown away by an RST to what it says meanwhile
+    /// (RFC 9112 §9.6).
+    async fn part(&mut self) {
+        self.wire.inbox = None;
+        self.close().await;
+        linger(&mut self.wire.io, self.core.times().parting, ALLOWED).await;
     }
 
     async fn close(&mut self) {
