@@ -4,8 +4,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::nothing_is_left;
-use crate::common::client::{Client, connect};
+use crate::common::app::{Step, send};
+use crate::common::client::{Client, connect, handshake, narrow};
 use crate::common::fixture::{HOST, PLAIN, Pair};
+use crate::common::frames::{Frames, PING, SETTINGS, WINDOW_UPDATE, body};
+use crate::common::load::bytes;
 use crate::common::{count, eventually, holds, secs};
 
 // With one worker, because each looks for room among its own connections.
@@ -137,6 +140,36 @@ async fn e29_who_has_just_come_keeps_its_place() {
     }
     assert_eq!(closed(&all), 0);
     told_once(&pair, CROWD).await;
+}
+
+/// To what an HTTP/2 client says of its download, an RST of a closed socket would answer, and take away the rest.
+#[tokio::test(flavor = "multi_thread")]
+async fn e29_who_makes_room_gets_the_answer_that_was_on_its_way() {
+    let pair = Pair::tls_with("max_connections = 1\nworkers = 1", "")
+        .hasty("spare=0")
+        .await;
+    let large = bytes(256 * 1024);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", large.len());
+    pair.blue.on("/large", vec![send(&head), Step::Send(large.clone())]);
+    let tcp = narrow(pair.door.https()).await.unwrap();
+    let wire = handshake(tcp, HOST, &pair.door.trust(&["h2"])).await.unwrap();
+    let mut frames = Frames::begin(wire).await;
+    // SETTINGS_INITIAL_WINDOW_SIZE, and the connection's.
+    let room = (1_u32 << 30).to_be_bytes();
+    frames.send(SETTINGS, 0, 0, &[&[0, 4][..], &room].concat()).await;
+    frames.send(WINDOW_UPDATE, 0, 0, &room).await;
+    let ask = [
+        (":method", &b"GET"[..]),
+        (":scheme", b"https"),
+        (":authority", HOST.as_bytes()),
+        (":path", b"/large"),
+    ];
+    frames.request(1, &ask, true).await;
+    pair.door.logged("/large", 1).await;
+    let _newcomer = newcomer(&pair).await;
+    frames.send(PING, 0, 0, b"12345678").await;
+    let answer = frames.until_end(1).await;
+    assert!(body(&answer) == large, "{} frames", answer.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

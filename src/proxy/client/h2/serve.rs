@@ -243,8 +243,10 @@ impl ClientH2 {
             return None;
         }
         drop(waiting);
-        // A newcomer needs the place.
+        // A newcomer needs the place. Who has not got the last answer whole reads on: to what he says meanwhile an RST would answer.
+        let has_all = self.wire.io.borrow().taken().is_none_or(|taken| !taken.waits);
         self.say_end(Code::NO_ERROR);
-        Some(self.poll_write(cx).err().unwrap_or(After::Close))
+        let after = if has_all { After::Close } else { After::Leave };
+        Some(self.poll_write(cx).err().unwrap_or(after))
     }
 }
