@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -158,8 +158,11 @@ impl Book {
             Some(file) => file,
             None => open(&self.path(0))?,
         };
-        let length = file.metadata()?.len();
-        if length > 0 && length + line.len() as u64 > self.size {
+        if self.is_full(&file, line)? && !self.is_current(&file)? {
+            // Another process writes here too while it drains, and has rotated.
+            file = open(&self.path(0))?;
+        }
+        if self.is_full(&file, line)? {
             self.rotate()?;
             file = open(&self.path(0))?;
         }
@@ -184,6 +187,21 @@ impl Book {
             0 => "journal.jsonl".to_owned(),
             _ => format!("journal.{number}.jsonl"),
         })
+    fn is_full(&self, file: &File, line: &[u8]) -> io::Result<bool> {
+        let length = file.metadata()?.len();
+        Ok(length > 0 && length + line.len() as u64 > self.size)
+    }
+
+    /// Whether this is the file that the current one's name leads to.
+    fn is_current(&self, file: &File) -> io::Result<bool> {
+        let ours = file.metadata()?;
+        match fs::metadata(self.path(0)) {
+            Ok(named) => Ok((named.dev(), named.ino()) == (ours.dev(), ours.ino())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     }
 
     /// Those that are there, oldest first.

@@ -116,6 +116,43 @@ fn five_files_are_kept_and_read_as_one() {
 }
 
 #[test]
+fn two_processes_that_write_rotate_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = serde_json::to_vec(&asked("prod", 1000)).unwrap().len() as u64 + 1;
+    let (mut new, mut old) = (
+        JournalFile::with_size(folder.path(), line * 4),
+        JournalFile::with_size(folder.path(), line * 4),
+    );
+    for operation in (1001..=1011).step_by(2) {
+        new.record(asked("prod", operation));
+        old.record(asked("prod", operation + 1));
+    }
+    assert_eq!(operations(&new), (1001..=1012).collect::<Vec<_>>());
+    assert!(folder.path().join("journal.2.jsonl").exists());
+    assert!(
+        !folder.path().join("journal.3.jsonl").exists(),
+        "12 lines are 3 files of 4"
+    );
+}
+
+#[test]
+fn the_highest_number_is_found_across_a_rotation() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = JournalFile::with_size(folder.path(), 400);
+    assert_eq!(journal.highest_operation(), None);
+    journal.note(Record::Stopped { pid: 1 });
+    assert_eq!(journal.highest_operation(), None);
+    // A process that drains may write down the end of an earlier one.
+    journal.record(asked("prod", 12));
+    journal.record(asked("prod", 11));
+    assert_eq!(journal.highest_operation(), Some(12));
+    while !folder.path().join("journal.2.jsonl").exists() {
+        journal.note(Record::Stopped { pid: 1 });
+    }
+    assert_eq!(journal.highest_operation(), Some(12));
+}
+
+#[test]
 fn n34_a_journal_full_of_output_rotates_and_keeps_the_newest() {
     let folder = tempfile::tempdir().unwrap();
     let size = 1024 * 1024;
