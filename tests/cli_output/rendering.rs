@@ -542,6 +542,28 @@ fn history_tells_each_operation_once_and_names_the_torn() {
 }
 
 #[test]
+fn a_number_that_was_given_twice_has_two_rows_in_history_and_a_resume_none() {
+    let asked = |kind, user: &str| Record::Asked {
+        kind,
+        caller: Caller {
+            uid: 1000,
+            user: user.into(),
+        },
+        within: None,
+    };
+    let rows = history::group(
+        [
+            entry("10:00:00", 7, asked(Action::Wake, "proxyd")),
+            entry("10:00:01", 7, asked(Action::Pause, "alice")),
+            entry("10:00:02", 7, asked(Action::Resume, "bob")),
+        ]
+        .into_iter(),
+    );
+    let lengths: Vec<_> = rows.iter().map(Vec::len).collect();
+    assert_eq!(lengths, [1, 2]);
+}
+
+#[test]
 fn the_verdict_is_good_only_if_everything_was_asked_and_nothing_failed() {
     let good = Verdict {
         swaps: 5,

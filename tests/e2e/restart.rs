@@ -297,3 +297,22 @@ async fn a_second_daemon_in_the_same_folder_is_refused_and_disturbs_nobody() {
     assert_eq!(pair.serving().await, "blue");
     pair.door.status().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_number_is_given_twice_where_the_state_was_lost() {
+    let pair = Pair::tls("").await;
+    let number = async || {
+        let finished = pair.door.swap("prod", &[]).await;
+        let plan = finished.find(|event| match event {
+            Event::Swap(SwapStep::Plan { operation, .. }) => Some(*operation),
+            _ => None,
+        });
+        plan.expect("a plan")
+    };
+    let before = [number().await, number().await];
+    pair.door.kill9();
+    std::fs::remove_file(pair.door.folder().join("state/state.json")).unwrap();
+    pair.door.restart().await;
+    let after = number().await;
+    assert_eq!((before[1], after), (before[0] + 1, before[0] + 2));
+}

@@ -95,6 +95,8 @@ pub fn group(entries: impl Iterator<Item = Read>) -> Vec<Vec<Read>> {
                 .find(|row| row.first().is_some_and(|first| first.entry.operation == operation))
         });
         match (row, &read.entry.record) {
+            // A number may come again where a state file was lost, or one was never saved: nothing begins within a row but its end.
+            (Some(_), Record::Asked { kind, .. }) if *kind != Action::Resume => rows.push(vec![read]),
             (Some(row), _) => row.push(read),
             (None, Record::Step { .. }) => {}
             (None, Record::Started { .. } | Record::Stopped { .. } | Record::Asked { .. } | Record::Torn { .. }) => {

@@ -73,6 +73,10 @@ impl Prepared {
         let remembered = store.load()?;
         let journal = JournalFile::open(folder.path());
         // What the process before this one has begun, it ends.
+        if let Some(given) = journal.highest_operation() {
+            // What begins by itself has a number that nobody may have saved.
+            remembered.next_operation = remembered.next_operation.max(given.saturating_add(1));
+        }
         let begun = inheritance.as_ref().map_or(&[][..], |it| &it.parcel.operations);
         let mut warnings = journal.close_torn(begun, |environment| live_in(&remembered, environment));
 

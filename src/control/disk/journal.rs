@@ -1,5 +1,5 @@
-//! `journal.jsonl`: who did what, when, and the evidence, as JSON lines. History only: nothing decides from it, so a journal that
-//! cannot be written is logged and stops no operation.
+//! `journal.jsonl`: who did what, when, and the evidence, as JSON lines. History only: nothing decides from it but that no number
+//! is given twice, so a journal that cannot be written is logged and stops no operation.
 //!
 //! A crash may tear the last line; the next process begins a new one, and reading skips what is no entry. At 10 MiB the file is
 //! rotated; five are kept.
@@ -22,6 +22,8 @@ const SIZE: u64 = 10 * 1024 * 1024;
 const FILES: usize = 5;
 /// Files that are searched for operations without an end. An operation that old has been reported by an earlier start.
 const SEARCHED: usize = 2;
+/// What every reader of JSON takes exactly. A number above it was never given: something has happened to the file.
+const HIGHEST: u64 = (1 << 53) - 1;
 
 /// The journal of a state folder. A clone is another handle of the same journal.
 #[derive(Debug, Clone)]
@@ -83,6 +85,20 @@ impl JournalFile {
             });
         }
         warnings
+    }
+
+    /// The highest number of an operation in the newest file that has any.
+    #[must_use]
+    pub fn highest_operation(&self) -> Option<u64> {
+        // Bound by a `let`, as above.
+        let files = self.book().files(FILES);
+        let highest = |file: &File| {
+            let text = read(file);
+            let entries = text.split(|&byte| byte == b'\n').filter_map(entry);
+            let numbers = entries.filter_map(|entry| entry.operation);
+            numbers.filter(|number| *number <= HIGHEST).max()
+        };
+        files.iter().rev().find_map(highest)
     }
 
     /// The newest entries, of one environment or of all, newest last; with or without what commands wrote. Reads files: not for a
@@ -171,6 +187,21 @@ impl Book {
         Ok(())
     }
 
+    fn is_full(&self, file: &File, line: &[u8]) -> io::Result<bool> {
+        let length = file.metadata()?.len();
+        Ok(length > 0 && length + line.len() as u64 > self.size)
+    }
+
+    /// Whether this is the file that the current one's name leads to.
+    fn is_current(&self, file: &File) -> io::Result<bool> {
+        let ours = file.metadata()?;
+        match fs::metadata(self.path(0)) {
+            Ok(named) => Ok((named.dev(), named.ino()) == (ours.dev(), ours.ino())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     fn rotate(&self) -> io::Result<()> {
         for number in (1..FILES).rev() {
             match fs::rename(self.path(number - 1), self.path(number)) {
@@ -187,21 +218,6 @@ impl Book {
             0 => "journal.jsonl".to_owned(),
             _ => format!("journal.{number}.jsonl"),
         })
-    fn is_full(&self, file: &File, line: &[u8]) -> io::Result<bool> {
-        let length = file.metadata()?.len();
-        Ok(length > 0 && length + line.len() as u64 > self.size)
-    }
-
-    /// Whether this is the file that the current one's name leads to.
-    fn is_current(&self, file: &File) -> io::Result<bool> {
-        let ours = file.metadata()?;
-        match fs::metadata(self.path(0)) {
-            Ok(named) => Ok((named.dev(), named.ino()) == (ours.dev(), ours.ino())),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     }
 
     /// Those that are there, oldest first.

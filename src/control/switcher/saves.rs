@@ -194,8 +194,11 @@ impl Saves {
             return;
         };
         let mut state = self.state.clone();
+        // What began by itself has a number that nobody has saved.
+        state.next_operation = state.next_operation.max(self.next_operation);
         match &save {
-            Save::Number(asked) => state.next_operation = state.next_operation.max(asked.operation + 1),
+            // It is among those that were given.
+            Save::Number(_) => {}
             Save::Environment { name, state: new, .. } => {
                 state.previews.move_on(name, new.generation);
                 state.environments.insert(name.to_string(), new.clone());
@@ -206,11 +209,7 @@ impl Saves {
                 }
                 state.environments.extend(states.clone());
             }
-            Save::Sleep(save) => {
-                // What began by itself has a number that nobody has saved.
-                state.next_operation = state.next_operation.max(self.next_operation);
-                state.sleep.insert(save.name.to_string(), save.slept.clone());
-            }
+            Save::Sleep(save) => drop(state.sleep.insert(save.name.to_string(), save.slept.clone())),
             Save::Maintenance(toggle) => toggle.apply(&mut state),
             Save::Preview(save) => save.apply(&mut state),
         }
