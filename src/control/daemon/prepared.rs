@@ -8,13 +8,14 @@ use arc_swap::ArcSwap;
 use super::handoff::{Inheritance, enter};
 use super::listeners::Addresses;
 use super::paths::Paths;
-use crate::config::{AccessLogTarget, Server};
+use crate::config::{AccessLogTarget, Config, Server};
 use crate::control::certificates::Certificates;
 use crate::control::disk::{JournalFile, StateDir, StateFile};
 use crate::control::fault::Fault;
 use crate::control::served::{Current, Loaded};
 use crate::control::{clock, disk, limits};
 use crate::model::handoff::Phase;
+use crate::model::slot::Slot;
 use crate::model::state::State;
 use crate::telemetry::AccessLog;
 
@@ -70,15 +71,15 @@ impl Prepared {
             }
         };
         let store = StateFile::new(&folder);
-        let remembered = store.load()?;
+        let mut remembered = store.load()?;
         let journal = JournalFile::open(folder.path());
-        // What the process before this one has begun, it ends.
         if let Some(given) = journal.highest_operation() {
             // What begins by itself has a number that nobody may have saved.
             remembered.next_operation = remembered.next_operation.max(given.saturating_add(1));
         }
+        // What the process before this one has begun, it ends.
         let begun = inheritance.as_ref().map_or(&[][..], |it| &it.parcel.operations);
-        let mut warnings = journal.close_torn(begun, |environment| live_in(&remembered, environment));
+        let mut warnings = journal.close_torn(begun, |environment| live_in(&config, &remembered, environment));
 
         enter(inheritance, Phase::Certificates);
         let (certificates, told) = Certificates::open(&config, folder.path())?;
@@ -106,10 +107,18 @@ impl Prepared {
     }
 }
 
-/// What is live in an environment, as the state says; it is Blue that a first start begins with.
-fn live_in(state: &State, environment: &str) -> String {
+/// What is live in an environment, as the state says; it is Blue that a first start begins with. Where the file gives nothing two
+/// sides, it is what there is.
+fn live_in(config: &Config, state: &State, environment: &str) -> String {
+    let file = config.environments.iter().find(|it| *it.name == *environment);
+    let has_sides = file.is_none_or(|file| file.services.iter().any(|service| service.slots.can_swap()));
     let known = state.environments.get(environment);
-    known.map_or("blue", |environment| environment.live.as_str()).to_owned()
+    let live = match known {
+        _ if !has_sides => Slot::Upstream,
+        Some(known) => known.live,
+        None => Slot::Blue,
+    };
+    live.as_str().to_owned()
 }
 
 fn open_log(server: &Server, warnings: &mut Vec<String>) -> Result<AccessLog, Fault> {
@@ -120,4 +129,22 @@ fn open_log(server: &Server, warnings: &mut Vec<String>) -> Result<AccessLog, Fa
         warnings.push(format!("{}; its lines go to standard output", fault.reason));
         AccessLog::open(&AccessLogTarget::Stdout, server.access_log_format).map_err(failed)
     })
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "what a test writes need not survive a crash")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_live_where_nothing_has_two_sides_is_no_colour() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("proxy.toml");
+        let text = "[defaults]\ntls = \"off\"\n[env.prod]\nhost = \"a.test\"\nblue = 4000\ngreen = 4001\n\
+                    [env.dev]\nhost = \"b.test\"\nupstream = 4002\n";
+        std::fs::write(&file, text).unwrap();
+        let config = Loaded::read(&file).unwrap().serve(Vec::new()).config.clone();
+        let live = ["prod", "dev", "gone"].map(|name| live_in(&config, &State::new(), name));
+        assert_eq!(live, ["blue", "upstream", "blue"]);
+    }
 }
