@@ -170,6 +170,7 @@ impl World {
             request,
             user: "ci".into(),
             warnings: Vec::new(),
+            elsewhere: Vec::new(),
         });
         self.tally.gate_only += u64::from(gate_only);
         // It may have been refused at once.

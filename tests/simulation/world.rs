@@ -352,6 +352,7 @@ impl World {
             request,
             user: "ci".into(),
             warnings: Vec::new(),
+            elsewhere: Vec::new(),
         });
     }
 

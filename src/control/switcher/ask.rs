@@ -11,6 +11,8 @@ use crate::model::api::{CommonStep, Event, Problem, ReloadRequest, exit};
 use crate::model::environment::Input;
 use crate::model::history::{Caller, Record};
 use crate::model::sleep::{self, Wanted};
+use crate::model::succession::Succession;
+use crate::model::switch::Elsewhere;
 use crate::model::{deployment, pause, reload, switch};
 
 impl Owner {
@@ -114,6 +116,7 @@ impl Owner {
                 request,
             }),
             Request::Pause(request) => Input::Pause(pause::Input::Ask {
+                elsewhere: self.elsewhere(&request.environment),
                 operation,
                 request,
                 user,
@@ -148,6 +151,20 @@ impl Owner {
     fn unknown(&self, name: &str) -> Event {
         let Problem { code, reason, hint } = self.no_environment(name);
         Event::Common(CommonStep::Refused {
+    /// What is live in all environments but this one.
+    fn elsewhere(&self, environment: &str) -> Vec<Elsewhere> {
+        let snapshot = self.publisher.snapshot();
+        let live = snapshot.services().iter();
+        let others = live.filter(|live| *live.service.environment != *environment);
+        others
+            .map(|live| Elsewhere {
+                environment: live.service.environment.to_string(),
+                service: live.service.name.to_string(),
+                addresses: live.activation.addresses.clone(),
+            })
+            .collect()
+    }
+
             code,
             reason,
             evidence: Vec::new(),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::api::{
-    Action, CommandBegun, DeployRequest, Kind, OperationRequest, PauseRequest, Stage, StepRequest,
+    Action, CommandBegun, DeployRequest, Kind, OperationRequest, PauseRequest, STOPPING, Stage, StepRequest,
 };
 use crate::model::history::Caller;
 use crate::model::switch::{Ended, example};
@@ -39,6 +39,7 @@ impl Scene {
             request,
             user: "ci".into(),
             warnings: Vec::new(),
+            elsewhere: Vec::new(),
         }));
     }
 
@@ -96,7 +97,8 @@ impl Scene {
         };
         match event {
             Event::Common(CommonStep::Refused { code, reason, .. }) => {
-                assert_eq!((*code, self.done.len()), (exit::BUSY, 1));
+                let expected = if reason == STOPPING { exit::FAILED } else { exit::BUSY };
+                assert_eq!((*code, self.done.len()), (expected, 1));
                 Some(reason)
             }
             _ => None,

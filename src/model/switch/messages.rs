@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::elsewhere::Elsewhere;
 use super::plan::Requires;
 use crate::model::api::{self, Check, Difference, Event, GateReport, Move, OperationRequest, ProbeReport, Traffic};
 use crate::model::bake::Sample;
@@ -26,6 +27,8 @@ pub enum Input {
         user: String,
         /// What the operator should know before it begins, such as trouble with certificates.
         warnings: Vec<String>,
+        /// What is live in other environments.
+        elsewhere: Vec<Elsewhere>,
     },
     /// `Switch::wake` has come.
     Tick,

@@ -14,12 +14,13 @@
 //! - `undo` the automatic rollback
 //! - `draining` old sides on their way out, and the operations that still wait for them; `watch` what is kept of both
 //! - `phase` what an operation is at
-//! - `plan` lock and preflight: what would move where, or why nothing will
+//! - `plan` lock and preflight: what would move where, or why nothing will; `elsewhere` what is live in other environments
 //! - `messages` what goes in and what comes out
 //! - `example` what tests begin with
 
 mod baking;
 mod draining;
+mod elsewhere;
 #[cfg(test)]
 pub(in crate::model) mod example;
 mod messages;
@@ -33,6 +34,7 @@ mod tests;
 mod undo;
 mod watch;
 
+pub use elsewhere::Elsewhere;
 pub use messages::{Effect, Ended, Figures, Found, Input, Kept, Seen, Ticket};
 pub use plan::{Bake, Requires, Rules, Service};
 pub use switch::Switch;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::elsewhere::{self, Elsewhere};
 use crate::model::api::{Deployed, Kind, Move, OperationRequest, Side, Target, exit};
 use crate::model::bake;
 use crate::model::deploy::check_version;
@@ -193,11 +194,12 @@ impl Plan {
     }
 }
 
-/// Makes the plan. `draining` are the slots that still serve what they had begun.
+/// Makes the plan. `draining` are the slots that still serve what they had begun, `elsewhere` is what is live in other environments.
 pub(super) fn plan(
     rules: &Rules,
     state: &EnvironmentState,
     draining: &[Slot],
+    elsewhere: &[Elsewhere],
     request: &OperationRequest,
 ) -> Result<Plan, Refusal> {
     if rules.protected && !request.dry_run && request.confirmed.as_deref() != Some(&rules.name) {
@@ -240,6 +242,9 @@ pub(super) fn plan(
         })
         .collect();
     refuse_live_addresses(rules, &moves)?;
+    if let Some(reason) = elsewhere::refusal(elsewhere, request, &moves) {
+        return Err(Refusal::rule(reason, "start the new version at another address"));
+    }
     if draining.contains(&slot) && request.kind == Kind::Swap && !request.force {
         return Err(Refusal::rule(
             format!("{slot} still serves what it had begun when it was live last"),

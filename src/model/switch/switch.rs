@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::elsewhere::Elsewhere;
 use super::messages::{Effect, Input, Ticket, tell};
 use super::phase::{Gating, Phase};
 use super::plan::{self, Plan, Refusal, Rules};
@@ -64,7 +65,8 @@ impl Switch {
                 request,
                 user,
                 warnings,
-            } => self.ask(operation, &request, user, warnings, now, &mut effects),
+                elsewhere,
+            } => self.ask(operation, &request, user, (warnings, &elsewhere), now, &mut effects),
             Input::Tick => {}
             Input::Probed {
                 ticket,
@@ -173,7 +175,7 @@ impl Switch {
         operation: u64,
         request: &OperationRequest,
         user: String,
-        warnings: Vec<String>,
+        (warnings, elsewhere): (Vec<String>, &[Elsewhere]),
         now: Moment,
         effects: &mut Vec<Effect>,
     ) {
@@ -190,7 +192,7 @@ impl Switch {
         let draining = self.draining_slots();
         let planned = match self.busy(request.kind) {
             Some(refusal) => Err(refusal),
-            None => plan::plan(&self.rules, &self.state, &draining, request),
+            None => plan::plan(&self.rules, &self.state, &draining, elsewhere, request),
         };
         let plan = match planned {
             Ok(plan) => plan,

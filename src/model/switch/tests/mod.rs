@@ -93,6 +93,11 @@ impl Stage {
             request,
             user: "ci".into(),
             warnings: Vec::new(),
+            elsewhere: vec![Elsewhere {
+                environment: "dev".into(),
+                service: "site".into(),
+                addresses: vec![at(4000)],
+            }],
         });
     }
 

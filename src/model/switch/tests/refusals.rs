@@ -164,6 +164,31 @@ fn where_nothing_has_two_sides_none_of_them_is_said_to_serve() {
 }
 
 #[test]
+fn n6_an_address_that_is_live_in_another_environment_is_refused_where_it_is_named() {
+    let one_service = || Rules {
+        services: rules().services.into_iter().take(1).collect(),
+        ..rules()
+    };
+    let named = Some(Target::Services(BTreeMap::from([("web".into(), at(4000))])));
+    for (rules, to) in [(rules(), named), (one_service(), Some(Target::Address(at(4000))))] {
+        let (code, reason, hint) = refusal(rules, OperationRequest { to, ..swap() });
+        assert_eq!(
+            (code, &*reason, &*hint),
+            (
+                exit::REFUSED,
+                "the candidate's 127.0.0.1:4000 of `web` is where `site` of `dev` is live",
+                "start the new version at another address"
+            )
+        );
+    }
+    // What the file says may be shared.
+    let mut shared = one_service();
+    shared.services[0].green = vec![at(4000)];
+    let mut stage = Stage::new(shared);
+    stage.switched(1, swap());
+}
+
+#[test]
 fn what_cannot_be_done_is_refused_with_code_four() {
     let upstreams = Rules {
         services: Vec::new(),
