@@ -145,7 +145,7 @@ fn found(unhealthy: bool, differs: bool) -> Found {
         b: None,
     };
     Found {
-        asleep: None,
+        nobody: None,
         unhealthy: unhealthy.then(sick).into_iter().collect(),
         differences: differs.then(difference).into_iter().collect(),
     }

@@ -37,8 +37,8 @@ impl Owner {
         let snapshot = self.publisher.snapshot();
         let Requires { healthy, parity } = requires;
         let watched = healthy.as_ref().map(|name| serving(&snapshot, name));
-        let asleep = healthy.iter().chain(parity).find_map(|name| self.asleep(name));
-        // The file names none that it does not have, and a promotion of none was refused when it was asked for.
+        let nobody = healthy.iter().chain(parity).find_map(|name| self.nobody(name));
+        // The file names none that it does not have; what is promoted may have left it since it was asked for.
         let compared = parity.as_ref().and_then(|other| {
             let (own, other) = (find(&config, &environment.name)?, find(&config, other)?);
             let candidates = environment.candidates(moves, &snapshot);
@@ -59,7 +59,7 @@ impl Owner {
             let (unhealthy, differences) =
                 tokio::join!(sick(watched.unwrap_or_default(), version.as_deref()), compared);
             let found = Found {
-                asleep,
+                nobody,
                 unhealthy,
                 differences,
             };
@@ -84,7 +84,16 @@ impl Owner {
         });
     }
 
-    /// Why nobody can be asked there, and what helps: it sleeps.
+    /// Why nobody can be asked there, and what helps: it is gone, or sleeps.
+    fn nobody(&self, name: &str) -> Option<(String, String)> {
+        if self.place(name).is_none() {
+            let Problem { reason, hint, .. } = self.no_environment(name);
+            return Some((format!("{reason} any more"), hint.unwrap_or_default()));
+        }
+        self.asleep(name)
+    }
+
+    /// It sleeps.
     fn asleep(&self, name: &str) -> Option<(String, String)> {
         self.environments[self.place(name)?].machines.asleep()
     }

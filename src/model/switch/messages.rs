@@ -125,8 +125,8 @@ pub enum Input {
 /// What stands against a swap in the environments that it depends on; nothing when all is well.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
-    /// One of them sleeps, so that nobody there can be asked: why, and what helps.
-    pub asleep: Option<(String, String)>,
+    /// Nobody can be asked in one of them, which sleeps or is gone: why, and what helps.
+    pub nobody: Option<(String, String)>,
     /// Instances of the one that has to be healthy, which are not.
     pub unhealthy: Vec<GateReport>,
     /// What differs between the candidate and the one that it has to be of one shape with.

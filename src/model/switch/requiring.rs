@@ -131,7 +131,7 @@ impl Switch {
             Asks::File if !deployed => "; `--force` switches all the same",
             Asks::File | Asks::Promotion => "",
         };
-        if let Some((why, hint)) = &found.asleep {
+        if let Some((why, hint)) = &found.nobody {
             return Some((format!("{why}, and `{name}` depends on it"), format!("{hint}{force}")));
         }
         match (sick, other) {

@@ -94,7 +94,7 @@ fn what_is_found_refuses_and_changes_nothing() {
     ] {
         let mut stage = Stage::new(depending());
         stage.found = Found {
-            asleep: None,
+            nobody: None,
             unhealthy,
             differences,
         };
@@ -113,7 +113,7 @@ fn what_is_found_refuses_and_changes_nothing() {
 fn who_deploys_is_not_told_of_a_way_that_a_deploy_does_not_have() {
     let mut stage = Stage::new(depending());
     stage.found = Found {
-        asleep: None,
+        nobody: None,
         unhealthy: vec![sick()],
         differences: Vec::new(),
     };
@@ -199,7 +199,7 @@ fn a_promotion_asks_for_its_source_behind_what_the_file_asks_for() {
 fn a_promotion_whose_source_is_not_well_any_more_changes_nothing() {
     let mut stage = Stage::new(rules());
     stage.found = Found {
-        asleep: None,
+        nobody: None,
         unhealthy: vec![sick()],
         differences: vec![difference("x")],
     };
@@ -213,6 +213,25 @@ fn a_promotion_whose_source_is_not_well_any_more_changes_nothing() {
          promoted, in 1 thing"
     );
     assert_eq!(hint, Some("begin with `proxyctl status dev`"), "there is no `--force`");
+    assert_eq!(stage.published(), 0);
+}
+
+#[test]
+fn a_promotion_whose_source_is_gone_changes_nothing() {
+    let mut stage = Stage::new(rules());
+    stage.found = Found {
+        nobody: Some(("there is no environment `dev` any more".into(), "it is `prod`".into())),
+        ..Found::default()
+    };
+    stage.ask(1, promotion());
+    stage.pass(Duration::from_secs(2));
+    let (code, reason, hint) = stage.refused(1);
+    assert_eq!(code, exit::REFUSED);
+    assert_eq!(
+        reason,
+        "there is no environment `dev` any more, and `prod` depends on it"
+    );
+    assert_eq!(hint, Some("it is `prod`"));
     assert_eq!(stage.published(), 0);
 }
 
