@@ -106,7 +106,10 @@ pub(super) trait Elders: Debug {
     /// What they wait for, oldest first.
     fn report(&self) -> Vec<EarlierProcess>;
 
-    /// Resolves when none of them has anything inside of apps at these addresses.
+    /// The requests and streams that they have inside of apps at these addresses; `None` when they have left.
+    fn inside(&self, addresses: &[Address]) -> Option<(u64, u64)>;
+
+    /// Resolves when none of them has anything inside of apps at these addresses, nor a connection by which more may come there.
     fn have_left(&self, addresses: Vec<Address>) -> Pin<Box<dyn Future<Output = ()>>>;
 
     /// Asks them to end politely what they still have at these addresses.

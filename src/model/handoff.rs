@@ -119,14 +119,14 @@ pub enum Order {
     Drains {
         /// Open client connections.
         connections: u64,
-        /// What is inside of apps, its own and that of the processes before it.
+        /// What is inside of apps, its own and that of the processes before it; and where its clients may still send requests.
         inside: Vec<Inside>,
         /// The processes before it that have not ended, oldest first.
         earlier: Vec<EarlierProcess>,
     },
 }
 
-/// What a process still has inside of an app.
+/// What a process still has inside of an app. With nothing in it, it says that requests may still come there by that process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inside {
     /// Where the app may be: all the addresses of the service's live side.
@@ -135,6 +135,56 @@ pub struct Inside {
     pub requests: u64,
     /// Streams: responses under way, event streams, tunnels.
     pub streams: u64,
+}
+
+impl Inside {
+    /// Nothing is inside there, but clients of connections that are open may still send something.
+    #[must_use]
+    pub fn nothing_yet(addresses: Vec<Address>) -> Self {
+        let (requests, streams) = (0, 0);
+        Self {
+            addresses,
+            requests,
+            streams,
+        }
+    }
+}
+
+/// What a pause or a sleep still waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Left {
+    /// Requests that wait for their response head.
+    pub requests: u64,
+    /// Streams.
+    pub streams: u64,
+    /// Whether a process before this one has some of them, or may still get more.
+    pub earlier: bool,
+}
+
+impl Left {
+    /// All of it in this process.
+    #[must_use]
+    pub fn here(requests: u64, streams: u64) -> Self {
+        let earlier = false;
+        Self {
+            requests,
+            streams,
+            earlier,
+        }
+    }
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.requests.saturating_add(self.streams), self.earlier) {
+            (0, true) => f.write_str("connections to a process from before an upgrade (`proxyctl status` shows it)"),
+            (left, false) => write!(f, "{left} requests and streams"),
+            (left, true) => write!(
+                f,
+                "{left} requests and streams, some of them in a process from before an upgrade (`proxyctl status` shows it),"
+            ),
+        }
+    }
 }
 
 /// A process that was replaced by an upgrade, and what it still waits for.
@@ -331,6 +381,27 @@ mod tests {
                 handoff.handle(enters(Phase::Gating), at(second)),
                 Step::Wait(at(second + 30))
             );
+        }
+    }
+
+    #[test]
+    fn what_is_waited_for_in_a_process_before_is_told_as_that() {
+        let earlier = |requests, streams| Left {
+            earlier: true,
+            ..Left::here(requests, streams)
+        };
+        for (left, words) in [
+            (Left::here(2, 1), "3 requests and streams"),
+            (
+                earlier(2, 1),
+                "3 requests and streams, some of them in a process from before an upgrade (`proxyctl status` shows it),",
+            ),
+            (
+                earlier(0, 0),
+                "connections to a process from before an upgrade (`proxyctl status` shows it)",
+            ),
+        ] {
+            assert_eq!(left.to_string(), words);
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::api::{Action, CommonStep, Event, Holder, SwapStep, exit};
+use super::api::{Action, CommonStep, Event, Holder, STOPPING, SwapStep, exit};
 use super::clock::Moment;
 use super::environment::Environment;
 use super::state::EnvironmentState;
@@ -47,6 +47,8 @@ pub enum Succession {
         /// When it began.
         since: Duration,
     },
+    /// None begins any more: this process ends.
+    Stopping,
     /// Another process is the front door.
     Over {
         /// Its process id.
@@ -70,6 +72,10 @@ impl Succession {
                 let (operation, user, since) = (holder.operation, &holder.user, &holder.since);
                 let reason = format!("upgrade {operation} by {user} is under way since {since}");
                 (exit::BUSY, reason)
+            }
+            Self::Stopping => {
+                let (reason, live) = (STOPPING.into(), None);
+                return Some(Event::Common(CommonStep::Failed { reason, live }));
             }
             Self::Over { pid } => (exit::FAILED, format!("process {pid} has taken over; ask again")),
         };

@@ -264,6 +264,17 @@ async fn a_command_that_takes_too_long_is_asked_to_end_and_requests_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn n13_a_pause_at_its_limit_gives_the_app_the_time_that_its_passes_take() {
+    // Four seconds from the first probe to the third.
+    let slowly = "health.interval = \"2s\"\nhealth.passes = 3\n";
+    let pair = Pair::tls(slowly).await;
+    let pause = pair.door.proxyctl(&["pause", "prod", "--timeout", "1s"]).await;
+    pause.assert_code(exit::DONE);
+    let one = pair.request("POST", "/one").await.unwrap();
+    assert_eq!(one.status, 200, "the app was well all the time: {}", one.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pause_that_waits_for_a_request_too_long_touches_nothing() {
     let pair = Pair::tls("").await;
     pair.blue.answer_when("/slow-one", "slow", "slow");

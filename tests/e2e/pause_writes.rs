@@ -270,3 +270,30 @@ async fn n35_a_migration_of_sqlite_under_readers_and_writers_fails_nobody() {
     place.stop().await;
     remove();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n35_a_write_on_the_side_that_a_swap_has_left_is_waited_for() {
+    let pair = Pair::tls("").await;
+    pair.blue.answer_when("/slow", "slow", "slow");
+    let slow = pair.request("POST", "/slow");
+    pair.blue.reached("/slow").await;
+    let mut swap = pair.door.watch(&["swap", "prod"]);
+    swap.switched().await;
+    // From the drain on it holds nobody up.
+    pair.door.step(None).await;
+    let (file, begun, go) = command(&pair.door);
+    let pause = pair
+        .door
+        .watch_plain(&["pause", "prod", "--writes", "--json", "--", file.to_str().unwrap()]);
+    pair.door.step(Some("drain")).await;
+    let held = pair.request("POST", "/held");
+    pair.door.held("prod", 1).await;
+    assert!(!begun.exists(), "blue still writes");
+    pair.blue.release("slow");
+    assert_eq!(slow.await.unwrap().text(), "slow");
+    exists(&begun).await;
+    std::fs::write(&go, "").unwrap();
+    pause.finish().await.assert_code(exit::DONE);
+    assert_eq!(held.await.unwrap().app(), "green");
+    assert_eq!(swap.finish().await.safe_to_stop(), pair.safe(&pair.blue));
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use greengate::model::api::{Action, CommonStep, Event, PauseRequest, PauseStep, ResumeRequest, exit};
 use greengate::model::environment;
+use greengate::model::handoff::Left;
 use greengate::model::history::Caller;
 use greengate::model::pause::{Effect, Input};
 use greengate::model::slot::Generation;
@@ -121,7 +122,7 @@ impl World {
             }
             Effect::Count { leaving } => {
                 let (requests, streams) = self.plane.inside(&leaving, self.now);
-                self.answer_pause(5, Input::Counted { requests, streams });
+                self.answer_pause(5, Input::Counted(Left::here(requests, streams)));
             }
             Effect::Gate { operation, patience } => {
                 let well = self.rng.u8(0..5) > 0;

@@ -8,6 +8,7 @@ use fastrand::Rng;
 use greengate::model::api::{Action, Holder};
 use greengate::model::clock::Moment;
 use greengate::model::environment::{self, Environment};
+use greengate::model::handoff::Left;
 use greengate::model::sleep::{Effect, Input, Rules, Sample, Stance, StopFailed, Times, Wanted};
 use greengate::model::state::{EnvironmentState, Slept};
 use greengate::model::switch::{Requires, Rules as SwitchRules};
@@ -445,10 +446,7 @@ impl World {
             }
             Effect::Look { leaving } => {
                 let inside = leaving.iter().filter_map(|it| self.claims.get(it)).sum();
-                self.inputs.push_back(Input::Inside {
-                    requests: inside,
-                    streams: 0,
-                });
+                self.inputs.push_back(Input::Inside(Left::here(inside, 0)));
             }
             Effect::Publish => self.publish(),
             Effect::TurnAway => self.tally.turned_away += std::mem::take(&mut self.waiting),

@@ -155,13 +155,16 @@ fn render_environment(environment: &EnvironmentStatus, now: Timestamp, style: St
         ));
     }
     if let Some(holder) = &environment.operation {
+        let number = match holder.operation {
+            0 => String::new(),
+            operation => format!(" (operation {operation})"),
+        };
         lines.push(format!(
-            "  {} by {}{}, step {} (operation {})",
+            "  {} by {}{}, step {}{number}",
             style.yellow(&holder.kind.to_string()),
             escape(&holder.user),
             lasting(age(&holder.since, now)),
             escape(&holder.step),
-            holder.operation,
         ));
     }
     for preview in &environment.previews {

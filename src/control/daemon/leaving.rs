@@ -15,6 +15,8 @@ use crate::model::handoff::{Order, Word};
 
 /// Between two looks at what is left.
 const LOOK: Duration = Duration::from_millis(50);
+/// Behind the grace of connections that wait for a request: for the client of HTTP/2 to hear that it is over.
+const AFTER_GRACE: Duration = Duration::from_secs(1);
 /// Streams are ended one after the other, and a client may take a moment to answer (N20).
 const AFTER_STREAMS: Duration = Duration::from_secs(30);
 
@@ -52,19 +54,25 @@ impl Serving {
     async fn drain(&self, patience: Duration) {
         let (heard, said) = self.giver.line().unzip();
         tokio::select! {
-            () = self.report(said, Instant::now() + patience) => {}
+            () = self.report(said, Instant::now(), patience) => {}
             () = self.obey(heard) => {}
         }
     }
 
     /// Says what is left whenever that changes, until nothing is left here and in the processes before.
-    async fn report(&self, mut line: Option<OwnedWriteHalf>, deadline: Instant) {
+    async fn report(&self, mut line: Option<OwnedWriteHalf>, began: Instant, patience: Duration) {
         let office = &self.office;
+        let (deadline, silent) = (began + patience, began + self.grace + AFTER_GRACE);
         let mut told = None;
         loop {
+            // Looked at first: a request that comes meanwhile is then at least among what is inside.
+            let may_send = office.plane.connections() > 0 && Instant::now() < silent;
             let begun = office.switcher.begun().await;
             let mut inside = begun.inside;
-            inside.extend(self.earlier.inside());
+            if may_send {
+                inside.extend(begun.ahead);
+            }
+            inside.extend(self.earlier.all_inside());
             let left = Order::Drains {
                 connections: office.plane.connections() as u64,
                 inside,

@@ -50,6 +50,8 @@ pub(super) struct Serving {
     /// What operators look at.
     pub(super) sites: Sites,
     pub(super) earlier: EarlierProcesses,
+    /// For so long a client may send on a connection of before, once another process accepts.
+    pub(super) grace: Duration,
     /// Speaks for the main process, as long as this is it.
     pub(super) watchdog: Group,
 }
@@ -97,7 +99,7 @@ impl Serving {
             web_socket: settings.times.sleep_web_socket,
         };
         let wrong_password = settings.times.wrong_password;
-        let notify_times = settings.times;
+        let (notify_times, grace) = (settings.times, settings.times.drain_grace);
         let (totals, patience, https_port) = (
             Totals::new(settings.workers),
             settings.times.hand_over,
@@ -163,6 +165,7 @@ impl Serving {
             keeping: Rc::new(kept.clone()),
             https_port,
             sleep_times,
+            has_leave: inheritance.is_none(),
         });
         let tasks = Group::new("daemon");
         tasks.spawn_local("switcher", switching);
@@ -206,6 +209,7 @@ impl Serving {
             inheritance.wait_for_leave().await?;
             // The old one has ended its renewals before it gave leave.
             office.certificates.take_up();
+            office.switcher.take_leave();
         }
         office.plane.listen(&listeners.http, &listeners.https).map_err(failed)?;
         systemd::forget(&useless);
@@ -245,6 +249,7 @@ impl Serving {
             giver,
             sites,
             earlier,
+            grace,
             watchdog,
         })
     }

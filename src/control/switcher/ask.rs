@@ -93,9 +93,12 @@ impl Owner {
             within: request.within(),
         };
         self.notices.record(request.environment(), operation, record);
-        if !matches!(request, Request::Upgrade(_))
-            && let Some(refused) = self.upgrade.succession.refusal()
-        {
+        let refusal = match (&request, &self.upgrade.succession) {
+            // An upgrade says itself what is in its way, and a reload hears by itself that the process ends.
+            (Request::Upgrade(_), _) | (Request::Reload(_), Succession::Stopping) => None,
+            (_, succession) => succession.refusal(),
+        };
+        if let Some(refused) = refusal {
             return self.notices.tell(request.environment(), operation, refused);
         }
         let place = match request.environment() {
@@ -113,10 +116,10 @@ impl Owner {
                 operation,
                 user,
                 warnings: (self.surroundings.warnings)(&request.environment),
+                elsewhere: self.elsewhere(&request.environment),
                 request,
             }),
             Request::Pause(request) => Input::Pause(pause::Input::Ask {
-                elsewhere: self.elsewhere(&request.environment),
                 operation,
                 request,
                 user,
@@ -148,9 +151,6 @@ impl Owner {
         self.inputs.push_back((place, input));
     }
 
-    fn unknown(&self, name: &str) -> Event {
-        let Problem { code, reason, hint } = self.no_environment(name);
-        Event::Common(CommonStep::Refused {
     /// What is live in all environments but this one.
     fn elsewhere(&self, environment: &str) -> Vec<Elsewhere> {
         let snapshot = self.publisher.snapshot();
@@ -165,6 +165,9 @@ impl Owner {
             .collect()
     }
 
+    fn unknown(&self, name: &str) -> Event {
+        let Problem { code, reason, hint } = self.no_environment(name);
+        Event::Common(CommonStep::Refused {
             code,
             reason,
             evidence: Vec::new(),

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::message::{Begun, Message};
 use super::owner::{Owner, Parts};
 use super::request::{Report, Request};
-use crate::model::api::{CommonStep, Event, Parity, Problem, ReleaseRequest, StepRequest, exit};
+use crate::model::api::{CommonStep, Event, Parity, Problem, ReleaseRequest, STOPPING, StepRequest, exit};
 use crate::model::history::Caller;
 use crate::model::slot::Address;
 
@@ -37,7 +37,7 @@ impl Switcher {
             stream,
         };
         if let Err(mpsc::error::SendError(Message::Ask { stream, .. })) = self.mailbox.send(asked) {
-            let reason = "the proxy is stopping".into();
+            let reason = STOPPING.into();
             // The receiver is still in our hands.
             let _ = stream.send(Event::Common(CommonStep::Failed { reason, live: None }));
         }
@@ -82,6 +82,11 @@ impl Switcher {
         let _ = timeout(deadline, probed).await;
     }
 
+    /// The process before this one lets it take over: it may save, and begin what begins by itself.
+    pub(in crate::control) fn take_leave(&self) {
+        let _ = self.mailbox.send(Message::Leave);
+    }
+
     /// What was begun and has not ended.
     pub(in crate::control) async fn begun(&self) -> Begun {
         let (reply, begun) = oneshot::channel();
@@ -105,7 +110,7 @@ impl Switcher {
 fn stopping() -> Problem {
     Problem {
         code: exit::FAILED,
-        reason: "the proxy is stopping".into(),
+        reason: STOPPING.into(),
         hint: None,
     }
 }

@@ -20,6 +20,8 @@ use crate::model::switch::Ended;
 pub(in crate::control) struct Begun {
     /// Inside of apps.
     pub(in crate::control) inside: Vec<Inside>,
+    /// Where the next request on a connection that is still open would go.
+    pub(in crate::control) ahead: Vec<Inside>,
     /// Whether an operation has not heard its end yet.
     pub(in crate::control) operations: bool,
 }
@@ -95,6 +97,8 @@ pub(super) enum Message {
     Begun {
         reply: oneshot::Sender<Begun>,
     },
+    /// The process before this one lets it take over.
+    Leave,
     /// A command of a deployment is about to run, or has run.
     Step {
         request: StepRequest,

@@ -1,6 +1,6 @@
 //! An open preview, and what serves it: live periods of its own for the idle side of its environment.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::config::{Config, Environment, Service};
 use crate::model::preview::Preview;
@@ -13,7 +13,17 @@ use crate::telemetry::Totals;
 pub(super) struct Previews {
     /// In the order in which they were opened.
     pub(super) opened: Vec<Opened>,
+    /// What those that are over had begun.
+    pub(super) draining: Vec<Weak<Activation>>,
     pub(super) https_port: Option<u16>,
+}
+
+impl Previews {
+    /// What may still be inside by previews of an environment that are over.
+    pub(super) fn left_behind(&self, environment: &str) -> impl Iterator<Item = Arc<Activation>> {
+        let draining = self.draining.iter().filter_map(Weak::upgrade);
+        draining.filter(move |it| *it.environment == *environment)
+    }
 }
 
 /// An open preview.

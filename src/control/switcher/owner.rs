@@ -69,6 +69,8 @@ pub(in crate::control) struct Parts {
     pub https_port: Option<u16>,
     /// The times of sleeps that nobody configures.
     pub sleep_times: sleep::Times,
+    /// Whether another process has given leave, or there is none: before, nothing is saved, and nothing begins by itself.
+    pub has_leave: bool,
 }
 
 /// Whom a configuration concerns beside routing.
@@ -97,6 +99,7 @@ pub(super) struct Owner {
     pub(super) upgrade: Upgrading,
     pub(super) previews: Previews,
     pub(super) sleep_times: sleep::Times,
+    pub(super) has_leave: bool,
     pub(super) saves: Saves,
     pub(super) vigil: Vigil,
     pub(super) notices: Notices,
@@ -140,9 +143,11 @@ impl Owner {
             },
             previews: Previews {
                 opened: after_start(&config, &parts.routing.load()),
+                draining: Vec::new(),
                 https_port: parts.https_port,
             },
             sleep_times: parts.sleep_times,
+            has_leave: parts.has_leave,
             saves: Saves::new(parts.store, state),
             vigil: Vigil::default(),
             notices: Notices::new(parts.journal, parts.happenings),

@@ -14,7 +14,8 @@ use crate::control::evidence::gating;
 use crate::control::evidence::instance::Instance;
 use crate::model::drain::Limits;
 use crate::model::environment;
-use crate::model::pause::Input;
+use crate::model::handoff::Left;
+use crate::model::pause::{Input, last_look};
 use crate::model::sleep;
 use crate::model::slot::Generation;
 use crate::proxy::{Activation, Live, Patience, Stance};
@@ -57,15 +58,18 @@ impl Environment {
         &mut self,
         operation: u64,
         stance: &Stance,
+        previews: Vec<Arc<Activation>>,
         publisher: &Publisher,
         errands: &Errands,
     ) -> environment::Input {
         let snapshot = publisher.snapshot();
         let own = |live: &&Live| live.service.environment == self.name;
-        let live: Vec<Live> = snapshot.services().iter().filter(own).cloned().collect();
+        let live = snapshot.services().iter().filter(own);
+        let live = live.map(|live| live.activation.clone());
+        // A side that a swap has left writes into the same database, and so does who looks at the idle one.
+        let left = self.retired.iter().map(|it| it.activation.clone());
+        self.written = live.chain(left).chain(previews).collect();
         publisher.publish(snapshot.with_stance(&self.name, stance), []);
-        self.written = self.inside_of(&live);
-        // Who looks at the idle side writes into the same database.
         let shown = snapshot.previews().into_iter().flat_map(|open| open.iter());
         let shown = shown.flat_map(|open| open.candidates.iter().cloned());
         self.written.extend(shown.filter(|it| it.environment == self.name));
@@ -128,22 +132,28 @@ impl Environment {
     }
 
     /// What is still inside of these.
-    pub(super) fn count(&self, leaving: &[usize]) -> environment::Input {
-        if self.machines.is_paused_for_writes() {
-            let writes = self.written.iter().map(|it| it.counters().writes);
-            let (requests, streams) = (writes.sum(), 0);
-            return environment::Input::Pause(Input::Counted { requests, streams });
+    pub(super) fn count(&self, leaving: &[usize], publisher: &Publisher) -> Left {
+        let (counted, addresses): (Vec<_>, Vec<_>) = if self.machines.is_paused_for_writes() {
+            let written = self.written.iter();
+            written
+                .map(|it| ((it.counters().writes, 0), it.addresses.clone()))
+                .unzip()
+        } else {
+            let left = self.retired.iter().map(|it| &it.activation);
+            let left = left.filter(|it| leaving.contains(&number(it)));
+            left.map(|it| (it.in_flight(), it.addresses.clone())).unzip()
+        };
+        let earlier = publisher.elders.inside(&addresses.concat());
+        let all = counted.into_iter().chain(earlier);
+        let (requests, streams) = all.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+        Left {
+            requests,
+            streams,
+            earlier: earlier.is_some(),
         }
-        let of_pause = self
-            .retired
-            .iter()
-            .filter(|it| leaving.contains(&number(&it.activation)));
-        let sum = of_pause.map(|it| it.activation.in_flight());
-        let (requests, streams) = sum.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
-        environment::Input::Pause(Input::Counted { requests, streams })
     }
 
-    /// Asks every live instance for its health, for so long.
+    /// Asks every live instance for its health, for so long, and at least as long as their passes take.
     pub(super) fn gate(&self, operation: u64, patience: Duration, publisher: &Publisher, errands: &Errands) {
         let snapshot = publisher.snapshot();
         let own = snapshot
@@ -151,10 +161,13 @@ impl Environment {
             .iter()
             .filter(|live| live.service.environment == self.name);
         let candidates: Vec<_> = own.flat_map(Instance::serving).collect();
+        let looks = candidates.iter().map(|it| &it.service.health);
+        let looks = looks.map(|health| last_look(health.passes, health.interval, health.timeout));
+        let look = looks.max().unwrap_or_default();
         let (environment, reply) = (self.place, errands.reply());
         errands.run("pause's gate", async move {
             let began = Instant::now();
-            let result = gating::pass(&candidates, patience, |instances, elapsed| {
+            let result = gating::pass(&candidates, patience.max(look), |instances, elapsed| {
                 let gating = Input::Gating {
                     operation,
                     instances,

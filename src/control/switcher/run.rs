@@ -22,8 +22,10 @@ use crate::model::{
 
 impl Owner {
     pub(super) async fn run(mut self, mut mail: UnboundedReceiver<Message>) {
-        self.end_lost_previews();
         self.sleep_on();
+        if self.has_leave {
+            self.end_lost_previews();
+        }
         loop {
             let wake = self.wake();
             tokio::select! {
@@ -102,8 +104,13 @@ impl Owner {
             Message::Begun { reply } => {
                 let _ = reply.send(Begun {
                     inside: self.inside(),
+                    ahead: self.ahead(),
                     operations: self.notices.has_unfinished(),
                 });
+            }
+            Message::Leave => {
+                self.has_leave = true;
+                self.end_lost_previews();
             }
             Message::Step { request, caller, reply } => self.step(request, caller, reply),
             Message::Release { request, caller, reply } => self.release(request, caller, reply),
@@ -115,14 +122,20 @@ impl Owner {
 
     /// When time alone brings something about.
     fn wake(&self) -> Instant {
-        let machines = self.environments.iter().filter_map(|it| it.machines.wake());
         let vigil = self.vigil.wake(self.epoch);
+        if !self.has_leave {
+            return vigil;
+        }
+        let machines = self.environments.iter().filter_map(|it| it.machines.wake());
         let next = machines.chain(self.preview_wake()).min();
         let next = next.map(|at| self.epoch + at);
         next.map_or(vigil, |next| next.min(vigil))
     }
 
     fn tick(&mut self) {
+        if !self.has_leave {
+            return;
+        }
         let now = self.epoch.elapsed();
         for (place, environment) in self.environments.iter().enumerate() {
             if environment.machines.wake().is_some_and(|at| at <= now) {
@@ -250,12 +263,18 @@ impl Owner {
             }
             pause::Effect::Hold { operation, writes } => {
                 let closed = match writes {
-                    true => environment.hold_writes(operation, &stance, publisher, errands),
+                    true => {
+                        let previews = self.previews.left_behind(&name).collect();
+                        environment.hold_writes(operation, &stance, previews, publisher, errands)
+                    }
                     false => environment.hold(&stance, publisher, errands),
                 };
                 self.inputs.push_back((place, closed));
             }
-            pause::Effect::Count { leaving } => self.inputs.push_back((place, environment.count(&leaving))),
+            pause::Effect::Count { leaving } => {
+                let counted = pause::Input::Counted(environment.count(&leaving, publisher));
+                self.inputs.push_back((place, Input::Pause(counted)));
+            }
             pause::Effect::Gate { operation, patience } => environment.gate(operation, patience, publisher, errands),
             pause::Effect::TurnAway => publisher.plane.turn_away(&name, Refusal::PauseOver),
             pause::Effect::Release => self.publish_stance(&name),
@@ -294,6 +313,9 @@ impl Owner {
     async fn stop(&mut self) {
         for place in 0..self.environments.len() {
             self.inputs.push_back((place, Input::Stop));
+        }
+        if !self.upgrade.succession.has_begun() {
+            self.upgrade.succession = Succession::Stopping;
         }
         loop {
             let Left {

@@ -57,10 +57,8 @@ impl Owner {
                 }
             }
             Effect::Look { leaving } => {
-                let counted = self.environments[place].count(&leaving);
-                if let environment::Input::Pause(pause::Input::Counted { requests, streams }) = counted {
-                    self.hear_of_sleep(place, Input::Inside { requests, streams });
-                }
+                let left = self.environments[place].count(&leaving, &self.publisher);
+                self.hear_of_sleep(place, Input::Inside(left));
             }
             Effect::Publish => {
                 self.environments[place].arm(&self.errands);

@@ -1,11 +1,13 @@
 //! The switcher with real probes and a real clock, a data plane that only answers, and a disk in memory. Whole processes are
 //! in `tests/`.
 
+mod fakes;
+mod leave;
+
 use std::fs::File;
 use std::io::Write as _;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -13,129 +15,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::LocalSet;
 
+use self::fakes::{Book, Disk, Door, NoCertificates, NoProcess};
 use super::*;
-use crate::config::{Config, Server, Service};
 use crate::control::happenings::Happenings;
-use crate::control::ports::{
-    Durability, Elders, Handed, Hosts, Journal, Keeping, Opening, Plane, Sites, StateStore, Succession,
-};
 use crate::control::served::{Current, Loaded};
-use crate::model::api::{
-    CommonStep, Event, KeptStatus, Kind, MaintenanceRequest, Notice, OperationRequest, SwapStep, exit,
-};
-use crate::model::handoff::{EarlierProcess, LiveService, Phase};
-use crate::model::history::{Caller, Entry, Record};
-use crate::model::slot::{Address, Generation, Slot};
+use crate::model::api::{CommonStep, Event, Kind, MaintenanceRequest, Notice, OperationRequest, SwapStep, exit};
+use crate::model::history::{Caller, Record};
+use crate::model::slot::{Generation, Slot};
 use crate::model::state::State;
-use crate::model::switch::Kept;
-use crate::proxy::{Answer, Ask, Routing};
+use crate::proxy::Routing;
 use crate::tasks::Group;
 use crate::telemetry::Totals;
-
-/// A front door that answers with one status, and remembers what it was asked.
-#[derive(Default)]
-struct Door {
-    status: u16,
-    asked: Mutex<Vec<String>>,
-}
-
-impl Plane for Door {
-    fn poke(&self) {}
-
-    fn ask(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Result<Answer, String>> + '_>> {
-        self.asked.lock().unwrap().push(format!("{}{}", ask.host, ask.target));
-        let answer = Answer {
-            status: self.status,
-            headers: Vec::new(),
-            body: Vec::new(),
-        };
-        Box::pin(async { Ok(answer) })
-    }
-}
-
-/// A disk that remembers every save, and fails from the n-th on.
-#[derive(Clone, Default)]
-struct Disk {
-    saved: Arc<Mutex<Vec<State>>>,
-    room: usize,
-}
-
-impl StateStore for Disk {
-    fn save(&mut self, state: &State) -> Result<Durability, String> {
-        let mut saved = self.saved.lock().unwrap();
-        if saved.len() >= self.room {
-            return Err("no space left on device".into());
-        }
-        saved.push(state.clone());
-        Ok(Durability::Durable)
-    }
-
-    fn saved(&self) -> Result<State, String> {
-        Ok(self.saved.lock().unwrap().last().cloned().unwrap_or_else(State::new))
-    }
-}
-
-#[derive(Clone, Default)]
-struct Book(Arc<Mutex<Vec<Entry>>>);
-
-impl Journal for Book {
-    fn record(&mut self, entry: Entry) {
-        self.0.lock().unwrap().push(entry);
-    }
-}
-
-struct NoCertificates;
-
-/// There is none before, and none after.
-#[derive(Debug)]
-struct NoProcess;
-
-impl Succession for NoProcess {
-    fn hand_over<'a>(
-        &'a self,
-        _: Vec<LiveService>,
-        _: Vec<u64>,
-        _: Box<dyn Fn(Phase) + 'a>,
-    ) -> Pin<Box<dyn Future<Output = Handed> + 'a>> {
-        Box::pin(async { Err((Phase::Starting, "there is none".into())) })
-    }
-}
-
-impl Keeping for NoProcess {
-    fn keep(&self, _: Arc<Service>, _: Vec<Address>) -> Pin<Box<dyn Future<Output = Kept>>> {
-        Box::pin(std::future::ready(Kept::default()))
-    }
-
-    fn kept(&self, _: &str) -> Option<KeptStatus> {
-        None
-    }
-}
-
-impl Elders for NoProcess {
-    fn report(&self) -> Vec<EarlierProcess> {
-        Vec::new()
-    }
-
-    fn have_left(&self, _: Vec<Address>) -> Pin<Box<dyn Future<Output = ()>>> {
-        Box::pin(std::future::ready(()))
-    }
-
-    fn hurry(&self, _: Vec<Address>) -> Pin<Box<dyn Future<Output = ()>>> {
-        Box::pin(std::future::ready(()))
-    }
-}
-
-impl Hosts for NoCertificates {
-    fn serve(&self, _configurations: &[&Config]) -> Result<Vec<String>, String> {
-        Ok(Vec::new())
-    }
-}
-
-impl Sites for NoCertificates {
-    fn prepare(&self, _server: &Server) -> Result<Opening, String> {
-        Ok(Opening::new(|| {}))
-    }
-}
 
 struct Scene {
     switcher: Switcher,
@@ -151,6 +41,11 @@ struct Scene {
 impl Scene {
     /// Two sides that answer their probes, unless green is `dead`.
     async fn new(room: usize, status: u16, dead: bool) -> Self {
+        Self::begun(room, status, dead, State::new(), true).await
+    }
+
+    /// With what was remembered, and with leave to act or without.
+    async fn begun(room: usize, status: u16, dead: bool, remembered: State, has_leave: bool) -> Self {
         let apps = Group::new("apps");
         let mut ports = Vec::new();
         for _ in 0..2 {
@@ -172,7 +67,7 @@ impl Scene {
         let config = served.config.clone();
         let current: Current = Arc::new(ArcSwap::from_pointee(served));
         let totals = Totals::new(2);
-        let first = initial(&config, &State::new(), &totals);
+        let first = initial(&config, &remembered, &totals);
         let routing = Routing::new(first.snapshot);
         let door = Arc::new(Door {
             status,
@@ -201,6 +96,7 @@ impl Scene {
             keeping: Rc::new(NoProcess),
             https_port: None,
             sleep_times: crate::model::sleep::Times::USUAL,
+            has_leave,
         });
         apps.spawn_local("switcher", task);
         Self {

@@ -1,6 +1,6 @@
 //! Carries an upgrade out (N25): another process takes over while nothing else is under way.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::message::Message;
 use super::owner::Owner;
@@ -151,6 +151,14 @@ impl Owner {
         self.activations().iter().filter_map(count).collect()
     }
 
+    /// Where requests go that still come here.
+    pub(super) fn ahead(&self) -> Vec<Inside> {
+        let snapshot = self.publisher.snapshot();
+        let live = snapshot.services().iter();
+        live.map(|live| Inside::nothing_yet(live.activation.addresses.clone()))
+            .collect()
+    }
+
     /// What is inside of apps at these addresses is to end politely: another process pauses them.
     pub(super) fn hurry(&self, addresses: &[Address]) {
         for activation in self.activations() {
@@ -166,6 +174,9 @@ impl Owner {
         let snapshot = self.publisher.snapshot();
         let live = snapshot.services().iter().map(|live| live.activation.clone());
         let retired = self.environments.iter().flat_map(|it| &it.retired);
-        live.chain(retired.map(|it| it.activation.clone())).collect()
+        let previews = self.previews.draining.iter().filter_map(Weak::upgrade);
+        live.chain(retired.map(|it| it.activation.clone()))
+            .chain(previews)
+            .collect()
     }
 }

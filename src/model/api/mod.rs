@@ -76,7 +76,7 @@ pub use notify::{NotifyRequest, NotifyResult, NotifyStatus, NotifyTested};
 pub use operation::{Kind, Move, OperationRequest, Side, Target};
 pub use parity::{About, Difference, Parity};
 pub use preview::{PreviewEnd, PreviewLink, PreviewRequest, PreviewStatus};
-pub use problem::{Problem, exit};
+pub use problem::{Problem, STOPPING, exit};
 pub use requests::{NotedRequest, Requests};
 pub use seen::{GateReport, ProbeReport, Traffic, millis};
 pub use series::{Range, Series, SeriesStatus, Track};

@@ -14,6 +14,10 @@ pub struct Problem {
     pub hint: Option<String>,
 }
 
+/// Said to all who ask while the process ends. It is a failure, and nothing that somebody else holds: the next process may be asked the
+/// same.
+pub const STOPPING: &str = "the proxy is stopping";
+
 /// Exit codes of `proxyctl`; people script against them.
 pub mod exit {
     /// Done.

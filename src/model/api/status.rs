@@ -170,7 +170,7 @@ impl EnvironmentStatus {
 /// The operation that holds an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// Number of the operation.
+    /// Number of the operation; 0 while what has begun by itself has none.
     pub operation: u64,
     /// What it does.
     pub kind: Action,
@@ -187,9 +187,14 @@ impl Holder {
     /// Why another operation on the same environment is refused (N5).
     #[must_use]
     pub fn refusal(&self, environment: &str) -> String {
+        let number = match self.operation {
+            // It has begun by itself, and may not come to anything.
+            0 => String::new(),
+            operation => format!(" {operation}"),
+        };
         format!(
-            "{} {} by {} holds `{environment}` since {} (step: {})",
-            self.kind, self.operation, self.user, self.since, self.step
+            "{}{number} by {} holds `{environment}` since {} (step: {})",
+            self.kind, self.user, self.since, self.step
         )
     }
 
@@ -313,4 +318,23 @@ pub struct CertificateStatus {
     /// one is kept`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_begun_by_itself_and_has_no_number_holds_without_one() {
+        let holder = |operation| Holder {
+            operation,
+            kind: Action::Sleep,
+            user: "proxyd".into(),
+            since: "2026-01-01T00:00:00.000Z".into(),
+            step: "drain".into(),
+        };
+        let rest = "by proxyd holds `dev` since 2026-01-01T00:00:00.000Z (step: drain)";
+        assert_eq!(holder(0).refusal("dev"), format!("sleep {rest}"));
+        assert_eq!(holder(7).refusal("dev"), format!("sleep 7 {rest}"));
+    }
 }

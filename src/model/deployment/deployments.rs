@@ -10,7 +10,7 @@ use super::scene::{Scene, Surroundings};
 use super::touch::{allowed, touched};
 use crate::model::api::{
     CommonStep, DeployPlan, DeployRequest, DeployStep, Event, Holder, Kind, OperationRequest, Problem, ReleaseRequest,
-    Step, StepRequest, SwapStep, WaitingStatus, exit,
+    STOPPING, Step, StepRequest, SwapStep, WaitingStatus, exit,
 };
 use crate::model::clock::Moment;
 use crate::model::history::Caller;
@@ -431,9 +431,6 @@ impl Deployments {
         self.held.iter().chain(&self.above)
     }
 }
-
-/// Said to all who ask while it ends. It is a failure and no refusal: the next process may be asked the same.
-const STOPPING: &str = "the proxy is stopping";
 
 /// What is said of a deployment that holds nothing.
 fn over(operation: u64) -> String {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::api::{Event, GateReport, PauseRequest, ResumeRequest};
+use crate::model::handoff::Left;
 use crate::model::history::Caller;
 
 /// What happened.
@@ -47,12 +48,7 @@ pub enum Input {
         operation: u64,
     },
     /// Answers [`Effect::Count`].
-    Counted {
-        /// Requests that wait for their response head.
-        requests: u64,
-        /// Streams.
-        streams: u64,
-    },
+    Counted(Left),
     /// The app's instances are being asked for their health; comes about once a second.
     Gating {
         /// Of [`Effect::Gate`].

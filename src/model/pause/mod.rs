@@ -19,16 +19,27 @@ use std::time::Duration;
 
 pub use self::messages::{Effect, Input};
 use super::api::{
-    Action, CommonStep, Event, GateReport, Holder, PauseRequest, PauseStep, Progress, ResumeRequest, exit, millis,
+    Action, CommonStep, Event, GateReport, Holder, PauseRequest, PauseStep, Progress, ResumeRequest, STOPPING, exit,
+    millis,
 };
 use super::clock::Moment;
 use super::gate;
+use super::handoff::Left;
 use super::history::Caller;
 
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_secs(1);
 /// However late it is, the app is asked for this long before held requests are given up.
 const LAST_LOOK: Duration = Duration::from_secs(3);
+/// But no longer than this, however slowly it may answer and however often it has to.
+const LONGEST_LOOK: Duration = Duration::from_secs(30);
+
+/// The least that an instance is asked for, so that it can pass as often as it has to, with answers that take all the time they may.
+#[must_use]
+pub fn last_look(passes: u32, interval: Duration, timeout: Duration) -> Duration {
+    let passing = interval.max(timeout).saturating_mul(passes);
+    passing.clamp(LAST_LOOK, LONGEST_LOOK)
+}
 
 /// The pause of one environment, whether it is on or not.
 #[derive(Debug)]
@@ -132,7 +143,7 @@ impl Pause {
                     *leaving = Some(Vec::new());
                 }
             }
-            Input::Counted { requests, streams } => self.counted(requests, streams, now.at, &mut effects),
+            Input::Counted(left) => self.counted(left, now.at, &mut effects),
             Input::Gating {
                 operation,
                 instances,
@@ -199,14 +210,15 @@ impl Pause {
     }
 
     fn ask(&mut self, operation: u64, request: &PauseRequest, user: String, now: Moment, effects: &mut Vec<Effect>) {
+        let name = &self.environment;
         let busy = match (self.stopped, self.holder()) {
-            (true, _) => Some(("the proxy is stopping".into(), None)),
-            (false, Some(holder)) => Some((holder.refusal(&self.environment), Some(holder.hint(&self.environment)))),
+            (true, _) => Some((exit::FAILED, STOPPING.into(), None)),
+            (false, Some(holder)) => Some((exit::BUSY, holder.refusal(name), Some(holder.hint(name)))),
             (false, None) => None,
         };
-        if let Some((reason, hint)) = busy {
+        if let Some((code, reason, hint)) = busy {
             let event = Event::Common(CommonStep::Refused {
-                code: exit::BUSY,
+                code,
                 reason,
                 evidence: Vec::new(),
                 hint,
@@ -322,7 +334,7 @@ impl Pause {
         }
     }
 
-    fn counted(&mut self, requests: u64, streams: u64, now: Duration, effects: &mut Vec<Effect>) {
+    fn counted(&mut self, left: Left, now: Duration, effects: &mut Vec<Effect>) {
         let Some(current) = &mut self.current else { return };
         let (operation, limit) = (current.operation, current.limit());
         let Stage::Draining { counting, .. } = &mut current.stage else {
@@ -331,15 +343,14 @@ impl Pause {
         *counting = false;
         if now < limit {
             let event = Event::Progress(Progress::Draining {
-                requests,
-                streams,
+                requests: left.requests,
+                streams: left.streams,
                 elapsed_ms: millis(now.saturating_sub(current.began)),
             });
             return effects.push(Effect::Tell { operation, event });
         }
         let reason = format!(
-            "{} requests and streams did not end within {} s, so the app was not touched; requests are let through again",
-            requests.saturating_add(streams),
+            "{left} did not end within {} s, so the app was not touched; requests are let through again",
             current.timeout.as_secs_f64()
         );
         let evidence = Vec::new();

@@ -224,15 +224,22 @@ fn a_command_that_takes_too_long_is_told_that_it_was_not_alone() {
 }
 
 #[test]
+fn the_last_look_has_the_time_that_its_passes_take() {
+    let (ms, s) = (Duration::from_millis, Duration::from_secs);
+    assert_eq!(last_look(3, s(2), ms(1500)), s(6), "as its probes come");
+    assert_eq!(last_look(3, ms(500), s(4)), s(12), "as it may answer");
+    assert_eq!(last_look(1, ms(10), ms(10)), LAST_LOOK);
+    assert_eq!(last_look(1000, s(3600), s(60)), LONGEST_LOOK);
+    assert_eq!(last_look(u32::MAX, Duration::MAX, s(1)), LONGEST_LOOK);
+}
+
+#[test]
 fn what_does_not_end_in_time_leaves_the_app_untouched() {
     let mut scene = Scene::begun(false);
     scene.pass(1);
     assert!(scene.did(&Effect::Count { leaving: vec![7, 8] }));
     assert_eq!(scene.pause.wake(), None, "it waits for the count");
-    let counted = || Input::Counted {
-        requests: 2,
-        streams: 1,
-    };
+    let counted = || Input::Counted(Left::here(2, 1));
     scene.input(counted());
     assert!(matches!(
         scene.last(),
@@ -304,10 +311,7 @@ fn n13_every_pause_ends_once_on_every_way_of_four_inputs() {
         |scene| scene.input(Input::Closed { leaving: vec![7] }),
         |scene| scene.input(Input::Drained { activation: 7 }),
         |scene| {
-            scene.input(Input::Counted {
-                requests: 1,
-                streams: 0,
-            });
+            scene.input(Input::Counted(Left::here(1, 0)));
         },
         |scene| scene.resume(3, None, false),
         |scene| scene.resume(4, None, true),
@@ -326,10 +330,7 @@ fn n13_every_pause_ends_once_on_every_way_of_four_inputs() {
         // The world answers what it was asked, in the end.
         for _ in 0..3 {
             scene.pass(31);
-            scene.input(Input::Counted {
-                requests: 1,
-                streams: 0,
-            });
+            scene.input(Input::Counted(Left::here(1, 0)));
             scene.gated(1, true);
         }
         assert!(!scene.pause.is_on(), "way {way}: {:?}", scene.pause);

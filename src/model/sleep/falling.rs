@@ -7,6 +7,7 @@ use super::phase::{Awake, Closing, Doing, ITSELF, PROGRESS, Phase};
 use super::sleep::Sleep;
 use crate::model::api::{CommonStep, Event, Progress, exit, millis};
 use crate::model::clock::Moment;
+use crate::model::handoff::Left;
 
 /// How long what was begun at the last moment may keep an environment from falling asleep by itself.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -103,22 +104,21 @@ impl Sleep {
     }
 
     /// What is still inside, while it waits for that.
-    pub(super) fn inside(&mut self, requests: u64, streams: u64, now: Duration, effects: &mut Vec<Effect>) {
+    pub(super) fn inside(&mut self, left: Left, now: Duration, effects: &mut Vec<Effect>) {
         let Phase::Closing(closing) = &mut self.phase else {
             return;
         };
         let operation = closing.doing.operation;
         if now >= closing.limit {
-            let left = requests.saturating_add(streams);
             let time = closing.limit.saturating_sub(closing.doing.began);
             let time = Duration::from_millis(millis(time)).as_secs_f64();
-            let why = format!("{left} requests and streams did not end within {time} s, so nothing was stopped");
+            let why = format!("{left} did not end within {time} s, so nothing was stopped");
             return self.reopen(&why, now, effects);
         }
         if operation != 0 {
             let event = Event::Progress(Progress::Draining {
-                requests,
-                streams,
+                requests: left.requests,
+                streams: left.streams,
                 elapsed_ms: millis(now.saturating_sub(closing.doing.began)),
             });
             effects.push(Effect::Tell { operation, event });

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::rules::Rules;
 use crate::model::api::{Action, CommonStep, Event};
+use crate::model::handoff::Left;
 use crate::model::state::Slept;
 
 /// What happened.
@@ -33,12 +34,7 @@ pub enum Input {
         activation: usize,
     },
     /// What is still inside of those that were closed.
-    Inside {
-        /// Requests that wait for their response head.
-        requests: u64,
-        /// Streams.
-        streams: u64,
-    },
+    Inside(Left),
     /// The number of what it has begun by itself.
     Numbered {
         /// The number.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::messages::{Effect, Input, Wanted, failed};
 use super::phase::{Awake, Closing, Doing, ITSELF, PROGRESS, Phase};
 use super::rules::{Rules, Times};
-use crate::model::api::{Action, Holder, SleepState, SleepStatus, millis};
+use crate::model::api::{Action, Holder, STOPPING, SleepState, SleepStatus, millis};
 use crate::model::clock::Moment;
 use crate::model::state::Slept;
 
@@ -79,7 +79,7 @@ impl Sleep {
         self.taken = taken;
         if self.stopped {
             if let Input::Ask { operation, .. } = input {
-                effects.push(failed(operation, "the proxy is stopping".into()));
+                effects.push(failed(operation, STOPPING.into()));
             }
             return effects;
         }
@@ -109,7 +109,7 @@ impl Sleep {
                     leaving.retain(|it| *it != activation);
                 }
             }
-            Input::Inside { requests, streams } => self.inside(requests, streams, now.at, &mut effects),
+            Input::Inside(left) => self.inside(left, now.at, &mut effects),
             Input::Numbered { operation } => self.numbered(operation, &mut effects),
             Input::Saved { ticket, result } => self.saved(ticket, result, now.at, &mut effects),
             Input::Stopped(result) => self.stop_ran(result, now.at, &mut effects),

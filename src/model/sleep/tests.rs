@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::model::api::{Action, CommonStep, Event, SleepState, SleepStep, exit};
 use crate::model::clock::Moment;
+use crate::model::handoff::Left;
 use crate::model::state::Slept;
 
 const LOOK: Duration = Duration::from_secs(5);
@@ -400,17 +401,11 @@ fn n36_who_asks_for_sleep_waits_for_what_was_begun_and_hears_how_much_that_is() 
     stage.hear(Input::Closed { leaving: vec![7] });
     stage.now = stage.sleep.wake().unwrap();
     assert_eq!(stage.hear(Input::Tick), [Effect::Look { leaving: vec![7] }]);
-    let told_of = stage.hear(Input::Inside {
-        requests: 2,
-        streams: 1,
-    });
+    let told_of = stage.hear(Input::Inside(Left::here(2, 1)));
     assert_eq!(told(&told_of), [(5, None)]);
     stage.now = Duration::from_secs(60);
     stage.hear(Input::Tick);
-    let effects = stage.hear(Input::Inside {
-        requests: 1,
-        streams: 0,
-    });
+    let effects = stage.hear(Input::Inside(Left::here(1, 0)));
     assert_eq!(
         (effects.first(), told(&effects)),
         (Some(&Effect::Publish), vec![(5, Some(exit::REFUSED))])

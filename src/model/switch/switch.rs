@@ -7,7 +7,7 @@ use super::messages::{Effect, Input, Ticket, tell};
 use super::phase::{Gating, Phase};
 use super::plan::{self, Plan, Refusal, Rules};
 use super::watch::{Leaving, Watch};
-use crate::model::api::{CommonStep, Holder, Kind, OperationRequest, SwapStep, exit};
+use crate::model::api::{CommonStep, Holder, Kind, OperationRequest, STOPPING, SwapStep, exit};
 use crate::model::clock::Moment;
 use crate::model::state::EnvironmentState;
 
@@ -238,8 +238,8 @@ impl Switch {
         let holder = self.holder();
         if self.stopped {
             return Some(Refusal {
-                code: exit::BUSY,
-                reason: "the proxy is stopping".into(),
+                code: exit::FAILED,
+                reason: STOPPING.into(),
                 hint: None,
             });
         }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use crate::common::app::{App, Health};
-use crate::common::client::tls;
+use crate::common::client::{Client, tls};
 use crate::common::door::Door;
 use crate::common::fixture::{HOST, Pair};
 use crate::common::load::{Load, MIXED, next, open_web_socket};
@@ -166,6 +166,80 @@ async fn n1_an_app_is_safe_to_stop_only_when_the_earlier_process_has_nothing_in_
     assert_eq!(slow.response("GET").await.unwrap().text(), "slow");
     let finished = swap.finish().await;
     assert_eq!(finished.safe_to_stop(), pair.safe(&pair.blue));
+}
+
+/// A client that has asked once, is connected to the process that an upgrade has replaced, and takes its time.
+async fn idle(pair: &Pair) -> Client {
+    let mut client = pair.target().client().await.unwrap();
+    assert_eq!(client.get(HOST, "/who").await.unwrap().app(), "blue");
+    pair.door.upgrade().await;
+    client
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n1_an_app_is_safe_to_stop_only_when_the_earlier_process_sends_it_nothing_more() {
+    let pair = Pair::tls("").hasty("drain_grace=60000").await;
+    let mut idle = idle(&pair).await;
+    let mut swap = pair.door.watch(&["swap", "prod"]);
+    swap.switched().await;
+    assert_eq!(pair.serving().await, "green");
+    let draining = pair.door.environment("prod").await.draining;
+    assert_eq!(draining.len(), 1, "blue may still be asked: {draining:?}");
+    assert_eq!(idle.get(HOST, "/who").await.unwrap().app(), "blue");
+    let finished = swap.finish().await;
+    assert_eq!(finished.safe_to_stop(), pair.safe(&pair.blue));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n1_a_connection_of_the_earlier_process_holds_up_a_swap_for_the_time_that_it_may_send() {
+    let dev = App::start("dev", "v1").await;
+    let more = format!("[env.dev]\nhost = \"dev.localhost\"\nupstream = \"{}\"", dev.address());
+    let pair = Pair::tls(&more).hasty("drain_grace=300").await;
+    let mut socket = open_web_socket(&pair.door.target("dev.localhost"), "/ws")
+        .await
+        .unwrap();
+    pair.door.upgrade().await;
+    let finished = pair.door.swap("prod", &[]).await;
+    assert_eq!(finished.safe_to_stop(), pair.safe(&pair.blue));
+    socket.send(Message::text("still here")).await.unwrap();
+    assert_eq!(next(&mut socket).await.unwrap(), Message::text("still here"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n1_a_side_that_the_earlier_process_never_led_to_is_safe_to_stop_at_once() {
+    let pair = Pair::tls("").hasty("drain_grace=60000").await;
+    let _idle = idle(&pair).await;
+    pair.door.swap("prod", &["--no-wait"]).await.assert_code(exit::DONE);
+    let second = App::start("second", "v3").await;
+    let finished = pair
+        .door
+        .swap("prod", &[&format!("--to={}", second.address()), "--force"])
+        .await;
+    assert_eq!(finished.safe_to_stop(), pair.safe(&pair.green));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n13_a_pause_waits_until_the_earlier_process_sends_the_app_nothing_more() {
+    let pair = Pair::tls("").hasty("drain_grace=60000").await;
+    let mut idle = idle(&pair).await;
+    let lapsed = pair.door.proxyctl(&["pause", "prod", "--timeout", "1s"]).await;
+    lapsed.assert_says(&[
+        "connections to a process from before an upgrade",
+        "did not end within 1 s",
+        "proxyctl status",
+    ]);
+    for args in [&["pause", "prod"][..], &["pause", "prod", "--writes"]] {
+        let pause = pair.door.watch(args);
+        eventually(secs(10), || async {
+            let step = pair.door.environment("prod").await.operation.map(|holder| holder.step);
+            holds(step.as_deref() == Some("drain"), || format!("the step is {step:?}"))
+        })
+        .await;
+        assert_eq!(idle.get(HOST, "/who").await.unwrap().app(), "blue");
+        pause.finish().await.assert_code(exit::DONE);
+        pair.door.proxyctl(&["resume", "prod"]).await.assert_code(exit::DONE);
+        idle = self::idle(&pair).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

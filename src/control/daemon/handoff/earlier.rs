@@ -85,20 +85,12 @@ impl EarlierProcesses {
     }
 
     /// What they have inside of apps.
-    pub(in crate::control::daemon) fn inside(&self) -> Vec<Inside> {
+    pub(in crate::control::daemon) fn all_inside(&self) -> Vec<Inside> {
         let before = self.0.before.borrow();
         before
             .as_ref()
             .and_then(|before| before.inside.clone())
             .unwrap_or_default()
-    }
-
-    fn has_inside(&self, addresses: &[Address]) -> bool {
-        let of_these = |inside: &Inside| inside.addresses.iter().any(|it| addresses.contains(it));
-        match &*self.0.before.borrow() {
-            None => false,
-            Some(before) => before.inside.as_ref().is_none_or(|inside| inside.iter().any(of_these)),
-        }
     }
 }
 
@@ -109,10 +101,20 @@ impl Elders for EarlierProcesses {
         before.as_ref().map(all).unwrap_or_default()
     }
 
+    fn inside(&self, addresses: &[Address]) -> Option<(u64, u64)> {
+        let before = self.0.before.borrow();
+        let Some(inside) = &before.as_ref()?.inside else {
+            return Some((0, 0));
+        };
+        let of_these = |inside: &&Inside| inside.addresses.iter().any(|it| addresses.contains(it));
+        let counts = inside.iter().filter(of_these).map(|it| (it.requests, it.streams));
+        counts.reduce(|sum, it| (sum.0 + it.0, sum.1 + it.1))
+    }
+
     fn have_left(&self, addresses: Vec<Address>) -> Pin<Box<dyn Future<Output = ()>>> {
         let (own, mut changed) = (self.clone(), self.0.changed.subscribe());
         Box::pin(async move {
-            while own.has_inside(&addresses) {
+            while Elders::inside(&own, &addresses).is_some() {
                 if changed.changed().await.is_err() {
                     return;
                 }

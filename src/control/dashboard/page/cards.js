@@ -105,7 +105,7 @@ function notes(environment, stands) {
   }
   const holder = environment.operation;
   if (holder && !isPaused(environment)) {
-    told.push(note("busy", "holder", h("b", {}, `${holder.kind} ${holder.operation}`), ` by ${holder.user} for ${age(holder.since)}, step ${holder.step}`));
+    told.push(note("busy", "holder", h("b", {}, `${holder.kind} ${holder.operation || ""}`.trim()), ` by ${holder.user} for ${age(holder.since)}, step ${holder.step}`));
   }
   for (const waits of environment.waiting ?? []) {
     const what = waits.version ? ` of ${waits.version}` : "";

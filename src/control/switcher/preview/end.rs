@@ -209,9 +209,11 @@ impl Owner {
     }
 
     /// Nobody new is admitted, and what is inside ends within the time of `drain`. No machine hears of it: a swap does not wait for that.
-    fn drain_sides(&self, sides: Vec<Side>) {
+    fn drain_sides(&mut self, sides: Vec<Side>) {
+        self.previews.draining.retain(|it| it.strong_count() > 0);
         for Side { service, activation } in sides {
             activation.close();
+            self.previews.draining.push(Arc::downgrade(&activation));
             let (plane, at_close) = (self.publisher.plane.clone(), activation.counters());
             self.errands.run("preview's drain", async move {
                 drainer::drain(activation, limits(&service), at_close, plane, |_, _| {}).await;
