@@ -109,7 +109,7 @@ impl Flood {
         let thread = std::thread::spawn(move || {
             // Beside other tests it would get no turn at all.
             if full() {
-                rustix::process::nice(19).expect("a thread may always be nicer");
+                stand_back();
             }
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(asks());
@@ -140,6 +140,16 @@ impl Flood {
             self.served.load(Ordering::Relaxed),
         )
     }
+}
+
+/// From here on this thread runs where nobody else wants the processor (SCHED_IDLE), and gives it back at once.
+fn stand_back() {
+    let thread = std::fs::read_link("/proc/thread-self").expect("this thread");
+    let changed = std::process::Command::new("chrt")
+        .args(["--idle", "--pid", "0"])
+        .arg(thread.file_name().expect("its number"))
+        .status();
+    assert!(changed.is_ok_and(|status| status.success()), "chrt (util-linux)");
 }
 
 /// One client of the flood.
