@@ -227,6 +227,7 @@ mod tests {
             (usual.idle, "a connection without a request", 75),
             (usual.spare, "E29: a connection that waits, where places are taken", 1),
             (usual.linger, "N15: the rest of an upload", 10),
+            (usual.parting, "N15: a client whose connection ends", 2),
             (usual.spread, "N20: ends of streams, spread over", 3),
             (usual.echo, "N20: the echo of a Close", 2),
             (usual.drain_grace, "N26: a connection that waits, when draining", 10),

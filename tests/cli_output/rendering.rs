@@ -430,16 +430,20 @@ fn entry(time: &str, operation: u64, record: Record) -> Read {
     }
 }
 
-#[test]
-fn the_last_of_history_comes_with_what_was_done_within_it() {
-    let asked = |within| Record::Asked {
+/// A swap is asked for, by a deployment or by nobody else.
+fn asked(within: Option<u64>) -> Record {
+    Record::Asked {
         kind: Action::Swap,
         caller: Caller {
             uid: 1000,
             user: "alice".into(),
         },
         within,
-    };
+    }
+}
+
+#[test]
+fn the_last_of_history_comes_with_what_was_done_within_it() {
     let all = [
         (1, None),
         (2, Some(1)),
@@ -468,14 +472,6 @@ fn the_last_of_history_comes_with_what_was_done_within_it() {
 
 #[test]
 fn history_for_scripts_is_in_the_order_of_the_journal_whatever_the_clock_said() {
-    let asked = |within| Record::Asked {
-        kind: Action::Swap,
-        caller: Caller {
-            uid: 1000,
-            user: "alice".into(),
-        },
-        within,
-    };
     let planned = || Record::Step {
         event: Box::new(Event::Common(CommonStep::Planned)),
     };

@@ -14,7 +14,8 @@ pub struct Elsewhere {
     pub addresses: Vec<Address>,
 }
 
-/// Why nobody is switched there: an address that was named is live in another environment. What the file says of a side is for the file to say: two environments may share an app.
+/// Why nobody is switched there: an address that was named is live in another environment. What the file says of a side is for the file
+/// to say, because two environments may share an app.
 pub(super) fn refusal(elsewhere: &[Elsewhere], request: &OperationRequest, moves: &[Move]) -> Option<String> {
     let named = |step: &Move, address: &Address| match &request.to {
         Some(Target::Address(_)) => true,

@@ -196,43 +196,37 @@ fn a_promotion_asks_for_its_source_behind_what_the_file_asks_for() {
 }
 
 #[test]
-fn a_promotion_whose_source_is_not_well_any_more_changes_nothing() {
-    let mut stage = Stage::new(rules());
-    stage.found = Found {
+fn a_promotion_whose_source_is_not_well_any_more_or_gone_changes_nothing() {
+    let sick = Found {
         nobody: None,
         unhealthy: vec![sick()],
         differences: vec![difference("x")],
     };
-    stage.ask(1, promotion());
-    stage.pass(Duration::from_secs(2));
-    let (code, reason, hint) = stage.refused(1);
-    assert_eq!(code, exit::REFUSED);
-    assert_eq!(
-        reason,
-        "`dev`, whose version is promoted, is not healthy under it; `prod` would differ from `dev`, whose version is \
-         promoted, in 1 thing"
-    );
-    assert_eq!(hint, Some("begin with `proxyctl status dev`"), "there is no `--force`");
-    assert_eq!(stage.published(), 0);
-}
-
-#[test]
-fn a_promotion_whose_source_is_gone_changes_nothing() {
-    let mut stage = Stage::new(rules());
-    stage.found = Found {
+    let gone = Found {
         nobody: Some(("there is no environment `dev` any more".into(), "it is `prod`".into())),
         ..Found::default()
     };
-    stage.ask(1, promotion());
-    stage.pass(Duration::from_secs(2));
-    let (code, reason, hint) = stage.refused(1);
-    assert_eq!(code, exit::REFUSED);
-    assert_eq!(
-        reason,
-        "there is no environment `dev` any more, and `prod` depends on it"
-    );
-    assert_eq!(hint, Some("it is `prod`"));
-    assert_eq!(stage.published(), 0);
+    for (found, words, told) in [
+        (
+            sick,
+            "`dev`, whose version is promoted, is not healthy under it; `prod` would differ from `dev`, whose version is \
+             promoted, in 1 thing",
+            // There is no `--force`.
+            "begin with `proxyctl status dev`",
+        ),
+        (
+            gone,
+            "there is no environment `dev` any more, and `prod` depends on it",
+            "it is `prod`",
+        ),
+    ] {
+        let mut stage = Stage::new(rules());
+        stage.found = found;
+        stage.ask(1, promotion());
+        stage.pass(Duration::from_secs(2));
+        assert_eq!(stage.refused(1), (exit::REFUSED, words, Some(told)));
+        assert_eq!(stage.published(), 0);
+    }
 }
 
 #[test]
